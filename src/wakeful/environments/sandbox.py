@@ -1,0 +1,111 @@
+"""A sandbox: the closed room in which one runtime process runs one function version.
+
+Six verbs: start, freeze, thaw, kill, wait, usage. The jail (`jail/`) and the plain process (`process.py`) implement
+them; the environment above knows neither.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a sandbox may use. CPU follows memory, as on AWS: 1,769 MB is one vCPU."""
+
+    memory_mb: int = 128
+    tmp_mb: int = 512
+    processes_max: int = 1024
+    open_files_max: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What makes an empty sandbox the place of one function version."""
+
+    code: Path
+    """The unpacked package on the host; /var/task inside, read-only."""
+
+    layers: Path | None
+    """The merged layers on the host; /opt inside, read-only. None leaves /opt empty."""
+
+    variables: Mapping[str, str]
+    """Every environment variable that the runtime process shall see. Paths in it are those inside."""
+
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How the runtime process ended: by itself (`status`), or by a signal."""
+
+    status: int | None = None
+    signal: int | None = None
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the sandbox has used so far; the memory peak is of the whole process tree."""
+
+    memory_peak_bytes: int
+    cpu_s: float
+
+
+class Sandbox(Protocol):
+    """A started sandbox. Its sockets are made inside its own network namespace, so nobody else can reach them."""
+
+    runtime_api: socket.socket
+    """Listening; 127.0.0.1:9001 seen from inside."""
+
+    endpoint: socket.socket
+    """Listening; the node's own address and port seen from inside."""
+
+    output: int
+    """The reading end of a non-blocking pipe that carries the runtime's stdout and stderr."""
+
+    async def freeze(self) -> None:
+        """No process inside runs any more."""
+
+    async def thaw(self) -> None:
+        """They run again."""
+
+    async def kill(self) -> None:
+        """Every process inside is dead, however it forked; all its resources are given back. May be called twice."""
+
+    async def wait(self) -> Exit:
+        """Returns once the runtime process has ended."""
+
+    def usage(self) -> Usage: ...
+
+
+class Sandboxes(Protocol):
+    """Where sandboxes come from."""
+
+    async def start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
+        """A sandbox whose runtime process is on its way to its first `/next`. A waiting cell is taken where there is one."""
+
+    async def prepare(self, runtime: Runtime, count: int) -> None:
+        """From now on about `count` cells of this runtime stand ready."""
+
+    async def close(self) -> None:
+        """Nothing that was started here is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """How one of Lambda's runtimes is run on this host.
+
+    `argv` starts the runtime process (paths as inside); for a pre-started cell it is our bootstrap, which reads its
+    assignment from the cell. `mounts` are (host path, path inside) pairs, read-only.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    mounts: tuple[tuple[Path, str], ...]
+    prestart: bool
+    variables: Mapping[str, str]

@@ -1,0 +1,84 @@
+"""Names of things: ARNs, and the identifiers we hand out. Every random identifier in the product is made here."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from functools import lru_cache
+
+DEFAULT_ACCOUNT = "000000000000"
+DEFAULT_REGION = "us-east-1"
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """An Amazon Resource Name in its parts. `str()` puts it together again."""
+
+    service: str
+    region: str
+    account: str
+    resource: str
+    partition: str = "aws"
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+    @property
+    def name(self) -> str:
+        """What stands after the last ":" or "/" of the resource."""
+        return self.resource.replace("/", ":").rsplit(":", 1)[-1]
+
+
+@lru_cache(8192)
+def parse_arn(text: str) -> Arn:
+    """The parts of an ARN. Raises ValueError where the text is none."""
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[2] or not parts[5]:
+        raise ValueError(f"not an ARN: {text}")
+    return Arn(partition=parts[1], service=parts[2], region=parts[3], account=parts[4], resource=parts[5])
+
+
+def is_arn(text: str) -> bool:
+    return text.startswith("arn:") and text.count(":") >= 5
+
+
+def new_uuid() -> str:
+    """A random UUID in its usual form: request ids, message ids, revision ids."""
+    return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+
+
+def new_token(byte_count: int = 16) -> str:
+    """Lower-case hexadecimal, twice as long as `byte_count`."""
+    return secrets.token_hex(byte_count)
+
+
+def new_trace_id(now_s: float) -> str:
+    """An X-Ray trace id: version, epoch seconds, 96 random bits."""
+    return f"1-{int(now_s):08x}-{secrets.token_hex(12)}"
+
+
+def new_span_id() -> str:
+    """64 random bits, as X-Ray segments have them."""
+    return secrets.token_hex(8)
+
+
+def new_access_key_id(*, temporary: bool = False) -> str:
+    return ("ASIA" if temporary else "AKIA") + _pick(_BASE32, 16)
+
+
+def new_secret_key() -> str:
+    """Forty characters, as AWS issues them."""
+    return secrets.token_urlsafe(30)
+
+
+def new_unique_id(prefix: str) -> str:
+    """IAM's unique ids: AIDA… for users, AROA… for roles, ANPA… for managed policies."""
+    return prefix + _pick(_ALPHANUMERIC, 17)
+
+
+def _pick(letters: str, count: int) -> str:
+    return "".join(secrets.choice(letters) for _ in range(count))
