@@ -1,4 +1,4 @@
-"""The node's time: the machine's clock plus how far it was moved forward. Nothing else in the product asks for the time."""
+"""The node's time: the machine's clock plus how far it was moved forward. Nothing else asks for the time."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+# Everything starts here. `make` alone lists what there is.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CODE   := src tests tools bench examples
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev lock check format test test-fast demo crash bench generate clean
+
+help: ## lists the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/run.stamp ## makes .venv with the `wakeful` command in it
+
+setup-dev: $(VENV)/dev.stamp
+
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wakeful needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
+              --no-emit-find-links --no-header --generate-hashes
+
+lock: setup-dev ## resolves the dependencies anew and writes requirements/*.lock
+	$(UV_COMPILE) --upgrade pyproject.toml --extra postgres --extra demo -o requirements/run.lock
+	$(UV_COMPILE) --upgrade pyproject.toml --all-extras -c requirements/run.lock -o requirements/dev.lock
+
+format: setup-dev ## formats the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+
+check: setup-dev ## format, lint, types, architecture and the fast tests, in under a minute
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check --quiet $(CODE)
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+test: setup-dev ## every test
+	$(BIN)/pytest -n 2
