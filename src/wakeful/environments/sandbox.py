@@ -87,7 +87,7 @@ class Sandboxes(Protocol):
     """Where sandboxes come from."""
 
     async def start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
-        """A sandbox whose runtime process is on its way to its first `/next`. A waiting cell is taken if there is one."""
+        """A sandbox whose runtime process is on its way to its first `/next`. Takes a waiting cell if there is one."""
 
     async def prepare(self, runtime: Runtime, count: int) -> None:
         """From now on about `count` cells of this runtime stand ready."""
