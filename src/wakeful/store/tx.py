@@ -41,6 +41,9 @@ class Tx(Protocol):
     deliveries: int
     """How many deliveries this transaction has accepted so far."""
 
+    depth: int
+    """How many of them are causing one another at this moment."""
+
     def one(self, sql: str, *args: Any) -> Row | None:
         """The first row, or None."""
 

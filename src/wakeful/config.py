@@ -1,0 +1,43 @@
+"""Configuration: one value, read once at the start and handed down. Nothing else reads flags or the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+IamMode = Literal["off", "audit", "enforce"]
+Isolation = Literal["auto", "A", "B", "C", "none"]
+
+DEFAULT_PORT = 4566
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How one node runs."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    """0 takes a free one."""
+    store: str | None = None
+    """postgresql://… for several nodes; None keeps the state in `data_dir`."""
+    iam: IamMode | None = None
+    """None: audit on loopback, enforce beyond it."""
+    isolation: Isolation = "auto"
+    rehearse: bool = False
+    """Every transaction is run twice, the first time undone; for tests."""
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False  # a name that may resolve to anything
+
+    @property
+    def iam_mode(self) -> IamMode:
+        return self.iam or ("audit" if self.is_loopback else "enforce")

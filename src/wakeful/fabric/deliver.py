@@ -1,0 +1,178 @@
+"""deliver: the one way an event goes from a service to a target, inside the transaction of its cause.
+
+Cause and effects become true together or not at all. The target only stores; running a function or calling out is a
+work row that its own worker carries out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wakeful import limits, names
+from wakeful.fabric import authorize
+from wakeful.fabric.parts import parts_of
+from wakeful.fabric.service import Done, Node, Worker
+from wakeful.fabric.trace import Trace
+from wakeful.store import work
+from wakeful.store.telemetry import Note
+from wakeful.store.tx import Tx
+
+LATER = "fabric.deliver"
+"""The kind of work row that carries a delivery which did not fit into its transaction."""
+
+
+class Refused(Exception):
+    """The target cannot take this event, and asking again will not help: it is missing, it says no, it is no target.
+
+    `code` is what a dead letter or a log shows, such as AWS's `NO_PERMISSIONS`.
+    """
+
+    def __init__(self, reason: str, code: str = "TARGET_REFUSED") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Where an event goes whose target refused it, and how its letter says why, in the giver's own words."""
+
+    arn: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    code_attribute: str = "ERROR_CODE"
+    reason_attribute: str = "ERROR_MESSAGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one target."""
+
+    target_arn: str
+    body: str
+    source_arn: str
+    principal: str
+    """On whose behalf: a service's domain name (its right is in the target's policy) or a role's ARN."""
+    account: str
+    """The account of the source, which an S3 bucket's ARN does not tell."""
+    trace: Trace
+    label: str = ""
+    """What happened, for people: ObjectCreated:Put."""
+    dead_letter: DeadLetter | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Message attributes, in the shape of SQS's API."""
+    group_id: str | None = None
+    deduplication_id: str | None = None
+    id: str = field(default_factory=names.new_uuid)
+
+    @property
+    def effects(self) -> Trace:
+        """The trace of what this delivery sets off."""
+        return self.trace.caused_by(self.id)
+
+
+def deliver(tx: Tx, delivery: Delivery) -> bool:
+    """Whether the target has the event. One that was refused is in the edge's dead-letter target, if it has one.
+
+    What no longer fits into the transaction (its fan-out, its depth) is a work row and counts as delivered.
+    """
+    if tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX:
+        work.put(tx, LATER, to_json(delivery))
+        return True
+    tx.deliveries += 1
+    tx.depth += 1
+    try:
+        with tx.savepoint():
+            _accept(tx, delivery)
+    except Refused as refusal:
+        _note(tx, delivery, status=refusal.code, reason=str(refusal))
+        if delivery.dead_letter is not None:
+            deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
+        return False
+    finally:
+        tx.depth -= 1
+    _note(tx, delivery, status="ok")
+    return True
+
+
+def to_json(delivery: Delivery) -> dict[str, Any]:
+    return dataclasses.asdict(delivery)
+
+
+def from_json(fields: dict[str, Any]) -> Delivery:
+    dead_letter = fields["dead_letter"]
+    return Delivery(
+        **{
+            **fields,
+            "trace": Trace(**fields["trace"]),
+            "dead_letter": None if dead_letter is None else DeadLetter(**dead_letter),
+        }
+    )
+
+
+async def carry_on(node: Node, item: work.Item) -> Done:
+    """The worker of deliveries that were put off: each gets a transaction of its own, with its row's removal."""
+    delivery = from_json(item.body)
+
+    def now(tx: Tx) -> None:
+        deliver(tx, delivery)
+
+    return Done(now)
+
+
+worker = Worker(LATER, carry_on, slots=64)
+
+
+def _accept(tx: Tx, delivery: Delivery) -> None:
+    if delivery.trace.hops > limits.HOPS_MAX:
+        raise Refused(f"came through {delivery.trace.hops} functions and queues: a loop", "RECURSIVE_LOOP")
+    try:
+        target = names.parse_arn(delivery.target_arn)
+    except ValueError as error:
+        raise Refused(str(error), "INVALID_TARGET") from error
+    accept = parts_of(tx).accepts.get(target.service)
+    if accept is None:
+        raise Refused(f"{target.service} takes no deliveries", "INVALID_TARGET")
+    authorize.check_delivery(tx, delivery)
+    accept(tx, delivery)
+
+
+def _letter(delivery: Delivery, dead_letter: DeadLetter, refusal: Refused) -> Delivery:
+    why = {
+        **dead_letter.attributes,
+        dead_letter.code_attribute: refusal.code,
+        dead_letter.reason_attribute: str(refusal),
+    }
+    return dataclasses.replace(
+        delivery,
+        id=names.new_uuid(),
+        target_arn=dead_letter.arn,
+        dead_letter=None,
+        trace=delivery.effects,
+        label=f"dead letter: {delivery.label}",
+        attributes={**delivery.attributes, **{name: text_attribute(value) for name, value in why.items()}},
+    )
+
+
+def text_attribute(value: str) -> dict[str, str]:
+    """A message attribute that carries text."""
+    return {"DataType": "String", "StringValue": value}
+
+
+def _note(tx: Tx, delivery: Delivery, *, status: str, reason: str = "") -> None:
+    tx.note(
+        Note(
+            id=delivery.id,
+            trace=delivery.trace.id,
+            cause=delivery.trace.cause,
+            hops=delivery.trace.hops,
+            kind="event",
+            name=delivery.label,
+            resource=delivery.target_arn,
+            account=delivery.account,
+            at=tx.now,
+            status=status,
+            detail={"source": delivery.source_arn, **({"reason": reason} if reason else {})},
+        )
+    )

@@ -1,0 +1,221 @@
+"""What a service is: one value that names everything it plugs into the node. No discovery, no import side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from wakeful.clock import Clock
+from wakeful.fabric.trace import Trace
+from wakeful.store import work
+from wakeful.store.blobs import Blobs
+from wakeful.store.telemetry import Telemetry
+from wakeful.store.tx import Store, Tx
+from wakeful.store.wakes import Wakes
+from wakeful.wire.model import service_model, snake
+
+if TYPE_CHECKING:
+    from botocore.model import ServiceModel
+
+    from wakeful.config import Config
+    from wakeful.environments.pool import Pool
+    from wakeful.fabric.deliver import Delivery
+    from wakeful.fabric.source import Source
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Request = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `arn` is the user's, the role session's or the account root's; a service's is its domain name."""
+
+    kind: Literal["root", "user", "role", "service", "anonymous"]
+    arn: str
+    account: str
+    id: str = ""
+    """IAM's unique id; of a role session `AROA…:session-name`."""
+    role_arn: str | None = None
+    """The role behind a role session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who is asking, where, under which request id. Always passed, never ambient."""
+
+    account: str
+    region: str
+    principal: Principal
+    request_id: str
+    trace: Trace
+    endpoint: str
+    """Scheme, host and port as this client addressed us; URLs we hand out begin with it."""
+    source_ip: str = "127.0.0.1"
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this caller's account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def effects(self) -> Trace:
+        """The trace of whatever this call sets off."""
+        return self.trace.caused_by(self.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation we have: how it touches state decides where its handler runs."""
+
+    service: str
+    name: str
+    touch: Literal["reads", "writes", "waits"]
+    handler: Callable[..., Any]
+
+
+class Operations(dict[str, Operation]):
+    """One service's operations by their AWS names, filled by three decorators. A misspelt handler fails at import."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self.service = service
+        self._names: dict[str, str] | None = None
+
+    @property
+    def model(self) -> ServiceModel:
+        return service_model(self.service)
+
+    def reads(self, handler: Handler) -> Handler:
+        """`def f(call, tx, request)`: on a reader; it cannot change rows."""
+        return self._add(handler, "reads")
+
+    def writes(self, handler: Handler) -> Handler:
+        """`def f(call, tx, request)`: in one transaction."""
+        return self._add(handler, "writes")
+
+    def waits(self, handler: Handler) -> Handler:
+        """`async def f(call, node, request)`: on the event loop; it names its transactions."""
+        return self._add(handler, "waits")
+
+    def _add(self, handler: Handler, touch: Literal["reads", "writes", "waits"]) -> Handler:
+        if self._names is None:
+            self._names = {snake(name): name for name in self.model.operation_names}
+        name = self._names[handler.__name__]
+        self[name] = Operation(self.service, name, touch, handler)
+        return handler
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The work is to be done once more, at `due`."""
+
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The work is over. `also` becomes true in the transaction that removes its row."""
+
+    also: Callable[[Tx], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Carries out due rows of one kind, at most `slots` at a time on this node."""
+
+    kind: str
+    do: Callable[[Node, work.Item], Awaitable[Done | Again]]
+    slots: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A right that a request needs: IAM's action on a resource, with the request's condition keys."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that one AWS service plugs into the node."""
+
+    operations: Operations
+    schema: str = ""
+    """CREATE statements of the tables it owns; their names begin with the package's name."""
+    accept: Callable[[Tx, Delivery], None] | None = None
+    """Takes an event into durable state, inside the giver's transaction; raises Refused."""
+    source: Source | None = None
+    """Others may draw from it."""
+    needs: Callable[[Call, str, Request], Iterable[Need]] | None = None
+    """What a request to an operation needs. None: the action of the operation's name on everything."""
+    policy: Callable[[Tx, str], str | None] | None = None
+    """The resource policy (JSON) of the resource with that ARN."""
+    identities: Identities | None = None
+    """Where credentials and identity policies come from; IAM alone has this."""
+    workers: tuple[Worker, ...] = ()
+    tasks: tuple[Callable[[Node], Awaitable[None]], ...] = ()
+    """Coroutines that run as long as the node does."""
+    first: Callable[[Tx], None] | None = None
+    """What must be true before anybody calls: rows a fresh store needs, sweeps."""
+
+    @property
+    def name(self) -> str:
+        """botocore's name, which is also the service's part of its ARNs."""
+        return self.operations.service
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An access key and whom it stands for."""
+
+    access_key_id: str
+    secret_key: str
+    token: str | None
+    expires: float | None
+    principal: Principal
+
+
+class Identities(Protocol):
+    """What authentication and authorisation ask IAM. Both run on a reader."""
+
+    def credential(self, tx: Tx, access_key_id: str) -> Credential | None: ...
+
+    def policies(self, tx: Tx, principal: Principal) -> IdentityPolicies: ...
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityPolicies:
+    """The policy documents (JSON) that speak about one principal."""
+
+    identity: tuple[str, ...] = ()
+    boundary: str | None = None
+    session: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+class Node(Protocol):
+    """What a service may use of the node. `node.py` is the only implementation."""
+
+    id: str
+    config: Config
+    clock: Clock
+    store: Store
+    blobs: Blobs
+    telemetry: Telemetry
+    wakes: Wakes
+    environments: Pool
+    sources: Mapping[str, Source]
+
+    async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
+        """A public operation, in process, with the caller's rights: checked, authorised and noted like any other."""
+
+    def busy(self) -> Busy:
+        """A context manager; while it is open the node counts as having work in hand."""
+
+
+class Busy(Protocol):
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...

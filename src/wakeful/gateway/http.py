@@ -1,0 +1,163 @@
+"""What happens to a request: identify → authenticate → read → perform → write. One application, whatever the socket.
+
+Requests come from outside, or from inside a sandbox: then the environment is known by the socket they came through,
+and what they cause is caused by the invocation that runs there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from wakeful import limits, names
+from wakeful.fabric.call import perform
+from wakeful.fabric.service import Call, Node, Principal, Service
+from wakeful.fabric.trace import Trace, new_trace
+from wakeful.gateway.admin import Admin
+from wakeful.gateway.authenticate import Authenticator
+from wakeful.wire import codec
+from wakeful.wire.detect import Catalogue
+from wakeful.wire.errors import AwsError, InternalError, RequestTooLarge
+from wakeful.wire.message import HttpRequest, HttpResponse
+from wakeful.wire.target import Target
+
+log = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Origin(Protocol):
+    """The environment a request came out of."""
+
+    @property
+    def principal(self) -> Principal:
+        """The function's role session."""
+
+    @property
+    def trace(self) -> Trace | None:
+        """Of what the invocation running there causes; None between invocations."""
+
+
+class Gateway:
+    def __init__(self, node: Node, services: Mapping[str, Service], authenticator: Authenticator, admin: Admin) -> None:
+        self._node = node
+        self._services = services
+        self._authenticator = authenticator
+        self._admin = admin
+        self._catalogue = Catalogue(tuple(services))
+
+    def app(self, origin: Origin | None = None) -> Callable[[Any, Receive, Send], Awaitable[None]]:
+        """The ASGI application for one socket."""
+
+        async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+            http = _request(scope)
+            http.stream = _body(receive)
+            client = scope["client"][0] if scope["client"] else "127.0.0.1"
+            response = await self.answer(http, scope["scheme"], client, origin)
+            await _send(response, http.method, send)
+
+        return answer
+
+    async def answer(self, http: HttpRequest, scheme: str, client: str, origin: Origin | None) -> HttpResponse:
+        """The response to a request whose `stream` yields the body. Never raises."""
+        if http.path.startswith("/_wakeful/") or http.path == "/_wakeful":
+            return await self._admin.answer(http, await _whole(http), origin is not None)
+        request_id = names.new_uuid()
+        target: Target | None = None
+        try:
+            if self._catalogue.needs_body(http):
+                http.body, http.stream = await _whole(http), None
+            target = self._catalogue.identify(http)
+            return await self._perform(target, http, request_id, scheme, client, origin)
+        except AwsError as error:
+            return codec.error(target, error, request_id, http)
+        except Exception:
+            log.exception("request %s failed: %s %s", request_id, http.method, http.path)
+            return codec.error(target, InternalError(), request_id, http)
+
+    async def _perform(
+        self, target: Target, http: HttpRequest, request_id: str, scheme: str, client: str, origin: Origin | None
+    ) -> HttpResponse:
+        operation = target.operation
+        if operation is None:
+            assert target.error is not None
+            raise target.error
+        if not operation.streams_in and http.stream is not None:
+            http.body, http.stream = await _whole(http), None
+        identity = await self._authenticator.identify(http, target, origin)
+        call = Call(
+            account=identity.principal.account,
+            region=identity.region,
+            principal=identity.principal,
+            request_id=request_id,
+            trace=self._trace(http, origin),
+            endpoint=f"{scheme}://{http.headers.get('host', '127.0.0.1')}",
+            source_ip=client,
+        )
+        service = self._services[operation.service]
+        result = await perform(self._node, call, service, operation.name, operation.read(target, http))
+        return operation.write(result or {}, request_id, http)
+
+    def _trace(self, http: HttpRequest, origin: Origin | None) -> Trace:
+        if origin is not None and origin.trace is not None:
+            return origin.trace
+        header = http.headers.get("x-amzn-trace-id")
+        if header is not None:
+            for part in header.split(";"):
+                name, _, value = part.strip().partition("=")
+                if name == "Root" and value:
+                    return Trace(value)
+        return new_trace(self._node.clock.now())
+
+
+def _request(scope: dict[str, Any]) -> HttpRequest:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return HttpRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+    )
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the client went away in the middle of its request")
+        piece = message.get("body", b"")
+        if piece:
+            yield piece
+        if not message.get("more_body", False):
+            return
+
+
+async def _whole(http: HttpRequest) -> bytes:
+    if http.stream is None:
+        return http.body
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in http.stream:
+        size += len(piece)
+        if size > limits.HTTP_BODY_BYTES_MAX:
+            raise RequestTooLarge()
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _send(response: HttpResponse, method: str, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    if response.stream is None and "content-length" not in response.headers:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if method == "HEAD" or response.stream is None:
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+        return
+    async for piece in response.stream:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

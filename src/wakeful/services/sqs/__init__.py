@@ -1,0 +1,34 @@
+"""SQS: queues, messages, dead letters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wakeful import limits
+from wakeful.fabric.service import Again, Done, Node, Service, Worker
+from wakeful.services.sqs import messages, operations, queue
+from wakeful.store import work
+from wakeful.store.tx import Tx
+
+_SWEEP = "sqs.expire"
+
+
+async def _sweep(node: Node, item: work.Item) -> Done | Again:
+    await node.store.write(messages.expire)
+    return Again(node.clock.now() + limits.SQS_EXPIRY_SWEEP_S)
+
+
+def _first(tx: Tx) -> None:
+    work.ensure(tx, _SWEEP, _SWEEP, {}, due=tx.now + limits.SQS_EXPIRY_SWEEP_S)
+
+
+service = Service(
+    operations=operations.api,
+    schema=(Path(__file__).parent / "schema.sql").read_text(),
+    accept=messages.accept,
+    source=messages.QueueSource(),
+    needs=queue.needs,
+    policy=queue.policy,
+    workers=(Worker(_SWEEP, _sweep, slots=1),),
+    first=_first,
+)

@@ -1,0 +1,189 @@
+"""What may be said about a queue and a message: attribute rules, and the digest that SDKs check attributes with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from wakeful import limits
+from wakeful.services.sqs.errors import (
+    InvalidAttributeName,
+    InvalidAttributeValue,
+    InvalidParameterValue,
+)
+from wakeful.wire.errors import NotImplementedHere
+
+DEFAULTS = {
+    "VisibilityTimeout": "30",
+    "MaximumMessageSize": str(limits.SQS_MESSAGE_BYTES_MAX),
+    "MessageRetentionPeriod": "345600",
+    "DelaySeconds": "0",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "SqsManagedSseEnabled": "true",
+}
+
+_RANGES = {
+    "VisibilityTimeout": (0, limits.SQS_VISIBILITY_MAX_S),
+    "MaximumMessageSize": (1024, limits.SQS_MESSAGE_BYTES_MAX),
+    "MessageRetentionPeriod": (60, limits.SQS_RETENTION_MAX_S),
+    "DelaySeconds": (0, limits.SQS_DELAY_MAX_S),
+    "ReceiveMessageWaitTimeSeconds": (0, limits.SQS_WAIT_MAX_S),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
+}
+_FIFO_ONLY = {"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"}
+_SETTABLE = {*_RANGES, *_FIFO_ONLY, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"} | {
+    "SqsManagedSseEnabled"
+}
+
+_TYPE_CODES = {"String": 1, "Number": 1, "Binary": 2}
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}")
+
+
+def check_queue_attributes(attributes: Mapping[str, str]) -> None:
+    """Raises InvalidAttributeName or InvalidAttributeValue unless a queue may have these."""
+    for name, value in attributes.items():
+        if name not in _SETTABLE:
+            raise InvalidAttributeName(f"Unknown Attribute {name}.")
+        if name in _FIFO_ONLY:
+            raise NotImplementedHere(f"Wakeful does not have FIFO queues yet ({name}).")
+        if name in _RANGES:
+            low, high = _RANGES[name]
+            if not re.fullmatch(r"\d{1,10}", value) or not low <= int(value) <= high:
+                raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+        if name == "SqsManagedSseEnabled" and value.lower() not in ("true", "false"):
+            raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+    if attributes.get("KmsMasterKeyId"):
+        raise NotImplementedHere("Wakeful has no KMS: a queue cannot be encrypted with a key of it (KmsMasterKeyId).")
+    for name in ("RedrivePolicy", "RedriveAllowPolicy", "Policy"):
+        if attributes.get(name):
+            _check_json(name, attributes[name])
+
+
+def _check_json(name: str, value: str) -> None:
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+    if name == "RedrivePolicy":
+        _check_redrive(value, parsed)
+    if name == "RedriveAllowPolicy" and parsed.get("redrivePermission") not in ("allowAll", "denyAll", "byQueue"):
+        raise InvalidParameterValue(
+            f"Value {value} for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive"
+            " allow policy, as it's in an unsupported format."
+        )
+
+
+def _check_redrive(value: str, policy: Mapping[str, Any]) -> None:
+    count = str(policy.get("maxReceiveCount", ""))
+    if not policy.get("deadLetterTargetArn") or not count:
+        raise InvalidParameterValue(
+            f"Value {value} for parameter RedrivePolicy is invalid. Reason: Redrive policy does not contain mandatory"
+            f" attribute: {'maxReceiveCount' if policy.get('deadLetterTargetArn') else 'deadLetterTargetArn'}."
+        )
+    if not count.isdigit() or not 1 <= int(count) <= 1000:
+        raise InvalidParameterValue(
+            f"Value {value} for parameter RedrivePolicy is invalid. Reason: Invalid value for maxReceiveCount:"
+            f" {count}, valid values are from 1 to 1000 both inclusive."
+        )
+
+
+def check_message_attributes(attributes: Mapping[str, Any]) -> None:
+    """Raises InvalidParameterValue unless a message may carry these ("Amazon SQS message metadata")."""
+    if len(attributes) > limits.SQS_MESSAGE_ATTRIBUTES_MAX:
+        raise InvalidParameterValue(
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum"
+            f" [{limits.SQS_MESSAGE_ATTRIBUTES_MAX}]."
+        )
+    for name, value in attributes.items():
+        if not _ATTRIBUTE_NAME.fullmatch(name) or name.lower().startswith(("aws.", "amazon.")) or _odd_dots(name):
+            raise InvalidParameterValue(
+                f"The message attribute name '{name}' is invalid. It can contain alphanumeric characters, hyphens,"
+                " underscores and periods, must not start with AWS. or Amazon., and must not have a period at either"
+                " end or two in a row."
+            )
+        _check_message_attribute(name, value)
+
+
+def _odd_dots(name: str) -> bool:
+    return name.startswith(".") or name.endswith(".") or ".." in name
+
+
+def _check_message_attribute(name: str, value: Mapping[str, Any]) -> None:
+    kind = value.get("DataType") or ""
+    if not kind:
+        raise InvalidParameterValue(f"The message attribute '{name}' must contain a non-empty message attribute type.")
+    base = kind.partition(".")[0]
+    if base not in _TYPE_CODES:
+        raise InvalidParameterValue(
+            f"The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes"
+            " is Binary, Number, and String."
+        )
+    member = "BinaryValue" if base == "Binary" else "StringValue"
+    if not value.get(member):
+        raise InvalidParameterValue(
+            f"The message attribute '{name}' must contain a non-empty message attribute value for message attribute"
+            f" type '{kind}'."
+        )
+    if base == "Number" and not _is_number(value["StringValue"]):
+        raise InvalidParameterValue(f"Can't cast the value of message attribute '{name}' to a number.")
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?\s*", text) is not None
+
+
+def stored(attributes: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Message attributes as rows and deliveries carry them: binary values are base64 text."""
+    return {
+        name: {
+            member: base64.b64encode(content).decode() if isinstance(content, bytes) else content
+            for member, content in value.items()
+        }
+        for name, value in attributes.items()
+    }
+
+
+def shown(attributes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """The stored form as the API has it: binary values are bytes."""
+    return {
+        name: {
+            member: base64.b64decode(content) if member == "BinaryValue" else content
+            for member, content in value.items()
+        }
+        for name, value in attributes.items()
+    }
+
+
+def size_of(attributes: Mapping[str, Mapping[str, str]]) -> int:
+    """What stored message attributes add to a message's size: names, types and values."""
+    return sum(
+        len(name.encode()) + len(value["DataType"].encode()) + len(_value_bytes(value))
+        for name, value in attributes.items()
+    )
+
+
+def md5_of(attributes: Mapping[str, Mapping[str, str]]) -> str:
+    """The digest in MD5OfMessageAttributes of stored attributes
+    ("Calculating the MD5 message digest for message attributes")."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for name in sorted(attributes):
+        value = attributes[name]
+        for part in (name.encode(), value["DataType"].encode()):
+            digest.update(struct.pack(">I", len(part)) + part)
+        content = _value_bytes(value)
+        digest.update(bytes([_TYPE_CODES[value["DataType"].partition(".")[0]]]))
+        digest.update(struct.pack(">I", len(content)) + content)
+    return digest.hexdigest()
+
+
+def _value_bytes(value: Mapping[str, str]) -> bytes:
+    if value["DataType"].partition(".")[0] == "Binary":
+        return base64.b64decode(value["BinaryValue"])
+    return value["StringValue"].encode()

@@ -1,0 +1,416 @@
+"""SQS's API: one function for each operation."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from wakeful import limits, names
+from wakeful.fabric.service import Call, Node, Operations
+from wakeful.fabric.source import Taken
+from wakeful.services.sqs import attributes as rules
+from wakeful.services.sqs import messages, queue
+from wakeful.services.sqs.errors import (
+    BatchEntryIdsNotDistinct,
+    BatchRequestTooLong,
+    EmptyBatchRequest,
+    InvalidAttributeName,
+    InvalidBatchEntryId,
+    InvalidParameterValue,
+    PurgeQueueInProgress,
+    TooManyEntriesInBatchRequest,
+)
+from wakeful.services.sqs.queue import Queue
+from wakeful.store.tx import Tx
+from wakeful.wire.errors import AwsError, NotImplementedHere
+from wakeful.wire.model import service_model
+
+if TYPE_CHECKING:
+    from wakeful.shapes import sqs as shapes
+
+api = Operations("sqs")
+
+
+# --- queues ----------------------------------------------------------------------------------------------------------
+
+
+@api.writes
+def create_queue(call: Call, tx: Tx, request: shapes.CreateQueueRequest) -> shapes.CreateQueueResult:
+    """The queue is there; asked again with the same attributes, its URL is answered again."""
+    made = queue.create(tx, call, request["QueueName"], request.get("Attributes", {}), request.get("tags", {}))
+    return {"QueueUrl": made.url(call)}
+
+
+@api.reads
+def get_queue_url(call: Call, tx: Tx, request: shapes.GetQueueUrlRequest) -> shapes.GetQueueUrlResult:
+    owner = request.get("QueueOwnerAWSAccountId", call.account)
+    return {"QueueUrl": queue.find(tx, f"arn:aws:sqs:{call.region}:{owner}:{request['QueueName']}").url(call)}
+
+
+@api.reads
+def list_queues(call: Call, tx: Tx, request: shapes.ListQueuesRequest) -> shapes.ListQueuesResult:
+    limit = request.get("MaxResults", limits.SQS_LIST_MAX)
+    _check_range("MaxResults", limit, 1, limits.SQS_LIST_MAX)
+    found = queue.named(tx, call, request.get("QueueNamePrefix", ""), request.get("NextToken", ""), limit + 1)
+    page: shapes.ListQueuesResult = {"QueueUrls": [each.url(call) for each in found[:limit]]} if found else {}
+    if len(found) > limit and "MaxResults" in request:
+        page["NextToken"] = found[limit - 1].name
+    return page
+
+
+@api.writes
+def delete_queue(call: Call, tx: Tx, request: shapes.DeleteQueueRequest) -> None:
+    queue.delete(tx, _queue(call, tx, request["QueueUrl"]))
+
+
+@api.writes
+def purge_queue(call: Call, tx: Tx, request: shapes.PurgeQueueRequest) -> None:
+    """Everything in the queue is gone. Once a minute at most, as on AWS."""
+    purged = _queue(call, tx, request["QueueUrl"])
+    if purged.purged is not None and tx.now < purged.purged + limits.SQS_PURGE_PAUSE_S:
+        raise PurgeQueueInProgress(
+            f"Only one PurgeQueue operation on {purged.name} is allowed every {limits.SQS_PURGE_PAUSE_S} seconds."
+        )
+    messages.purge(tx, purged)
+
+
+_COUNTS = {
+    "ApproximateNumberOfMessages": "visible",
+    "ApproximateNumberOfMessagesNotVisible": "in_flight",
+    "ApproximateNumberOfMessagesDelayed": "delayed",
+}
+
+
+@api.reads
+def get_queue_attributes(
+    call: Call, tx: Tx, request: shapes.GetQueueAttributesRequest
+) -> shapes.GetQueueAttributesResult:
+    """What was set, as it was set, with AWS's defaults for what was not; the counts are exact."""
+    wanted: set[str] = set(request.get("AttributeNames", ()))
+    known = set(service_model("sqs").shape_for("QueueAttributeName").enum)
+    for name in wanted - known:
+        raise InvalidAttributeName(f"Unknown Attribute {name}.")
+    found = _queue(call, tx, request["QueueUrl"])
+    everything = {
+        **rules.DEFAULTS,
+        **found.attributes,
+        "QueueArn": found.arn,
+        "CreatedTimestamp": str(int(found.created)),
+        "LastModifiedTimestamp": str(int(found.modified)),
+    }
+    if "All" in wanted or wanted & _COUNTS.keys():
+        counts = messages.counts(tx, found)
+        everything.update({name: str(counts[what]) for name, what in _COUNTS.items()})
+    shown = {name: value for name, value in everything.items() if "All" in wanted or name in wanted}
+    return {"Attributes": shown} if shown else {}
+
+
+@api.writes
+def set_queue_attributes(call: Call, tx: Tx, request: shapes.SetQueueAttributesRequest) -> None:
+    queue.set_attributes(tx, queue.arn_of(call, request["QueueUrl"]), request["Attributes"])
+
+
+@api.reads
+def list_dead_letter_source_queues(
+    call: Call, tx: Tx, request: shapes.ListDeadLetterSourceQueuesRequest
+) -> shapes.ListDeadLetterSourceQueuesResult:
+    """The queues whose spent messages come to this one."""
+    limit = request.get("MaxResults", limits.SQS_LIST_MAX)
+    _check_range("MaxResults", limit, 1, limits.SQS_LIST_MAX)
+    after = request.get("NextToken", "")
+    found = [each for each in queue.sources_of(tx, _queue(call, tx, request["QueueUrl"])) if each.name > after]
+    page: shapes.ListDeadLetterSourceQueuesResult = {"queueUrls": [each.url(call) for each in found[:limit]]}
+    if len(found) > limit:
+        page["NextToken"] = found[limit - 1].name
+    return page
+
+
+@api.reads
+def list_queue_tags(call: Call, tx: Tx, request: shapes.ListQueueTagsRequest) -> shapes.ListQueueTagsResult:
+    tags = _queue(call, tx, request["QueueUrl"]).tags
+    return {"Tags": dict(tags)} if tags else {}
+
+
+@api.writes
+def tag_queue(call: Call, tx: Tx, request: shapes.TagQueueRequest) -> None:
+    tagged = _queue(call, tx, request["QueueUrl"])
+    queue.set_tags(tx, tagged, {**tagged.tags, **request["Tags"]})
+
+
+@api.writes
+def untag_queue(call: Call, tx: Tx, request: shapes.UntagQueueRequest) -> None:
+    tagged = _queue(call, tx, request["QueueUrl"])
+    gone = set(request["TagKeys"])
+    queue.set_tags(tx, tagged, {key: value for key, value in tagged.tags.items() if key not in gone})
+
+
+@api.writes
+def add_permission(call: Call, tx: Tx, request: shapes.AddPermissionRequest) -> None:
+    """The queue's policy has one more statement, named by its label."""
+    found = _queue(call, tx, request["QueueUrl"])
+    policy = json.loads(found.attributes.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
+    if any(statement.get("Sid") == request["Label"] for statement in policy["Statement"]):
+        raise InvalidParameterValue(f"Value {request['Label']} for parameter Label is invalid. Reason: Already exists.")
+    policy.setdefault("Id", f"{found.arn}/SQSDefaultPolicy")
+    policy["Statement"].append(
+        {
+            "Sid": request["Label"],
+            "Effect": "Allow",
+            "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in request["AWSAccountIds"]]},
+            "Action": [f"SQS:{action}" for action in request["Actions"]],
+            "Resource": found.arn,
+        }
+    )
+    queue.set_attributes(tx, found.arn, {"Policy": json.dumps(policy)})
+
+
+@api.writes
+def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionRequest) -> None:
+    found = _queue(call, tx, request["QueueUrl"])
+    policy = json.loads(found.attributes.get("Policy") or '{"Statement": []}')
+    left = [statement for statement in policy["Statement"] if statement.get("Sid") != request["Label"]]
+    if len(left) == len(policy["Statement"]):
+        raise InvalidParameterValue(
+            f"Value {request['Label']} for parameter Label is invalid. Reason: can't find label on existing policy."
+        )
+    queue.set_attributes(tx, found.arn, {"Policy": json.dumps({**policy, "Statement": left}) if left else ""})
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+@api.writes
+def send_message(call: Call, tx: Tx, request: shapes.SendMessageRequest) -> shapes.SendMessageResult:
+    return _send(tx, call, _queue(call, tx, request["QueueUrl"]), request)
+
+
+@api.writes
+def send_message_batch(call: Call, tx: Tx, request: shapes.SendMessageBatchRequest) -> shapes.SendMessageBatchResult:
+    """Every entry is sent or answered with its own error; the others do not suffer."""
+    target = _queue(call, tx, request["QueueUrl"])
+    _check_batch("SendMessageBatchRequestEntry", request["Entries"])
+    total = sum(
+        len(entry["MessageBody"].encode()) + _attributes_size(entry.get("MessageAttributes", {}))
+        for entry in request["Entries"]
+    )
+    if total > limits.SQS_MESSAGE_BYTES_MAX:
+        raise BatchRequestTooLong(
+            f"Batch requests cannot be longer than {limits.SQS_MESSAGE_BYTES_MAX} bytes. You have sent {total} bytes."
+        )
+    return _each(tx, request["Entries"], lambda entry: _send(tx, call, target, entry))
+
+
+@api.waits
+async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessageRequest) -> shapes.ReceiveMessageResult:
+    """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to."""
+    count, hide_s = request.get("MaxNumberOfMessages", 1), request.get("VisibilityTimeout")
+    _check_range("MaxNumberOfMessages", count, 1, limits.SQS_BATCH_MAX)
+    _check_range("VisibilityTimeout", hide_s, 0, limits.SQS_VISIBILITY_MAX_S)
+    _check_range("WaitTimeSeconds", request.get("WaitTimeSeconds"), 0, limits.SQS_WAIT_MAX_S)
+    if "ReceiveRequestAttemptId" in request:
+        raise NotImplementedHere("Wakeful does not have FIFO queues yet (ReceiveRequestAttemptId).")
+    arn = queue.arn_of(call, request["QueueUrl"])
+    patience_s = request.get("WaitTimeSeconds")
+    deadline: float | None = None
+    with node.wakes.listen(queue.wake_name(arn)) as listener:
+        while True:
+            state = await node.store.read(_look, arn)
+            if state.has_visible:
+                taken = await node.store.write(_take, arn, count, hide_s)
+                if taken:
+                    return {"Messages": [_message(each, request) for each in taken]}
+            if deadline is None:
+                deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
+            if node.clock.now() >= deadline:
+                return {}
+            await listener.wait(min(deadline, state.next_visible or deadline))
+
+
+@api.writes
+def delete_message(call: Call, tx: Tx, request: shapes.DeleteMessageRequest) -> None:
+    """Forgets a message that its receiver has finished with."""
+    messages.forget(tx, _queue(call, tx, request["QueueUrl"]), request["ReceiptHandle"])
+
+
+@api.writes
+def delete_message_batch(
+    call: Call, tx: Tx, request: shapes.DeleteMessageBatchRequest
+) -> shapes.DeleteMessageBatchResult:
+    found = _queue(call, tx, request["QueueUrl"])
+    _check_batch("DeleteMessageBatchRequestEntry", request["Entries"])
+    return _each(tx, request["Entries"], lambda entry: messages.forget(tx, found, entry["ReceiptHandle"]))
+
+
+@api.writes
+def change_message_visibility(call: Call, tx: Tx, request: shapes.ChangeMessageVisibilityRequest) -> None:
+    messages.hide(tx, _queue(call, tx, request["QueueUrl"]), request["ReceiptHandle"], request["VisibilityTimeout"])
+
+
+@api.writes
+def change_message_visibility_batch(
+    call: Call, tx: Tx, request: shapes.ChangeMessageVisibilityBatchRequest
+) -> shapes.ChangeMessageVisibilityBatchResult:
+    found = _queue(call, tx, request["QueueUrl"])
+    _check_batch("ChangeMessageVisibilityBatchRequestEntry", request["Entries"])
+
+    def hide(entry: Mapping[str, Any]) -> None:
+        messages.hide(tx, found, entry["ReceiptHandle"], entry.get("VisibilityTimeout", 0))
+
+    return _each(tx, request["Entries"], hide)
+
+
+# --- below -----------------------------------------------------------------------------------------------------------
+
+
+def _queue(call: Call, tx: Tx, queue_url: str) -> Queue:
+    return queue.find(tx, queue.arn_of(call, queue_url))
+
+
+def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> dict[str, Any]:
+    if "MessageDeduplicationId" in entry:
+        raise InvalidParameterValue(
+            f"Value {entry['MessageDeduplicationId']} for parameter MessageDeduplicationId is invalid. Reason: The"
+            " request include parameter that is not valid for this queue type."
+        )
+    _check_range("DelaySeconds", entry.get("DelaySeconds"), 0, limits.SQS_DELAY_MAX_S)
+    rules.check_message_attributes(entry.get("MessageAttributes", {}))
+    attributes = rules.stored(entry.get("MessageAttributes", {}))
+    system = rules.stored(entry.get("MessageSystemAttributes", {}))
+    body = messages.clean(entry["MessageBody"])
+    limit = target.setting("MaximumMessageSize")
+    if len(body.encode()) + rules.size_of(attributes) > limit:
+        raise InvalidParameterValue(
+            f"One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
+        )
+    message_id = names.new_uuid()
+    constant = {"SenderId": call.principal.id or call.principal.account}
+    if "AWSTraceHeader" in system:
+        constant["AWSTraceHeader"] = system["AWSTraceHeader"]["StringValue"]
+    if "MessageGroupId" in entry:
+        constant["MessageGroupId"] = entry["MessageGroupId"]
+    messages.put(
+        tx,
+        target,
+        body,
+        trace=call.effects,
+        message_id=message_id,
+        attributes=attributes,
+        system=constant,
+        delay_s=entry.get("DelaySeconds"),
+    )
+    return {
+        "MessageId": message_id,
+        "MD5OfMessageBody": messages.md5(body),
+        **({"MD5OfMessageAttributes": rules.md5_of(attributes)} if attributes else {}),
+        **({"MD5OfMessageSystemAttributes": rules.md5_of(system)} if system else {}),
+    }
+
+
+class _State:
+    """What a receiver sees before it takes: whether there is anything, and what to wait for."""
+
+    __slots__ = ("has_visible", "next_visible", "wait_s")
+
+    def __init__(self, has_visible: bool, next_visible: float | None, wait_s: int) -> None:
+        self.has_visible = has_visible
+        self.next_visible = next_visible
+        self.wait_s = wait_s
+
+
+def _look(tx: Tx, arn: str) -> _State:
+    found = queue.find(tx, arn)
+    has_visible = messages.has_visible(tx, found)
+    next_visible = None if has_visible else messages.next_visible(tx, found)
+    return _State(has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
+
+
+def _take(tx: Tx, arn: str, count: int, hide_s: int | None) -> list[Taken]:
+    return messages.take(tx, queue.find(tx, arn), count, hide_s)
+
+
+def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:
+    attributes = _wanted(taken.facts["attributes"], request.get("MessageAttributeNames", ()))
+    named = {*request.get("AttributeNames", ()), *request.get("MessageSystemAttributeNames", ())}
+    system = {name: value for name, value in taken.facts["system"].items() if "All" in named or name in named}
+    message: dict[str, Any] = {
+        "MessageId": taken.id,
+        "ReceiptHandle": taken.facts["handle"],
+        "MD5OfBody": messages.md5(taken.body),
+        "Body": taken.body,
+    }
+    if system:
+        message["Attributes"] = system
+    if attributes:
+        message["MD5OfMessageAttributes"] = rules.md5_of(attributes)
+        message["MessageAttributes"] = rules.shown(attributes)
+    return message  # type: ignore[return-value] - built member by member
+
+
+def _wanted(attributes: Mapping[str, Any], patterns: Iterable[str]) -> dict[str, Any]:
+    """The attributes a receiver asked for: by name, by `prefix.*`, or all."""
+    exact = set(patterns)
+    if exact & {"All", ".*"}:
+        return dict(attributes)
+    prefixes = tuple(pattern.removesuffix("*") for pattern in exact if pattern.endswith(".*"))
+    return {name: value for name, value in attributes.items() if name in exact or name.startswith(prefixes or "\0")}
+
+
+def _check_range(name: str, value: int | None, low: int, high: int) -> None:
+    if value is None or low <= value <= high:
+        return
+    reason = {
+        "DelaySeconds": f"DelaySeconds must be >= {low} and <= {high}.",
+        "WaitTimeSeconds": f"Must be >= {low} and <= {high}, if provided.",
+    }.get(name, f"Must be between {low} and {high}, if provided.")
+    raise InvalidParameterValue(f"Value {value} for parameter {name} is invalid. Reason: {reason}")
+
+
+_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+def _check_batch(entry_name: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    if not entries:
+        raise EmptyBatchRequest(f"There should be at least one {entry_name} in the request.")
+    if len(entries) > limits.SQS_BATCH_MAX:
+        raise TooManyEntriesInBatchRequest(
+            f"Maximum number of entries per request are {limits.SQS_BATCH_MAX}. You have sent {len(entries)}."
+        )
+    seen: set[str] = set()
+    for entry in entries:
+        if not _BATCH_ID.fullmatch(entry["Id"]):
+            raise InvalidBatchEntryId()
+        if entry["Id"] in seen:
+            raise BatchEntryIdsNotDistinct(f"Id {entry['Id']} repeated.")
+        seen.add(entry["Id"])
+
+
+def _attributes_size(attributes: Mapping[str, Any]) -> int:
+    rules.check_message_attributes(attributes)
+    return rules.size_of(rules.stored(attributes))
+
+
+def _each(
+    tx: Tx, entries: Sequence[Mapping[str, Any]], do: Callable[[Mapping[str, Any]], dict[str, Any] | None]
+) -> Any:
+    """Carries out each entry on its own: one that fails is undone and answered, the others stand."""
+    successful: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            with tx.savepoint():
+                successful.append({"Id": entry["Id"], **(do(entry) or {})})
+        except AwsError as error:
+            failed.append(
+                {
+                    "Id": entry["Id"],
+                    "SenderFault": True,
+                    "Code": error.code or error.shape_name,
+                    "Message": error.message,
+                }
+            )
+    return {
+        **({"Successful": successful} if successful else {"Successful": []}),
+        **({"Failed": failed} if failed else {}),
+    }

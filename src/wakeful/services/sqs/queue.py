@@ -1,0 +1,213 @@
+"""One queue: its settings, where it is found, and who may use it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from wakeful.fabric.service import Call, Need, Request
+from wakeful.services.sqs import attributes as rules
+from wakeful.services.sqs.errors import (
+    InvalidAddress,
+    InvalidParameterValue,
+    QueueDoesNotExist,
+    QueueNameExists,
+)
+from wakeful.store.tx import Row, Tx
+from wakeful.wire.errors import NotImplementedHere
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue as it stands in the store. `attributes` are as they were set; the properties apply the defaults."""
+
+    id: int
+    arn: str
+    account: str
+    region: str
+    name: str
+    created: float
+    modified: float
+    purged: float | None
+    attributes: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    def url(self, call: Call) -> str:
+        """As this client addresses us: clients send to the host that stands in it."""
+        return f"{call.endpoint}/{self.account}/{self.name}"
+
+    def setting(self, name: str) -> int:
+        return int(self.attributes.get(name) or rules.DEFAULTS[name])
+
+    @cached_property
+    def redrive(self) -> tuple[str, int] | None:
+        """The dead-letter queue's ARN and after how many receives a message goes there."""
+        text = self.attributes.get("RedrivePolicy")
+        if not text:
+            return None
+        policy = json.loads(text)
+        return policy["deadLetterTargetArn"], int(policy["maxReceiveCount"])
+
+
+def arn_of(call: Call, queue_url: str) -> str:
+    """The ARN of the queue with that URL. Raises InvalidAddress for what is no queue's URL."""
+    parts = [part for part in urlsplit(queue_url).path.split("/") if part] if "/" in queue_url else [queue_url]
+    if len(parts) > 2 or not parts:
+        raise InvalidAddress(f"The address {queue_url} is not valid for this endpoint.")
+    account = parts[0] if len(parts) == 2 else call.account
+    return f"arn:aws:sqs:{call.region}:{account}:{parts[-1]}"
+
+
+def find(tx: Tx, arn: str) -> Queue:
+    """Raises QueueDoesNotExist."""
+    queue = get(tx, arn)
+    if queue is None:
+        raise QueueDoesNotExist()
+    return queue
+
+
+def get(tx: Tx, arn: str) -> Queue | None:
+    row = tx.one("SELECT * FROM sqs_queues WHERE arn = ?", arn)
+    return None if row is None else _queue(row)
+
+
+def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: Mapping[str, str]) -> Queue:
+    """The queue is there. Asked again with the same attributes it answers the one there is."""
+    if name.endswith(".fifo"):
+        raise NotImplementedHere(f"Wakeful does not have FIFO queues yet ({name}).")
+    if not _NAME.fullmatch(name):
+        raise InvalidParameterValue(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        )
+    rules.check_queue_attributes(attributes)
+    arn = call.arn("sqs", name)
+    tx.lock("sqs", arn)
+    existing = get(tx, arn)
+    if existing is not None:
+        _check_same(existing, attributes)
+        return existing
+    _check_dead_letter_target(tx, arn, attributes)
+    tx.run(
+        "INSERT INTO sqs_queues(arn, account, region, name, created, modified, attributes, tags)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        *(arn, call.account, call.region, name, tx.now, tx.now, _json(attributes), _json(tags)),
+    )
+    tx.wake(wake_name(arn))
+    return find(tx, arn)
+
+
+def set_attributes(tx: Tx, arn: str, attributes: Mapping[str, str]) -> None:
+    """These attributes are set, the others stay. An empty text takes an optional one away."""
+    rules.check_queue_attributes({name: value for name, value in attributes.items() if value != ""})
+    tx.lock("sqs", arn)
+    queue = find(tx, arn)
+    _check_dead_letter_target(tx, arn, attributes)
+    merged = {name: value for name, value in {**queue.attributes, **attributes}.items() if value != ""}
+    tx.run("UPDATE sqs_queues SET attributes = ?, modified = ? WHERE arn = ?", _json(merged), tx.now, arn)
+    tx.wake(wake_name(arn))
+
+
+def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
+    tx.lock("sqs", queue.arn)
+    tx.run("UPDATE sqs_queues SET tags = ? WHERE arn = ?", _json(tags), queue.arn)
+
+
+def delete(tx: Tx, queue: Queue) -> None:
+    """The queue and everything in it are gone."""
+    tx.lock("sqs", queue.arn)
+    tx.run("DELETE FROM sqs_messages WHERE queue = ?", queue.id)
+    tx.run("DELETE FROM sqs_queues WHERE id = ?", queue.id)
+    tx.wake(wake_name(queue.arn))
+
+
+def named(tx: Tx, call: Call, prefix: str, after: str, limit: int) -> list[Queue]:
+    """The caller's queues in this region by name, from the one after `after`."""
+    rows = tx.all(
+        "SELECT * FROM sqs_queues WHERE account = ? AND region = ? AND name > ? AND substr(name, 1, ?) = ?"
+        " ORDER BY name LIMIT ?",
+        *(call.account, call.region, after, len(prefix), prefix, limit),
+    )
+    return [_queue(row) for row in rows]
+
+
+def sources_of(tx: Tx, dead_letter: Queue) -> list[Queue]:
+    """The queues whose dead letters come here."""
+    rows = tx.all("SELECT * FROM sqs_queues WHERE account = ? ORDER BY name", dead_letter.account)
+    return [queue for queue in map(_queue, rows) if queue.redrive and queue.redrive[0] == dead_letter.arn]
+
+
+def every(tx: Tx) -> list[Queue]:
+    return [_queue(row) for row in tx.all("SELECT * FROM sqs_queues ORDER BY id")]
+
+
+def policy(tx: Tx, arn: str) -> str | None:
+    """The queue's policy, as authorisation asks for it."""
+    queue = get(tx, arn)
+    return None if queue is None else queue.attributes.get("Policy") or None
+
+
+def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
+    """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
+    single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
+    single["ChangeMessageVisibilityBatch"] = "ChangeMessageVisibility"
+    action = f"sqs:{single.get(operation, operation)}"
+    if "QueueUrl" in request:
+        yield Need(action, arn_of(call, request["QueueUrl"]))
+    elif "QueueName" in request:
+        account = request.get("QueueOwnerAWSAccountId") or call.account
+        yield Need(action, f"arn:aws:sqs:{call.region}:{account}:{request['QueueName']}")
+    else:
+        yield Need(action, call.arn("sqs", "*"))
+
+
+def wake_name(arn: str) -> str:
+    """Woken when something in the queue may have become visible."""
+    return arn
+
+
+def _check_same(queue: Queue, attributes: Mapping[str, str]) -> None:
+    for name, value in attributes.items():
+        there = queue.attributes.get(name) or rules.DEFAULTS.get(name, "")
+        if there != value and not (name == "SqsManagedSseEnabled" and there.lower() == value.lower()):
+            raise QueueNameExists(
+                f"A queue already exists with the same name and a different value for attribute {name}"
+            )
+
+
+def _check_dead_letter_target(tx: Tx, arn: str, attributes: Mapping[str, str]) -> None:
+    text = attributes.get("RedrivePolicy")
+    if not text:
+        return
+    target = json.loads(text)["deadLetterTargetArn"]
+    dead_letter = get(tx, target)
+    reason = None
+    if dead_letter is None:
+        reason = "Dead letter target does not exist."
+    elif not _admits(dead_letter, arn):
+        reason = "Queue does not have permission to use this dead-letter queue."
+    if reason:
+        raise InvalidParameterValue(f"Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}")
+
+
+def _admits(dead_letter: Queue, source_arn: str) -> bool:
+    allow: dict[str, Any] = json.loads(dead_letter.attributes.get("RedriveAllowPolicy") or "{}")
+    permission = allow.get("redrivePermission", "allowAll")
+    return permission == "allowAll" or (permission == "byQueue" and source_arn in allow.get("sourceQueueArns", []))
+
+
+def _json(value: Mapping[str, str]) -> bytes:
+    return orjson.dumps(dict(value))
+
+
+def _queue(row: Row) -> Queue:
+    columns = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is not a dict
+    return Queue(**{**columns, "attributes": orjson.loads(row["attributes"]), "tags": orjson.loads(row["tags"])})

@@ -1,0 +1,223 @@
+"""The store on one file: one writer thread, many waiting callers, one fsync for all of them.
+
+write(fn) ──► queue ──► writer thread: BEGIN · fn₁ · fn₂ · … · COMMIT ──► every caller is answered, then woken
+read(fn)  ──► a second connection on the event loop, which cannot change rows
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from wakeful import limits
+from wakeful.store.tx import Outbox, Row, Work, assert_locked
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteTx:
+    """A transaction on SQLite. It also asserts what only a cluster needs: that a row's owner is locked first."""
+
+    __slots__ = ("_db", "_outbox", "_owners", "deliveries", "depth", "now", "parts")
+
+    skip_locked = ""
+
+    def __init__(self, db: sqlite3.Connection, now: float, parts: Any, outbox: Outbox) -> None:
+        self.now = now
+        self.parts = parts
+        self.deliveries = 0
+        self.depth = 0
+        self._db = db
+        self._outbox = outbox
+        self._owners: set[str] = set()
+
+    def one(self, sql: str, *args: Any) -> Row | None:
+        assert_locked(sql, self._owners)
+        row: Row | None = self._db.execute(sql, args).fetchone()
+        return row
+
+    def all(self, sql: str, *args: Any) -> list[Row]:
+        assert_locked(sql, self._owners)
+        rows: list[Row] = self._db.execute(sql, args).fetchall()
+        return rows
+
+    def run(self, sql: str, *args: Any) -> int:
+        assert_locked(sql, self._owners)
+        return self._db.execute(sql, args).rowcount
+
+    def lock(self, *key: str) -> None:
+        self._owners.add(key[0])
+
+    def wake(self, name: str) -> None:
+        self._outbox.wakes.append(name)
+
+    def note(self, note: Any) -> None:
+        self._outbox.notes.append(note)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self._db.execute("SAVEPOINT inner_part")
+        try:
+            with self._outbox.undone_on_error():
+                yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO inner_part")
+            raise
+        finally:
+            self._db.execute("RELEASE inner_part")
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    done: asyncio.Future[Any]
+    value: Any = None
+    error: BaseException | None = None
+
+
+class SqliteStore:
+    """See `store.tx.Store`. `rehearse` runs every write twice, the first time undone: tests find what breaks."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float],
+        on_commit: Callable[[Outbox], None],
+        parts: Any = None,
+        synchronous: str = "FULL",
+        rehearse: bool = False,
+    ) -> None:
+        self.parts = parts
+        self.commit_count = 0
+        self._path = path
+        self._clock = clock
+        self._on_commit = on_commit
+        self._synchronous = synchronous
+        self._rehearse = rehearse
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._is_closed = False
+        writer = self._connect()
+        self._reader = self._connect()
+        self._reader.execute("PRAGMA query_only=ON")
+        self._thread = threading.Thread(target=self._write_forever, args=(writer,), name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returned, once what it did is on disk. Raises what it raised, and then nothing of it happened."""
+        if self._is_closed:
+            raise RuntimeError("the store is closed")
+        job = _Job(work, args, kwargs, self._loop.create_future())
+        self._jobs.put(job)
+        result: T = await job.done
+        return result
+
+    async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returns on one consistent view that holds everything written before the call.
+
+        It runs on the event loop: a page of rows costs less than handing the question to a thread.
+        """
+        self._reader.execute("BEGIN")
+        try:
+            return work(SqliteTx(self._reader, self._clock(), self.parts, Outbox()), *args, **kwargs)
+        finally:
+            self._reader.execute("COMMIT")
+
+    async def close(self) -> None:
+        """Everything handed in before is on disk; nothing can be handed in any more."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._jobs.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._reader.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=1024)
+        db.row_factory = sqlite3.Row
+        for pragma in (
+            f"page_size={limits.SQLITE_PAGE_BYTES}",
+            "journal_mode=WAL",
+            f"synchronous={self._synchronous}",
+            f"mmap_size={limits.SQLITE_MMAP_BYTES}",
+            f"wal_autocheckpoint={limits.SQLITE_CHECKPOINT_PAGES}",
+            "foreign_keys=ON",
+        ):
+            db.execute(f"PRAGMA {pragma}")
+        return db
+
+    def _write_forever(self, db: sqlite3.Connection) -> None:
+        is_open = True
+        while is_open:
+            batch: list[_Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                batch.append(job)
+                if len(batch) == limits.WRITES_PER_COMMIT_MAX:
+                    break
+                try:
+                    job = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            else:
+                is_open = False
+            if batch:
+                outbox = self._commit(db, batch)
+                self._loop.call_soon_threadsafe(self._publish, batch, outbox)
+        db.close()
+
+    def _commit(self, db: sqlite3.Connection, batch: list[_Job]) -> Outbox:
+        outbox, now = Outbox(), self._clock()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                self._carry_out(db, job, now, outbox)
+            db.execute("COMMIT")
+        except BaseException as failure:  # noqa: BLE001 - a full disk is every caller's answer, not the thread's end
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            for job in batch:
+                job.error = job.error or failure
+            return Outbox()
+        self.commit_count += 1
+        return outbox
+
+    def _carry_out(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox) -> None:
+        if self._rehearse:
+            self._attempt(db, job, now, Outbox(), keep=False)
+        self._attempt(db, job, now, outbox, keep=True)
+
+    def _attempt(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox, *, keep: bool) -> None:
+        job.value = job.error = None
+        db.execute("SAVEPOINT one_write")
+        try:
+            with outbox.undone_on_error():
+                job.value = job.work(SqliteTx(db, now, self.parts, outbox), *job.args, **job.kwargs)
+        except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the others go on
+            job.error = error
+            keep = False
+        if not keep:
+            db.execute("ROLLBACK TO one_write")
+        db.execute("RELEASE one_write")
+
+    def _publish(self, batch: list[_Job], outbox: Outbox) -> None:
+        for job in batch:
+            if job.done.done():
+                continue  # its caller went away; the write stands all the same
+            if job.error is not None:
+                job.done.set_exception(job.error)
+            else:
+                job.done.set_result(job.value)
+        if outbox.wakes or outbox.notes:
+            self._on_commit(outbox)

@@ -1,0 +1,81 @@
+"""What every test may use: a clock that jumps, and a store on each engine."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import postgres
+from wakeful.clock import Clock
+from wakeful.store import blobs, lease, schema, telemetry, work
+from wakeful.store.sqlite import SqliteStore
+from wakeful.store.tx import Outbox, Store
+
+OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
+
+KERNEL_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "telemetry": telemetry.SCHEMA}
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """A PostgreSQL server; skips, loudly, where there is none."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        pytest.skip("NO POSTGRESQL FOUND: the storage contract was tested on SQLite only")
+    with postgres.running(binaries) as dsn:
+        yield dsn
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def open_store(engine: str, tmp_path: Path, clock: Clock, request: pytest.FixtureRequest) -> OpenStore:
+    """Opens a store on the engine under test; the same `name` opens the same data again."""
+    dsn = request.getfixturevalue("postgres_dsn") if engine == "postgres" else None
+    run = uuid.uuid4().hex[:12]
+
+    @asynccontextmanager
+    async def opened(
+        name: str = "ledger",
+        *,
+        tables: str = "",
+        on_commit: Callable[[Outbox], None] = lambda outbox: None,
+        parts: Any = None,
+        rehearse: bool = False,
+    ) -> AsyncIterator[Store]:
+        store: Any
+        if dsn is not None:
+            from wakeful.store.postgres import PostgresStore
+
+            store = PostgresStore(
+                dsn,
+                clock=clock.now,
+                on_commit=on_commit,
+                parts=parts,
+                schema=f"t{run}_{name}",
+                connections=4,
+                rehearse=rehearse,
+            )
+        else:
+            path = tmp_path / f"{name}.db"
+            store = SqliteStore(path, clock=clock.now, on_commit=on_commit, parts=parts, rehearse=rehearse)
+        try:
+            await store.write(schema.apply, {**KERNEL_SCHEMAS, "test": tables})
+            yield store
+        finally:
+            await store.close()
+
+    return opened
