@@ -15,6 +15,9 @@ POSTGRES_RETRIES_MAX = 50
 NODE_LEASE_S = 10.0
 """A node that did not renew for so long counts as dead; its claimed work is taken over."""
 
+CACHE_ENTRIES_MAX = 10_000
+"""For each wake they hang on; when full, all of them are forgotten."""
+
 BLOB_PIECE_BYTES = 256 * 1024
 BLOB_GRACE_S = 3600.0
 """An unreferenced blob younger than this is kept: somebody may just be about to name it."""
@@ -34,6 +37,8 @@ DELIVERY_DEPTH_MAX = 8
 HOPS_MAX = 16
 """AWS stops a loop between functions and queues after about sixteen rounds."""
 
+SWEEP_S = 3600.0
+"""How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
 
@@ -48,7 +53,6 @@ SQS_WAIT_MAX_S = 20
 SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
-SQS_EXPIRY_SWEEP_S = 3600
 
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
@@ -57,3 +61,33 @@ HTTP_BACKLOG = 2048
 HTTP_SHUTDOWN_S = 10.0
 HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 """Of a request that is read whole: a 50 MB deployment package is 67 MB in base64."""
+
+# --- Lambda ----------------------------------------------------------------------------------------------------------
+
+LAMBDA_TIMEOUT_MAX_S = 900
+LAMBDA_MEMORY_MAX_MB = 10_240
+LAMBDA_VARIABLES_BYTES_MAX = 4096
+LAMBDA_SYNCHRONOUS_BYTES_MAX = 6 * 1024 * 1024
+LAMBDA_EVENT_BYTES_MAX = 1024 * 1024
+LAMBDA_UPLOAD_BYTES_MAX = 50 * 1024 * 1024
+LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
+LAMBDA_POLICY_BYTES_MAX = 20 * 1024
+LAMBDA_LIST_MAX = 50
+LAMBDA_LOG_TAIL_BYTES = 4096
+
+LAMBDA_EVENT_RETRIES_MAX = 2
+LAMBDA_EVENT_RETRY_DELAYS_S = (60.0, 120.0)
+"""After the first and the second failure of the function itself."""
+LAMBDA_EVENT_AGE_MAX_S = 6 * 3600.0
+LAMBDA_THROTTLE_BACKOFF_S = 1.0
+LAMBDA_THROTTLE_BACKOFF_MAX_S = 300.0
+LAMBDA_EVENT_SLOTS = 256
+LAMBDA_PENDING_PATIENCE_S = 30.0
+"""How long an invocation waits for a function that is still being made."""
+
+LAMBDA_MAPPING_CONCURRENCY = 5
+"""How many batches of one queue a mapping has in work at once, unless its ScalingConfig says otherwise."""
+LAMBDA_BATCH_MAX = 10_000
+LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
+LAMBDA_WINDOW_MAX_S = 300
+LAMBDA_CREDENTIALS_S = 12 * 3600.0

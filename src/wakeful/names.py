@@ -51,6 +51,11 @@ def new_uuid() -> str:
     return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
 
 
+def uuid_of(text: str) -> str:
+    """A UUID that the same text always has, and no other."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
 def new_token(byte_count: int = 16) -> str:
     """Lower-case hexadecimal, twice as long as `byte_count`."""
     return secrets.token_hex(byte_count)

@@ -76,9 +76,10 @@ class Operation:
 class Operations(dict[str, Operation]):
     """One service's operations by their AWS names, filled by three decorators. A misspelt handler fails at import."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, package: str | None = None) -> None:
         super().__init__()
         self.service = service
+        self.package = package or service
         self._names: dict[str, str] | None = None
 
     @property
@@ -126,6 +127,8 @@ class Worker:
     kind: str
     do: Callable[[Node, work.Item], Awaitable[Done | Again]]
     slots: int = 16
+    is_lazy: bool = False
+    """Its rows are sweeps: when the clock is moved they may be done late, and once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,11 @@ class Service:
     def name(self) -> str:
         """botocore's name, which is also the service's part of its ARNs."""
         return self.operations.service
+
+    @property
+    def package(self) -> str:
+        """The owner of its tables: the folder it lives in."""
+        return self.operations.package
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +218,3 @@ class Node(Protocol):
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
         """A public operation, in process, with the caller's rights: checked, authorised and noted like any other."""
-
-    def busy(self) -> Busy:
-        """A context manager; while it is open the node counts as having work in hand."""
-
-
-class Busy(Protocol):
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...

@@ -20,7 +20,7 @@ async def run(node: Node, worker: Worker) -> None:
     lease has lapsed.
     """
     running: set[asyncio.Task[None]] = set()
-    with node.wakes.listen(work.wake_name(worker.kind)) as listener:
+    with node.wakes.listen(work.wake_name(worker.kind), is_lazy=worker.is_lazy) as listener:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 if len(running) >= worker.slots:
@@ -30,7 +30,7 @@ async def run(node: Node, worker: Worker) -> None:
                 if due is None or due > node.clock.now():
                     await listener.wait(due)
                     continue
-                with node.busy():
+                with node.wakes.busy():
                     for item in await node.store.write(work.claim, worker.kind, worker.slots - len(running), node.id):
                         task = tasks.create_task(_carry_out(node, worker, item))
                         running.add(task)
@@ -39,7 +39,7 @@ async def run(node: Node, worker: Worker) -> None:
 
 
 async def _carry_out(node: Node, worker: Worker, item: work.Item) -> None:
-    with node.busy():
+    with node.wakes.busy():
         try:
             await node.store.write(_settle, item, await worker.do(node, item))
         except Exception:  # a mistake of ours: the row must neither be lost nor block the others

@@ -152,15 +152,15 @@ class Telemetry:
         found = await self._store.read(_notes, "WHERE id = ? LIMIT 1", note_id)
         return found[0] if found else None
 
-    async def recent_notes(self, account: str, kind: str | None, name: str | None, limit: int) -> list[Note]:
-        """The latest notes of an account, newest first, of one kind and name if given."""
+    async def recent_notes(
+        self, *, account: str | None = None, kind: str | None = None, name: str | None = None, limit: int
+    ) -> list[Note]:
+        """The latest notes, newest first: of one account, kind or name where given."""
         await self.flush()
-        where, args = "WHERE account = ?", [account]
-        if kind is not None:
-            where, args = f"{where} AND kind = ?", [*args, kind]
-        if name is not None:
-            where, args = f"{where} AND name = ?", [*args, name]
-        return await self._store.read(_notes, f"{where} ORDER BY at DESC LIMIT {int(limit)}", *args)
+        wanted = {"account": account, "kind": kind, "name": name}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{column} = ?" for column in given) or "1 = 1"
+        return await self._store.read(_notes, f"WHERE {where} ORDER BY at DESC LIMIT ?", *given.values(), limit)
 
     async def forget_notes(self, before: float) -> None:
         await self._store.write(_forget_notes, before)

@@ -1,4 +1,8 @@
-"""Waiting: a listener sleeps until it is woken by name, or until its deadline in the node's time has come."""
+"""Waiting: a listener sleeps until it is woken by name, or until its deadline in the node's time has come.
+
+Who waits, and until when, is also what moving the clock needs to know: nobody awake means that everything that was due
+has been done, and the earliest deadline is the next moment at which anything will happen.
+"""
 
 from __future__ import annotations
 
@@ -13,46 +17,82 @@ from wakeful.clock import Clock
 class Listener:
     """One sleeper. A wake between two waits is not lost: the next `wait` returns at once."""
 
-    __slots__ = ("_clock", "_event")
+    __slots__ = ("_clock", "_event", "_wakes", "deadline", "is_lazy", "is_waiting")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, wakes: Wakes, clock: Clock, *, is_lazy: bool) -> None:
+        self.is_lazy = is_lazy
+        self.is_waiting = False
+        self.deadline: float | None = None
+        self._wakes = wakes
         self._clock = clock
         self._event = asyncio.Event()
 
     async def wait(self, until: float | None = None) -> None:
         """Returns when woken since the last call, or when it is `until` (epoch seconds of the node's clock)."""
         if not self._event.is_set():
+            self.deadline = until
+            self.is_waiting = True
+            self._wakes.fell_asleep()
             try:
                 async with asyncio.timeout(None if until is None else max(0.0, until - self._clock.now())):
                     await self._event.wait()
             except TimeoutError:
                 pass  # the deadline is the other way to wake
+            finally:
+                self._rouse()
         self._event.clear()
 
     def notify(self) -> None:
         self._event.set()
+        self._rouse()
+
+    def _rouse(self) -> None:
+        if self.is_waiting:
+            self.is_waiting = False
+            self._wakes.woke_up()
 
 
 class Wakes:
-    """Who listens for which name."""
+    """Who listens for which name, who is awake, and who has work in hand."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+        self._everybody: set[Listener] = set()
+        self._awake = 0
+        self._all_asleep = asyncio.Event()
+        self._all_asleep.set()
 
     @contextmanager
-    def listen(self, *names: str) -> Iterator[Listener]:
-        """Look for work after this began, then wait: what came in between wakes."""
-        listener = Listener(self._clock)
+    def listen(self, *names: str, is_lazy: bool = False) -> Iterator[Listener]:
+        """Look for work after this began, then wait: what came in between wakes.
+
+        A lazy listener's deadline is not a moment that a moved clock must stop at: sweeps, which may be late.
+        """
+        listener = Listener(self, self._clock, is_lazy=is_lazy)
+        self._everybody.add(listener)
+        self.woke_up()
         for name in names:
             self._listeners[name].add(listener)
         try:
             yield listener
         finally:
+            self._everybody.discard(listener)
+            if not listener.is_waiting:
+                self.fell_asleep()
             for name in names:
                 self._listeners[name].discard(listener)
                 if not self._listeners[name]:
                     del self._listeners[name]
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While it is open there is work in hand."""
+        self.woke_up()
+        try:
+            yield
+        finally:
+            self.fell_asleep()
 
     def wake(self, name: str) -> None:
         for listener in self._listeners.get(name, ()):
@@ -60,6 +100,24 @@ class Wakes:
 
     def wake_everybody(self) -> None:
         """The time was moved: every deadline has to be looked at again."""
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.notify()
+        for listener in self._everybody:
+            listener.notify()
+
+    async def all_asleep(self) -> None:
+        """Returns once nobody is awake and nothing is in hand."""
+        await self._all_asleep.wait()
+
+    def next_deadline(self) -> float | None:
+        """The earliest moment at which a listener, other than a lazy one, wants to be awake."""
+        return min(
+            (each.deadline for each in self._everybody if each.deadline is not None and not each.is_lazy), default=None
+        )
+
+    def woke_up(self) -> None:
+        self._awake += 1
+        self._all_asleep.clear()
+
+    def fell_asleep(self) -> None:
+        self._awake -= 1
+        if self._awake == 0:
+            self._all_asleep.set()

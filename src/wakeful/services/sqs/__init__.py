@@ -15,11 +15,11 @@ _SWEEP = "sqs.expire"
 
 async def _sweep(node: Node, item: work.Item) -> Done | Again:
     await node.store.write(messages.expire)
-    return Again(node.clock.now() + limits.SQS_EXPIRY_SWEEP_S)
+    return Again(node.clock.now() + limits.SWEEP_S)
 
 
 def _first(tx: Tx) -> None:
-    work.ensure(tx, _SWEEP, _SWEEP, {}, due=tx.now + limits.SQS_EXPIRY_SWEEP_S)
+    work.ensure(tx, _SWEEP, _SWEEP, {}, due=tx.now + limits.SWEEP_S)
 
 
 service = Service(
@@ -29,6 +29,6 @@ service = Service(
     source=messages.QueueSource(),
     needs=queue.needs,
     policy=queue.policy,
-    workers=(Worker(_SWEEP, _sweep, slots=1),),
+    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True),),
     first=_first,
 )

@@ -1,0 +1,113 @@
+"""What AWS has no API for: is the node well, what time is it there, who caused what. All below `/_wakeful/`.
+
+    GET  /_wakeful/health            {"status": "ready", "version": …, "node": …}
+    GET  /_wakeful/clock             {"now": epoch seconds, "offset_s": …}
+    POST /_wakeful/clock             {"advance_s": seconds}: moves the clock, and answers when all due work was done
+    GET  /_wakeful/notes?kind=run&name=…&limit=…          the latest notes, newest first
+    GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
+
+Nothing of this can be reached from inside a sandbox. Beyond loopback it needs a signature by the root of an account.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote
+
+import orjson
+
+from wakeful import __version__
+from wakeful.clock import Clock
+from wakeful.store.telemetry import Note, Telemetry
+from wakeful.wire.message import HttpRequest, HttpResponse
+
+_LIMIT_MAX = 1000
+_ADVANCE_MAX_S = 10 * 366 * 86_400.0
+
+
+class AdminNode(Protocol):
+    """What this page needs of the node."""
+
+    id: str
+    clock: Clock
+    telemetry: Telemetry
+
+    async def advance(self, seconds: float) -> None: ...
+
+    def describe(self) -> dict[str, Any]: ...
+
+
+class BadRequest(Exception):
+    """The request makes no sense; its text says why."""
+
+
+class Admin:
+    def __init__(self, node: AdminNode) -> None:
+        self._node = node
+
+    async def answer(self, http: HttpRequest, body: bytes) -> HttpResponse:
+        """The response. Who asks was looked at before."""
+        route = http.path.removeprefix("/_wakeful").strip("/")
+        name, _, rest = route.partition("/")
+        handler: Callable[[str, HttpRequest, bytes], Awaitable[Any]] | None = {
+            ("GET", "health"): self._health,
+            ("GET", "clock"): self._time,
+            ("POST", "clock"): self._advance,
+            ("GET", "notes"): self._notes,
+            ("GET", "traces"): self._trace,
+        }.get((http.method, name))
+        if handler is None:
+            return _json(404, {"message": f"there is no {http.method} {http.path}"})
+        try:
+            answer = await handler(unquote(rest), http, body)
+        except BadRequest as error:
+            return _json(400, {"message": str(error)})
+        return _json(404, {"message": "no such thing"}) if answer is None else _json(200, answer)
+
+    async def _health(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
+        return {"status": "ready", "version": __version__, "node": self._node.id, **self._node.describe()}
+
+    async def _time(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
+        return {"now": self._node.clock.now(), "offset_s": self._node.clock.offset_s}
+
+    async def _advance(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
+        await self._node.advance(_seconds(body))
+        return await self._time(rest, http, body)
+
+    async def _notes(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
+        query = {name: values[-1] for name, values in parse_qs(http.query).items()}
+        limit = query.get("limit", "50")
+        if not limit.isdigit() or not 1 <= int(limit) <= _LIMIT_MAX:
+            raise BadRequest(f"limit is a number from 1 to {_LIMIT_MAX}")
+        notes = await self._node.telemetry.recent_notes(
+            account=query.get("account"), kind=query.get("kind"), name=query.get("name"), limit=int(limit)
+        )
+        return {"notes": [dataclasses.asdict(note) for note in notes]}
+
+    async def _trace(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any] | None:
+        notes = await self._node.telemetry.notes_of(rest)
+        if not notes:
+            one: Note | None = await self._node.telemetry.note_by_id(rest)
+            if one is None:
+                return None
+            notes = await self._node.telemetry.notes_of(one.trace)
+        return {"trace": notes[0].trace, "notes": [dataclasses.asdict(note) for note in notes]}
+
+
+def _seconds(body: bytes) -> float:
+    try:
+        seconds = orjson.loads(body)["advance_s"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise BadRequest('send {"advance_s": seconds}') from error
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
+        raise BadRequest("advance_s is a number of seconds")
+    if not 0 <= seconds <= _ADVANCE_MAX_S:
+        raise BadRequest(f"advance_s is between 0 and {_ADVANCE_MAX_S:.0f}: the clock only moves forward")
+    return float(seconds)
+
+
+def _json(status: int, value: Any) -> HttpResponse:
+    return HttpResponse(status, {"content-type": "application/json"}, orjson.dumps(value))

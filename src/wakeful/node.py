@@ -1,0 +1,245 @@
+"""One node: the composition root, the only file that knows every part. Everything that runs is a task of one group."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import fcntl
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from wakeful import limits, names
+from wakeful.clock import Clock
+from wakeful.config import Config
+from wakeful.fabric import deliver, housekeeping, worker
+from wakeful.fabric.authorize import Authorizer
+from wakeful.fabric.call import perform
+from wakeful.fabric.parts import Parts
+from wakeful.fabric.service import Call, Request, Service
+from wakeful.fabric.source import Source
+from wakeful.gateway.admin import Admin
+from wakeful.gateway.authenticate import Authenticator
+from wakeful.gateway.http import Gateway
+from wakeful.gateway.server import Servers
+from wakeful.services import sqs
+from wakeful.store import blobs, lease, schema, telemetry, work
+from wakeful.store.blobs import Blobs
+from wakeful.store.sqlite import SqliteStore
+from wakeful.store.telemetry import Telemetry
+from wakeful.store.tx import Outbox, Store, Tx
+from wakeful.store.wakes import Wakes
+
+log = logging.getLogger(__name__)
+
+SERVICES: tuple[Service, ...] = (sqs.service,)
+
+_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
+_CLOCK_OFFSET = "clock_offset_s"
+_CLOCK_MOVED = "node.clock"
+
+
+class DataDirInUse(Exception):
+    """Another node runs on this data directory."""
+
+
+class Node:
+    """Implements `fabric.service.Node`. Made by `running`, which also ends it."""
+
+    def __init__(self, config: Config, services: tuple[Service, ...], endpoint: str) -> None:
+        self.id = names.new_token(6)
+        self.config = config
+        self.endpoint = endpoint
+        self.clock = Clock()
+        self.wakes = Wakes(self.clock)
+        self.services: Mapping[str, Service] = {service.name: service for service in services}
+        self.sources: Mapping[str, Source] = {s.name: s.source for s in services if s.source is not None}
+        self.store: Store
+        self.telemetry: Telemetry
+        self.blobs: Blobs
+        self._moving = asyncio.Lock()
+
+    async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
+        """A public operation in process, with the caller's rights: checked, authorised and noted like any other."""
+        inner = dataclasses.replace(call, request_id=names.new_uuid(), trace=call.effects)
+        return await perform(self, inner, self.services[service], operation, request)
+
+    def committed(self, outbox: Outbox) -> None:
+        """A transaction is on disk: its notes are kept and its waiters woken."""
+        for note in outbox.notes:
+            self.telemetry.note(note)
+        for name in outbox.wakes:
+            self.wakes.wake(name)
+
+    async def advance(self, seconds: float) -> None:
+        """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
+
+        It stops at every moment at which something wants to happen, until all that it caused has happened.
+        """
+        async with self._moving:
+            target = self.clock.now() + seconds
+            while True:
+                await self.wakes.all_asleep()
+                due = self.wakes.next_deadline()
+                if due is None or due >= target:
+                    break
+                await self._move(max(0.0, due - self.clock.now()))
+            await self._move(max(0.0, target - self.clock.now()))
+            await self.wakes.all_asleep()
+
+    async def _move(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        await self.store.write(_put_offset, self.clock.offset_s)
+        self.wakes.wake_everybody()
+
+    async def follow_clock(self) -> None:
+        """Another node of the cluster moved the time: so do we."""
+        with self.wakes.listen(_CLOCK_MOVED) as listener:
+            while True:
+                await listener.wait()
+                ahead_s = await self.store.read(_offset) - self.clock.offset_s
+                if ahead_s > 0:
+                    self.clock.advance(ahead_s)
+                    self.wakes.wake_everybody()
+
+    async def stay_alive(self) -> None:
+        """Renews this node's lease, and takes over the work of nodes whose lease has lapsed."""
+        while True:
+            await self.store.write(_renew, self.id, self.clock.wall())
+            await asyncio.sleep(limits.NODE_LEASE_S / 3)
+
+
+@asynccontextmanager
+async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> AsyncIterator[Node]:
+    """A node that answers on `node.endpoint`. Leaving ends it: running requests are answered, nothing is lost."""
+    async with AsyncExitStack() as stack:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stack.enter_context(_only_node_on(config.data_dir))
+        listener = stack.enter_context(_listen(config))
+        node = Node(config, services, _url(listener))
+        await _open(node, stack)
+        servers = Servers(node.clock)
+        gateway = Gateway(node, node.services, Authenticator(node), Admin(node))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(forever) for forever in _forever(node, servers)]
+            await servers.serve(listener, gateway.app())
+            try:
+                yield node
+            finally:
+                await servers.close()
+                for task in tasks:
+                    task.cancel()
+
+
+async def _open(node: Node, stack: AsyncExitStack) -> None:
+    """The stores are open, their tables there, and work that a dead node had in hand is free again."""
+    config = node.config
+    node.blobs = Blobs(config.data_dir / "blobs")
+    stack.push_async_callback(node.blobs.close)
+    by_arn = {name: service for name, service in node.services.items()}
+    authorizer = Authorizer(node)
+    parts = Parts(
+        authorizer=authorizer,
+        accepts={name: service.accept for name, service in by_arn.items() if service.accept is not None},
+        policies={name: service.policy for name, service in by_arn.items() if service.policy is not None},
+    )
+    node.store = _store(config, node.clock, "ledger", node.committed, parts)
+    stack.push_async_callback(node.store.close)
+    watched = _store(config, node.clock, "telemetry", lambda outbox: None, None)
+    stack.push_async_callback(watched.close)
+    node.telemetry = Telemetry(watched, node.clock)
+    stack.push_async_callback(node.telemetry.flush)
+    await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
+    await node.store.write(schema.apply, {**_OWN_SCHEMAS, **{s.package: s.schema for s in node.services.values()}})
+    node.clock.offset_s = await node.store.read(_offset)
+    await node.store.write(_first, node)
+
+
+def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:
+    if config.store is not None:
+        from wakeful.store.postgres import PostgresStore  # psycopg is optional, and takes its time to load
+
+        return PostgresStore(
+            config.store,
+            clock=clock.now,
+            on_commit=on_commit,
+            parts=parts,
+            schema=f"wakeful_{name}",
+            rehearse=config.rehearse,
+        )
+    return SqliteStore(
+        config.data_dir / f"{name}.db",
+        clock=clock.now,
+        on_commit=on_commit,
+        parts=parts,
+        synchronous="FULL" if name == "ledger" else "NORMAL",
+        rehearse=config.rehearse,
+    )
+
+
+def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]]:
+    """Everything that runs as long as the node does."""
+    yield node.telemetry.run()
+    yield servers.keep_date()
+    for each in (deliver.worker, *housekeeping.workers):
+        yield worker.run(node, each)
+    for service in node.services.values():
+        for each in service.workers:
+            yield worker.run(node, each)
+        for task in service.tasks:
+            yield task(node)
+    if node.config.store is not None:
+        yield node.stay_alive()
+        yield node.follow_clock()
+
+
+def _first(tx: Tx, node: Node) -> None:
+    """What must be true before anybody calls."""
+    if node.config.store is None:
+        work.re_enter(tx, alive=())  # we alone are on this data: whoever claimed before is dead
+    housekeeping.first(tx)
+    for service in node.services.values():
+        if service.first is not None:
+            service.first(tx)
+
+
+def _renew(tx: Tx, node_id: str, wall: float) -> None:
+    lease.hold(tx, f"node/{node_id}", node_id, wall=wall, for_s=limits.NODE_LEASE_S)
+    freed = work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
+    if freed:
+        log.warning("%d rows of work of nodes that are gone are free again", freed)
+
+
+def _offset(tx: Tx) -> float:
+    return float(schema.get_setting(tx, _CLOCK_OFFSET) or 0.0)
+
+
+def _put_offset(tx: Tx, offset_s: float) -> None:
+    schema.put_setting(tx, _CLOCK_OFFSET, repr(offset_s))
+    tx.wake(_CLOCK_MOVED)
+
+
+@contextmanager
+def _only_node_on(data_dir: Path) -> Iterator[None]:
+    """Raises DataDirInUse while another node runs on the folder. The kernel drops the lock with the process."""
+    with (data_dir / "node.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataDirInUse(f"another node runs on {data_dir}") from error
+        yield
+
+
+@contextmanager
+def _listen(config: Config) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.create_server((config.host, config.port), family=family, backlog=limits.HTTP_BACKLOG) as listener:
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

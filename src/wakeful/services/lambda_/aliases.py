@@ -1,0 +1,136 @@
+"""Aliases: names that point to a version, or divide invocations between two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wakeful import names
+from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    PreconditionFailedException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
+from wakeful.services.lambda_.references import LATEST, Reference
+from wakeful.store.tx import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    function: str
+    name: str
+    version: str
+    description: str
+    routing: Mapping[str, float]
+    revision: str
+
+    @property
+    def arn(self) -> str:
+        return f"{self.function}:{self.name}"
+
+
+def get(tx: Tx, function: str, name: str) -> Alias | None:
+    row = tx.one("SELECT * FROM lambda_aliases WHERE function = ? AND name = ?", function, name)
+    return None if row is None else _alias(row)
+
+
+def find(tx: Tx, function: str, name: str) -> Alias:
+    alias = get(tx, function, name)
+    if alias is None:
+        raise ResourceNotFoundException(f"Alias not found: {function}:{name}")
+    return alias
+
+
+def listed(tx: Tx, function: str, version: str | None, after: str, limit: int) -> list[Alias]:
+    rows = tx.all(
+        "SELECT * FROM lambda_aliases WHERE function = ? AND name > ? AND (? = '' OR version = ?) ORDER BY name LIMIT ?",
+        *(function, after, version or "", version or "", limit),
+    )
+    return [_alias(row) for row in rows]
+
+
+def create(
+    tx: Tx, reference: Reference, name: str, version: str, description: str, routing: Mapping[str, float]
+) -> Alias:
+    tx.lock("lambda", reference.arn)
+    _check_target(tx, reference, version, routing)
+    if get(tx, reference.arn, name) is not None:
+        raise ResourceConflictException(f"Alias already exists: {reference.arn}:{name}")
+    tx.run(
+        "INSERT INTO lambda_aliases(function, name, version, description, routing, revision) VALUES (?, ?, ?, ?, ?, ?)",
+        *(reference.arn, name, version, description, orjson.dumps(dict(routing)), names.new_uuid()),
+    )
+    tx.wake(functions.CHANGED)
+    return find(tx, reference.arn, name)
+
+
+def update(tx: Tx, reference: Reference, name: str, request: Mapping[str, Any]) -> Alias:
+    """What the request names is replaced."""
+    tx.lock("lambda", reference.arn)
+    alias = find(tx, reference.arn, name)
+    if request.get("RevisionId", alias.revision) != alias.revision:
+        raise PreconditionFailedException(
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to"
+            " retrieve the latest Revision Id"
+        )
+    version = request.get("FunctionVersion", alias.version)
+    routing = alias.routing
+    if "RoutingConfig" in request:
+        routing = request["RoutingConfig"].get("AdditionalVersionWeights") or {}
+    _check_target(tx, reference, version, routing)
+    tx.run(
+        "UPDATE lambda_aliases SET version = ?, description = ?, routing = ?, revision = ?"
+        " WHERE function = ? AND name = ?",
+        *(version, request.get("Description", alias.description), orjson.dumps(dict(routing)), names.new_uuid()),
+        *(reference.arn, name),
+    )
+    tx.wake(functions.CHANGED)
+    return find(tx, reference.arn, name)
+
+
+def delete(tx: Tx, reference: Reference, name: str) -> None:
+    """The alias is gone, and the permissions that spoke of it. Deleting one that is not there is no error on AWS."""
+    tx.lock("lambda", reference.arn)
+    tx.run("DELETE FROM lambda_aliases WHERE function = ? AND name = ?", reference.arn, name)
+    tx.run("DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ?", reference.arn, name)
+    tx.wake(functions.CHANGED)
+
+
+def described(alias: Alias) -> dict[str, Any]:
+    """AliasConfiguration."""
+    return {
+        "AliasArn": alias.arn,
+        "Name": alias.name,
+        "FunctionVersion": alias.version,
+        "Description": alias.description,
+        "RevisionId": alias.revision,
+        **({"RoutingConfig": {"AdditionalVersionWeights": dict(alias.routing)}} if alias.routing else {}),
+    }
+
+
+def _check_target(tx: Tx, reference: Reference, version: str, routing: Mapping[str, float]) -> None:
+    functions.find_version(tx, reference, version)
+    if len(routing) > 1:
+        raise InvalidParameterValueException("Number of items in AdditionalVersionWeights cannot be greater than 1")
+    for other, weight in routing.items():
+        if not 0 <= weight <= 1:
+            raise InvalidParameterValueException(f"The weight of version {other} must be between 0.0 and 1.0")
+        if LATEST in (version, other):
+            raise InvalidParameterValueException("$LATEST is not supported for an alias pointing to more than 1 version")
+        if other == version:
+            raise InvalidParameterValueException(
+                f"Invalid function version {version}. Function version {version} is already included in routing"
+                " configuration."
+            )
+        functions.find_version(tx, reference, other)
+
+
+def _alias(row: Row) -> Alias:
+    return Alias(
+        row["function"], row["name"], row["version"], row["description"], orjson.loads(row["routing"]), row["revision"]
+    )

@@ -1,0 +1,369 @@
+"""Functions and their versions: rows, states, and what invocations get of them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from wakeful import names
+from wakeful.services.lambda_.errors import (
+    PreconditionFailedException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
+from wakeful.services.lambda_.references import LATEST, Reference
+from wakeful.store import blobs, work
+from wakeful.store.tx import Row, Tx
+
+CHANGED = "lambda.functions"
+"""Woken when anything changed that an invocation depends on."""
+
+PREPARE = "lambda.prepare"
+"""The kind of work row that makes a version ready to serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A deployment package: its blob, its hash as Lambda shows it, its zipped size."""
+
+    blob: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version's row. `serving` is what invocations get; None as long as it was never ready."""
+
+    function: str
+    version: str
+    number: int
+    revision: str
+    config: Mapping[str, Any]
+    package: Package
+    modified: float
+    state: str
+    state_code: str | None
+    state_reason: str | None
+    update_status: str
+    update_code: str | None
+    update_reason: str | None
+    serving: Mapping[str, Any] | None
+
+    @property
+    def qualified_arn(self) -> str:
+        return f"{self.function}:{self.version}"
+
+
+# --- finding ---------------------------------------------------------------------------------------------------------
+
+
+def exists(tx: Tx, arn: str) -> bool:
+    return tx.one("SELECT 1 FROM lambda_functions WHERE arn = ?", arn) is not None
+
+
+def find(tx: Tx, reference: Reference) -> Version:
+    """The version a reference means, $LATEST where it names none; through an alias, its main version."""
+    return find_version(tx, reference, main_version(tx, reference))
+
+
+def main_version(tx: Tx, reference: Reference) -> str:
+    """The version's name: the qualifier itself, or what an alias points to. Raises ResourceNotFoundException."""
+    qualifier = reference.qualifier or LATEST
+    if qualifier == LATEST or qualifier.isdigit():
+        return qualifier
+    row = tx.one("SELECT version FROM lambda_aliases WHERE function = ? AND name = ?", reference.arn, qualifier)
+    if row is None:
+        raise not_found(reference)
+    return str(row["version"])
+
+
+def find_version(tx: Tx, reference: Reference, version: str) -> Version:
+    row = tx.one("SELECT * FROM lambda_versions WHERE function = ? AND version = ?", reference.arn, version)
+    if row is None:
+        raise not_found(reference)
+    return _version(row)
+
+
+def get_version(tx: Tx, function: str, version: str) -> Version | None:
+    row = tx.one("SELECT * FROM lambda_versions WHERE function = ? AND version = ?", function, version)
+    return None if row is None else _version(row)
+
+
+def not_found(reference: Reference) -> ResourceNotFoundException:
+    return ResourceNotFoundException(f"Function not found: {reference.qualified}")
+
+
+def versions_of(tx: Tx, function: str, after: int, limit: int) -> list[Version]:
+    """$LATEST first, then by number, from the one after number `after` (-1: from the beginning)."""
+    rows = tx.all(
+        "SELECT * FROM lambda_versions WHERE function = ? AND number > ? ORDER BY number LIMIT ?", function, after, limit
+    )
+    return [_version(row) for row in rows]
+
+
+def listed(tx: Tx, account: str, region: str, after: tuple[str, int], limit: int, *, every: bool) -> list[Version]:
+    """The account's functions by name; `every` version of them, or $LATEST alone."""
+    rows = tx.all(
+        "SELECT v.* FROM lambda_versions v JOIN lambda_functions f ON f.arn = v.function WHERE f.account = ? AND"
+        " f.region = ? AND (v.number = 0 OR ? = 1) AND (f.name > ? OR (f.name = ? AND v.number > ?))"
+        " ORDER BY f.name, v.number LIMIT ?",
+        *(account, region, int(every), after[0], after[0], after[1], limit),
+    )
+    return [_version(row) for row in rows]
+
+
+def tags_of(tx: Tx, function: str) -> dict[str, str]:
+    row = tx.one("SELECT tags FROM lambda_functions WHERE arn = ?", function)
+    return {} if row is None else dict(orjson.loads(row["tags"]))
+
+
+# --- changing --------------------------------------------------------------------------------------------------------
+
+
+def create(
+    tx: Tx, reference: Reference, config: Mapping[str, Any], package: Package, tags: Mapping[str, str], *, publish: bool
+) -> Version:
+    """The function is there, Pending until it has been made ready. With `publish`, its version 1 is the answer."""
+    tx.lock("lambda", reference.arn)
+    if exists(tx, reference.arn):
+        raise ResourceConflictException(f"Function already exist: {reference.name}")
+    tx.run(
+        "INSERT INTO lambda_functions(arn, account, region, name, tags) VALUES (?, ?, ?, ?, ?)",
+        *(reference.arn, reference.account, reference.region, reference.name, orjson.dumps(dict(tags))),
+    )
+    latest = _insert(tx, reference.arn, LATEST, 0, config, package)
+    return publish_version(tx, reference, description=None) if publish else latest
+
+
+def update(
+    tx: Tx, reference: Reference, *, config: Mapping[str, Any] | None = None, package: Package | None = None
+) -> Version:
+    """$LATEST has the new configuration or code; invocations get the old until the new has been made ready."""
+    tx.lock("lambda", reference.arn)
+    latest = find_version(tx, reference, LATEST)
+    check_idle(latest)
+    if package is not None and package.blob != latest.package.blob:
+        blobs.keep(tx, package.blob)
+        blobs.release(tx, latest.package.blob)
+    revision = names.new_uuid()
+    code = package or latest.package
+    tx.run(
+        "UPDATE lambda_versions SET revision = ?, config = ?, code = ?, code_sha256 = ?, code_bytes = ?, modified = ?,"
+        " update_status = 'InProgress', update_code = 'Creating', update_reason = 'The function is being created.'"
+        " WHERE function = ? AND version = ?",
+        *(revision, orjson.dumps(dict(config if config is not None else latest.config))),
+        *(code.blob, code.sha256, code.size, tx.now, reference.arn, LATEST),
+    )
+    _prepare(tx, reference.arn, LATEST, revision)
+    return find_version(tx, reference, LATEST)
+
+
+def publish_version(tx: Tx, reference: Reference, description: str | None) -> Version:
+    """A new version with what $LATEST has now; the newest one, where nothing has changed since it was published."""
+    tx.lock("lambda", reference.arn)
+    latest = find_version(tx, reference, LATEST)
+    newest = tx.one(
+        "SELECT * FROM lambda_versions WHERE function = ? AND number > 0 ORDER BY number DESC LIMIT 1", reference.arn
+    )
+    if newest is not None and _is_same(_version(newest), latest):
+        return _version(newest)
+    row = tx.one(
+        "UPDATE lambda_functions SET next_version = next_version + 1 WHERE arn = ? RETURNING next_version - 1 AS number",
+        reference.arn,
+    )
+    assert row is not None
+    config = dict(latest.config) if description is None else {**latest.config, "Description": description}
+    return _insert(tx, reference.arn, str(row["number"]), row["number"], config, latest.package)
+
+
+def delete(tx: Tx, reference: Reference) -> None:
+    """The function is gone, with all it had; or, where the reference names a version, that version."""
+    tx.lock("lambda", reference.arn)
+    if reference.qualifier and reference.qualifier != LATEST:
+        _delete_version(tx, find_version(tx, reference, reference.qualifier))
+        return
+    if not exists(tx, reference.arn):
+        raise not_found(reference)
+    for version in versions_of(tx, reference.arn, -1, 1 << 31):
+        blobs.release(tx, version.package.blob)
+        work.drop(tx, _prepare_name(reference.arn, version.version))
+    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions"):
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own three names
+    tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
+    tx.wake(CHANGED)
+
+
+def _delete_version(tx: Tx, version: Version) -> None:
+    alias = tx.one(
+        "SELECT name FROM lambda_aliases WHERE function = ? AND version = ?", version.function, version.version
+    )
+    if alias is not None:
+        raise ResourceConflictException(
+            f"Version is currently referenced by alias {alias['name']}. Please remove the reference before deleting."
+        )
+    tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
+    blobs.release(tx, version.package.blob)
+    tx.wake(CHANGED)
+
+
+def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
+    """Invocations get this revision from now on; nothing happens where it was replaced meanwhile."""
+    tx.lock("lambda", function)
+    row = get_version(tx, function, version)
+    if row is None or row.revision != revision:
+        return
+    serving = {"config": dict(row.config), "code": row.package.blob, "revision": revision}
+    tx.run(
+        "UPDATE lambda_versions SET serving = ?, state = 'Active', state_code = NULL, state_reason = NULL,"
+        " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
+        *(orjson.dumps(serving), function, version),
+    )
+    tx.wake(CHANGED)
+
+
+def failed(tx: Tx, function: str, version: str, revision: str, code: str, reason: str) -> None:
+    """This revision cannot be made ready: a new function has Failed; an updated one goes on serving what it had."""
+    tx.lock("lambda", function)
+    row = get_version(tx, function, version)
+    if row is None or row.revision != revision:
+        return
+    if row.serving is None:
+        tx.run(
+            "UPDATE lambda_versions SET state = 'Failed', state_code = ?, state_reason = ?, update_status = 'Failed',"
+            " update_code = ?, update_reason = ? WHERE function = ? AND version = ?",
+            *(code, reason, code, reason, function, version),
+        )
+    else:
+        tx.run(
+            "UPDATE lambda_versions SET update_status = 'Failed', update_code = ?, update_reason = ?"
+            " WHERE function = ? AND version = ?",
+            *(code, reason, function, version),
+        )
+    tx.wake(CHANGED)
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+def check_idle(version: Version) -> None:
+    """Raises ResourceConflictException while the version is being made or changed."""
+    if version.state == "Pending":
+        raise ResourceConflictException(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+        )
+    if version.update_status == "InProgress":
+        raise ResourceConflictException(
+            "The operation cannot be performed at this time. An update is in progress for resource:"
+            f" {version.function}"
+        )
+
+
+def check_revision(version: Version, revision: str | None) -> None:
+    if revision is not None and revision != version.revision:
+        raise PreconditionFailedException(
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to"
+            " retrieve the latest Revision Id"
+        )
+
+
+def _is_same(published: Version, latest: Version) -> bool:
+    def without_description(config: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in config.items() if name != "Description"}
+
+    return published.package.sha256 == latest.package.sha256 and without_description(
+        published.config
+    ) == without_description(latest.config)
+
+
+# --- showing ---------------------------------------------------------------------------------------------------------
+
+
+def described(version: Version, *, qualified: bool) -> dict[str, Any]:
+    """FunctionConfiguration. The ARN carries the version where the request named one."""
+    config = dict(version.config)
+    log_group = f"/aws/lambda/{version.function.rsplit(':', 1)[1]}"
+    logging = {"LogFormat": "Text", "LogGroup": log_group, **(config.pop("LoggingConfig", None) or {})}
+    name = version.function.rsplit(":", 1)[1]
+    shown = {
+        "FunctionName": name,
+        "FunctionArn": version.qualified_arn if qualified else version.function,
+        **config,
+        "CodeSize": version.package.size,
+        "CodeSha256": version.package.sha256,
+        "LastModified": _time(version.modified),
+        "Version": version.version,
+        "RevisionId": version.revision,
+        "State": version.state,
+        "LastUpdateStatus": version.update_status,
+        "LoggingConfig": logging,
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+    }
+    optional = {
+        "StateReasonCode": version.state_code,
+        "StateReason": version.state_reason,
+        "LastUpdateStatusReasonCode": version.update_code,
+        "LastUpdateStatusReason": version.update_reason,
+    }
+    return {**shown, **{member: value for member, value in optional.items() if value is not None}}
+
+
+def _time(epoch_s: float) -> str:
+    moment = datetime.fromtimestamp(epoch_s, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}+0000"
+
+
+def sha256_shown(key: str) -> str:
+    """A blob's key as CodeSha256 has it: base64 of the same digest."""
+    return base64.b64encode(bytes.fromhex(key)).decode()
+
+
+def _insert(
+    tx: Tx, function: str, version: str, number: int, config: Mapping[str, Any], package: Package
+) -> Version:
+    revision = names.new_uuid()
+    blobs.keep(tx, package.blob)
+    tx.run(
+        "INSERT INTO lambda_versions(function, version, number, revision, config, code, code_sha256, code_bytes,"
+        " modified, state, state_code, state_reason, update_status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'Pending',"
+        " 'Creating', 'The function is being created.', 'Successful')",
+        *(function, version, number, revision, orjson.dumps(dict(config)), package.blob, package.sha256, package.size),
+        tx.now,
+    )
+    _prepare(tx, function, version, revision)
+    inserted = get_version(tx, function, version)
+    assert inserted is not None
+    return inserted
+
+
+def _prepare(tx: Tx, function: str, version: str, revision: str) -> None:
+    body = {"function": function, "version": version, "revision": revision}
+    work.put(tx, PREPARE, body, name=_prepare_name(function, version))
+
+
+def _prepare_name(function: str, version: str) -> str:
+    return f"{PREPARE} {function}:{version}"
+
+
+def _version(row: Row) -> Version:
+    return Version(
+        function=row["function"],
+        version=row["version"],
+        number=row["number"],
+        revision=row["revision"],
+        config=orjson.loads(row["config"]),
+        package=Package(row["code"], row["code_sha256"], row["code_bytes"]),
+        modified=row["modified"],
+        state=row["state"],
+        state_code=row["state_code"],
+        state_reason=row["state_reason"],
+        update_status=row["update_status"],
+        update_code=row["update_code"],
+        update_reason=row["update_reason"],
+        serving=None if row["serving"] is None else orjson.loads(row["serving"]),
+    )

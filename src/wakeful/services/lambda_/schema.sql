@@ -1,0 +1,62 @@
+-- Functions, their versions and aliases, who may invoke them, and what they draw from.
+
+CREATE TABLE IF NOT EXISTS lambda_functions(
+    arn          TEXT PRIMARY KEY,
+    account      TEXT NOT NULL,
+    region       TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    next_version INTEGER NOT NULL DEFAULT 1,
+    tags         BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_versions(
+    function      TEXT NOT NULL,        -- the ARN without qualifier
+    version       TEXT NOT NULL,        -- $LATEST, 1, 2, …
+    number        INTEGER NOT NULL,     -- 0 is $LATEST
+    revision      TEXT NOT NULL,
+    config        BLOB NOT NULL,        -- what was configured, in the names of FunctionConfiguration
+    code          TEXT NOT NULL,        -- the package's blob
+    code_sha256   TEXT NOT NULL,
+    code_bytes    INTEGER NOT NULL,
+    modified      REAL NOT NULL,
+    state         TEXT NOT NULL,
+    state_code    TEXT,
+    state_reason  TEXT,
+    update_status TEXT NOT NULL,
+    update_code   TEXT,
+    update_reason TEXT,
+    serving       BLOB,                 -- config and code that invocations get; an update replaces it when it is ready
+    PRIMARY KEY(function, version)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_aliases(
+    function    TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    version     TEXT NOT NULL,
+    description TEXT NOT NULL,
+    routing     BLOB NOT NULL,          -- {version: weight}
+    revision    TEXT NOT NULL,
+    PRIMARY KEY(function, name)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_permissions(
+    function  TEXT NOT NULL,
+    qualifier TEXT NOT NULL,            -- '' speaks of the function itself
+    sid       TEXT NOT NULL,
+    place     INTEGER NOT NULL,
+    statement TEXT NOT NULL,
+    PRIMARY KEY(function, qualifier, sid)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_mappings(
+    uuid     TEXT PRIMARY KEY,
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    function TEXT NOT NULL,             -- the ARN as it was asked for, with its qualifier
+    source   TEXT NOT NULL,
+    config   BLOB NOT NULL,             -- in the names of EventSourceMappingConfiguration
+    state    TEXT NOT NULL,
+    result   TEXT NOT NULL,
+    modified REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lambda_mappings_function ON lambda_mappings(function);

@@ -1,0 +1,191 @@
+"""What may be configured about a function: defaults, rules the model does not know, and what Wakeful does not have yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from wakeful import limits
+from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
+from wakeful.wire.model import service_model
+
+DEFAULTS: dict[str, Any] = {
+    "Description": "",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "PackageType": "Zip",
+    "Architectures": ["x86_64"],
+    "EphemeralStorage": {"Size": 512},
+    "TracingConfig": {"Mode": "PassThrough"},
+    "RuntimeConfig": None,
+}
+
+_NOT_YET = {
+    "Layers": "layers",
+    "FileSystemConfigs": "file systems",
+    "ImageConfig": "container images",
+    "KMSKeyArn": "KMS keys",
+    "CodeSigningConfigArn": "code signing",
+    "TenancyConfig": "tenant isolation",
+    "CapacityProviderConfig": "capacity providers",
+    "DurableConfig": "durable functions",
+    "RuntimeConfig": "runtime configurations",
+    "AcceleratorConfig": "accelerators",
+    "PublishTo": "publishing to $LATEST.PUBLISHED",
+}
+
+# "Lambda quotas" bounds these lower for ordinary functions than the model, which speaks for managed instances too.
+_RANGES = {"Timeout": (1, limits.LAMBDA_TIMEOUT_MAX_S), "MemorySize": (128, limits.LAMBDA_MEMORY_MAX_MB)}
+
+_RESERVED = frozenset(
+    "_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME"
+    " AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE"
+    " AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"
+    " AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR AWS_LAMBDA_MAX_CONCURRENCY"
+    " AWS_LAMBDA_METADATA_API AWS_LAMBDA_METADATA_TOKEN".split()
+)
+_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+_DELIVERABLE = ("sqs", "sns")
+
+
+class NotSupported(InvalidParameterValueException):
+    """Something that AWS has and Wakeful does not have yet."""
+
+    code = "InvalidParameterValueException"
+    status = 400
+
+
+def of_creation(request: Mapping[str, Any]) -> dict[str, Any]:
+    """A new function's configuration: what was asked for, with AWS's defaults for the rest."""
+    _check_package_type(request)
+    given = {name: request[name] for name in _CONFIGURED if name in request}
+    config = {**{name: value for name, value in DEFAULTS.items() if value is not None}, **given}
+    return _checked(config, request)
+
+
+def of_update(config: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with what an update names replaced. An empty value takes an optional member away."""
+    given = {name: request[name] for name in _CONFIGURED if name in request}
+    return _checked({**config, **given}, request)
+
+
+_CONFIGURED = (
+    "Runtime",
+    "Role",
+    "Handler",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "PackageType",
+    "DeadLetterConfig",
+    "Environment",
+    "TracingConfig",
+    "Architectures",
+    "EphemeralStorage",
+    "LoggingConfig",
+    "VpcConfig",
+    "SnapStart",
+)
+
+
+def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    for member, what in _NOT_YET.items():
+        if request.get(member):
+            raise NotSupported(f"Wakeful does not have {what} yet ({member}).")
+    if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
+        raise NotSupported("Wakeful does not have SnapStart yet (SnapStart).")
+    if any((request.get("VpcConfig") or {}).get(member) for member in ("SubnetIds", "SecurityGroupIds")):
+        raise NotSupported("Wakeful does not have VPCs (VpcConfig).")
+    for member in ("VpcConfig", "SnapStart"):
+        config.pop(member, None)
+    for member, (low, high) in _RANGES.items():
+        _check_range(member, config[member], low, high)
+    _check_runtime(config)
+    config["Environment"] = _environment(config.get("Environment"))
+    _check_dead_letter(config.get("DeadLetterConfig"))
+    config["LoggingConfig"] = _logging(config.get("LoggingConfig"), request)
+    return {name: value for name, value in config.items() if value not in (None, {}) or name == "LoggingConfig"}
+
+
+def _check_package_type(request: Mapping[str, Any]) -> None:
+    if request.get("PackageType", "Zip") != "Zip" or request["Code"].get("ImageUri"):
+        raise NotSupported("Wakeful does not have container images yet (PackageType Image, ImageUri).")
+    for member in ("Runtime", "Handler"):
+        if not request.get(member):
+            raise InvalidParameterValueException(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+            )
+
+
+def _check_range(member: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        name = member[0].lower() + member[1:]
+        bound = f"less than or equal to {high}" if value > high else f"greater than or equal to {low}"
+        raise ValidationException(
+            f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must have"
+            f" value {bound}"
+        )
+
+
+class ValidationException(LambdaError):
+    """The input fails to satisfy the constraints of the service."""
+
+    code = "ValidationException"
+    status = 400
+
+
+def _check_runtime(config: Mapping[str, Any]) -> None:
+    known = service_model("lambda").shape_for("Runtime").enum
+    if config.get("Runtime") not in known:
+        raise InvalidParameterValueException(
+            f"Value {config.get('Runtime')} at 'runtime' failed to satisfy constraint: Member must satisfy enum value"
+            f" set: [{', '.join(known)}] or be a valid ARN"
+        )
+
+
+def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    variables: dict[str, str] = dict((environment or {}).get("Variables") or {})
+    reserved = sorted(variables.keys() & _RESERVED)
+    if reserved:
+        raise InvalidParameterValueException(
+            "Lambda was unable to configure your environment variables because the environment variables you have"
+            " provided contains reserved keys that are currently not supported for modification. Reserved keys used in"
+            f" this request: {', '.join(reserved)}"
+        )
+    for name in variables:
+        if not _VARIABLE.fullmatch(name):
+            raise ValidationException(
+                f"1 validation error detected: Value '{{{name}=***}}' at 'environment.variables' failed to satisfy"
+                " constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern:"
+                " [a-zA-Z]([a-zA-Z0-9_])+]"
+            )
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    if size > limits.LAMBDA_VARIABLES_BYTES_MAX:
+        raise InvalidParameterValueException(
+            "Lambda was unable to configure your environment variables because the environment variables you have"
+            f" provided exceeded the {limits.LAMBDA_VARIABLES_BYTES_MAX // 1024}KB limit. String measured:"
+            " {***}"
+        )
+    return {"Variables": variables} if variables else None
+
+
+def _check_dead_letter(config: Mapping[str, Any] | None) -> None:
+    arn = (config or {}).get("TargetArn")
+    if arn and arn.split(":")[2:3] not in ([service] for service in _DELIVERABLE):
+        raise InvalidParameterValueException(
+            f"The provided dead letter configuration is invalid: {arn} is neither a queue nor a topic."
+        )
+
+
+def _logging(config: Mapping[str, Any] | None, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    if config.get("LogFormat", "Text") == "Text" and (
+        config.get("ApplicationLogLevel") or config.get("SystemLogLevel")
+    ):
+        raise InvalidParameterValueException(
+            "Log levels are not supported when LogFormat is set to 'Text'. Remove LogLevel from your request or change"
+            " the LogFormat to 'JSON' and try again."
+        )
+    return dict(config)
