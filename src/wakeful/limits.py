@@ -22,6 +22,15 @@ BLOB_PIECE_BYTES = 256 * 1024
 BLOB_GRACE_S = 3600.0
 """An unreferenced blob younger than this is kept: somebody may just be about to name it."""
 
+# --- the wire: what a request may make us do before we know whose it is --------------------------------------------------
+
+FORM_FIELDS_MAX = (
+    10_000  # fields of one form or query string; a batch of ten SQS messages with attributes has about 700
+)
+FORM_DEPTH_MAX = 32  # dots in the name of a form field
+LIST_INDEX_DIGITS_MAX = 10  # digits of N in "member.N"; only the order matters, but it must be a number
+XML_TAGS_MAX = 500_000  # "<" in an XML body; CompleteMultipartUpload with 10,000 parts and two checksums has 100,000
+
 # --- telemetry -------------------------------------------------------------------------------------------------------
 
 TELEMETRY_FLUSH_S = 0.1

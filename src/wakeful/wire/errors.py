@@ -31,3 +31,110 @@ class NotImplementedHere(AwsError):
     # 4xx on purpose: clients retry a 5xx many times before they show the message.
     code = "NotImplemented"
     status = 400
+
+
+# --- the wire's own: a request that cannot be read ---
+
+
+class SerializationException(AwsError):
+    """The request body is not valid JSON."""
+
+    status = 400
+
+
+class MalformedInput(AwsError):
+    """The request could not be parsed."""
+
+    status = 400
+
+
+class MalformedXML(AwsError):
+    """The XML you provided was not well-formed or did not validate against our published schema"""
+
+    status = 400
+
+
+class InvalidURI(AwsError):
+    """Couldn't parse the specified URI."""
+
+    status = 400
+
+
+class InvalidArgument(AwsError):
+    """Invalid Argument"""
+
+    status = 400
+
+
+# --- the wire's own: a request for nothing that there is ---
+
+
+class UnknownOperationException(AwsError):
+    """The requested operation is not known."""
+
+    status = 400
+
+
+class InvalidAction(AwsError):
+    """The action or operation requested is invalid. Verify that the action is typed correctly."""
+
+    status = 400
+
+
+class MethodNotAllowed(AwsError):
+    """The specified method is not allowed against this resource."""
+
+    status = 405
+
+
+# --- common to all services, each with its own name for it (see `dialects`) ---
+
+
+class AccessDenied(AwsError):
+    """Access Denied"""
+
+    status = 403
+
+
+class MissingAuthenticationToken(AwsError):
+    """Missing Authentication Token"""
+
+    status = 403
+
+
+class IncompleteSignature(AwsError):
+    """The request signature does not conform to AWS standards."""
+
+    status = 400
+
+
+class SignatureDoesNotMatch(AwsError):
+    """The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key
+    and signing method. Consult the service documentation for details.
+    """
+
+    status = 403
+
+
+class SignatureExpired(AwsError):
+    """Signature expired."""
+
+    status = 403
+
+
+class UnknownAccessKey(AwsError):
+    """The security token included in the request is invalid."""
+
+    status = 403
+
+
+class ExpiredToken(AwsError):
+    """The security token included in the request is expired"""
+
+    status = 403
+
+
+class InternalFailure(AwsError):
+    """We encountered an internal error. Please try again."""
+
+    status = 500

@@ -121,7 +121,9 @@ def _check_target(tx: Tx, reference: Reference, version: str, routing: Mapping[s
         if not 0 <= weight <= 1:
             raise InvalidParameterValueException(f"The weight of version {other} must be between 0.0 and 1.0")
         if LATEST in (version, other):
-            raise InvalidParameterValueException("$LATEST is not supported for an alias pointing to more than 1 version")
+            raise InvalidParameterValueException(
+                "$LATEST is not supported for an alias pointing to more than 1 version"
+            )
         if other == version:
             raise InvalidParameterValueException(
                 f"Invalid function version {version}. Function version {version} is already included in routing"

@@ -102,7 +102,10 @@ def not_found(reference: Reference) -> ResourceNotFoundException:
 def versions_of(tx: Tx, function: str, after: int, limit: int) -> list[Version]:
     """$LATEST first, then by number, from the one after number `after` (-1: from the beginning)."""
     rows = tx.all(
-        "SELECT * FROM lambda_versions WHERE function = ? AND number > ? ORDER BY number LIMIT ?", function, after, limit
+        "SELECT * FROM lambda_versions WHERE function = ? AND number > ? ORDER BY number LIMIT ?",
+        function,
+        after,
+        limit,
     )
     return [_version(row) for row in rows]
 
@@ -259,8 +262,7 @@ def check_idle(version: Version) -> None:
         )
     if version.update_status == "InProgress":
         raise ResourceConflictException(
-            "The operation cannot be performed at this time. An update is in progress for resource:"
-            f" {version.function}"
+            f"The operation cannot be performed at this time. An update is in progress for resource: {version.function}"
         )
 
 
@@ -323,9 +325,7 @@ def sha256_shown(key: str) -> str:
     return base64.b64encode(bytes.fromhex(key)).decode()
 
 
-def _insert(
-    tx: Tx, function: str, version: str, number: int, config: Mapping[str, Any], package: Package
-) -> Version:
+def _insert(tx: Tx, function: str, version: str, number: int, config: Mapping[str, Any], package: Package) -> Version:
     revision = names.new_uuid()
     blobs.keep(tx, package.blob)
     tx.run(

@@ -48,9 +48,7 @@ def reference(call: Call, function_name: str, qualifier: str | None = None) -> R
         )
     region = parts["region"] or call.region
     if region != call.region:
-        raise ResourceNotFoundException(
-            f"Functions from '{region}' are not reachable in this region ('{call.region}')"
-        )
+        raise ResourceNotFoundException(f"Functions from '{region}' are not reachable in this region ('{call.region}')")
     return Reference(parts["account"] or call.account, region, parts["name"], named or qualifier or "")
 
 

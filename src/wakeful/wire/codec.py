@@ -1,0 +1,63 @@
+"""Reads requests and writes answers of every protocol. What an operation needs is compiled when it is first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.model import OperationModel
+
+from wakeful.wire import faults, json_codec, query_codec, rest
+from wakeful.wire.errors import AwsError, NotImplementedHere
+from wakeful.wire.message import HttpRequest, HttpResponse
+from wakeful.wire.model import streams_in
+from wakeful.wire.target import Operation, Protocol, Read, Target, Write
+
+_READ: dict[Protocol, Callable[[OperationModel], Read]] = {
+    "json": json_codec.compile_read,
+    "query": query_codec.compile_read,
+    "rest-json": rest.compile_read,
+    "rest-xml": rest.compile_read,
+}
+_WRITE: dict[Protocol, Callable[[OperationModel], Write]] = {
+    "json": json_codec.compile_write,
+    "query": query_codec.compile_write,
+    "rest-json": rest.compile_write,
+    "rest-xml": rest.compile_write,
+}
+
+
+def read(target: Target, http: HttpRequest) -> dict[str, Any]:
+    """What the client asks, in AWS's member names. Raises the target's own error, and errors of what cannot be read."""
+    if target.operation is None:
+        assert target.error is not None
+        raise target.error
+    return target.operation.read(target, http)
+
+
+def write(target: Target, value: Mapping[str, Any] | None, request_id: str, http: HttpRequest) -> HttpResponse:
+    """The answer to an operation that went well."""
+    assert target.operation is not None
+    return target.operation.write(value or {}, request_id, http)
+
+
+def error(target: Target, error: AwsError, request_id: str, http: HttpRequest) -> HttpResponse:
+    """The answer to one that did not, or to a request for nothing that there is."""
+    return faults.write_error(target, error, request_id, http)
+
+
+def operation(service: str, protocol: Protocol, model: OperationModel) -> Operation:
+    """An operation that compiles its parts on first use and then is nothing but them."""
+
+    def first_read(target: Target, http: HttpRequest) -> dict[str, Any]:
+        made.read = _READ[protocol](model)
+        return made.read(target, http)
+
+    def first_write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
+        if model.has_event_stream_output:
+            raise NotImplementedHere(f"{model.name} answers with an event stream, which is not implemented yet.")
+        made.write = _WRITE[protocol](model)
+        return made.write(value, request_id, http)
+
+    made = Operation(service, model.name, protocol, model, streams_in(model), first_read, first_write)
+    return made
