@@ -108,9 +108,10 @@ class Operations(dict[str, Operation]):
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The work is to be done once more, at `due`."""
+    """The work is to be done once more, at `due`; with another `body`, where one is given."""
 
     due: float
+    body: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ class Source(Protocol):
     one_reader: bool
     """Whether order forbids two readers: such a source is drawn from under a lease."""
 
+    def complaint(self, tx: Tx, arn: str, timeout_s: int) -> str | None:
+        """Why nothing can be drawn from it for a function with that timeout, in AWS's words; None where it can."""
+
     def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
         """Up to `count` things, hidden from other takers; the attempt is counted, so that a crash counts too."""
 

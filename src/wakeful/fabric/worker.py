@@ -55,7 +55,7 @@ def backoff_s(attempts: int) -> float:
 
 def _settle(tx: Tx, item: work.Item, outcome: Done | Again) -> None:
     if isinstance(outcome, Again):
-        work.again(tx, item, outcome.due)
+        work.again(tx, item, outcome.due, outcome.body)
         return
     work.finish(tx, item)
     if outcome.also is not None:

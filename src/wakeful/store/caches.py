@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
 from wakeful import limits
-from wakeful.store.tx import Store, Tx
 
 T = TypeVar("T")
 
 
 class Caches:
-    """Answers of readers, kept in memory. Whoever changes the rows wakes the name, as for any other waiter."""
+    """What was made from rows, kept in memory. Whoever changes the rows wakes the name, as for any other waiter."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._entries: dict[str, dict[Hashable, Any]] = {}
         self._drops: Counter[str] = Counter()
 
-    async def get(self, wake: str, key: Hashable, read: Callable[[Tx], T]) -> T:
-        """What `read` answers; read once until somebody wakes `wake`."""
+    async def get(self, wake: str, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """What `make` answers; asked once until somebody wakes `wake`. What it raises is not kept."""
         entries = self._entries.get(wake)
         if entries is not None and key in entries:
-            return entries[key]  # type: ignore[no-any-return] # it was put there under this key, by this reader
+            return entries[key]  # type: ignore[no-any-return] # made under this key, for this type
         drops = self._drops[wake]
-        value = await self._store.read(read)
-        if drops == self._drops[wake]:  # else it changed while we read
+        value = await make()
+        if drops == self._drops[wake]:  # else it changed while it was made
             self._keep(wake, key, value)
         return value
 

@@ -81,10 +81,11 @@ def finish(tx: Tx, item: Item) -> None:
     tx.run("DELETE FROM work_items WHERE id = ?", item.id)
 
 
-def again(tx: Tx, item: Item, due: float) -> None:
-    """The work is to be done once more, at `due`."""
+def again(tx: Tx, item: Item, due: float, body: Any = None) -> None:
+    """The work is to be done once more, at `due`; with another `body`, where one is given."""
     tx.lock("work", str(item.id))
-    tx.run("UPDATE work_items SET due = ?, holder = NULL WHERE id = ?", due, item.id)
+    kept = orjson.dumps(item.body if body is None else body)
+    tx.run("UPDATE work_items SET due = ?, holder = NULL, body = ? WHERE id = ?", due, kept, item.id)
     tx.wake(wake_name(item.kind))
 
 

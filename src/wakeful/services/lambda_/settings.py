@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
+from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
-from wakeful.wire.model import service_model
 
 DEFAULTS: dict[str, Any] = {
     "Description": "",
@@ -136,7 +136,7 @@ class ValidationException(LambdaError):
 
 
 def _check_runtime(config: Mapping[str, Any]) -> None:
-    known = service_model("lambda").shape_for("Runtime").enum
+    known = api.model.shape_for("Runtime").enum
     if config.get("Runtime") not in known:
         raise InvalidParameterValueException(
             f"Value {config.get('Runtime')} at 'runtime' failed to satisfy constraint: Member must satisfy enum value"

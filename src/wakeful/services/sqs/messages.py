@@ -210,6 +210,20 @@ class QueueSource:
 
     one_reader = False
 
+    def complaint(self, tx: Tx, arn: str, timeout_s: int) -> str | None:
+        queue = queues.get(tx, arn)
+        if queue is None:
+            return (
+                "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS"
+                " Error Message: The specified queue does not exist."
+            )
+        visibility_s = queue.setting("VisibilityTimeout")
+        if visibility_s < timeout_s:
+            return (
+                f"Queue visibility timeout: {visibility_s} seconds is less than Function timeout: {timeout_s} seconds"
+            )
+        return None
+
     def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
         return take(tx, queues.find(tx, arn), count)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node, Operations
@@ -25,7 +25,6 @@ from wakeful.services.sqs.errors import (
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import AwsError, NotImplementedHere
-from wakeful.wire.model import service_model
 
 if TYPE_CHECKING:
     from wakeful.shapes import sqs as shapes
@@ -89,7 +88,7 @@ def get_queue_attributes(
 ) -> shapes.GetQueueAttributesResult:
     """What was set, as it was set, with AWS's defaults for what was not; the counts are exact."""
     wanted: set[str] = set(request.get("AttributeNames", ()))
-    known = set(service_model("sqs").shape_for("QueueAttributeName").enum)
+    known = set(api.model.shape_for("QueueAttributeName").enum)
     for name in wanted - known:
         raise InvalidAttributeName(f"Unknown Attribute {name}.")
     found = _queue(call, tx, request["QueueUrl"])
@@ -308,15 +307,12 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> dict[s
     }
 
 
-class _State:
+class _State(NamedTuple):
     """What a receiver sees before it takes: whether there is anything, and what to wait for."""
 
-    __slots__ = ("has_visible", "next_visible", "wait_s")
-
-    def __init__(self, has_visible: bool, next_visible: float | None, wait_s: int) -> None:
-        self.has_visible = has_visible
-        self.next_visible = next_visible
-        self.wait_s = wait_s
+    has_visible: bool
+    next_visible: float | None
+    wait_s: int
 
 
 def _look(tx: Tx, arn: str) -> _State:

@@ -1,0 +1,139 @@
+"""Asynchronous invocations: a durable queue of events, two retries, then the dead-letter queue.
+
+An event is a work row. Function errors are retried after one and two minutes, as AWS does ("Asynchronous invocation");
+throttles for up to six hours with growing pauses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import orjson
+
+from wakeful import limits, names
+from wakeful.environments.pool import Throttled
+from wakeful.environments.version import Outcome, Version
+from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
+from wakeful.fabric.service import Again, Done, Node
+from wakeful.fabric.trace import Trace
+from wakeful.services.lambda_ import functions, runs
+from wakeful.services.lambda_.errors import LambdaError
+from wakeful.services.lambda_.references import of_arn
+from wakeful.store import work
+from wakeful.store.tx import Tx
+
+KIND = "lambda.event"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event in a function's queue. `errors` counts the runs that failed, `put` is when it came."""
+
+    function: str
+    payload: str
+    request_id: str
+    trace: Trace
+    client_context: str | None = None
+    errors: int = 0
+    put: float = 0.0
+
+
+def put(tx: Tx, event: Event) -> None:
+    """The event is in the function's queue."""
+    work.put(tx, KIND, asdict(replace(event, put=tx.now)))
+
+
+def accept(tx: Tx, delivery: Delivery) -> None:
+    """Others may deliver to a function."""
+    try:
+        function = of_arn(delivery.target_arn)
+        functions.find(tx, function)
+    except (ValueError, LambdaError) as error:
+        raise Refused(str(error), "NO_SUCH_FUNCTION") from error
+    if len(delivery.body.encode()) > limits.LAMBDA_EVENT_BYTES_MAX:
+        raise Refused("the event is larger than a function takes", "REQUEST_TOO_LARGE")
+    put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+
+
+async def carry_out(node: Node, item: work.Item) -> Done | Again:
+    """The worker: one run of the function, then the event is done, due again, or dead."""
+    event = Event(**{**item.body, "trace": Trace(**item.body["trace"])})
+    function = of_arn(event.function)
+    now = node.clock.now()
+    try:
+        version = (await runs.target(node, function)).pick()
+        invocation = runs.invocation_of(
+            event.trace,
+            event.payload.encode(),
+            event.function,
+            request_id=event.request_id,
+            client_context=event.client_context,
+        )
+        outcome = await runs.run(node, version, invocation, event.trace)
+    except Throttled as refusal:
+        return _throttled(event, item, now, refusal)
+    except LambdaError as error:
+        log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
+        return Done()
+    if outcome.error is None:
+        return Done()
+    return _failed(event, version, outcome, node.clock.now())
+
+
+def _failed(event: Event, version: Version, outcome: Outcome, now: float) -> Done | Again:
+    retried = event.errors
+    due = now + limits.LAMBDA_EVENT_RETRY_DELAYS_S[min(retried, len(limits.LAMBDA_EVENT_RETRY_DELAYS_S) - 1)]
+    if retried < limits.LAMBDA_EVENT_RETRIES_MAX and due - event.put <= limits.LAMBDA_EVENT_AGE_MAX_S:
+        return Again(due, asdict(replace(event, errors=retried + 1)))
+    message = _message_of(outcome.payload)
+    return Done(lambda tx: bury(tx, event, version.role_arn, message))
+
+
+def _throttled(event: Event, item: work.Item, now: float, refusal: Throttled) -> Done | Again:
+    pause_s = min(
+        limits.LAMBDA_THROTTLE_BACKOFF_MAX_S, limits.LAMBDA_THROTTLE_BACKOFF_S * 2 ** min(item.attempts - 1, 16)
+    )
+    if now + pause_s - event.put <= limits.LAMBDA_EVENT_AGE_MAX_S:
+        return Again(now + pause_s)
+    return Done(lambda tx: bury(tx, event, None, f"Rate Exceeded. {refusal.reason}"))
+
+
+def bury(tx: Tx, event: Event, role_arn: str | None, message: str) -> None:
+    """The event is in the function's dead-letter target, if it has one; AWS's three attributes say why."""
+    function = of_arn(event.function)
+    row = functions.get_version(tx, function.arn, functions.main_version(tx, function))
+    config: Mapping[str, Any] = {} if row is None or row.serving is None else row.serving["config"]
+    target = (config.get("DeadLetterConfig") or {}).get("TargetArn")
+    if not target:
+        return
+    deliver(
+        tx,
+        Delivery(
+            target_arn=target,
+            body=event.payload,
+            source_arn=function.arn,
+            principal=role_arn or config["Role"],
+            account=function.account,
+            trace=event.trace.caused_by(event.request_id, hops=1),
+            label="dead letter",
+            attributes={
+                "RequestID": text_attribute(event.request_id),
+                "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+                "ErrorMessage": text_attribute(message[:1024] or "Unknown"),
+            },
+        ),
+    )
+
+
+def _message_of(payload: bytes) -> str:
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload.decode(errors="replace")
+    return str(document.get("errorMessage", "")) if isinstance(document, dict) else str(document)
+

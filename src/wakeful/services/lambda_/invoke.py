@@ -1,0 +1,93 @@
+"""Invoke: run a function now and answer, or put the event into its queue and answer at once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wakeful import limits
+from wakeful.environments.pool import Throttled
+from wakeful.fabric.service import Call, Node
+from wakeful.services.lambda_ import events, runs
+from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    InvalidRequestContentException,
+    RequestTooLargeException,
+    TooManyRequestsException,
+)
+from wakeful.services.lambda_.references import reference
+
+if TYPE_CHECKING:
+    from wakeful.shapes import lambda_ as shapes
+
+
+@api.waits
+async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> shapes.InvocationResponse:
+    """RequestResponse answers what the function returned; Event answers 202 once the event is safe; DryRun checks."""
+    for member, what in (("TenantId", "tenant isolation"), ("DurableExecutionName", "durable functions")):
+        if member in request:
+            raise InvalidParameterValueException(f"Wakeful does not have {what} yet ({member}).")
+    kind = request.get("InvocationType", "RequestResponse")
+    payload = request.get("Payload") or b"{}"
+    function = reference(call, request["FunctionName"], request.get("Qualifier"))
+    serving = await runs.target(node, function)
+    _check_payload(payload, kind)
+    if kind == "DryRun":
+        return {"StatusCode": 204}
+    context = _client_context(request.get("ClientContext"))
+    if kind == "Event":
+        event = events.Event(function.qualified, payload.decode(), call.request_id, call.trace, client_context=context)
+        await node.store.write(events.put, event)
+        return {"StatusCode": 202}
+    version = serving.pick()
+    invocation = runs.invocation_of(
+        call.trace,
+        payload,
+        function.qualified,
+        request_id=call.request_id,
+        client_context=context,
+        log_tail=request.get("LogType") == "Tail",
+    )
+    try:
+        outcome = await runs.run(node, version, invocation, call.trace)
+    except Throttled as refusal:
+        raise too_many(refusal) from refusal
+    answer: dict[str, Any] = {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": version.version}
+    if outcome.error is not None:
+        answer["FunctionError"] = outcome.error
+    if invocation.log_tail:
+        answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
+    return answer  # type: ignore[return-value]
+
+
+def too_many(refusal: Throttled) -> TooManyRequestsException:
+    """Rate Exceeded, with the reason in AWS's words."""
+    return TooManyRequestsException("Rate Exceeded.", Reason=refusal.reason, retryAfterSeconds="0")
+
+
+def _check_payload(payload: bytes, kind: str) -> None:
+    limit = limits.LAMBDA_EVENT_BYTES_MAX if kind == "Event" else limits.LAMBDA_SYNCHRONOUS_BYTES_MAX
+    if len(payload) > limit:
+        raise RequestTooLargeException(
+            f"{len(payload)} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+        )
+    try:
+        orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from error
+
+
+def _client_context(encoded: str | None) -> str | None:
+    if encoded is None:
+        return None
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+        orjson.loads(text)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.") from error
+    return text
+

@@ -1,0 +1,230 @@
+"""Event source mappings: what they are, how they are changed, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wakeful import limits, names
+from wakeful.fabric.pattern import InvalidEventPatternException, compile_pattern
+from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
+from wakeful.store.tx import Row, Tx
+
+CHANGED = "lambda.mappings"
+"""Woken when a mapping comes, goes, or is changed."""
+
+SOURCES = ("sqs",)
+"""Services we can draw from."""
+
+_KEPT = (
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "FilterCriteria",
+    "ScalingConfig",
+    "FunctionResponseTypes",
+)
+_DEFAULTS: dict[str, Any] = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []}
+_OF_STREAMS = (
+    "ParallelizationFactor",
+    "StartingPosition",
+    "StartingPositionTimestamp",
+    "MaximumRecordAgeInSeconds",
+    "BisectBatchOnFunctionError",
+    "MaximumRetryAttempts",
+    "TumblingWindowInSeconds",
+    "DestinationConfig",
+)
+_NOT_YET = (
+    "KMSKeyArn",
+    "MetricsConfig",
+    "LoggingConfig",
+    "Tags",
+    "Topics",
+    "Queues",
+    "SourceAccessConfigurations",
+    "SelfManagedEventSource",
+    "AmazonManagedKafkaEventSourceConfig",
+    "SelfManagedKafkaEventSourceConfig",
+    "DocumentDBEventSourceConfig",
+    "ProvisionedPollerConfig",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceMapping:
+    """One mapping's row. Two are equal when they draw alike: what became of the last batch does not count."""
+
+    uuid: str
+    account: str
+    region: str
+    function: str
+    source: str
+    config: dict[str, Any]
+    state: str
+    result: str
+    modified: float
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SourceMapping) and self._rules == other._rules
+
+    def __hash__(self) -> int:
+        return hash(self._rules)
+
+    @property
+    def _rules(self) -> tuple[str, str, str, bytes]:
+        return self.uuid, self.function, self.state, orjson.dumps(self.config, option=orjson.OPT_SORT_KEYS)
+
+    @property
+    def batch_size(self) -> int:
+        return int(self.config["BatchSize"])
+
+    @property
+    def window_s(self) -> int:
+        return int(self.config["MaximumBatchingWindowInSeconds"])
+
+    @property
+    def reports_items(self) -> bool:
+        """Whether the function says which items of a batch failed."""
+        return "ReportBatchItemFailures" in self.config["FunctionResponseTypes"]
+
+    @property
+    def concurrency(self) -> int:
+        scaling = self.config.get("ScalingConfig") or {}
+        return int(scaling.get("MaximumConcurrency") or limits.LAMBDA_MAPPING_CONCURRENCY)
+
+    @property
+    def patterns(self) -> list[str]:
+        return [each["Pattern"] for each in (self.config.get("FilterCriteria") or {}).get("Filters") or []]
+
+
+def find(tx: Tx, uuid: str) -> SourceMapping:
+    row = tx.one("SELECT * FROM lambda_mappings WHERE uuid = ?", uuid)
+    if row is None:
+        raise ResourceNotFoundException("The resource you requested does not exist.")
+    return _mapping(row)
+
+
+def every(tx: Tx) -> list[SourceMapping]:
+    return [_mapping(row) for row in tx.all("SELECT * FROM lambda_mappings ORDER BY uuid")]
+
+
+def listed(
+    tx: Tx, account: str, region: str, source: str | None, function: str | None, after: str, limit: int
+) -> list[SourceMapping]:
+    rows = tx.all(
+        "SELECT * FROM lambda_mappings WHERE account = ? AND region = ? AND uuid > ? AND (? = '' OR source = ?)"
+        " AND (? = '' OR function = ?) ORDER BY uuid LIMIT ?",
+        *(account, region, after, source or "", source or "", function or "", function or "", limit),
+    )
+    return [_mapping(row) for row in rows]
+
+
+def create(tx: Tx, account: str, region: str, function: str, source: str, request: Mapping[str, Any]) -> SourceMapping:
+    """The mapping is there and begins to draw, unless it was made disabled."""
+    config = _checked({**_DEFAULTS, **{name: request[name] for name in _KEPT if name in request}}, request)
+    uuid = names.new_uuid()
+    state = "Enabled" if request.get("Enabled", True) else "Disabled"
+    tx.run(
+        "INSERT INTO lambda_mappings(uuid, account, region, function, source, config, state, result, modified)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *(uuid, account, region, function, source, orjson.dumps(config), state, "No records processed", tx.now),
+    )
+    tx.wake(CHANGED)
+    return find(tx, uuid)
+
+
+def update(tx: Tx, uuid: str, function: str | None, request: Mapping[str, Any]) -> SourceMapping:
+    """What the request names is replaced; a batch that is in work ends under the old rules."""
+    tx.lock("lambda", uuid)
+    mapping = find(tx, uuid)
+    config = _checked({**mapping.config, **{name: request[name] for name in _KEPT if name in request}}, request)
+    state = mapping.state
+    if "Enabled" in request:
+        state = "Enabled" if request["Enabled"] else "Disabled"
+    tx.run(
+        "UPDATE lambda_mappings SET function = ?, config = ?, state = ?, modified = ? WHERE uuid = ?",
+        *(function or mapping.function, orjson.dumps(config), state, tx.now, uuid),
+    )
+    tx.wake(CHANGED)
+    return find(tx, uuid)
+
+
+def delete(tx: Tx, uuid: str) -> SourceMapping:
+    """The mapping is gone; the answer shows it as it was."""
+    tx.lock("lambda", uuid)
+    mapping = find(tx, uuid)
+    tx.run("DELETE FROM lambda_mappings WHERE uuid = ?", uuid)
+    tx.wake(CHANGED)
+    return mapping
+
+
+def processed(tx: Tx, uuid: str, result: str) -> None:
+    """What `LastProcessingResult` shows; written only when it changes."""
+    row = tx.one("SELECT result FROM lambda_mappings WHERE uuid = ?", uuid)
+    if row is not None and row["result"] != result:
+        tx.lock("lambda", uuid)
+        tx.run("UPDATE lambda_mappings SET result = ? WHERE uuid = ?", result, uuid)
+
+
+def described(mapping: SourceMapping, *, state: str | None = None) -> dict[str, Any]:
+    """EventSourceMappingConfiguration."""
+    return {
+        "UUID": mapping.uuid,
+        "EventSourceMappingArn": f"arn:aws:lambda:{mapping.region}:{mapping.account}:event-source-mapping:{mapping.uuid}",
+        "EventSourceArn": mapping.source,
+        "FunctionArn": mapping.function,
+        **mapping.config,
+        "State": state or mapping.state,
+        "StateTransitionReason": "USER_INITIATED",
+        "LastProcessingResult": mapping.result,
+        "LastModified": mapping.modified,
+    }
+
+
+def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    for member in _NOT_YET:
+        if request.get(member):
+            raise InvalidParameterValueException(f"Wakeful does not have {member} of event source mappings yet.")
+    for member in _OF_STREAMS:
+        if request.get(member):
+            raise InvalidParameterValueException(f"Unsupported {member} parameter for given event source mapping type.")
+    size, window_s = config["BatchSize"], config["MaximumBatchingWindowInSeconds"]
+    if not 1 <= size <= limits.LAMBDA_BATCH_MAX:
+        raise InvalidParameterValueException(f"BatchSize must be between 1 and {limits.LAMBDA_BATCH_MAX}")
+    if not 0 <= window_s <= limits.LAMBDA_WINDOW_MAX_S:
+        raise InvalidParameterValueException(
+            f"MaximumBatchingWindowInSeconds must be between 0 and {limits.LAMBDA_WINDOW_MAX_S}"
+        )
+    if size > limits.LAMBDA_BATCH_WITHOUT_WINDOW_MAX and window_s == 0:
+        raise InvalidParameterValueException(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+        )
+    for each in (config.get("FilterCriteria") or {}).get("Filters") or []:
+        _check_pattern(each.get("Pattern", ""))
+    return config
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        compile_pattern(pattern)
+    except InvalidEventPatternException as error:
+        raise InvalidParameterValueException(
+            f"Invalid filter pattern definition. (Pattern: {pattern}, {error.reason})"
+        ) from error
+
+
+def _mapping(row: Row) -> SourceMapping:
+    return SourceMapping(
+        uuid=row["uuid"],
+        account=row["account"],
+        region=row["region"],
+        function=row["function"],
+        source=row["source"],
+        config=orjson.loads(row["config"]),
+        state=row["state"],
+        result=row["result"],
+        modified=row["modified"],
+    )

@@ -1,0 +1,267 @@
+"""Lambda's API of functions, versions, aliases and permissions."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from wakeful import limits
+from wakeful.fabric.service import Call, Node
+from wakeful.services.lambda_ import aliases, functions, permissions, settings
+from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
+from wakeful.services.lambda_.functions import Package
+from wakeful.services.lambda_.packages import package_of
+from wakeful.services.lambda_.references import LATEST, Reference, reference
+from wakeful.store.tx import Tx
+
+if TYPE_CHECKING:
+    from wakeful.shapes import lambda_ as shapes
+
+
+# --- functions -------------------------------------------------------------------------------------------------------
+
+
+@api.waits
+async def create_function(
+    call: Call, node: Node, request: shapes.CreateFunctionRequest
+) -> shapes.FunctionConfiguration:
+    """The function is there and Pending; it becomes Active once its package is unpacked and its runtime found."""
+    config = settings.of_creation(request)
+    function = reference(call, request["FunctionName"])
+    await node.store.read(_check_free, function)
+    package = await package_of(call, node, request["Code"])
+    return await node.store.write(_create, function, config, package, request)
+
+
+@api.reads
+def get_function(call: Call, tx: Tx, request: shapes.GetFunctionRequest) -> shapes.GetFunctionResponse:
+    """The configuration, where the code can be had, and the tags."""
+    wanted = reference(call, request["FunctionName"], request.get("Qualifier"))
+    version = functions.find(tx, wanted)
+    location = f"{call.endpoint}/_wakeful/packages/{version.package.blob}"
+    tags = functions.tags_of(tx, wanted.arn)
+    answer = {
+        "Configuration": functions.described(version, qualified=bool(wanted.qualifier)),
+        "Code": {"RepositoryType": "S3", "Location": location},
+        **({"Tags": tags} if tags else {}),
+    }
+    return answer  # type: ignore[return-value]
+
+
+@api.reads
+def get_function_configuration(
+    call: Call, tx: Tx, request: shapes.GetFunctionConfigurationRequest
+) -> shapes.FunctionConfiguration:
+    wanted = reference(call, request["FunctionName"], request.get("Qualifier"))
+    return _described(functions.find(tx, wanted), wanted)
+
+
+@api.reads
+def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> shapes.ListFunctionsResponse:
+    """The account's functions by name; with FunctionVersion ALL every version of each."""
+    if "MasterRegion" in request and request["MasterRegion"] not in ("ALL", call.region):
+        return {"Functions": []}
+    every = request.get("FunctionVersion") == "ALL"
+    limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
+    name, _, number = _unmarked(request.get("Marker"), "\n-1").partition("\n")
+    after = (name, int(number) if every else 1 << 30)
+    found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
+    answer: dict[str, Any] = {
+        "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
+    }
+    if len(found) > limit:
+        last = found[limit - 1]
+        answer["NextMarker"] = _marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
+    return answer  # type: ignore[return-value]
+
+
+@api.waits
+async def update_function_code(
+    call: Call, node: Node, request: shapes.UpdateFunctionCodeRequest
+) -> shapes.FunctionConfiguration:
+    """Invocations get the new code once it has been made ready, and the old until then."""
+    if request.get("ImageUri") or request.get("PublishTo"):
+        raise settings.NotSupported("Wakeful does not have container images or PublishTo yet.")
+    function = reference(call, request["FunctionName"])
+    await node.store.read(_check_changeable, function, request.get("RevisionId"))
+    package = await package_of(call, node, request)
+    return await node.store.write(_update_code, function, package, request)
+
+
+@api.writes
+def update_function_configuration(
+    call: Call, tx: Tx, request: shapes.UpdateFunctionConfigurationRequest
+) -> shapes.FunctionConfiguration:
+    function = reference(call, request["FunctionName"])
+    latest = _check_changeable(tx, function, request.get("RevisionId"))
+    config = settings.of_update(latest.config, request)
+    return _described(functions.update(tx, function, config=config), function)
+
+
+@api.waits
+async def delete_function(
+    call: Call, node: Node, request: shapes.DeleteFunctionRequest
+) -> shapes.DeleteFunctionResponse:
+    """The function (or one version of it) is gone; invocations that run are let end."""
+    function = reference(call, request["FunctionName"], request.get("Qualifier"))
+    if function.qualifier == LATEST:
+        raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
+    await node.store.write(functions.delete, function)
+    node.environments.retire(function.arn)
+    return {"StatusCode": 204}
+
+
+# --- versions and aliases --------------------------------------------------------------------------------------------
+
+
+@api.writes
+def publish_version(
+    call: Call, tx: Tx, request: shapes.PublishVersionRequest
+) -> shapes.FunctionConfiguration:
+    """What $LATEST has now, under a number, for good. Nothing new is published where nothing has changed."""
+    if "PublishTo" in request:
+        raise settings.NotSupported("Wakeful does not have publishing to $LATEST.PUBLISHED yet (PublishTo).")
+    function = reference(call, request["FunctionName"])
+    latest = _check_changeable(tx, function, request.get("RevisionId"))
+    if request.get("CodeSha256") and request["CodeSha256"] != latest.package.sha256:
+        raise InvalidParameterValueException(
+            f"CodeSHA256 ({request['CodeSha256']}) is different from current CodeSHA256 in $LATEST"
+            f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
+        )
+    published = functions.publish_version(tx, function, request.get("Description"))
+    return functions.described(published, qualified=True)  # type: ignore[return-value]
+
+
+@api.reads
+def list_versions_by_function(
+    call: Call, tx: Tx, request: shapes.ListVersionsByFunctionRequest
+) -> shapes.ListVersionsByFunctionResponse:
+    function = reference(call, request["FunctionName"])
+    functions.find_version(tx, function, LATEST)
+    limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
+    found = functions.versions_of(tx, function.arn, int(_unmarked(request.get("Marker"), "-1")), limit + 1)
+    answer: dict[str, Any] = {"Versions": [functions.described(each, qualified=True) for each in found[:limit]]}
+    if len(found) > limit:
+        answer["NextMarker"] = _marked(str(found[limit - 1].number))
+    return answer  # type: ignore[return-value]
+
+
+@api.writes
+def create_alias(call: Call, tx: Tx, request: shapes.CreateAliasRequest) -> shapes.AliasConfiguration:
+    function = reference(call, request["FunctionName"])
+    functions.find_version(tx, function, LATEST)
+    routing = request.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    made = aliases.create(
+        tx, function, request["Name"], request["FunctionVersion"], request.get("Description", ""), routing
+    )
+    return aliases.described(made)  # type: ignore[return-value]
+
+
+@api.reads
+def get_alias(call: Call, tx: Tx, request: shapes.GetAliasRequest) -> shapes.AliasConfiguration:
+    function = reference(call, request["FunctionName"])
+    return aliases.described(aliases.find(tx, function.arn, request["Name"]))  # type: ignore[return-value]
+
+
+@api.writes
+def update_alias(call: Call, tx: Tx, request: shapes.UpdateAliasRequest) -> shapes.AliasConfiguration:
+    function = reference(call, request["FunctionName"])
+    return aliases.described(aliases.update(tx, function, request["Name"], request))  # type: ignore[return-value]
+
+
+@api.writes
+def delete_alias(call: Call, tx: Tx, request: shapes.DeleteAliasRequest) -> None:
+    aliases.delete(tx, reference(call, request["FunctionName"]), request["Name"])
+
+
+@api.reads
+def list_aliases(call: Call, tx: Tx, request: shapes.ListAliasesRequest) -> shapes.ListAliasesResponse:
+    function = reference(call, request["FunctionName"])
+    functions.find_version(tx, function, LATEST)
+    limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
+    after = _unmarked(request.get("Marker"), "")
+    found = aliases.listed(tx, function.arn, request.get("FunctionVersion"), after, limit + 1)
+    answer: dict[str, Any] = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
+    if len(found) > limit:
+        answer["NextMarker"] = _marked(found[limit - 1].name)
+    return answer  # type: ignore[return-value]
+
+
+# --- permissions -----------------------------------------------------------------------------------------------------
+
+
+@api.writes
+def add_permission(call: Call, tx: Tx, request: shapes.AddPermissionRequest) -> shapes.AddPermissionResponse:
+    function = reference(call, request["FunctionName"], request.get("Qualifier"))
+    statement = permissions.add(tx, function, request)
+    return {"Statement": json.dumps(statement, separators=(",", ":"))}
+
+
+@api.writes
+def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionRequest) -> None:
+    function = reference(call, request["FunctionName"], request.get("Qualifier"))
+    permissions.remove(tx, function, request["StatementId"], request.get("RevisionId"))
+
+
+@api.reads
+def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.GetPolicyResponse:
+    policy, revision = permissions.find(tx, reference(call, request["FunctionName"], request.get("Qualifier")))
+    return {"Policy": policy, "RevisionId": revision}
+
+
+# --- below -----------------------------------------------------------------------------------------------------------
+
+
+def _create(
+    tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
+) -> Any:
+    publish = request.get("Publish", False)
+    made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
+    return functions.described(made, qualified=publish)
+
+
+def _update_code(tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]) -> Any:
+    latest = _check_changeable(tx, function, request.get("RevisionId"))
+    config = dict(latest.config)
+    if "Architectures" in request:
+        config["Architectures"] = request["Architectures"]
+    if request.get("DryRun"):
+        return _described(latest, function)
+    changed = functions.update(tx, function, config=config, package=package)
+    if request.get("Publish"):
+        published = functions.publish_version(tx, function, description=None)
+        return functions.described(published, qualified=True)
+    return _described(changed, function)
+
+
+def _check_free(tx: Tx, function: Reference) -> None:
+    if functions.exists(tx, function.arn):
+        raise ResourceConflictException(f"Function already exist: {function.name}")
+
+
+def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> functions.Version:
+    latest = functions.find_version(tx, function, LATEST)
+    functions.check_revision(latest, revision)
+    functions.check_idle(latest)
+    return latest
+
+
+def _described(version: functions.Version, wanted: Reference) -> Any:
+    return functions.described(version, qualified=bool(wanted.qualifier))
+
+
+def _marked(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _unmarked(marker: str | None, default: str) -> str:
+    """What a marker of ours said. Raises what Lambda answers to one that is not."""
+    if not marker:
+        return default
+    try:
+        return base64.urlsafe_b64decode(marker).decode()
+    except ValueError as error:
+        raise InvalidParameterValueException("Invalid Marker") from error

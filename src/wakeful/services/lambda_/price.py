@@ -1,0 +1,28 @@
+"""What an invocation costs at list price (us-east-1, "AWS Lambda Pricing"): requests, GB-seconds, ephemeral storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REQUEST_USD = 0.20 / 1_000_000
+GB_SECOND_USD = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
+STORAGE_GB_SECOND_USD = 0.0000000309
+FREE_STORAGE_MB = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One invocation's share of the bill."""
+
+    gb_s: float
+    usd: float
+
+
+def charge(*, billed_ms: int, memory_mb: int, tmp_mb: int, architecture: str) -> Charge:
+    """Billed time in whole milliseconds, memory and storage as configured, whatever was used of them."""
+    seconds = billed_ms / 1000
+    gb_s = seconds * memory_mb / 1024
+    storage_gb_s = seconds * max(0, tmp_mb - FREE_STORAGE_MB) / 1024
+    return Charge(
+        gb_s, REQUEST_USD + gb_s * GB_SECOND_USD[architecture] + storage_gb_s * STORAGE_GB_SECOND_USD
+    )

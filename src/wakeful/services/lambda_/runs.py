@@ -1,0 +1,218 @@
+"""From a row to a run: which version serves, what it may use, and what is noted of every run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wakeful import limits, names
+from wakeful.environments.version import Credentials, Invocation, Outcome, Version
+from wakeful.fabric.service import Call, Done, Node, Principal
+from wakeful.fabric.trace import Trace, new_trace
+from wakeful.services.lambda_ import aliases, functions, price
+from wakeful.services.lambda_.errors import InvalidRuntimeException, ResourceConflictException
+from wakeful.services.lambda_.references import Reference, of_arn
+from wakeful.store import work
+from wakeful.store.telemetry import Note
+from wakeful.store.tx import Tx
+
+SERVICE = "lambda.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an invocation of a reference runs: one version, or by weight one of two."""
+
+    versions: tuple[tuple[Version, float], ...]
+
+    def pick(self) -> Version:
+        """The version for one invocation."""
+        if len(self.versions) == 1:
+            return self.versions[0][0]
+        choices, weights = zip(*self.versions, strict=True)
+        return random.choices(choices, weights)[0]
+
+
+async def target(node: Node, reference: Reference) -> Target:
+    """What serves the reference, from memory until something changes. Waits while it is still being made.
+
+    Raises ResourceNotFoundException, or what Lambda answers for a function that could not be made ready.
+    """
+    return await node.caches.get(functions.CHANGED, reference, lambda: _serving(node, reference))
+
+
+async def _serving(node: Node, reference: Reference) -> Target:
+    deadline = node.clock.now() + limits.LAMBDA_PENDING_PATIENCE_S
+    with node.wakes.listen(functions.CHANGED) as listener:
+        while True:
+            rows = await node.store.read(_rows, reference)
+            unready = next((row for row, _ in rows if row.serving is None), None)
+            if unready is None:
+                return Target(tuple([(await _version(node, row), weight) for row, weight in rows]))
+            if unready.state != "Pending" or node.clock.now() >= deadline:
+                raise _refusal(unready)
+            await listener.wait(deadline)
+
+
+def _rows(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
+    """The versions behind a reference, each with its share of the invocations."""
+    alias = aliases.get(tx, reference.arn, reference.qualifier) if reference.qualifier else None
+    if alias is None:
+        return [(functions.find(tx, reference), 1.0)]
+    others = [(functions.find_version(tx, reference, version), share) for version, share in alias.routing.items()]
+    rest = 1.0 - sum(share for _, share in others)
+    return [(functions.find_version(tx, reference, alias.version), rest), *others]
+
+
+def _refusal(row: functions.Version) -> Exception:
+    if row.state == "Failed" and row.state_code == "InvalidRuntime":
+        return InvalidRuntimeException(row.state_reason)
+    return ResourceConflictException(
+        f"The operation cannot be performed at this time. The function is currently in the following state: {row.state}"
+    )
+
+
+async def _version(node: Node, row: functions.Version) -> Version:
+    """What an environment needs to know; the code is unpacked."""
+    assert row.serving is not None
+    config: Mapping[str, Any] = row.serving["config"]
+    function = of_arn(row.function)
+    logging = config.get("LoggingConfig") or {}
+    return Version(
+        arn=row.function,
+        name=function.name,
+        version=row.version,
+        account=function.account,
+        region=function.region,
+        revision=row.serving["revision"],
+        runtime=config["Runtime"],
+        handler=config["Handler"],
+        code=await node.packages.unpacked(row.serving["code"]),
+        role_arn=config["Role"],
+        memory_mb=config["MemorySize"],
+        timeout_s=config["Timeout"],
+        tmp_mb=config["EphemeralStorage"]["Size"],
+        variables=(config.get("Environment") or {}).get("Variables") or {},
+        architecture=config["Architectures"][0],
+        log_group=logging.get("LogGroup", ""),
+        log_format=logging.get("LogFormat", "Text"),
+        application_log_level=logging.get("ApplicationLogLevel", "INFO"),
+        system_log_level=logging.get("SystemLogLevel", "INFO"),
+    )
+
+
+# --- getting ready ---------------------------------------------------------------------------------------------------
+
+
+async def prepare(node: Node, item: work.Item) -> Done:
+    """The worker that makes a version ready: its runtime is on this host, its package is unpacked."""
+    which: dict[str, str] = item.body
+    row = await node.store.read(functions.get_version, which["function"], which["version"])
+    if row is None or row.revision != which["revision"]:
+        return Done()
+    reason = await node.environments.prepare(row.config["Runtime"])
+    if reason is not None:
+        return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=reason))
+    await node.packages.unpacked(row.package.blob)
+
+    def ready(tx: Tx) -> None:
+        functions.made_ready(tx, **which)
+
+    node.environments.retire(which["function"])
+    return Done(ready)
+
+
+# --- running ---------------------------------------------------------------------------------------------------------
+
+
+async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
+    """One invocation, noted in every story it belongs to, with what it used and what it costs."""
+    outcome = await node.environments.invoke(version, invocation)
+    used = price.charge(
+        billed_ms=outcome.billed_ms,
+        memory_mb=outcome.memory_mb,
+        tmp_mb=version.tmp_mb,
+        architecture=version.architecture,
+    )
+    detail = {
+        "version": version.version,
+        "runtime": version.runtime,
+        "cold": outcome.cold,
+        "init_ms": outcome.init_ms,
+        "billed_ms": outcome.billed_ms,
+        "memory_mb": outcome.memory_mb,
+        "memory_used_mb": outcome.memory_used_mb,
+        "gb_s": used.gb_s,
+        "usd": used.usd,
+        "environment": outcome.environment_id,
+        "log_group": version.logs_to,
+        "log_stream": outcome.log_stream,
+    }
+    for trace in {trace.id: trace for trace in traces}.values():
+        node.telemetry.note(
+            Note(
+                id=invocation.request_id,
+                trace=trace.id,
+                cause=trace.cause,
+                hops=trace.hops,
+                kind="run",
+                name=version.name,
+                resource=invocation.invoked_arn,
+                account=version.account,
+                at=outcome.started_at,
+                duration_ms=outcome.duration_ms,
+                status="ok" if outcome.error is None else (outcome.error_type or outcome.error),
+                detail=detail,
+            )
+        )
+    return outcome
+
+
+def invocation_of(
+    trace: Trace, payload: bytes, invoked_arn: str, *, request_id: str, client_context: str | None = None,
+    log_tail: bool = False,
+) -> Invocation:
+    """One event for a function; what the function does is one hop further from where the story began."""
+    return Invocation(
+        request_id=request_id,
+        payload=payload,
+        invoked_arn=invoked_arn,
+        trace=trace.caused_by(request_id, hops=1),
+        client_context=client_context,
+        log_tail=log_tail,
+    )
+
+
+# --- what environments ask of us -------------------------------------------------------------------------------------
+
+
+def role_call(node: Node, version: Version, principal: Principal | None = None) -> Call:
+    """A call by Lambda itself, or as `principal`, for one of the function's account."""
+    return Call(
+        account=version.account,
+        region=version.region,
+        principal=principal or Principal("service", SERVICE, version.account),
+        request_id=names.new_uuid(),
+        trace=new_trace(node.clock.now()),
+        endpoint=node.endpoint,
+    )
+
+
+async def credentials(node: Node, version: Version) -> Credentials:
+    """Temporary credentials of the function's role, in a session named after the function."""
+    answer = await node.call(
+        role_call(node, version),
+        "sts",
+        "AssumeRole",
+        {
+            "RoleArn": version.role_arn,
+            "RoleSessionName": version.name,
+            "DurationSeconds": int(limits.LAMBDA_CREDENTIALS_S),
+        },
+    )
+    issued = answer["Credentials"]
+    return Credentials(
+        issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], issued["Expiration"]
+    )
