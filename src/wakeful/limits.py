@@ -22,7 +22,7 @@ BLOB_PIECE_BYTES = 256 * 1024
 BLOB_GRACE_S = 3600.0
 """An unreferenced blob younger than this is kept: somebody may just be about to name it."""
 
-# --- the wire: what a request may make us do before we know whose it is --------------------------------------------------
+# --- the wire: what a request may make us do before we know whose it is ----------------------------------------------
 
 FORM_FIELDS_MAX = (
     10_000  # fields of one form or query string; a batch of ten SQS messages with attributes has about 700
@@ -101,3 +101,6 @@ LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
+PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a pattern, where the model sets no length
+SHOWN_VALUE_MAX = 1_024  # characters of a value that a validation error repeats
+VALIDATION_ERRORS_MAX = 10  # violations that one validation error tells of; it counts them all

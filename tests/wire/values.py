@@ -34,10 +34,7 @@ class Values:
         if shape.serialization.get("location") == "headers":
             return {f"name-{number}": self.random.choice(HEADER_TEXTS) for number in range(self.count(shape))}
         if kind == "map":
-            return {
-                f"{self.value(shape.key)}{number}": self.value(shape.value, depth + 1)  # type: ignore[attr-defined]
-                for number in range(self.count(shape))
-            }
+            return {key: self.value(shape.value, depth + 1) for key in self.keys(shape)}  # type: ignore[attr-defined]
         return self.scalar(shape)
 
     def structure(self, shape: Shape, depth: int = 0) -> dict[str, Any]:
@@ -83,13 +80,19 @@ class Values:
             return str(self.random.choice(shape.metadata["enum"]))
         if shape.serialization.get("hostLabel"):
             return "route-1.a"
-        texts = {
-            "header": HEADER_TEXTS,
-            "uri": LABEL_TEXTS,
-        }.get(str(shape.serialization.get("location", "")), TEXTS)
+        texts = {"header": HEADER_TEXTS, "uri": LABEL_TEXTS}.get(str(shape.serialization.get("location", "")), TEXTS)
         if shape.serialization.get("location") == "uri" and shape.serialization.get("name") == "Key":
             texts = GREEDY_TEXTS
-        return self.random.choice(texts)
+        text = self.random.choice(texts)
+        text += "x" * (int(shape.metadata.get("min", 0)) - len(text))
+        return text[: int(shape.metadata.get("max", len(text)))]
+
+    def keys(self, shape: Shape) -> set[str]:
+        key: Shape = shape.key  # type: ignore[attr-defined]
+        if key.metadata.get("enum"):
+            return {self.value(key) for _ in range(self.count(shape))}
+        return {f"{number}{self.text(key)}"[: int(key.metadata.get("max", 99))] for number in range(self.count(shape))}
 
     def count(self, shape: Shape) -> int:
-        return max(1, min(int(shape.metadata.get("min", 1)), 10), self.random.choice((1, 1, 2, 3)))
+        least = int(shape.metadata.get("min", 1))
+        return min(max(1, least, self.random.choice((1, 1, 2, 3))), max(1, int(shape.metadata.get("max", 99))))

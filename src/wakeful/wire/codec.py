@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
-from wakeful.wire import faults, json_codec, query_codec, rest
+from wakeful.wire import checks, faults, json_codec, query_codec, rest
 from wakeful.wire.errors import AwsError, NotImplementedHere
 from wakeful.wire.message import HttpRequest, HttpResponse
 from wakeful.wire.model import streams_in
@@ -59,5 +59,9 @@ def operation(service: str, protocol: Protocol, model: OperationModel) -> Operat
         made.write = _WRITE[protocol](model)
         return made.write(value, request_id, http)
 
-    made = Operation(service, model.name, protocol, model, streams_in(model), first_read, first_write)
+    def first_check(request: dict[str, Any]) -> None:
+        made.check = checks.compile_check(service, model)
+        made.check(request)
+
+    made = Operation(service, model.name, protocol, model, streams_in(model), first_read, first_write, first_check)
     return made

@@ -66,6 +66,39 @@ class InvalidArgument(AwsError):
     status = 400
 
 
+class MissingRequestBodyError(AwsError):
+    """Request Body is empty"""
+
+    status = 400
+
+
+# --- the wire's own: values that the model forbids, as each service calls that ---
+
+
+class ValidationException(AwsError):
+    """The input fails to satisfy the constraints of the service."""
+
+    status = 400
+
+
+class ValidationError(AwsError):
+    """The input fails to satisfy the constraints of the service."""
+
+    status = 400
+
+
+class InvalidParameterException(AwsError):
+    """A parameter is specified incorrectly."""
+
+    status = 400
+
+
+class MissingRequiredParameterException(AwsError):
+    """The request must contain a parameter that is missing."""
+
+    status = 400
+
+
 # --- the wire's own: a request for nothing that there is ---
 
 

@@ -16,11 +16,12 @@ Protocol = Literal["json", "query", "rest-json", "rest-xml"]
 
 Read = Callable[["Target", HttpRequest], dict[str, Any]]
 Write = Callable[[Mapping[str, Any], str, HttpRequest], HttpResponse]
+Check = Callable[[dict[str, Any]], None]
 
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """One operation in one protocol. `read` and `write` compile themselves when first called."""
+    """One operation in one protocol. `read`, `write` and `check` compile themselves when first called."""
 
     service: str
     name: str
@@ -29,6 +30,7 @@ class Operation:
     streams_in: bool
     read: Read
     write: Write
+    check: Check
 
 
 @dataclass(slots=True, frozen=True, eq=False)

@@ -1,0 +1,62 @@
+"""Patterns of the models, which are Java's, as Python's regular expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+# Java's \p{…} as what stands inside Python's brackets. Python has no classes for letters and numbers alone, but all
+# patterns that use one use both, with "_", and that is \w.
+_PROPERTIES: Mapping[str, str] = MappingProxyType(
+    {
+        "L": r"\w",
+        "N": r"\w",
+        "Z": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+        "Alnum": "a-zA-Z0-9",
+        "Alpha": "a-zA-Z",
+        "ASCII": r"\x00-\x7f",
+        "Digit": "0-9",
+        "Graph": r"\x21-\x7e",
+        "Lower": "a-z",
+        "Print": r"\x20-\x7e",
+        "Space": r" \t\n\x0b\f\r",
+        "Upper": "A-Z",
+        "XDigit": "0-9a-fA-F",
+    }
+)
+
+# Patterns that could take for ever over a few hundred hostile characters, and what accepts the same in one pass.
+_SLOW: Mapping[str, str] = MappingProxyType(
+    {
+        r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$": r"(?=\t*[\x20-\x7E])[\t\x20-\x7E]+",
+        r"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$": (
+            r"(?=\t*[^\x00-\x1F:\x7F])[^\x00-\x08\x0A-\x1F:\x7F]+"
+        ),
+    }
+)
+
+_PROPERTY = re.compile(r"\\p\{(?:Is)?(\w+)\}")
+_CLASS_THEN_DASH = re.compile(r"(\\[wds])-(?=[^\]])")
+
+
+@lru_cache(None)
+def compile_pattern(java: str) -> re.Pattern[str]:
+    """To be used with `fullmatch`, as Java's matches() does. Raises ValueError for what cannot be translated."""
+    flags = 0 if r"\p{" in java else re.ASCII  # Java's \w and \d know ASCII only
+    python = _PROPERTY.sub(_in_brackets, _SLOW.get(java, java))
+    python = _CLASS_THEN_DASH.sub(r"\1\\-", python)  # [\w-_] has three members in Java, and is an error in Python
+    try:
+        return re.compile(python, flags)
+    except re.error as error:
+        raise ValueError(f"the pattern {java!r} has no counterpart: {error}") from error
+
+
+def _in_brackets(match: re.Match[str]) -> str:
+    name = match[1]
+    if name not in _PROPERTIES:
+        raise ValueError(f"Python knows no property {name!r}")
+    before = match.string[: match.start()]
+    inside = before.rfind("[") > before.rfind("]")
+    return _PROPERTIES[name] if inside else f"[{_PROPERTIES[name]}]"
