@@ -32,6 +32,7 @@ class JsonFault(ValueError):
     """What is wrong, at the place where it shows."""
 
     def __init__(self, reason: str, text: str, offset: int) -> None:
+        self.offset = offset
         super().__init__(reason + place(text, offset))
 
 
@@ -60,6 +61,11 @@ class JsonTokens:
         self.kind = END
         self.value: Any = None
         self.raw = ""
+
+    @property
+    def depth(self) -> int:
+        """How many brackets are open."""
+        return len(self._nesting)
 
     def text(self) -> str:
         """The current token as written: a string's text, a number's digits, a bracket. Moves `at` behind a string."""
