@@ -31,6 +31,10 @@ FORM_DEPTH_MAX = 32  # dots in the name of a form field
 LIST_INDEX_DIGITS_MAX = 10  # digits of N in "member.N"; only the order matters, but it must be a number
 XML_TAGS_MAX = 500_000  # "<" in an XML body; CompleteMultipartUpload with 10,000 parts and two checksums has 100,000
 
+PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a pattern, where the model sets no length
+SHOWN_VALUE_MAX = 1_024  # characters of a value that a validation error repeats
+VALIDATION_ERRORS_MAX = 10  # violations that one validation error tells of; it counts them all
+
 # --- telemetry -------------------------------------------------------------------------------------------------------
 
 TELEMETRY_FLUSH_S = 0.1
@@ -101,12 +105,6 @@ LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
-PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a pattern, where the model sets no length
-SHOWN_VALUE_MAX = 1_024  # characters of a value that a validation error repeats
-VALIDATION_ERRORS_MAX = 10  # violations that one validation error tells of; it counts them all
-"""Quotas, defaults and retry counts, each with its unit. One block for each package that has some."""
-
-from __future__ import annotations
 
 # --- fabric: event patterns, filter policies, input transformers, schedules, policies ---------------------------------
 

@@ -8,16 +8,21 @@ from typing import Any
 from wakeful.fabric import authorize
 from wakeful.fabric.service import Call, Need, Node, Operation, Request, Service
 from wakeful.store.telemetry import Note
-from wakeful.wire import checks
 from wakeful.wire.errors import AwsError, NotImplementedHere
+from wakeful.wire.target import Check
 
 
-async def perform(node: Node, call: Call, service: Service, operation: str, request: Request) -> Any:
-    """The operation's result, in the members of its output shape. Raises AwsError for what the caller should know."""
+async def perform(
+    node: Node, call: Call, service: Service, operation: str, request: Request, check: Check | None = None
+) -> Any:
+    """The operation's result, in the members of its output shape. Raises AwsError for what the caller should know.
+
+    `check` speaks the words of the protocol the request came in; without one, those of the service's own.
+    """
     begun = time.perf_counter()
     found = find(service, operation)
     try:
-        checks.check(service.name, operation, request)
+        (check or service.operations.check_of(operation))(request)
         needs = needs_of(call, service, operation, request)
         await authorize.check_call(node, call, needs)
         result = await _run(node, call, found, request)
@@ -56,7 +61,7 @@ def _in_transaction(tx: Any, operation: Operation, call: Call, request: Request)
 
 def _note(node: Node, call: Call, operation: Operation, begun: float, request: Request, *, status: str) -> None:
     # What only looks, and was asked for from outside, changes no story; noting it would bury the rest.
-    if operation.touch == "reads" and call.trace.cause is None:
+    if operation.touch == "reads" and (call.trace.cause is None or call.principal.kind == "service"):
         return
     duration_ms = (time.perf_counter() - begun) * 1000
     node.telemetry.note(

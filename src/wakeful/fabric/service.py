@@ -10,15 +10,19 @@ from wakeful.clock import Clock
 from wakeful.fabric.trace import Trace
 from wakeful.store import work
 from wakeful.store.blobs import Blobs
+from wakeful.store.caches import Caches
 from wakeful.store.telemetry import Telemetry
 from wakeful.store.tx import Store, Tx
 from wakeful.store.wakes import Wakes
+from wakeful.wire.checks import compile_check
 from wakeful.wire.model import service_model, snake
+from wakeful.wire.target import Check
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel
 
     from wakeful.config import Config
+    from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.source import Source
@@ -81,6 +85,14 @@ class Operations(dict[str, Operation]):
         self.service = service
         self.package = package or service
         self._names: dict[str, str] | None = None
+        self._checks: dict[str, Check] = {}
+
+    def check_of(self, name: str) -> Check:
+        """What raises the service's validation error unless a request is as the model has it."""
+        check = self._checks.get(name)
+        if check is None:
+            check = self._checks[name] = compile_check(self.service, self.model.operation_model(name))
+        return check
 
     @property
     def model(self) -> ServiceModel:
@@ -215,6 +227,10 @@ class Node(Protocol):
     telemetry: Telemetry
     wakes: Wakes
     environments: Pool
+    packages: Packages
+    caches: Caches
+    endpoint: str
+    services: Mapping[str, Service]
     sources: Mapping[str, Source]
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:

@@ -18,7 +18,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
-from wakeful.wire.errors import AwsError, InternalError, RequestTooLarge
+from wakeful.wire.errors import AwsError, InternalFailure
 from wakeful.wire.message import HttpRequest, HttpResponse
 from wakeful.wire.target import Target
 
@@ -65,17 +65,16 @@ class Gateway:
         if http.path.startswith("/_wakeful/") or http.path == "/_wakeful":
             return await self._admin.answer(http, await _whole(http), origin is not None)
         request_id = names.new_uuid()
-        target: Target | None = None
+        if self._catalogue.needs_body(http):
+            http.body, http.stream = await _whole(http), None
+        target = self._catalogue.identify(http)
         try:
-            if self._catalogue.needs_body(http):
-                http.body, http.stream = await _whole(http), None
-            target = self._catalogue.identify(http)
             return await self._perform(target, http, request_id, scheme, client, origin)
         except AwsError as error:
             return codec.error(target, error, request_id, http)
         except Exception:
             log.exception("request %s failed: %s %s", request_id, http.method, http.path)
-            return codec.error(target, InternalError(), request_id, http)
+            return codec.error(target, InternalFailure(), request_id, http)
 
     async def _perform(
         self, target: Target, http: HttpRequest, request_id: str, scheme: str, client: str, origin: Origin | None
@@ -97,7 +96,8 @@ class Gateway:
             source_ip=client,
         )
         service = self._services[operation.service]
-        result = await perform(self._node, call, service, operation.name, operation.read(target, http))
+        request = operation.read(target, http)
+        result = await perform(self._node, call, service, operation.name, request, operation.check)
         return operation.write(result or {}, request_id, http)
 
     def _trace(self, http: HttpRequest, origin: Origin | None) -> Trace:

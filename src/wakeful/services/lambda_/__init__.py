@@ -7,7 +7,16 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
-from wakeful.services.lambda_ import events, functions, invoke, mapping_operations, operations, permissions, poller, runs
+from wakeful.services.lambda_ import (
+    events,
+    functions,
+    invoke,
+    mapping_operations,
+    operations,
+    permissions,
+    poller,
+    runs,
+)
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.references import reference
 

@@ -136,4 +136,3 @@ def _message_of(payload: bytes) -> str:
     except orjson.JSONDecodeError:
         return payload.decode(errors="replace")
     return str(document.get("errorMessage", "")) if isinstance(document, dict) else str(document)
-

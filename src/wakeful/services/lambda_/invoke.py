@@ -90,4 +90,3 @@ def _client_context(encoded: str | None) -> str | None:
     except (binascii.Error, ValueError) as error:
         raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.") from error
     return text
-

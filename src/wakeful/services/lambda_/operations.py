@@ -69,9 +69,7 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
     name, _, number = _unmarked(request.get("Marker"), "\n-1").partition("\n")
     after = (name, int(number) if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
-    answer: dict[str, Any] = {
-        "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
-    }
+    answer: dict[str, Any] = {"Functions": [functions.described(version, qualified=every) for version in found[:limit]]}
     if len(found) > limit:
         last = found[limit - 1]
         answer["NextMarker"] = _marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
@@ -118,9 +116,7 @@ async def delete_function(
 
 
 @api.writes
-def publish_version(
-    call: Call, tx: Tx, request: shapes.PublishVersionRequest
-) -> shapes.FunctionConfiguration:
+def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -> shapes.FunctionConfiguration:
     """What $LATEST has now, under a number, for good. Nothing new is published where nothing has changed."""
     if "PublishTo" in request:
         raise settings.NotSupported("Wakeful does not have publishing to $LATEST.PUBLISHED yet (PublishTo).")

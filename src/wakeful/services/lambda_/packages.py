@@ -21,7 +21,9 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any]) -> Package
     if code.get("S3ObjectStorageMode", "COPY") != "COPY":
         raise InvalidParameterValueException("Wakeful keeps a copy of the code (S3ObjectStorageMode REFERENCE).")
     if "ZipFile" in code and ("S3Bucket" in code or "S3Key" in code):
-        raise InvalidParameterValueException("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+        raise InvalidParameterValueException(
+            "Please do not provide other FunctionCode parameters when providing a ZipFile."
+        )
     if "ZipFile" in code:
         body = code["ZipFile"]
         if len(body) > limits.LAMBDA_UPLOAD_BYTES_MAX:

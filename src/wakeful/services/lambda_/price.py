@@ -23,6 +23,4 @@ def charge(*, billed_ms: int, memory_mb: int, tmp_mb: int, architecture: str) ->
     seconds = billed_ms / 1000
     gb_s = seconds * memory_mb / 1024
     storage_gb_s = seconds * max(0, tmp_mb - FREE_STORAGE_MB) / 1024
-    return Charge(
-        gb_s, REQUEST_USD + gb_s * GB_SECOND_USD[architecture] + storage_gb_s * STORAGE_GB_SECOND_USD
-    )
+    return Charge(gb_s, REQUEST_USD + gb_s * GB_SECOND_USD[architecture] + storage_gb_s * STORAGE_GB_SECOND_USD)

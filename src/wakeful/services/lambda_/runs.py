@@ -171,7 +171,12 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
 
 
 def invocation_of(
-    trace: Trace, payload: bytes, invoked_arn: str, *, request_id: str, client_context: str | None = None,
+    trace: Trace,
+    payload: bytes,
+    invoked_arn: str,
+    *,
+    request_id: str,
+    client_context: str | None = None,
     log_tail: bool = False,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
@@ -213,6 +218,4 @@ async def credentials(node: Node, version: Version) -> Credentials:
         },
     )
     issued = answer["Credentials"]
-    return Credentials(
-        issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], issued["Expiration"]
-    )
+    return Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], issued["Expiration"])
