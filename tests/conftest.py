@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import postgres
+from tests.running_node import RunningNode, running_node
 from wakeful.clock import Clock
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.sqlite import SqliteStore
@@ -29,6 +30,13 @@ def postgres_dsn() -> Iterator[str]:
         pytest.skip("NO POSTGRESQL FOUND: the storage contract was tested on SQLite only")
     with postgres.running(binaries) as dsn:
         yield dsn
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[RunningNode]:
+    """A node of the test's own, empty, on SQLite; every transaction is rehearsed."""
+    with running_node(tmp_path / "data") as started:
+        yield started
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

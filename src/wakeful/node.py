@@ -28,6 +28,7 @@ from wakeful.gateway.server import Servers
 from wakeful.services import sqs
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
+from wakeful.store.caches import Caches
 from wakeful.store.sqlite import SqliteStore
 from wakeful.store.telemetry import Telemetry
 from wakeful.store.tx import Outbox, Store, Tx
@@ -60,6 +61,7 @@ class Node:
         self.store: Store
         self.telemetry: Telemetry
         self.blobs: Blobs
+        self.caches = Caches()
         self._moving = asyncio.Lock()
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
@@ -72,7 +74,11 @@ class Node:
         for note in outbox.notes:
             self.telemetry.note(note)
         for name in outbox.wakes:
+            self.caches.drop(name)
             self.wakes.wake(name)
+
+    def describe(self) -> dict[str, Any]:
+        return {"iam": self.config.iam_mode, "endpoint": self.endpoint}
 
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.

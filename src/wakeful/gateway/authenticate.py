@@ -13,7 +13,7 @@ from typing import Protocol
 
 from wakeful import names
 from wakeful.fabric.service import Credential, Identities, Node, Principal
-from wakeful.wire import signature
+from wakeful.wire.credential import scope_of
 from wakeful.wire.message import HttpRequest
 from wakeful.wire.target import Target
 
@@ -36,3 +36,15 @@ class Identity:
 
     principal: Principal
     region: str
+
+
+class Authenticator:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def identify(self, http: HttpRequest, target: Target, origin: Origin | None) -> Identity:
+        scope = scope_of(http)
+        key = scope.access_key_id if scope else ""
+        account = key if _ACCOUNT.fullmatch(key) else names.DEFAULT_ACCOUNT
+        principal = Principal("root", f"arn:aws:iam::{account}:root", account, account)
+        return Identity(principal, scope.region if scope else names.DEFAULT_REGION)

@@ -28,6 +28,14 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+class ClientGone(Exception):
+    """The client went away in the middle of its request."""
+
+
+class BodyTooLarge(Exception):
+    """The body of a request that is read whole is larger than any of them may be."""
+
+
 class Origin(Protocol):
     """The environment a request came out of."""
 
@@ -64,14 +72,25 @@ class Gateway:
         """The response to a request whose `stream` yields the body. Never raises."""
         if http.path.startswith("/_wakeful/") or http.path == "/_wakeful":
             return await self._admin.answer(http, await _whole(http), origin is not None)
+        try:
+            if self._catalogue.needs_body(http):
+                http.body, http.stream = await _whole(http), None
+            return await self._answer(self._catalogue.identify(http), http, scheme, client, origin)
+        except BodyTooLarge:
+            return HttpResponse(413)
+        except ClientGone:
+            return HttpResponse(400)  # nobody is there to read it
+
+    async def _answer(
+        self, target: Target, http: HttpRequest, scheme: str, client: str, origin: Origin | None
+    ) -> HttpResponse:
         request_id = names.new_uuid()
-        if self._catalogue.needs_body(http):
-            http.body, http.stream = await _whole(http), None
-        target = self._catalogue.identify(http)
         try:
             return await self._perform(target, http, request_id, scheme, client, origin)
         except AwsError as error:
             return codec.error(target, error, request_id, http)
+        except (BodyTooLarge, ClientGone):
+            raise
         except Exception:
             log.exception("request %s failed: %s %s", request_id, http.method, http.path)
             return codec.error(target, InternalFailure(), request_id, http)
@@ -129,7 +148,7 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client went away in the middle of its request")
+            raise ClientGone("the client went away in the middle of its request")
         piece = message.get("body", b"")
         if piece:
             yield piece
@@ -145,7 +164,7 @@ async def _whole(http: HttpRequest) -> bytes:
     async for piece in http.stream:
         size += len(piece)
         if size > limits.HTTP_BODY_BYTES_MAX:
-            raise RequestTooLarge()
+            raise BodyTooLarge(f"more than {limits.HTTP_BODY_BYTES_MAX} bytes")
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

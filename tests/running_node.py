@@ -1,0 +1,90 @@
+"""A node for tests: real, on a free port, in this process on a thread of its own; driven through unmodified clients."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httptools  # noqa: F401 - the server wants it; a missing one should fail here and not in a thread
+from botocore.config import Config as ClientConfig
+
+from wakeful.config import Config
+from wakeful.node import Node, running
+
+REGION = "us-east-1"
+
+
+class RunningNode:
+    """What a test has of a node: clients, the clock, and the node itself for looking inside."""
+
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+        self.node = node
+        self.endpoint = node.endpoint
+        self._loop = loop
+        self._clients: dict[tuple[str, str, str], Any] = {}
+
+    def client(
+        self, service: str, *, region: str = REGION, key: str = "test", secret: str = "test", **more: Any
+    ) -> Any:
+        """An unmodified boto3 client, without retries: a test wants to see the first answer."""
+        config = ClientConfig(retries={"max_attempts": 0}, read_timeout=30, **more.pop("config", {}))
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=region,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=config,
+            **more,
+        )
+
+    def run(self, coroutine: Any, timeout_s: float = 60) -> Any:
+        """Runs a coroutine on the node's own loop."""
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return future.result(timeout_s)
+
+    def advance(self, seconds: float) -> None:
+        """Moves the clock; returns when everything that fell due has been done."""
+        self.run(self.node.advance(seconds))
+
+    def settle(self) -> None:
+        """Returns when nothing is in hand any more."""
+        self.run(self.node.wakes.all_asleep())
+
+
+@contextmanager
+def running_node(data_dir: Path, **settings: Any) -> Iterator[RunningNode]:
+    """A node that runs until the block ends; what it failed with is raised here."""
+    config = Config(data_dir, **{"port": 0, "rehearse": True, "isolation": "none", **settings})
+    started: Future[tuple[Node, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def live() -> None:
+        stop = asyncio.Event()
+        async with running(config) as node:
+            started.set_result((node, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    def thread() -> None:
+        try:
+            asyncio.run(live())
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            ended.set_exception(error)
+            if not started.done():
+                started.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    ended: Future[None] = Future()
+    threading.Thread(target=thread, name="node", daemon=True).start()
+    node, loop, stop = started.result(30)
+    try:
+        yield RunningNode(node, loop)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        ended.result(30)
