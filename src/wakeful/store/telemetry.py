@@ -204,7 +204,7 @@ def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]])
             max(event.timestamp_ms for event in events),
             put_ms,
             sum(len(event.message.encode()) + EVENT_OVERHEAD_BYTES for event in events),
-            orjson.dumps(events),
+            orjson.dumps([tuple(event) for event in events]),
         )
 
 
