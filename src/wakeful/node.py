@@ -43,8 +43,8 @@ _CLOCK_OFFSET = "clock_offset_s"
 _CLOCK_MOVED = "node.clock"
 
 
-class DataDirInUse(Exception):
-    """Another node runs on this data directory."""
+class CannotStart(Exception):
+    """Why a node does not start, in a sentence for whoever started it."""
 
 
 class Node:
@@ -230,12 +230,12 @@ def _put_offset(tx: Tx, offset_s: float) -> None:
 
 @contextmanager
 def _only_node_on(data_dir: Path) -> Iterator[None]:
-    """Raises DataDirInUse while another node runs on the folder. The kernel drops the lock with the process."""
+    """Raises CannotStart while another node runs on the folder. The kernel drops the lock with the process."""
     with (data_dir / "node.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DataDirInUse(f"another node runs on {data_dir}") from error
+            raise CannotStart(f"another node runs on {data_dir}") from error
         yield
 
 
