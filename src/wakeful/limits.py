@@ -127,3 +127,18 @@ SIGNATURE_SKEW_S_MAX = 900  # how far a client's clock may be off
 SIGNING_KEYS_CACHED_MAX = 1_024  # derived keys that are kept; one per secret, day, region and service
 CHUNK_LINE_BYTES_MAX = 4_096  # a line of the aws-chunked framing: a size with its signature, or a trailer
 TRAILERS_MAX = 16  # fields after an aws-chunked body
+"""Every quota, default and retry count of the product, with its unit in its name."""
+
+# ── environments: the launcher and its sandboxes ──
+
+WAITING_CELLS_MAX = 64
+"""Of one runtime; each costs some megabytes."""
+
+LAUNCHER_LIFE_MIN_S = 1.0
+"""A launcher that ends before has failed, rather than been killed."""
+
+LAUNCHER_RESTARTS_MAX = 3
+"""After so many failures in a row, no sandbox can be had until the node is started again."""
+
+ATTACK_TIME_MAX_S = 10.0
+"""For the attack on one sandbox at the start of the node; it takes a few hundredths of that."""
