@@ -129,6 +129,7 @@ class Environment:
     ) -> None:
         """`on_free` hears when an invocation is over whose caller has gone, `on_end` when the environment is."""
         self.id = names.new_token()
+        self.key = (version.arn, version.version, version.revision)
         self.version = version
         self.state = State.STARTING
         self.current: Invocation | None = None
@@ -136,7 +137,7 @@ class Environment:
         self.init_ms: float | None = None
         self.idle_since = 0.0
         self.usable_until = float("inf")
-        self.memory_mb = limits.ENVIRONMENT_MEMORY_MB_LEAST
+        self.memory_peak_mb = 0
         now = surroundings.clock.now()
         date = datetime.datetime.fromtimestamp(now, datetime.UTC)
         self.log_stream = f"{date:%Y/%m/%d}/[{version.version}]{self.id}"
@@ -190,8 +191,8 @@ class Environment:
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._outcome = outcome
         self._began = time.monotonic()
-        self._started_at = self._clock.now()
-        self._give(invocation, self.version.timeout_s)
+        self._started_at = now = self._clock.now()
+        self._give(invocation, self.version.timeout_s, now)
         return outcome
 
     def rest(self) -> None:
@@ -230,7 +231,8 @@ class Environment:
             try:
                 runtime = await self._surroundings.runtime(self.version)
                 if is_first:
-                    self._print(self._report.init_start(self._clock.now(), runtime.release))
+                    now = self._clock.now()
+                    self._print(self._report.init_start(now, runtime.release), now)
                 await self._open_process(runtime)
                 fault = await verdict
                 self._still_wanted()
@@ -257,7 +259,7 @@ class Environment:
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = _Process(sandbox, RuntimeApi(self), Output(sandbox.output, self._print))
+        process = _Process(sandbox, RuntimeApi(self), Output(sandbox.output, self._printed))
         self._process = process
         if self.state is not State.STARTING:
             await self._close_process()
@@ -295,10 +297,11 @@ class Environment:
             return
         spent = time.monotonic() - self._began
         if fault is None:
-            self._give(invocation, self.version.timeout_s - spent)
+            self._give(invocation, self.version.timeout_s - spent, self._clock.now())
             return
         self._print_init_failure(spent * 1000, "invoke", fault)
-        self._print(self._report.start(self._clock.now(), invocation.request_id))
+        now = self._clock.now()
+        self._print(self._report.start(now, invocation.request_id), now)
         if fault.status == "timeout":
             fault = self._timeout_fault()
         self._finish(invocation, fault.document(invocation.request_id), fault)
@@ -306,7 +309,7 @@ class Environment:
 
     # ------------------------------------------------------------------ INVOKE
 
-    def _give(self, invocation: Invocation, timeout_s: float) -> None:
+    def _give(self, invocation: Invocation, timeout_s: float, now: float) -> None:
         self._to(State.INVOKING)
         process = self._process
         assert process is not None
@@ -316,7 +319,7 @@ class Environment:
         if invocation.log_tail:
             self._tail = self._tail or self._init_tail or Tail()
         self._init_tail = None
-        self._print(self._report.start(self._clock.now(), invocation.request_id))
+        self._print(self._report.start(now, invocation.request_id), now)
         self._timer = self._loop.call_later(timeout_s, self._time_is_up)
         process.api.give(invocation, int((self._clock.wall() + timeout_s) * 1000))
 
@@ -398,7 +401,8 @@ class Environment:
             status=status,
             error_type=error_type,
         )
-        self._print(self._report.end(self._clock.now(), run))
+        now = self._clock.now()
+        self._print(self._report.end(now, run), now)
         tail, self._tail = self._tail, None
         self.current = None
         if outcome.done():  # the caller has gone
@@ -474,25 +478,29 @@ class Environment:
         if process is not None and now - self._memory_read_at > limits.MEMORY_READ_INTERVAL_S:
             self._memory_read_at = now
             self._read_memory(process.sandbox)
-        return min(self.memory_mb, self.version.memory_mb)
+        return min(self.memory_peak_mb, self.version.memory_mb)
 
     def _read_memory(self, sandbox: Sandbox) -> None:
         peak_mb = -(-sandbox.usage().memory_peak_bytes // (1024 * 1024))
-        self.memory_mb = max(self.memory_mb, peak_mb)
+        self.memory_peak_mb = max(self.memory_peak_mb, peak_mb)
 
     # ------------------------------------------------------------------ the log
 
-    def _print(self, texts: list[str]) -> None:
+    def _printed(self, texts: list[str]) -> None:
+        self._print(texts, self._clock.now())
+
+    def _print(self, texts: list[str], now: float) -> None:
         if not texts:
             return
-        stamp = int(self._clock.now() * 1000)
+        stamp = int(now * 1000)
         self._surroundings.log(self.version, self.log_stream, [(stamp, text) for text in texts])
         tail = self._tail or self._init_tail
         if tail is not None:
             tail.add(texts)
 
     def _print_init_failure(self, duration_ms: float, phase: Phase, fault: Fault) -> None:
-        self._print(self._report.init_failed(self._clock.now(), duration_ms, phase, fault.status, fault.error_type))
+        now = self._clock.now()
+        self._print(self._report.init_failed(now, duration_ms, phase, fault.status, fault.error_type), now)
 
 
 @dataclass(slots=True)

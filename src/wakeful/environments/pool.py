@@ -82,14 +82,14 @@ class Pool:
         self._environments: set[Environment] = set()
         self._retired: set[Environment] = set()
         self._stopping = 0
+        self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     @property
     def counts(self) -> Counts:
-        waiting = sum(len(fleet.waiters) for fleet in self._fleets.values())
-        return Counts(environments=len(self._environments), idle=len(self._idle), waiting=waiting)
+        return Counts(environments=len(self._environments), idle=len(self._idle), waiting=self._waiting)
 
     # ------------------------------------------------------------------ running
 
@@ -174,10 +174,11 @@ class Pool:
 
     async def _wait(self, key: Key, version: Version, deadline: float | None) -> Environment:
         """Whichever comes first: an environment that was made for this caller, or one that became free."""
-        fleet = self._fleets.setdefault(key, _Fleet())
+        fleet = self._fleet(key)
         loop = asyncio.get_running_loop()
         waiter = _Waiter(version, time.monotonic(), loop.create_future())
         fleet.waiters.append(waiter)
+        self._waiting += 1
         self._plan()
         try:
             async with asyncio.timeout_at(deadline) as limit:
@@ -193,6 +194,14 @@ class Pool:
                 message = "There was no room for another environment in time."
                 raise Throttled("ConcurrentInvocationLimitExceeded", message) from None
             raise
+        finally:
+            self._waiting -= 1
+
+    def _fleet(self, key: Key) -> _Fleet:
+        fleet = self._fleets.get(key)
+        if fleet is None:
+            fleet = self._fleets[key] = _Fleet()
+        return fleet
 
     def _free(self, environment: Environment) -> None:
         """An invocation is over."""
@@ -203,12 +212,12 @@ class Pool:
         """To whoever waits for it; else it is idle. What cannot be used again is stopped."""
         if environment.state in (State.STOPPING, State.GONE):
             return
-        key = _key(environment)
-        fleet = self._fleets.setdefault(key, _Fleet())
-        if environment in self._retired or self._is_closed or environment.usable_until <= self._clock.now():
+        if environment in self._retired or self._is_closed:
             self._give_up(environment)
             return
-        waiter = _first(fleet.waiters)
+        key = environment.key
+        fleet = self._fleet(key)
+        waiter = _first(fleet.waiters) if fleet.waiters else None
         if waiter is None and environment.state is State.FAILED:
             self._give_up(environment)
         elif waiter is None:
@@ -217,7 +226,8 @@ class Pool:
             self._idle[environment] = None
             if self._sweep_timer is None:
                 self._sweep_in(self._bounds.freeze_after_s)
-            self._plan()
+            if self._waiting:
+                self._plan()
         elif self._must_give_way(waiter, key):
             self._give_up(environment)
         else:
@@ -253,7 +263,7 @@ class Pool:
         lacking = sum(max(0, len(fleet.waiters) - fleet.starting) for fleet in self._fleets.values())
         while lacking > self._stopping and self._idle:
             environment, _ = self._idle.popitem(last=False)
-            self._fleets[_key(environment)].idle.remove(environment)
+            self._fleets[environment.key].idle.remove(environment)
             self._give_up(environment)
 
     def _has_room(self) -> bool:
@@ -262,7 +272,7 @@ class Pool:
             return False
         if self._bounds.memory_mb is None or count == 0:
             return True
-        used_mb = sum(environment.memory_mb for environment in self._environments)
+        used_mb = sum(max(e.memory_peak_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) for e in self._environments)
         return used_mb + limits.ENVIRONMENT_MEMORY_MB_LEAST <= self._bounds.memory_mb
 
     def _start(self, key: Key, version: Version) -> None:
@@ -308,7 +318,7 @@ class Pool:
     def _forget_idle(self, environment: Environment) -> None:
         if environment in self._idle:
             del self._idle[environment]
-            self._fleets[_key(environment)].idle.remove(environment)
+            self._fleets[environment.key].idle.remove(environment)
 
     # ------------------------------------------------------------------ time
 
@@ -377,11 +387,6 @@ class Lease:
         environment = self._environment
         if environment is not None and environment.current is None:
             self._pool._free(environment)
-
-
-def _key(environment: Environment) -> Key:
-    version = environment.version
-    return (version.arn, version.version, version.revision)
 
 
 def _first(waiters: deque[_Waiter]) -> _Waiter | None:

@@ -198,6 +198,8 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._closes = False
+        self._is_reading = False
+        self._answers: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
@@ -216,6 +218,7 @@ class Connection(asyncio.Protocol):
         if self.is_parked:  # it spoke before it was answered
             self.abort()
             return
+        self._is_reading = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -224,20 +227,26 @@ class Connection(asyncio.Protocol):
                 raise error.__context__ from None  # ours, not the runtime's
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.abort()
+        finally:
+            self._is_reading = False
+        if self._answers and not self.is_parked:
+            self._flush()
 
     def on_url(self, url: bytes) -> None:
-        self.url += url
-        self._count(len(url))
+        self.url = self.url + url if self.url else url
+        self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > limits.RUNTIME_HEAD_BYTES_MAX:
+            raise _HeadTooLarge
         name = name.lower()
         if name in _HEADERS_READ:
             self.headers[name] = value
 
     def on_headers_complete(self) -> None:
         if b"expect" in self.headers and self.headers[b"expect"].lower() == b"100-continue":
-            self.answer(_CONTINUE)
+            self._answers.append(_CONTINUE)
 
     def on_body(self, data: bytes) -> None:
         self._body_bytes += len(data)
@@ -288,15 +297,23 @@ class Connection(asyncio.Protocol):
             self._not_found()
 
     def answer(self, message: bytes) -> None:
+        """To a runtime that sent its answer and its next question in one piece, both replies go in one piece too."""
         self.is_parked = False
-        if self._transport is not None:
-            self._transport.write(message)
-            if self._closes:
-                self._transport.close()
+        self._answers.append(message)
+        if not self._is_reading:
+            self._flush()
 
     def error(self, status: int, error_type: str, message: str) -> None:
         body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":")).encode()
         self.answer(_message(status, b"application/json", body + b"\n"))
+
+    def _flush(self) -> None:
+        message = self._answers[0] if len(self._answers) == 1 else b"".join(self._answers)
+        self._answers.clear()
+        if self._transport is not None:
+            self._transport.write(message)
+            if self._closes:
+                self._transport.close()
 
     @property
     def body(self) -> bytes | None:
@@ -323,12 +340,6 @@ class Connection(asyncio.Protocol):
 
     def _plain(self, status: int, body: bytes) -> None:
         self.answer(_message(status, b"text/plain; charset=utf-8", body))
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > limits.RUNTIME_HEAD_BYTES_MAX:
-            self.abort()
-            raise _HeadTooLarge
 
 
 def _message(status: int, content_type: bytes, body: bytes) -> bytes:

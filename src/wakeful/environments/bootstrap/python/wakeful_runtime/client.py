@@ -35,9 +35,10 @@ class Client:
             raise Refused(f"next: {status.decode()} {body.decode('utf-8', 'replace')}")
         return headers, body
 
-    def respond(self, request_id: bytes, body: bytes, content_type: bytes = b"application/json") -> None:
+    def respond(self, request_id: bytes, body: bytes, content_type: bytes | None = None) -> None:
         """The event is answered, and the next one is asked for."""
-        self._post(b"invocation/" + request_id + b"/response", body, b"Content-Type: " + content_type + b"\r\n")
+        header = b"" if content_type is None else b"Content-Type: " + content_type + b"\r\n"
+        self._post(b"invocation/" + request_id + b"/response", body, header)
 
     def fail(self, request_id: bytes, error_type: str, body: bytes) -> None:
         """The event has failed, and the next one is asked for."""

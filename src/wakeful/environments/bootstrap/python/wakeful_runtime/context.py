@@ -55,17 +55,27 @@ class ClientContext:
         return _shown(self, ["custom", "env", "client"])
 
 
+class Function:
+    """What the context tells of the function itself: the same for every event."""
+
+    def __init__(self) -> None:
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+
+
 class LambdaContext:
     """What a handler gets as its second argument."""
 
-    def __init__(self, headers: dict[bytes, bytes]) -> None:
-        environment = os.environ
+    def __init__(self, function: Function, headers: dict[bytes, bytes]) -> None:
         self.aws_request_id = headers[b"Lambda-Runtime-Aws-Request-Id"].decode()
-        self.log_group_name = environment.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environment.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = environment.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.log_group_name = function.log_group_name
+        self.log_stream_name = function.log_stream_name
+        self.function_name = function.name
+        self.memory_limit_in_mb = function.memory_mb
+        self.function_version = function.version
         self.invoked_function_arn = headers[b"Lambda-Runtime-Invoked-Function-Arn"].decode()
         self.tenant_id = _text(headers.get(b"Lambda-Runtime-Aws-Tenant-Id"))
         self._epoch_deadline_time_in_ms = int(headers[b"Lambda-Runtime-Deadline-Ms"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -20,32 +21,36 @@ def read(body: bytes) -> Any:
         raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 
 
-def answer(value: Any) -> tuple[bytes, bytes]:
-    """What a handler returned, and its content type. Bytes go out as they are."""
+def answer(value: Any) -> tuple[bytes, bytes | None]:
+    """What a handler returned, and its content type where it is not JSON. Bytes go out as they are."""
     if isinstance(value, bytes):
         return value, b"application/unknown"
     try:
-        return write(value), b"application/json"
+        return write(value), None
     except Exception as error:
         raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
 
 
 def write(value: Any) -> bytes:
     """JSON. Decimals become numbers digit by digit, bytes text; other than ASCII is escaped up to Python 3.11."""
-    escapes = os.environ.get("AWS_EXECUTION_ENV") in _ESCAPING_ONLY
-    odd = _Odd()
-    text = json.dumps(value, ensure_ascii=escapes, default=odd.stand_in)
-    if odd.numbers:
-        text = odd.put_back(text)
-    return text.encode("utf-8", "surrogatepass")
+    return _writer().write(value)
 
 
-class _Odd:
-    """Stands in for decimals while `json` writes, which has no way to write a number it does not know."""
+class _Writer:
+    """Writes JSON. Decimals are stood in for while `json` writes, which cannot write a number it does not know."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, escapes: bool) -> None:
+        self._encode = json.JSONEncoder(ensure_ascii=escapes, default=self.stand_in).encode
         self.numbers: list[str] = []
         self._mark = ""
+
+    def write(self, value: Any) -> bytes:
+        try:
+            text = self._encode(value)
+            return (self.put_back(text) if self.numbers else text).encode("utf-8", "surrogatepass")
+        finally:
+            if self.numbers:
+                self.numbers = []
 
     def stand_in(self, value: Any) -> Any:
         if isinstance(value, bytes):
@@ -61,3 +66,13 @@ class _Odd:
 
     def put_back(self, text: str) -> str:
         return re.sub(f'"{self._mark}([0-9]+)"', lambda hit: self.numbers[int(hit[1])], text)
+
+
+@functools.lru_cache(1)
+def _writer() -> _Writer:
+    return _Writer(escapes=os.environ.get("AWS_EXECUTION_ENV") in _ESCAPING_ONLY)
+
+
+def forget_writer() -> None:
+    """The next answer is written as the variables then ask for."""
+    _writer.cache_clear()

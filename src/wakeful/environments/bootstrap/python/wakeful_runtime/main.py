@@ -12,7 +12,7 @@ from typing import Any
 from . import client as runtime_api
 from . import handler as handlers
 from . import json_codec, log
-from .context import LambdaContext
+from .context import Function, LambdaContext
 from .faults import failure_of
 
 _WARM_UP_ROUNDS = 20
@@ -38,11 +38,12 @@ def run() -> None:
         log.error(failure.document(), failure.lines())
         client.fail_to_start(failure.kind, json_codec.write(failure.document()))
         sys.exit(1)
+    function = Function()
     while True:
-        serve(client, handler)
+        serve(client, function, handler)
 
 
-def serve(client: runtime_api.Client, handler: handlers.Handler) -> None:
+def serve(client: runtime_api.Client, function: Function, handler: handlers.Handler) -> None:
     """One event has been answered. What is no Exception ends the process: Lambda calls that Runtime.ExitError."""
     headers, body = client.next_event()
     request_id = headers[b"Lambda-Runtime-Aws-Request-Id"]
@@ -53,7 +54,7 @@ def serve(client: runtime_api.Client, handler: handlers.Handler) -> None:
     elif "_X_AMZN_TRACE_ID" in os.environ:
         del os.environ["_X_AMZN_TRACE_ID"]
     try:
-        context = LambdaContext(headers)
+        context = LambdaContext(function, headers)
         log.Running.tenant_id = context.tenant_id
         answer, content_type = json_codec.answer(handler(json_codec.read(body), context))
     except Exception as error:  # noqa: BLE001  whatever the handler raised is the answer
@@ -103,7 +104,7 @@ def _warm_up() -> None:
 
     here, there = _socket.socketpair()
     client = runtime_api.Client(here, "127.0.0.1:9001")
-    log.Running.tenant_id = None
+    function = Function()
     head = (
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: warm-up\r\n"
         b"Lambda-Runtime-Deadline-Ms: 0\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\n"
@@ -112,12 +113,13 @@ def _warm_up() -> None:
     accepted = b'HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
     for _ in range(_WARM_UP_ROUNDS):
         there.sendall(head + accepted)
-        serve(client, _echo)
+        serve(client, function, _echo)
         there.recv(65_536)
     here.close()
     there.close()
     del os.environ["_X_AMZN_TRACE_ID"]
     log.Running.request_id = ""
+    json_codec.forget_writer()
     import site  # noqa: F401  loaded now, used once the function is known
 
     gc.collect()
