@@ -135,3 +135,5 @@ class Runtime:
     mounts: tuple[tuple[Path, str], ...]
     prestart: bool
     variables: Mapping[str, str]
+    release: str = ""
+    """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
