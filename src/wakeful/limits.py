@@ -35,6 +35,14 @@ PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a patt
 SHOWN_VALUE_MAX = 1_024  # characters of a value that a validation error repeats
 VALIDATION_ERRORS_MAX = 10  # violations that one validation error tells of; it counts them all
 
+HASHED_ON_LOOP_BYTES_MAX = 131_072  # a body that is hashed in passing: 0.1 ms; larger ones are hashed in a thread
+PRESIGNED_S_MAX = 604_800  # a presigned request is good for a week at most
+SCOPES_CACHED_MAX = 1_024  # parsed Authorization headers that are kept; one per client, day, and set of signed headers
+SIGNATURE_SKEW_S_MAX = 900  # how far a client's clock may be off
+SIGNING_KEYS_CACHED_MAX = 1_024  # derived keys that are kept; one per secret, day, region and service
+CHUNK_LINE_BYTES_MAX = 4_096  # a line of the aws-chunked framing: a size with its signature, or a trailer
+TRAILERS_MAX = 16  # fields after an aws-chunked body
+
 # --- telemetry -------------------------------------------------------------------------------------------------------
 
 TELEMETRY_FLUSH_S = 0.1
@@ -106,7 +114,7 @@ LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
 
-# --- fabric: event patterns, filter policies, input transformers, schedules, policies ---------------------------------
+# --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 
 EVENT_PATTERN_CHARS_MAX = 2048  # of a rule's event pattern; "Amazon EventBridge quotas"
 EVENT_PATTERN_COMBINATIONS_MAX = 1000  # rules that the `$or`s of one pattern may stand for
@@ -120,16 +128,8 @@ FILTER_POLICY_COMBINATIONS_MAX = 150  # the product of value counts and depths
 FILTER_POLICY_BYTES_MAX = 256 * 1024
 FILTER_POLICY_NUMBER_MAX = 1_000_000_000
 FILTER_POLICY_DECIMALS_MAX = 5
-HASHED_ON_LOOP_BYTES_MAX = 131_072  # a body that is hashed in passing: 0.1 ms; larger ones are hashed in a thread
-PRESIGNED_S_MAX = 604_800  # a presigned request is good for a week at most
-SCOPES_CACHED_MAX = 1_024  # parsed Authorization headers that are kept; one per client, day, and set of signed headers
-SIGNATURE_SKEW_S_MAX = 900  # how far a client's clock may be off
-SIGNING_KEYS_CACHED_MAX = 1_024  # derived keys that are kept; one per secret, day, region and service
-CHUNK_LINE_BYTES_MAX = 4_096  # a line of the aws-chunked framing: a size with its signature, or a trailer
-TRAILERS_MAX = 16  # fields after an aws-chunked body
-"""Every quota, default and retry count of the product, with its unit in its name."""
 
-# ── environments: the launcher and its sandboxes ──
+# --- environments: the launcher and its sandboxes --------------------------------------------------------------------
 
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
@@ -142,11 +142,8 @@ LAUNCHER_RESTARTS_MAX = 3
 
 ATTACK_TIME_MAX_S = 10.0
 """For the attack on one sandbox at the start of the node; it takes a few hundredths of that."""
-"""Quotas, defaults and retry counts, each with its unit in its name. Services read their limits from here."""
 
-from __future__ import annotations
-
-# --- environments: where functions run ---
+# --- environments: where functions run -------------------------------------------------------------------------------
 
 RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own number in its message
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
