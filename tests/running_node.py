@@ -36,7 +36,7 @@ class RunningNode:
         config = ClientConfig(retries={"max_attempts": 0}, read_timeout=30, **more.pop("config", {}))
         return boto3.client(
             service,
-            endpoint_url=self.endpoint,
+            endpoint_url=more.pop("endpoint", self.endpoint),
             region_name=region,
             aws_access_key_id=key,
             aws_secret_access_key=secret,

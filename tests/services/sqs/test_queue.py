@@ -32,10 +32,8 @@ def arn_of(sqs: Any, url: str) -> str:
 def test_a_queues_url_has_the_host_that_the_client_used(node: RunningNode, sqs: Any) -> None:
     assert sqs.create_queue(QueueName="q")["QueueUrl"] == f"{node.endpoint}/000000000000/q"
     by_name = node.endpoint.replace("127.0.0.1", "localhost")
-    client = node.client("sqs")
-    client.meta.endpoint_url = by_name
-    other = sqs.get_queue_url(QueueName="q", QueueOwnerAWSAccountId="000000000000")
-    assert other["QueueUrl"] == f"{node.endpoint}/000000000000/q"
+    other = node.client("sqs", endpoint=by_name).get_queue_url(QueueName="q")
+    assert other["QueueUrl"] == f"{by_name}/000000000000/q"
 
 
 def test_making_a_queue_again_answers_the_same_one_unless_it_would_be_another(sqs: Any) -> None:
@@ -47,7 +45,7 @@ def test_making_a_queue_again_answers_the_same_one_unless_it_would_be_another(sq
     assert "different value for attribute VisibilityTimeout" in message
 
 
-@pytest.mark.parametrize("name", ["", "with space", "x" * 81, "ümlaut"])
+@pytest.mark.parametrize("name", ["with space", "x" * 81, "ümlaut"])
 def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
     code, message = refusal(sqs.create_queue, QueueName=name)
     assert code == "InvalidParameterValue"
