@@ -166,3 +166,11 @@ OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another 
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
 SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
+
+# --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
+
+LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unless one alone is larger
+LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
+LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
+LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
