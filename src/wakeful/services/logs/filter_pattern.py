@@ -43,15 +43,17 @@ def _compile_terms(scanner: Scanner) -> Callable[[str], bool]:
     optional: list[TestText] = []
     scanner.skip_spaces()
     while not scanner.is_at_end:
-        kind = optional if scanner.take("?") else unwanted if scanner.take("-") else needed
-        if kind is unwanted:
+        if scanner.take("?"):
+            optional.append(_term(scanner))
+        elif scanner.take("-"):
             scanner.skip_spaces()  # the guide has examples of both
-        kind.append(_term(scanner))
+            unwanted.append(_term(scanner))
+        else:
+            needed.append(_term(scanner))
         if not scanner.is_at_end and not scanner.peek().isspace():
             raise scanner.invalid()
         scanner.skip_spaces()
-    is_choice = len(optional) > 0 and len(needed) + len(unwanted) == 0
-    if is_choice:
+    if optional and not needed and not unwanted:
         return lambda message: any(test(message) for test in optional)
     # Beside other terms, the optional ones have no effect.
     return lambda message: all(test(message) for test in needed) and not any(test(message) for test in unwanted)
