@@ -25,6 +25,9 @@ class PlainSandbox:
     runtime_api: socket.socket
     endpoint: socket.socket
     output: int
+    task_root: str = "/var/task"
+    opt_root: str | None = None
+    is_limited: bool = False
     is_frozen: bool = False
     is_killed: bool = False
     peak_bytes: int = 0
@@ -44,6 +47,9 @@ class PlainSandbox:
         if not self._exit.done():
             self._exit.set_result(end)
 
+    async def limit_cpu(self) -> None:
+        self.is_limited = True
+
     async def freeze(self) -> None:
         self.is_frozen = True
         self._signal(signal.SIGSTOP)
@@ -56,13 +62,9 @@ class PlainSandbox:
         self.usage()
         self._signal(signal.SIGKILL)
         await asyncio.shield(self._exit)
-        if not self.is_killed:
-            self.is_killed = True
-            self.runtime_api.close()
-            self.endpoint.close()
-            os.close(self.output)
-            if self.ready is not None:
-                os.close(self.ready)
+        if not self.is_killed and self.ready is not None:
+            os.close(self.ready)
+        self.is_killed = True
 
     async def wait(self) -> Exit:
         return await asyncio.shield(self._exit)
@@ -140,6 +142,9 @@ class PlainSandboxes:
                 os.close(cell.assignment)
                 os.close(cell.ready)
                 await cell.sandbox.kill()
+                cell.sandbox.runtime_api.close()
+                cell.sandbox.endpoint.close()
+                os.close(cell.sandbox.output)
         self._cells.clear()
 
     def _paths(self, runtime: Runtime, assignment: Assignment) -> list[tuple[str, str]]:
@@ -191,7 +196,6 @@ class PlainSandboxes:
         changed = {name: _translated(value, inside) for name, value in variables.items()}
         changed["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{api.getsockname()[1]}"
         changed["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{endpoint.getsockname()[1]}"
-        changed["WAKEFUL_LAYERS_ROOT"] = dict(inside)["/opt"]
         return changed
 
     def _process(

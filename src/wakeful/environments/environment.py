@@ -21,6 +21,7 @@ from wakeful.environments import report, variables
 from wakeful.environments.output import Output, Tail
 from wakeful.environments.report import Phase, Run, Status
 from wakeful.environments.runtime_api import RuntimeApi
+from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, Sandboxes
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
@@ -66,10 +67,6 @@ class Stopped(Exception):
     """The environment was stopped while it was being started."""
 
 
-class InvalidEntrypoint(Exception):
-    """The package has nothing that could be started. The message is as exec would word it."""
-
-
 class Closeable(Protocol):
     def close(self) -> None: ...
 
@@ -78,14 +75,13 @@ class Closeable(Protocol):
 class Surroundings:
     """What environments need of the node.
 
-    `runtime` finds how a version is run; it raises InvalidEntrypoint where the package is at fault. `log` takes events
-    as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own socket, so that a call
-    is known to come from this environment and, by `current`, from which invocation. `endpoint_url` is that socket's
-    address as functions see it.
+    `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
+    socket, so that a call is known to come from this environment and, by `current`, from which invocation.
+    `endpoint_url` is that socket's address as functions see it.
     """
 
     sandboxes: Sandboxes
-    runtime: Callable[[Version], Awaitable[Runtime]]
+    runtimes: Runtimes
     clock: Clock
     credentials: Callable[[Version], Awaitable[Credentials]]
     log: Callable[[Version, str, list[tuple[int, str]]], None]
@@ -170,6 +166,8 @@ class Environment:
         if fault is not None:
             self._print_init_failure(self.init_ms, "init", fault)
             self.init_ms = None  # what is repeated within an invocation is part of its duration
+        elif self._process is not None:
+            self._spawn(self._process.sandbox.limit_cpu())  # INIT had a whole core
 
     async def invoke(self, invocation: Invocation) -> Outcome:
         """The function has answered, failed or timed out. It runs to its end even if the caller does not wait."""
@@ -229,7 +227,7 @@ class Environment:
         timer = self._loop.call_later(timeout_s, self._decide, Fault("timeout", None))
         try:
             try:
-                runtime = await self._surroundings.runtime(self.version)
+                runtime = await self._surroundings.runtimes.find(self.version)
                 if is_first:
                     now = self._clock.now()
                     self._print(self._report.init_start(now, runtime.release), now)
@@ -453,13 +451,16 @@ class Environment:
         process, self._process = self._process, None
         if process is None:
             return
+        sandbox = process.sandbox
         process.api.close()
-        self._read_memory(process.sandbox)
-        await process.sandbox.kill()
-        process.output.drain()
-        process.output.close()
         if process.endpoint is not None:
             process.endpoint.close()
+        await sandbox.kill()
+        self._read_memory(sandbox)
+        process.output.drain()
+        process.output.close()
+        sandbox.runtime_api.close()
+        sandbox.endpoint.close()
 
     async def _freeze(self) -> None:
         if self._process is not None and self.state is State.FROZEN:
@@ -514,4 +515,6 @@ class _Process:
 
 
 def _fault_of(end: Exit) -> Fault:
+    if end.error is not None:
+        return Fault("error", "Runtime.InvalidEntrypoint", end.error)
     return Fault("error", "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError", report.exit_words(end))

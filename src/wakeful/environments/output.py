@@ -42,11 +42,13 @@ class Lines:
 
 
 class Output:
-    """Reads an environment's output as it comes. `events` is called with the texts, in order, never with none."""
+    """Reads an environment's output as it comes. `events` is called with the texts, in order, never with none.
+
+    The descriptor is non-blocking, and ours to close.
+    """
 
     def __init__(self, descriptor: int, events: Callable[[list[str]], None]) -> None:
-        self._descriptor = os.dup(descriptor)
-        os.set_blocking(self._descriptor, False)
+        self._descriptor = descriptor
         self._events = events
         self._lines = Lines()
         self._loop = asyncio.get_running_loop()

@@ -17,17 +17,10 @@ from typing import Any
 from wakeful import limits
 from wakeful.environments.environment import Environment, State, Stopped, Surroundings
 from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.environments.version import Throttled as Throttled
 
 Key = tuple[str, str, str]
 """Function, version, revision: environments of the same key can stand in for each other."""
-
-
-class Throttled(Exception):
-    """An invocation that may not run now. Lambda answers TooManyRequestsException with this reason."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +105,17 @@ class Pool:
             if environment.current is None:
                 self._free(environment)
 
-    async def retire(self, function_arn: str) -> None:
+    async def prepare(self, runtime_name: str) -> str | None:
+        """Functions of this runtime can start now; else why they cannot, in words for whoever made the function."""
+        return await self._surroundings.runtimes.prepare(runtime_name)
+
+    def retire(self, function_arn: str) -> None:
         """No environment that exists now serves this function again; those that are busy end after their invocation."""
         now_idle = [environment for environment in self._idle if environment.version.arn == function_arn]
         self._retired |= {e for e in self._environments if e.version.arn == function_arn}
         for environment in now_idle:
             self._forget_idle(environment)
-        await asyncio.gather(*(self._give_up(environment) for environment in now_idle))
+            self._give_up(environment)
 
     async def close(self) -> None:
         """Every environment is gone, and nobody waits any more."""
