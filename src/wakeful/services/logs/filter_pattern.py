@@ -50,7 +50,7 @@ def _compile_terms(scanner: Scanner) -> Callable[[str], bool]:
             unwanted.append(_term(scanner))
         else:
             needed.append(_term(scanner))
-        if not scanner.is_at_end and not scanner.peek().isspace():
+        if scanner.peek() and not scanner.peek().isspace():
             raise scanner.invalid()
         scanner.skip_spaces()
     if optional and not needed and not unwanted:
