@@ -265,7 +265,6 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
         clock=clock.now,
         on_commit=on_commit,
         parts=parts,
-        synchronous="FULL" if name == "ledger" else "NORMAL",
         rehearse=config.rehearse,
     )
 
