@@ -144,7 +144,8 @@ def payload_of(operation: OperationModel) -> str:
 def parse(operation: OperationModel, response: HttpResponse) -> dict[str, Any]:
     """What botocore's client makes of the answer."""
     parser = parsers.create_parser(operation.service_model.protocol)
-    body: Any = io.BytesIO(response.body) if operation.has_streaming_output else response.body
+    is_stream = operation.has_streaming_output and response.status < 300
+    body: Any = io.BytesIO(response.body) if is_stream else response.body
     given = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": body, "context": {}}
     parsed: dict[str, Any] = parser.parse(given, operation.output_shape)  # type: ignore[arg-type]
     if operation.name == "GetBucketLocation":

@@ -14,6 +14,8 @@ import uvloop
 from wakeful.config import Config
 from wakeful.node import CannotStart, Node, running
 
+log = logging.getLogger(__name__)
+
 
 def forever(config: Config) -> None:
     """Runs until SIGINT or SIGTERM. Ends with status 1 and one sentence where the node cannot start."""
@@ -38,7 +40,7 @@ async def _serve(config: Config) -> None:
             typer.echo(line)
         sys.stdout.flush()
         await stop.wait()
-        typer.echo("stopping")
+        log.info("stopping")
 
 
 def introduction(node: Node) -> list[str]:

@@ -168,6 +168,11 @@ class LaunchedSandboxes:
         """What the attack at the start found; None for sandboxes that were not opened by `open_sandboxes`."""
 
     @property
+    def features(self) -> Mapping[str, Any]:
+        """What the launcher found on this host."""
+        return self._connection.features if self._connection else {}
+
+    @property
     def launcher_pid(self) -> int | None:
         return self._connection.pid if self._connection else None
 

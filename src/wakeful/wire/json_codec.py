@@ -105,8 +105,9 @@ def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     members = {}
     for name, member in members_of(shape).items():
         if "location" not in member.serialization:
-            # What already has this type needs no call.
+            # What already has this type needs no call. Integers do: JSON's may be too large for anything below us.
             exact = _KINDS.get(member.type_name) if not _is_special(member) else None
+            exact = None if exact is int else exact
             members[wire_name(member, name)] = (name, exact, compile_reader(member, knots))
     find = members.get
 

@@ -277,12 +277,10 @@ def _canonical_addresses(http: HttpRequest, credential: Credential, *, is_s3: bo
     they may have signed it as the rules want it; both mean the same.
     """
     path, query = http.path or "/", http.query
-    if is_s3:
-        sent, ruled = path, _encode(path)
-    else:
-        sent, ruled = quote(_normal(path), safe="/~"), quote(_normal(_encode(path)), safe="/~")
+    sent = path if is_s3 or path == "/" else quote(_normal(path), safe="/~")
     sorted_query = _sorted_query(query, str, credential.is_presigned) if query else ""
     yield sent, sorted_query
+    ruled = _encode(path) if is_s3 else quote(_normal(_encode(path)), safe="/~")
     encoded_query = _sorted_query(query, _encode_parameter, credential.is_presigned) if query else ""
     if (ruled, encoded_query) != (sent, sorted_query):
         yield ruled, encoded_query

@@ -38,8 +38,9 @@ _NAMES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 def parse(body: bytes) -> Element:
     """The root element. Raises MalformedXML."""
-    # The encoding is forced, so a document type can only be spelt in these bytes; without one there are no entities.
-    if b"<!DOCTYPE" in body or body.count(b"<") > limits.XML_TAGS_MAX:
+    # The encoding is forced, which only UTF-16 escapes, and that has zeros in it. So a document type can be spelt in
+    # these bytes only; and without one there are no entities.
+    if b"<!DOCTYPE" in body or b"\x00" in body or body.count(b"<") > limits.XML_TAGS_MAX:
         raise MalformedXML
     parser = XMLParser(encoding="utf-8")
     try:

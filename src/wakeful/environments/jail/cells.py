@@ -20,6 +20,7 @@ from .walls import Room, Walls
 BUILDING, WAITING, RUNNING = "building", "waiting", "running"
 
 _OUTPUT_SHOWN_BYTES = 2000
+_LOOKS_SKIPPED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,10 @@ class Cell:
     is_reaped: bool = False
     is_frozen: bool = False
     is_over_memory: bool = False
+    memory_bytes: int = 0
+    """What the function itself used when we last looked."""
+    looks: int = 0
+    quiet_looks: int = 0
     error: str | None = None
 
     @property
@@ -121,12 +126,20 @@ class Cell:
         self.openings, self.output = (), -1
         return taken
 
-    def memory_bytes(self) -> int:
-        """What the function itself uses. The group counts what is in /tmp as well, as shared memory."""
+    def look(self) -> None:
+        """Counts the function's own memory; not at every call while it does not change.
+
+        The group counts what is in /tmp as well, as shared memory.
+        """
+        self.looks += 1
+        if self.looks % min(1 + self.quiet_looks, _LOOKS_SKIPPED_MAX):
+            return
         memory = self.group.memory()
         space = os.fstatvfs(self.tmp) if self.tmp >= 0 else None
         tmp_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize if space else 0
-        return memory.private_bytes + max(0, memory.shared_bytes - tmp_bytes)
+        used = memory.private_bytes + max(0, memory.shared_bytes - tmp_bytes)
+        self.quiet_looks = self.quiet_looks + 1 if used == self.memory_bytes else 0
+        self.memory_bytes = used
 
     def last_words(self) -> str:
         """Why a cell ended that never ran a function: what it said of itself, and what its runtime wrote."""

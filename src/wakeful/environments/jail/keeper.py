@@ -23,6 +23,8 @@ from .cgroups import Entrance
 from .walls import Order, Walls, limit_data
 
 WATCH_INTERVAL_S = 0.02
+WATCH_INTERVAL_MAX_S = 0.1
+"""The time between two looks grows to this while nothing changes."""
 
 CELL_VARIABLE = "WAKEFUL_CELL"
 READY_DESCRIPTOR = 3
@@ -68,6 +70,7 @@ class Keeper:
         self._exec_error = -1
         self._variables = -1
         self._memory_max_bytes: int | None = None
+        self._interval_s = WATCH_INTERVAL_S
         self._is_frozen = False
 
     def run(self) -> NoReturn:
@@ -113,7 +116,7 @@ class Keeper:
     def _serve(self) -> bool:
         """One round: what the launcher says, who ended, what is used. False when the runtime or launcher is gone."""
         watches = self._memory_max_bytes is not None and self._runtime_pid and not self._is_frozen
-        ready = {fd for fd, _ in self._poll.poll(WATCH_INTERVAL_S * 1000 if watches else None)}
+        ready = {fd for fd, _ in self._poll.poll(self._interval_s * 1000 if watches else None)}
         if self._channel.fileno() in ready and not self._obey():
             return False
         if self._ready in ready:
@@ -271,8 +274,11 @@ class Keeper:
         """Counts; kills all when there is more memory in use than the function has. False when it did."""
         assert self._counters is not None and self._memory_max_bytes is not None
         use = processes.use(self._walls.everyone(), min(self._memory_max_bytes, self._counters[0]))
+        cpu_ns = int(use.cpu_s * 1e9)
+        is_quiet = cpu_ns == self._counters[1] and use.memory_bytes <= self._counters[0]
+        self._interval_s = min(self._interval_s * 2, WATCH_INTERVAL_MAX_S) if is_quiet else WATCH_INTERVAL_S
         self._counters[0] = max(self._counters[0], use.memory_bytes)
-        self._counters[1] = max(self._counters[1], int(use.cpu_s * 1e9))
+        self._counters[1] = max(self._counters[1], cpu_ns)
         if use.memory_bytes <= self._memory_max_bytes:
             return True
         self._walls.signal_everyone(signal.SIGKILL)

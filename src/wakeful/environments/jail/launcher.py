@@ -341,9 +341,10 @@ class Launcher:
     def _look(self) -> None:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
-            used, place = cell.memory_bytes(), cell.number * COUNTERS_EACH
-            self._counters[place] = max(self._counters[place], used)
-            if cell.start is not None and used > cell.start.memory_mb << 20:
+            cell.look()
+            place = cell.number * COUNTERS_EACH
+            self._counters[place] = max(self._counters[place], cell.memory_bytes)
+            if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
                 cell.is_over_memory = True
                 self._end(cell)
         self._is_watching = bool(running)
