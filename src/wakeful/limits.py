@@ -131,6 +131,8 @@ FILTER_POLICY_DECIMALS_MAX = 5
 
 # --- environments: the launcher and its sandboxes --------------------------------------------------------------------
 
+CELLS_WAITING = 2
+"""Pre-started sandboxes of each runtime that somebody has made a function for."""
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
 
