@@ -189,6 +189,20 @@ def test_frameworks_errors_have_the_frameworks_namespace() -> None:
     assert orjson.loads(response.body) == {"__type": "com.amazon.coral.service#SerializationException", "Message": "x"}
 
 
+def test_a_code_of_the_older_protocol_has_a_newer_name_beside_it() -> None:
+    class InvalidParameterValue(AwsError):
+        """Value x for parameter DelaySeconds is invalid."""
+
+        code = "InvalidParameterValue"
+        status = 400
+
+    response = answer(target_of("sqs", "SendMessage"), InvalidParameterValue())
+    assert orjson.loads(response.body)["__type"] == "com.amazon.coral.service#InvalidParameterValueException"
+    assert response.headers["x-amzn-query-error"] == "InvalidParameterValue;Sender"
+    response = answer(target_of("sqs", "SendMessage", "query"), InvalidParameterValue())
+    assert "<Code>InvalidParameterValue</Code>" in response.body.decode()
+
+
 def test_what_no_service_wants_is_answered_in_the_protocol_that_was_spoken() -> None:
     http = HttpRequest(
         "POST", "/", "", {"x-amz-target": "Kinesis_20131202.PutRecord", "content-type": "application/x-amz-json-1.1"}

@@ -1,7 +1,7 @@
 """AWS's protocols, compiled from botocore's models. Knows no service's code, only what its requests look like.
 
     catalogue = Catalogue(["lambda", "s3", "sqs"])
-    target    = catalogue.identify(http)                            # operation, protocol, labels; or the error to answer
+    target    = catalogue.identify(http)                            # operation, protocol, labels; or an error to answer
     claim     = credential.parse(http)                              # who says it signed; None for nobody
     signature.verify(http, claim, secret_key, now, service=…)       # raises AwsError unless that is true and timely
     http.stream = chunked.Body(http, pieces, claim, secret_key)     # frees a body of framing and checks it as it passes
