@@ -15,12 +15,10 @@ from wakeful.store.telemetry import Telemetry
 from wakeful.store.tx import Store, Tx
 from wakeful.store.wakes import Wakes
 from wakeful.wire.checks import compile_check
-from wakeful.wire.model import service_model, snake
+from wakeful.wire.model import ServiceModel, service_model, snake
 from wakeful.wire.target import Check
 
 if TYPE_CHECKING:
-    from botocore.model import ServiceModel
-
     from wakeful.config import Config
     from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
