@@ -99,7 +99,7 @@ class Operations(dict[str, Operation]):
 
     def enum(self, shape: str) -> list[str]:
         """The values that the model knows for a string shape."""
-        return list(self.model.shape_for(shape).enum)  # type: ignore[attr-defined] # only string shapes have it
+        return list(self.model.shape_for(shape).enum)
 
     def reads(self, handler: Handler) -> Handler:
         """`def f(call, tx, request)`: on a reader; it cannot change rows."""
