@@ -220,9 +220,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("sections", nargs="*", choices=[*SECTIONS, []], metavar="SECTION")
     chosen = arguments.parse_args().sections or list(SECTIONS)
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}\n"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    print(f"{machine}, Python {platform.python_version()}
+")
     for name in chosen:
         SECTIONS[name]()
 
