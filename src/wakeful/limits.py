@@ -131,6 +131,8 @@ FILTER_POLICY_DECIMALS_MAX = 5
 
 # --- environments: the launcher and its sandboxes --------------------------------------------------------------------
 
+CELLS_WAITING = 2
+"""Pre-started sandboxes of each runtime that somebody has made a function for."""
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
 
@@ -166,3 +168,19 @@ OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another 
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
 SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
+
+# --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
+
+LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unless one alone is larger
+LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
+LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
+LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
+
+LOGS_REGEX_PLACES_MAX = 1000  # characters that one regular expression of a filter pattern describes; ours
+LOGS_REGEX_MOVES_MAX = 4096  # moves of it that are remembered
+LOGS_REGEXES_MAX = 64  # expressions that are kept compiled
+LOGS_PATTERN_REGEXES_MAX = 2  # of one filter pattern
+LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
+LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
+LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
