@@ -221,8 +221,7 @@ def main() -> None:
     arguments.add_argument("sections", nargs="*", choices=[*SECTIONS, []], metavar="SECTION")
     chosen = arguments.parse_args().sections or list(SECTIONS)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
-    print(f"{machine}, Python {platform.python_version()}
-")
+    print(f"{machine}, Python {platform.python_version()}\n")
     for name in chosen:
         SECTIONS[name]()
 
