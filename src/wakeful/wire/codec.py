@@ -63,5 +63,8 @@ def operation(service: str, protocol: Protocol, model: OperationModel) -> Operat
         made.check = checks.compile_check(service, model)
         made.check(request)
 
-    made = Operation(service, model.name, protocol, model, streams_in(model), first_read, first_write, first_check)
+    has_checksum = "requestAlgorithmMember" in model.http_checksum
+    made = Operation(
+        service, model.name, protocol, model, streams_in(model), has_checksum, first_read, first_write, first_check
+    )
     return made

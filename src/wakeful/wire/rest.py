@@ -85,9 +85,23 @@ def compile_read(operation: OperationModel) -> Read:
                 request[member] = found
         if read_body is not None:
             request |= read_body(http)
+        if "ContentEncoding" in request and "aws-chunked" in request["ContentEncoding"]:
+            _forget_framing(request, http)
         return request
 
     return read
+
+
+def _forget_framing(request: dict[str, Any], http: HttpRequest) -> None:
+    """What was said of the body's framing is not true of the body that a handler gets."""
+    encodings = [name.strip() for name in request.pop("ContentEncoding").split(",")]
+    kept = ",".join(name for name in encodings if name != "aws-chunked")
+    if kept:
+        request["ContentEncoding"] = kept
+    request.pop("ContentLength", None)
+    decoded = http.headers.get("x-amz-decoded-content-length", "")
+    if decoded.isascii() and decoded.isdigit():
+        request["ContentLength"] = int(decoded)
 
 
 def _places(shape: Shape, location: Location) -> list[_Place]:
@@ -202,12 +216,19 @@ def _xml_body(shape: Shape, root: str) -> ReadBody:
 
 
 def _stream_body(member: str) -> ReadBody:
-    return lambda http: {member: http.stream if http.stream is not None else _pieces(http.body)}
+    return lambda http: {member: http.stream if http.stream is not None else Whole(http.body)}
 
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body
+class Whole:
+    """A complete body for a handler that wants it piece by piece."""
+
+    def __init__(self, body: bytes) -> None:
+        self.checksums: Mapping[str, str] = {}
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._body:
+            yield self._body
 
 
 def _blob_body(member: str) -> ReadBody:

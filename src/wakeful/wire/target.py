@@ -21,13 +21,18 @@ Check = Callable[[dict[str, Any]], None]
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """One operation in one protocol. `read`, `write` and `check` compile themselves when first called."""
+    """One operation in one protocol. `read`, `write` and `check` compile themselves when first called.
+
+    `streams_in` says that the handler takes the body piece by piece; `has_checksum`, that checksums in the request's
+    headers are those of its body, and not of something that the request is about.
+    """
 
     service: str
     name: str
     protocol: Protocol
     model: OperationModel
     streams_in: bool
+    has_checksum: bool
     read: Read
     write: Write
     check: Check
