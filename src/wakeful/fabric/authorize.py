@@ -16,10 +16,9 @@ class Authorizer:
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    def check_delivery(self, tx: Tx, delivery: Delivery) -> None:
+        pass
+
 
 async def check_call(node: Node, call: Call, needs: Sequence[Need]) -> None:
-    pass
-
-
-def check_delivery(tx: Tx, delivery: Delivery) -> None:
     pass

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.fabric import authorize
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.service import Done, Node, Worker
 from wakeful.fabric.trace import Trace
@@ -155,7 +154,7 @@ def _accept(tx: Tx, delivery: Delivery) -> None:
     accept = parts_of(tx).accepts.get(target.service)
     if accept is None:
         raise Refused(f"{target.service} takes no deliveries", "INVALID_TARGET")
-    authorize.check_delivery(tx, delivery)
+    parts_of(tx).authorizer.check_delivery(tx, delivery)
     accept(tx, delivery)
 
 

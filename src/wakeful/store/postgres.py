@@ -84,8 +84,16 @@ class PostgresTx:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        with self._db.transaction(), self._outbox.undone_on_error():
-            yield
+        # Not psycopg's transaction(): where nothing has run yet that would be the outermost one, and commit.
+        self._db.execute("SAVEPOINT inner_part")
+        try:
+            with self._outbox.undone_on_error():
+                yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO inner_part")
+            raise
+        finally:
+            self._db.execute("RELEASE inner_part")
 
     def _execute(self, sql: str, args: tuple[Any, ...]) -> psycopg.Cursor[DictRow]:
         assert_locked(sql, self._owners)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from botocore.model import ServiceModel, Shape
 
 from wakeful import names
 from wakeful.wire import dialects, json_codec, timestamps, xml_codec
@@ -14,7 +13,7 @@ from wakeful.wire.dialects import Name
 from wakeful.wire.errors import AwsError
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import ServiceModel, Shape, members_of, wire_name
 from wakeful.wire.rest import header_text, request_id_headers
 from wakeful.wire.target import Protocol, Target
 

@@ -93,10 +93,16 @@ def verify(
 
 
 async def hash_body(body: bytes) -> str:
-    """The SHA-256 of a body, away from the loop where that is worth the way."""
-    if len(body) < limits.HASHED_ON_LOOP_BYTES_MAX:
+    """The SHA-256 of a body; while a large one is hashed, others have their turns."""
+    piece_bytes = limits.HASHED_AT_ONCE_BYTES_MAX
+    if len(body) <= piece_bytes:
         return sha256(body).hexdigest()
-    return await asyncio.to_thread(lambda: sha256(body).hexdigest())
+    digest = sha256()
+    view = memoryview(body)
+    for at in range(0, len(body), piece_bytes):
+        digest.update(view[at : at + piece_bytes])
+        await asyncio.sleep(0)
+    return digest.hexdigest()
 
 
 def promised_sha256(http: HttpRequest, credential: Credential | None) -> str | None:
@@ -277,12 +283,10 @@ def _canonical_addresses(http: HttpRequest, credential: Credential, *, is_s3: bo
     they may have signed it as the rules want it; both mean the same.
     """
     path, query = http.path or "/", http.query
-    if is_s3:
-        sent, ruled = path, _encode(path)
-    else:
-        sent, ruled = quote(_normal(path), safe="/~"), quote(_normal(_encode(path)), safe="/~")
+    sent = path if is_s3 or path == "/" else quote(_normal(path), safe="/~")
     sorted_query = _sorted_query(query, str, credential.is_presigned) if query else ""
     yield sent, sorted_query
+    ruled = _encode(path) if is_s3 else quote(_normal(_encode(path)), safe="/~")
     encoded_query = _sorted_query(query, _encode_parameter, credential.is_presigned) if query else ""
     if (ruled, encoded_query) != (sent, sorted_query):
         yield ruled, encoded_query

@@ -190,7 +190,7 @@ def _region_of(call: Call, constraint: str | None) -> str:
             )
         return _CLASSIC
     region = "eu-west-1" if constraint == "EU" else constraint
-    if constraint not in api.model.shape_for("BucketLocationConstraint").metadata["enum"]:
+    if constraint not in api.model.shape_for("BucketLocationConstraint").enum:
         raise InvalidLocationConstraint(LocationConstraint=constraint)
     if call.region not in (region, _CLASSIC):
         raise IllegalLocationConstraintException(

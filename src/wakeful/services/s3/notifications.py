@@ -159,7 +159,7 @@ def _entry(bucket: Bucket, kind: _Kind, entry: Mapping[str, Any]) -> dict[str, A
     if not wanted:
         raise MalformedXML
     for event in wanted:
-        if event not in api.model.shape_for("Event").metadata["enum"]:
+        if event not in api.model.shape_for("Event").enum:
             raise InvalidArgument(
                 f"The event '{event}' is not supported for notifications", ArgumentName="Event", ArgumentValue=event
             )

@@ -117,7 +117,7 @@ def get_object_attributes(
 ) -> shapes.GetObjectAttributesOutput:
     """Those attributes of the object that were asked for."""
     wanted = set(request["ObjectAttributes"])
-    if wanted - set(api.model.shape_for("ObjectAttributes").metadata["enum"]):
+    if wanted - set(api.model.shape_for("ObjectAttributes").enum):
         raise InvalidArgument(
             "Invalid attribute name specified.",
             ArgumentName="x-amz-object-attributes",

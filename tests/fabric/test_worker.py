@@ -1,0 +1,163 @@
+"""Workers: what is due is done, what fails is done again, what a dead node left is taken over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.conftest import OpenStore
+from wakeful import limits
+from wakeful.clock import Clock
+from wakeful.fabric import worker
+from wakeful.fabric.service import Again, Done, Worker
+from wakeful.store import work
+from wakeful.store.tx import Outbox, Tx
+from wakeful.store.wakes import Wakes
+
+TABLES = "CREATE TABLE IF NOT EXISTS test_effects(n INTEGER NOT NULL)"
+Do = Callable[[Any, work.Item], Awaitable[Done | Again]]
+
+
+@pytest.fixture
+def node(open_store: OpenStore, clock: Clock) -> Any:
+    """Just enough of a node: a store, a clock, and who waits for what."""
+    wakes = Wakes(clock)
+
+    def committed(outbox: Outbox) -> None:
+        for name in outbox.wakes:
+            wakes.wake(name)
+
+    @asynccontextmanager
+    async def working(do: Do, slots: int = 4) -> AsyncIterator[Any]:
+        async with open_store(tables=TABLES, on_commit=committed) as store:
+            made = SimpleNamespace(id="n", clock=clock, wakes=wakes, store=store)
+            task = asyncio.ensure_future(worker.run(made, Worker("k", do, slots)))  # type: ignore[arg-type]
+            try:
+                yield made
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    return working
+
+
+async def left(node: Any) -> float | None:
+    due: float | None = await node.store.read(work.next_due, "k")
+    return due
+
+
+async def test_everything_due_is_done_once_and_its_effect_is_there(node: Any) -> None:
+    done: list[int] = []
+
+    async def do(_: Any, item: work.Item) -> Done:
+        done.append(item.body)
+        return Done(lambda tx: tx.run("INSERT INTO test_effects(n) VALUES (?)", item.body) and None)
+
+    async with node(do) as made:
+        for number in range(50):
+            await made.store.write(work.put, "k", number)
+        await made.wakes.all_asleep()
+        assert sorted(done) == list(range(50))
+        rows = await made.store.read(lambda tx: tx.all("SELECT n FROM test_effects ORDER BY n"))
+        assert [row["n"] for row in rows] == list(range(50))
+        assert await left(made) is None
+
+
+async def test_work_is_done_when_it_falls_due_and_not_before(node: Any, clock: Clock) -> None:
+    done: list[str] = []
+
+    async def do(_: Any, item: work.Item) -> Done:
+        done.append(item.body)
+        return Done()
+
+    async with node(do) as made:
+        await made.store.write(work.put, "k", "later", due=clock.now() + 3600)
+        await made.wakes.all_asleep()
+        assert done == []
+        clock.advance(3601)
+        made.wakes.wake_everybody()
+        await made.wakes.all_asleep()
+        assert done == ["later"]
+
+
+async def test_no_more_than_its_slots_run_at_once(node: Any) -> None:
+    running, most = 0, 0
+    go_on = asyncio.Event()
+
+    async def do(_: Any, item: work.Item) -> Done:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        if running == 3:
+            go_on.set()
+        await go_on.wait()
+        running -= 1
+        return Done()
+
+    async with node(do, slots=3) as made:
+        for number in range(20):
+            await made.store.write(work.put, "k", number)
+        await asyncio.wait_for(made.wakes.all_asleep(), 10)
+    assert most == 3
+
+
+async def test_again_comes_again_with_its_new_body_and_its_attempts(node: Any, clock: Clock) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def do(_: Any, item: work.Item) -> Done | Again:
+        seen.append((item.body, item.attempts))
+        return Done() if item.attempts == 3 else Again(clock.now(), f"{item.body}+")
+
+    async with node(do) as made:
+        await made.store.write(work.put, "k", "b")
+        await asyncio.wait_for(made.wakes.all_asleep(), 10)
+    assert seen == [("b", 1), ("b+", 2), ("b++", 3)]
+
+
+async def test_a_mistake_of_ours_loses_no_work_and_blocks_no_other(
+    node: Any, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    async def do(_: Any, item: work.Item) -> Done:
+        if item.body == "broken" and item.attempts == 1:
+            raise KeyError("a mistake")
+        done.append(item.body)
+        return Done()
+
+    async with node(do) as made:
+        await made.store.write(work.put, "k", "broken")
+        await made.store.write(work.put, "k", "sound")
+        await made.wakes.all_asleep()
+        assert done == ["sound"]
+        assert "a mistake" in caplog.text
+        clock.advance(limits.WORK_BACKOFF_S + 0.1)
+        made.wakes.wake_everybody()
+        await made.wakes.all_asleep()
+        assert done == ["sound", "broken"]
+
+
+async def test_an_effect_that_fails_leaves_the_row(node: Any) -> None:
+    def fail(tx: Tx) -> None:
+        tx.run("INSERT INTO test_effects(n) VALUES (1)")
+        raise ValueError
+
+    async def do(_: Any, item: work.Item) -> Done:
+        return Done(fail)
+
+    async with node(do) as made:
+        await made.store.write(work.put, "k", 1)
+        await made.wakes.all_asleep()
+        assert await left(made) is not None
+        assert await made.store.read(lambda tx: tx.all("SELECT n FROM test_effects")) == []
+
+
+def test_the_pause_doubles_up_to_a_bound() -> None:
+    pauses = [worker.backoff_s(attempts) for attempts in range(1, 40)]
+    assert pauses[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert pauses[-1] == limits.WORK_BACKOFF_MAX_S

@@ -1,0 +1,59 @@
+"""Telemetry: notes and log events, written in batches and found by everyone who asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.conftest import OpenStore
+from wakeful import limits
+from wakeful.clock import Clock
+from wakeful.store.telemetry import Note, Telemetry
+
+
+@pytest.fixture
+async def telemetry(open_store: OpenStore, clock: Clock) -> AsyncIterator[Telemetry]:
+    async with open_store("telemetry") as store:
+        yield Telemetry(store, clock)
+
+
+def note(note_id: str, *, trace: str = "t", cause: str | None = None, at: float = 1.0, kind: str = "call") -> Note:
+    return Note(note_id, trace, cause, 0, kind, "s3:PutObject", "b/k", "000000000000", at, 1.5, detail={"x": [1, None]})
+
+
+async def test_a_story_is_told_in_order_of_time(telemetry: Telemetry) -> None:
+    notes = [note("c", at=3.0, cause="b"), note("a", at=1.0), note("b", at=2.0, cause="a"), note("x", trace="other")]
+    for each in notes:
+        telemetry.note(each)
+    assert await telemetry.notes_of("t") == sorted(notes[:3], key=lambda each: each.at)
+    assert await telemetry.note_by_id("x") == notes[3]
+    assert await telemetry.note_by_id("nobody") is None
+
+
+async def test_the_latest_notes_come_first_and_can_be_narrowed(telemetry: Telemetry) -> None:
+    for number in range(10):
+        telemetry.note(note(str(number), at=float(number), kind="run" if number % 2 else "call"))
+    found = await telemetry.recent_notes(kind="run", limit=3)
+    assert [each.id for each in found] == ["9", "7", "5"]
+    assert await telemetry.recent_notes(account="111111111111", limit=3) == []
+
+
+async def test_old_notes_are_forgotten(telemetry: Telemetry) -> None:
+    telemetry.note(note("old", at=1.0))
+    telemetry.note(note("new", at=10.0))
+    await telemetry.flush()
+    await telemetry.forget_notes(5.0)
+    assert [each.id for each in await telemetry.notes_of("t")] == ["new"]
+
+
+async def test_too_many_unwritten_notes_push_out_the_oldest_and_that_is_told(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "NOTE_BUFFER_MAX", 5)
+    await telemetry.flush()
+    small = Telemetry(telemetry._store, telemetry._clock)
+    for number in range(8):
+        small.note(note(str(number), at=float(number)))
+    assert [each.id for each in await small.notes_of("t")] == ["3", "4", "5", "6", "7"]
+    assert "3 notes" in caplog.text

@@ -1,0 +1,160 @@
+"""The rules of the house, read from the sources: who imports whom, who names which table, how large a file is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parent.parent / "src" / "wakeful"
+FILES = sorted(path for path in SRC.rglob("*.py") if "bootstrap" not in path.parts and "jail" not in path.parts)
+
+# What each package may import of ours, besides itself. Lowest first.
+ALLOWED: dict[str, set[str]] = {
+    "__init__": set(),
+    "names": set(),
+    "limits": set(),
+    "clock": set(),
+    "config": set(),
+    "shapes": set(),
+    "wire": {"names", "limits"},
+    "store": {"names", "limits", "clock"},
+    "fabric": {"names", "limits", "clock", "config", "wire", "store"},
+    "environments": {"names", "limits", "clock", "config", "store", "fabric"},
+    "gateway": {"__init__", "names", "limits", "clock", "config", "wire", "store", "fabric"},
+    "services": {"names", "limits", "fabric", "store", "wire.errors", "wire.checksums", "shapes", "environments.version"},
+}
+COMPOSITION = {"node", "cli", "__main__"}
+"""Nothing but the command line knows the node, and the node knows everything."""
+
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}
+LINES_MAX = 520
+
+
+def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """(line, what of ours is imported, whether only for types)."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports by dots; name the package"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name == "wakeful" or name.startswith("wakeful."):
+                yield node.lineno, name.removeprefix("wakeful").removeprefix("."), id(node) in for_types
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(SRC).with_suffix("").parts[0]
+
+
+def is_allowed(there: str, allowed: set[str]) -> bool:
+    parts = there.split(".")
+    return any(".".join(parts[:length]) in allowed for length in (1, 2))
+
+
+def test_imports_point_down() -> None:
+    wrong = []
+    for path in FILES:
+        here = package_of(path)
+        if here in COMPOSITION:
+            continue
+        for line, there, for_types in imports(path):
+            if there.split(".")[0] == here or there in ("", "__version__") or for_types:
+                continue
+            if not is_allowed(there, ALLOWED[here]):
+                wrong.append(f"{path.relative_to(SRC)}:{line} imports {there}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_imports_the_node_but_the_command_line() -> None:
+    wrong = [
+        f"{path.relative_to(SRC)}:{line}"
+        for path in FILES
+        if package_of(path) not in COMPOSITION
+        for line, there, _ in imports(path)
+        if there.split(".")[0] in COMPOSITION
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_service_never_imports_another_service() -> None:
+    wrong = []
+    for path in FILES:
+        parts = path.relative_to(SRC).parts
+        if parts[0] != "services" or len(parts) < 3:
+            continue
+        for line, there, _ in imports(path):
+            other = there.split(".")
+            if other[0] == "services" and len(other) > 1 and other[1] != parts[1]:
+                wrong.append(f"{path.relative_to(SRC)}:{line} imports {there}")
+    assert not wrong, "\n".join(wrong)
+
+
+def owner_of(path: Path) -> str:
+    """The owner of the tables that may be named in this file."""
+    parts = path.relative_to(SRC).with_suffix("").parts
+    return parts[1].rstrip("_") if parts[0] == "services" and len(parts) > 1 else parts[0]
+
+
+def test_a_table_is_named_only_by_its_owner() -> None:
+    texts = {path: path.read_text() for path in [*FILES, *SRC.rglob("*.sql")]}
+    owners: dict[str, str] = {}
+    for path, text in texts.items():
+        for table in re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", text):
+            owners[table] = owner_of(path)
+    assert "sqs_messages" in owners
+    wrong = [
+        f"{path.relative_to(SRC)} names {table}, which {owner} owns"
+        for path, text in texts.items()
+        for table, owner in owners.items()
+        if owner_of(path) != owner and re.search(rf"\b{table}\b", text)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_tasks_threads_and_timers_live_only_where_they_may() -> None:
+    """Rows are the only timer; one task group owns every task."""
+    may = {"store", "environments", "node"}
+    stray = re.compile(r"asyncio\.create_task|threading\.Thread\(|call_later|ensure_future|to_thread|run_in_executor")
+    wrong = [
+        f"{path.relative_to(SRC)}: {hit[0]}"
+        for path in FILES
+        if package_of(path) not in may
+        for hit in [stray.search(path.read_text())]
+        if hit
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_services_ask_nobody_for_the_time_chance_or_the_environment() -> None:
+    forbidden = re.compile(r"time\.time\(|datetime\.now\(|os\.environ|\buuid4\(|random\.random\(")
+    wrong = [
+        f"{path.relative_to(SRC)}: {hit[0]}"
+        for path in FILES
+        if package_of(path) in ("services", "fabric", "store")
+        for hit in [forbidden.search(path.read_text())]
+        if hit and path.name != "postgres.py"  # the pause before a transaction is run again is nobody's event
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda path: str(path.relative_to(SRC)))
+def test_a_file_is_short_named_for_a_thing_and_says_what_it_is(path: Path) -> None:
+    text = path.read_text()
+    assert not FORBIDDEN_NAMES & set(path.relative_to(SRC).with_suffix("").parts)
+    assert len(text.splitlines()) <= LINES_MAX, f"{len(text.splitlines())} lines"
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), "says nothing about itself"
