@@ -200,8 +200,8 @@ def _region_of(call: Call, constraint: str | None) -> str:
     return region
 
 
-def _listed(bucket: Bucket, *, with_region: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"Name": bucket.name, "CreationDate": int(bucket.created)}
+def _listed(bucket: Bucket, *, with_region: bool) -> shapes.Bucket:
+    found: shapes.Bucket = {"Name": bucket.name, "CreationDate": int(bucket.created)}
     if with_region:
         found |= {"BucketRegion": bucket.region, "BucketArn": bucket.arn}
     return found

@@ -269,7 +269,9 @@ async def delete_objects(call: Call, node: Node, request: shapes.DeleteObjectsRe
         some = wanted[first : first + limits.S3_DELETES_PER_TRANSACTION]
         denied = {each["Key"]: await _denial(call, node, request["Bucket"], each["Key"]) for each in some}
         for each, error in zip(some, await node.store.write(_delete_some, call, request, some, denied), strict=True):
-            named = {name: each[name] for name in ("Key", "VersionId") if name in each}
+            named: dict[str, Any] = {"Key": each["Key"]}
+            if "VersionId" in each:
+                named["VersionId"] = each["VersionId"]
             if error is None:
                 deleted.append(named)
             else:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from wakeful import limits
 from wakeful.services.s3.errors import BadRequest, InvalidArgument, InvalidTag
+
+if TYPE_CHECKING:
+    from wakeful.shapes import s3 as shapes
 
 _TEXT = re.compile(r"[\w\s+\-=.:/@]*")
 
@@ -26,12 +29,12 @@ def of_header(text: str) -> dict[str, str]:
     return _checked(pairs, limits.S3_OBJECT_TAGS_MAX)
 
 
-def of_object(tag_set: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def of_object(tag_set: Iterable[shapes.Tag]) -> dict[str, str]:
     """The tags in the body of PutObjectTagging. Raises InvalidTag or BadRequest."""
     return _checked([(tag["Key"], tag["Value"]) for tag in tag_set], limits.S3_OBJECT_TAGS_MAX)
 
 
-def of_bucket(tag_set: Iterable[Mapping[str, str]]) -> dict[str, str]:
+def of_bucket(tag_set: Iterable[shapes.Tag]) -> dict[str, str]:
     """The tags of a bucket. Raises InvalidTag or BadRequest."""
     pairs = [(tag["Key"], tag["Value"]) for tag in tag_set]
     for key, _ in pairs:
@@ -40,7 +43,7 @@ def of_bucket(tag_set: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return _checked(pairs, limits.S3_BUCKET_TAGS_MAX)
 
 
-def shown(tags: Mapping[str, str]) -> Any:
+def shown(tags: Mapping[str, str]) -> list[shapes.Tag]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 

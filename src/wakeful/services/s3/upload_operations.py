@@ -219,15 +219,16 @@ def _check_whole(request: Mapping[str, Any], whole: content.Content) -> None:
             )
 
 
-def _completed(call: Call, found: Object) -> Any:
-    return {
+def _completed(call: Call, found: Object) -> shapes.CompleteMultipartUploadOutput:
+    answer: dict[str, Any] = {
         "Location": f"{call.endpoint}/{found.bucket}/{keys.encoded(found.key)}",
         "Bucket": found.bucket,
         "Key": found.key,
         "ETag": f'"{found.etag}"',
         "ServerSideEncryption": ENCRYPTION,
-        **found.content.checksum.members,
     }
+    answer |= found.content.checksum.members
+    return answer  # type: ignore[return-value]
 
 
 def _part(upload: Upload, row: Row) -> dict[str, Any]:
