@@ -75,6 +75,29 @@ SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
 
+# --- S3 --------------------------------------------------------------------------------------------------------------
+
+S3_BUCKETS_MAX = 10_000  # of one account; "Amazon S3 bucket quotas"
+S3_BUCKETS_LIST_MAX = 10_000
+S3_KEY_BYTES_MAX = 1024
+S3_PUT_BYTES_MAX = 5 * 1024**3  # of an object put at once, of a part, and of what is copied at once
+S3_PART_BYTES_MIN = 5 * 1024**2  # of every part but the last
+S3_PART_NUMBER_MAX = 10_000
+S3_METADATA_BYTES_MAX = 2048  # names and values of x-amz-meta-…
+S3_POLICY_BYTES_MAX = 20 * 1024
+S3_OBJECT_TAGS_MAX = 10
+S3_BUCKET_TAGS_MAX = 50
+S3_TAG_KEY_CHARS_MAX = 128
+S3_TAG_VALUE_CHARS_MAX = 256
+S3_NOTIFICATIONS_MAX = 100
+S3_CONFIGURATIONS_CACHED_MAX = 1024  # notification configurations whose rules are kept ready
+S3_SEQUENCE_SLOTS = 64  # sequencers of one bucket; writers of keys in different slots do not wait for one another
+S3_LIST_MAX = 1000
+S3_LIST_ROWS_MIN = 32  # rows a listing reads at a time where most of what it would read is behind a common prefix
+S3_DELETE_MAX = 1000
+S3_DELETES_PER_TRANSACTION = 100
+S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one transaction
+
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
 HTTP_KEEP_ALIVE_S = 75

@@ -95,6 +95,27 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
     return True
 
 
+def refusal(tx: Tx, delivery: Delivery) -> Refused | None:
+    """Why the target would not take this event; None where it would. Nothing is left of the asking."""
+    before = tx.deliveries
+    tx.depth += 1
+    try:
+        with tx.savepoint():
+            _accept(tx, delivery)
+            raise _OnlyAsking
+    except _OnlyAsking:
+        return None
+    except Refused as refused:
+        return refused
+    finally:
+        tx.depth -= 1
+        tx.deliveries = before
+
+
+class _OnlyAsking(Exception):
+    """Undoes what a target did to be asked whether it would."""
+
+
 def to_json(delivery: Delivery) -> dict[str, Any]:
     return dataclasses.asdict(delivery)
 
