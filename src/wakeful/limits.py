@@ -35,6 +35,14 @@ PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a patt
 SHOWN_VALUE_MAX = 1_024  # characters of a value that a validation error repeats
 VALIDATION_ERRORS_MAX = 10  # violations that one validation error tells of; it counts them all
 
+HASHED_AT_ONCE_BYTES_MAX = 262_144  # of a body, 0.15 ms, before others have their turn
+PRESIGNED_S_MAX = 604_800  # a presigned request is good for a week at most
+SCOPES_CACHED_MAX = 1_024  # parsed Authorization headers that are kept; one per client, day, and set of signed headers
+SIGNATURE_SKEW_S_MAX = 900  # how far a client's clock may be off
+SIGNING_KEYS_CACHED_MAX = 1_024  # derived keys that are kept; one per secret, day, region and service
+CHUNK_LINE_BYTES_MAX = 4_096  # a line of the aws-chunked framing: a size with its signature, or a trailer
+TRAILERS_MAX = 16  # fields after an aws-chunked body
+
 # --- telemetry -------------------------------------------------------------------------------------------------------
 
 TELEMETRY_FLUSH_S = 0.1
@@ -106,7 +114,7 @@ LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
 
-# --- fabric: event patterns, filter policies, input transformers, schedules, policies ---------------------------------
+# --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 
 EVENT_PATTERN_CHARS_MAX = 2048  # of a rule's event pattern; "Amazon EventBridge quotas"
 EVENT_PATTERN_COMBINATIONS_MAX = 1000  # rules that the `$or`s of one pattern may stand for
@@ -120,6 +128,62 @@ FILTER_POLICY_COMBINATIONS_MAX = 150  # the product of value counts and depths
 FILTER_POLICY_BYTES_MAX = 256 * 1024
 FILTER_POLICY_NUMBER_MAX = 1_000_000_000
 FILTER_POLICY_DECIMALS_MAX = 5
+
+# --- environments: the launcher and its sandboxes --------------------------------------------------------------------
+
+CELLS_WAITING = 2
+"""Pre-started sandboxes of each runtime that somebody has made a function for."""
+WAITING_CELLS_MAX = 64
+"""Of one runtime; each costs some megabytes."""
+
+LAUNCHER_LIFE_MIN_S = 1.0
+"""A launcher that ends before has failed, rather than been killed."""
+
+LAUNCHER_RESTARTS_MAX = 3
+"""After so many failures in a row, no sandbox can be had until the node is started again."""
+
+ATTACK_TIME_MAX_S = 10.0
+"""For the attack on one sandbox at the start of the node; it takes a few hundredths of that."""
+
+# --- environments: where functions run -------------------------------------------------------------------------------
+
+RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own number in its message
+RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
+RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
+INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
+LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
+LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
+OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
+OUTPUT_DRAIN_BYTES_MAX = (
+    4 * 1024 * 1024
+)  # read before END; a pipe holds 64 KiB, so more is a child that never stops printing
+MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
+FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running
+ENVIRONMENT_IDLE_S = 600.0  # idle time after which an environment is given up
+ENVIRONMENT_SWEEP_S = 0.05  # how often the pool looks for environments to freeze or give up
+ENVIRONMENTS_MAX = 256  # environments of one node
+ENVIRONMENT_MEMORY_MB_LEAST = 16  # what an environment is counted with before its memory was measured
+CONCURRENT_EXECUTIONS_MAX = 1000  # invocations under way at a time in one account and region
+OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another function may have waited
+CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
+INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
+SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
+
+# --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
+
+LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unless one alone is larger
+LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
+LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
+LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
+
+LOGS_REGEX_PLACES_MAX = 1000  # characters that one regular expression of a filter pattern describes; ours
+LOGS_REGEX_MOVES_MAX = 4096  # moves of it that are remembered
+LOGS_REGEXES_MAX = 64  # expressions that are kept compiled
+LOGS_PATTERN_REGEXES_MAX = 2  # of one filter pattern
+LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
+LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
+LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
 
 # --- SNS -------------------------------------------------------------------------------------------------------------
 

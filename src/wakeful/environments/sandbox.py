@@ -1,7 +1,7 @@
 """A sandbox: the closed room in which one runtime process runs one function version.
 
-Six verbs: start, freeze, thaw, kill, wait, usage. The jail (`jail/`) and the plain process (`process.py`) implement
-them; the environment above knows neither.
+Its verbs: start, limit_cpu, freeze, thaw, kill, wait, usage. `sandboxes.py` carries them out through the jail's
+launcher, with the walls that this host gives (`tiers.py`); the environment above knows nothing of that.
 """
 
 from __future__ import annotations
@@ -34,18 +34,24 @@ class Assignment:
     """The merged layers on the host; /opt inside, read-only. None leaves /opt empty."""
 
     variables: Mapping[str, str]
-    """Every environment variable that the runtime process shall see. Paths in it are those inside."""
+    """Every environment variable that the runtime process shall see. Paths and addresses in it are those inside.
+
+    Where a sandbox has no file tree or network of its own, the variables that Lambda sets are rewritten to where things
+    are, and nothing else is.
+    """
 
     limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How the runtime process ended: by itself (`status`), or by a signal."""
+    """How the runtime process ended: by itself (`status`), by a signal, or without ever having run (`error`)."""
 
     status: int | None = None
     signal: int | None = None
     out_of_memory: bool = False
+    error: str | None = None
+    """Why it could not be run, in Lambda's words: "fork/exec /var/task/bootstrap: permission denied"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +62,36 @@ class Usage:
     cpu_s: float
 
 
+class SandboxRefused(Exception):
+    """The sandbox could not be made; the message says why."""
+
+
 class Sandbox(Protocol):
-    """A started sandbox. Its sockets are made inside its own network namespace, so nobody else can reach them."""
+    """A started sandbox. Its sockets are made inside its own network namespace, so nobody else can reach them.
+
+    `runtime_api`, `endpoint` and `output` belong to whoever started it, who closes them, after `kill` or before.
+    """
 
     runtime_api: socket.socket
-    """Listening; 127.0.0.1:9001 seen from inside."""
+    """Listening, non-blocking; 127.0.0.1:9001 seen from inside."""
 
     endpoint: socket.socket
-    """Listening; the node's own address and port seen from inside."""
+    """Listening, non-blocking; the node's own address and port seen from inside."""
 
     output: int
     """The reading end of a non-blocking pipe that carries the runtime's stdout and stderr."""
 
+    task_root: str
+    """Where the runtime finds the function's code: /var/task, unless the sandbox has no file tree of its own."""
+
+    opt_root: str | None
+    """Where it finds the layers: /opt; on the host's file tree None if there are none."""
+
+    async def limit_cpu(self) -> None:
+        """From now on CPU follows memory. Until then, for INIT, there is one full core, or more if memory brings it."""
+
     async def freeze(self) -> None:
-        """No process inside runs any more."""
+        """No process inside runs any more. On a sandbox that has ended, nothing happens; `thaw` likewise."""
 
     async def thaw(self) -> None:
         """They run again."""
@@ -80,14 +102,18 @@ class Sandbox(Protocol):
     async def wait(self) -> Exit:
         """Returns once the runtime process has ended."""
 
-    def usage(self) -> Usage: ...
+    def usage(self) -> Usage:
+        """Cheap enough to ask after every invocation; also true of one that has ended."""
 
 
 class Sandboxes(Protocol):
     """Where sandboxes come from."""
 
     async def start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
-        """A sandbox whose runtime process is on its way to its first `/next`. Takes a waiting cell if there is one."""
+        """A sandbox whose runtime process is on its way to its first `/next`. Takes a waiting cell if there is one.
+
+        Raises SandboxRefused.
+        """
 
     async def prepare(self, runtime: Runtime, count: int) -> None:
         """From now on about `count` cells of this runtime stand ready."""
@@ -109,3 +135,5 @@ class Runtime:
     mounts: tuple[tuple[Path, str], ...]
     prestart: bool
     variables: Mapping[str, str]
+    release: str = ""
+    """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""

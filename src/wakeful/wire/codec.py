@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.model import OperationModel
-
 from wakeful.wire import checks, faults, json_codec, query_codec, rest
 from wakeful.wire.errors import AwsError, NotImplementedHere
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import streams_in
+from wakeful.wire.model import OperationModel, streams_in
 from wakeful.wire.target import Operation, Protocol, Read, Target, Write
 
 _READ: dict[Protocol, Callable[[OperationModel], Read]] = {
@@ -63,5 +61,8 @@ def operation(service: str, protocol: Protocol, model: OperationModel) -> Operat
         made.check = checks.compile_check(service, model)
         made.check(request)
 
-    made = Operation(service, model.name, protocol, model, streams_in(model), first_read, first_write, first_check)
+    has_checksum = "requestAlgorithmMember" in model.http_checksum
+    made = Operation(
+        service, model.name, protocol, model, streams_in(model), has_checksum, first_read, first_write, first_check
+    )
     return made

@@ -155,6 +155,56 @@ class SignatureExpired(AwsError):
     status = 403
 
 
+class AuthorizationQueryParametersError(AwsError):
+    """Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature,
+    X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.
+    """
+
+    status = 400
+
+
+class RequestTimeTooSkewed(AwsError):
+    """The difference between the request time and the current time is too large."""
+
+    status = 403
+
+
+class XAmzContentSHA256Mismatch(AwsError):
+    """The provided 'x-amz-content-sha256' header does not match what was computed."""
+
+    status = 400
+
+
+class InvalidRequest(AwsError):
+    """Invalid Request"""
+
+    status = 400
+
+
+class BadDigest(AwsError):
+    """The Content-MD5 or checksum value that you specified did not match what the server received."""
+
+    status = 400
+
+
+class InvalidDigest(AwsError):
+    """The Content-MD5 you specified was invalid."""
+
+    status = 400
+
+
+class MalformedTrailerError(AwsError):
+    """The request contained trailing data that was not well-formed or did not conform to our published schema."""
+
+    status = 400
+
+
+class IncompleteBody(AwsError):
+    """The request body terminated unexpectedly"""
+
+    status = 400
+
+
 class UnknownAccessKey(AwsError):
     """The security token included in the request is invalid."""
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class BodyStream(Protocol):
+    """A body that is not held in memory. Iterating it raises AwsError, in the place of its end, if it is not what the
+    request promised. `checksums` are those that were verified, by S3's names for them, once the end was reached.
+    """
+
+    @property
+    def checksums(self) -> Mapping[str, str]: ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
 @dataclass(slots=True)
 class HttpRequest:
-    """One request. `path` and `query` are as they came (percent-encoded); header names are lower case.
+    """One request. `path` and `query` are as they came (percent-encoded); header names are lower case, values Latin-1,
+    and several headers of one name are joined by ",".
 
     `body` is complete, except for operations whose input has a streaming blob: there `stream` yields it and `body`
-    is empty.
+    is empty. A handler of those is given the stream as a BodyStream (see `chunked`).
     """
 
     method: str
@@ -19,7 +32,7 @@ class HttpRequest:
     query: str
     headers: dict[str, str]
     body: bytes = b""
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncIterable[bytes] | None = None
 
 
 @dataclass(slots=True)

@@ -12,13 +12,12 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import orjson
-from botocore.model import OperationModel, Shape
 
 from wakeful.wire import json_codec, s3_xml, timestamps, xml_codec
 from wakeful.wire.errors import AwsError, InvalidArgument, MalformedXML, SerializationException
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, streams_in, wire_name
+from wakeful.wire.model import OperationModel, Shape, members_of, streams_in, wire_name
 from wakeful.wire.target import Read, Target, Write
 
 FromText = Callable[[str], Any]
@@ -85,9 +84,23 @@ def compile_read(operation: OperationModel) -> Read:
                 request[member] = found
         if read_body is not None:
             request |= read_body(http)
+        if "ContentEncoding" in request and "aws-chunked" in request["ContentEncoding"]:
+            _forget_framing(request, http)
         return request
 
     return read
+
+
+def _forget_framing(request: dict[str, Any], http: HttpRequest) -> None:
+    """What was said of the body's framing is not true of the body that a handler gets."""
+    encodings = [name.strip() for name in request.pop("ContentEncoding").split(",")]
+    kept = ",".join(name for name in encodings if name != "aws-chunked")
+    if kept:
+        request["ContentEncoding"] = kept
+    request.pop("ContentLength", None)
+    decoded = http.headers.get("x-amz-decoded-content-length", "")
+    if decoded.isascii() and decoded.isdigit():
+        request["ContentLength"] = int(decoded)
 
 
 def _places(shape: Shape, location: Location) -> list[_Place]:
@@ -97,7 +110,7 @@ def _places(shape: Shape, location: Location) -> list[_Place]:
             continue
         wire = wire_name(member, name)
         is_list = member.type_name == "list"
-        element: Shape = member.member if is_list else member  # type: ignore[attr-defined]
+        element: Shape = member.member if is_list else member
         from_text = _from_text(element, "rfc822" if location == "header" else "iso8601")
         places.append(_Place(name, wire.lower() if location == "header" else wire, location, is_list, from_text))
     return places
@@ -177,13 +190,8 @@ def _body_reader(operation: OperationModel, shape: Shape) -> ReadBody | None:
 
 
 def _json_body(shape: Shape) -> ReadBody:
-    convert = json_codec.compile_reader(shape, Knots())
-
-    def read(http: HttpRequest) -> dict[str, Any]:
-        found: dict[str, Any] = convert(json_codec.loads(http.body)) if http.body else {}
-        return found
-
-    return read
+    read = json_codec.compile_body(shape)
+    return lambda http: read(http.body)
 
 
 def _xml_body(shape: Shape, root: str) -> ReadBody:
@@ -195,19 +203,29 @@ def _xml_body(shape: Shape, root: str) -> ReadBody:
         element = xml_codec.parse(http.body)
         if xml_codec.local(element.tag) != root:
             raise MalformedXML
-        found: dict[str, Any] = convert(element)
+        try:
+            found: dict[str, Any] = convert(element)
+        except RecursionError as error:
+            raise MalformedXML from error
         return found
 
     return read
 
 
 def _stream_body(member: str) -> ReadBody:
-    return lambda http: {member: http.stream if http.stream is not None else _pieces(http.body)}
+    return lambda http: {member: http.stream if http.stream is not None else Whole(http.body)}
 
 
-async def _pieces(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body
+class Whole:
+    """A complete body for a handler that wants it piece by piece."""
+
+    def __init__(self, body: bytes) -> None:
+        self.checksums: Mapping[str, str] = {}
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._body:
+            yield self._body
 
 
 def _blob_body(member: str) -> ReadBody:
@@ -286,7 +304,7 @@ def header_text(text: str) -> str:
 
 def _header_writer(shape: Shape) -> ToText:
     if shape.type_name == "list":
-        write_item = _header_writer(shape.member)  # type: ignore[attr-defined]
+        write_item = _header_writer(shape.member)
         return lambda value: ",".join(_quoted(write_item(item)) for item in value)
     if shape.serialization.get("jsonvalue"):
         return lambda value: b64encode(orjson.dumps(value)).decode("ascii")

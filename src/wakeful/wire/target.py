@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botocore.model import OperationModel, ServiceModel
-
 from wakeful.wire.errors import AwsError
 from wakeful.wire.forms import Form, Query
 from wakeful.wire.message import HttpRequest, HttpResponse
+from wakeful.wire.model import OperationModel, ServiceModel
 
 Protocol = Literal["json", "query", "rest-json", "rest-xml"]
 
@@ -21,13 +20,18 @@ Check = Callable[[dict[str, Any]], None]
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """One operation in one protocol. `read`, `write` and `check` compile themselves when first called."""
+    """One operation in one protocol. `read`, `write` and `check` compile themselves when first called.
+
+    `streams_in` says that the handler takes the body piece by piece; `has_checksum`, that checksums in the request's
+    headers are those of its body, and not of something that the request is about.
+    """
 
     service: str
     name: str
     protocol: Protocol
     model: OperationModel
     streams_in: bool
+    has_checksum: bool
     read: Read
     write: Write
     check: Check

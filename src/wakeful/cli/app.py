@@ -1,0 +1,170 @@
+"""The command `wakeful`: starts a node, and looks at one through the same operations as everyone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from wakeful import __version__
+from wakeful.cli import client, timeline
+from wakeful.config import DEFAULT_PORT, Config, IamMode, Isolation
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="AWS Lambda and the event fabric around it, on this machine.",
+)
+
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help=f"Where the node answers; else AWS_ENDPOINT_URL, else {client.DEFAULT_ENDPOINT}."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if show:
+        typer.echo(f"wakeful {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def start(
+    host: Annotated[str, typer.Option(help="The address to listen on; beyond loopback a root key is needed.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = DEFAULT_PORT,
+    data_dir: Annotated[Path, typer.Option(help="Where the state is kept.")] = Path(".wakeful"),
+    store: Annotated[str | None, typer.Option(help="postgresql://… for several nodes on one state.")] = None,
+    iam: Annotated[str | None, typer.Option(help="off, audit or enforce; audit on loopback, else enforce.")] = None,
+    isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+) -> None:
+    """Start a node; it runs until interrupted and loses nothing."""
+    from wakeful.cli import serve  # what a node needs takes its time to load; the other commands do without
+
+    serve.forever(
+        Config(
+            data_dir=data_dir,
+            host=host,
+            port=port,
+            store=store,
+            iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
+            isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
+        )
+    )
+
+
+@app.command()
+def status(endpoint: Endpoint = None) -> None:
+    """Show whether a node is ready, and what it holds."""
+    health = client.ask("health", endpoint)
+    for name, value in health.items():
+        typer.echo(f"{name:<12} {value}")
+
+
+@app.command()
+def invoke(
+    function: Annotated[str, typer.Argument(help="Name or ARN, with an optional :qualifier.")],
+    payload: Annotated[str, typer.Argument(help="JSON, @FILE, or - for standard input.")] = "{}",
+    event: Annotated[
+        bool, typer.Option("--event", help="Asynchronously: answer as soon as the event is safe.")
+    ] = False,
+    log: Annotated[bool, typer.Option("--log", help="Show the end of the log as well, on standard error.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Run a function and print what it returned. The exit status is 1 where the function failed."""
+    answer = _call(
+        "lambda",
+        "invoke",
+        endpoint,
+        FunctionName=function,
+        Payload=_payload(payload),
+        InvocationType="Event" if event else "RequestResponse",
+        LogType="Tail" if log else "None",
+    )
+    if log and "LogResult" in answer:
+        typer.echo(base64.b64decode(answer["LogResult"]).decode(errors="replace"), err=True)
+    typer.echo(answer["Payload"].read().decode() if not event else "accepted")
+    if "FunctionError" in answer:
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A function, or a log group (which begins with /).")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
+    since_s: Annotated[float, typer.Option("--since", help="Begin so many seconds ago.")] = 600.0,
+    endpoint: Endpoint = None,
+) -> None:
+    """Print the log of a function or of a log group."""
+    from wakeful.cli import tail
+
+    group = name if name.startswith("/") else f"/aws/lambda/{name}"
+    now = client.ask("clock", endpoint)["now"]
+    try:
+        for moment_ms, message in tail.events(client.aws("logs", endpoint), group, int((now - since_s) * 1000), follow):
+            moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
+            typer.echo(f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}  {message.rstrip()}")
+    except KeyboardInterrupt:
+        return
+    except tail.NoSuchLog as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def trace(
+    which: Annotated[
+        str | None, typer.Argument(help="A trace id, or the id of a request, event or message in it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The notes themselves.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Tell one story: each event, its cause, each run and its cost. Without an id: the latest runs and their traces."""
+    if which is None:
+        _latest(endpoint)
+        return
+    found = client.ask(f"traces/{which}", endpoint)
+    if found is None:
+        typer.echo(f"Nothing is known of {which}.", err=True)
+        raise typer.Exit(1)
+    typer.echo(json.dumps(found, indent=2) if as_json else timeline.text(found["trace"], found["notes"]))
+
+
+def _latest(endpoint: str | None) -> None:
+    notes = client.ask("notes?kind=run&limit=20", endpoint)["notes"]
+    if not notes:
+        typer.echo("No function has run yet.")
+    for note in notes:
+        moment = datetime.fromtimestamp(note["at"], UTC)
+        typer.echo(f"{moment:%H:%M:%S}  {note['trace']}  {note['name']:<24} {note['status']}")
+
+
+def _payload(given: str) -> bytes:
+    if given == "-":
+        return sys.stdin.buffer.read()
+    return Path(given[1:]).read_bytes() if given.startswith("@") else given.encode()
+
+
+def _call(service: str, operation: str, endpoint: str | None, **request: Any) -> Any:
+    """An operation through boto3; its error ends the command with AWS's own words."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return getattr(client.aws(service, endpoint), operation)(**request)
+    except (ClientError, BotoCoreError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+def _one_of(option: str, value: str | None, allowed: tuple[str, ...]) -> str | None:
+    if value is not None and value not in allowed:
+        raise typer.BadParameter(f"{option} is one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,9 @@
+"""Started by the function's interpreter: `python -I -S bootstrap.py`. Only the runtime's own folder is on the path."""
+
+import sys
+
+sys.path.insert(0, __file__.rpartition("/")[0] or ".")
+
+from wakeful_runtime import main  # type: ignore[import-not-found]
+
+main.run()

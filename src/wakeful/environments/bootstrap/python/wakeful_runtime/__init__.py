@@ -1,0 +1,1 @@
+"""The runtime client: asks the Runtime API for events, calls the handler, answers."""

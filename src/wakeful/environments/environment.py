@@ -1,0 +1,522 @@
+"""An environment: the one place where one function version runs, one invocation at a time, from INIT to its end.
+
+Every change of state is listed in TRANSITIONS; what is not listed is our error. The life of an environment follows
+"Understanding the Lambda execution environment lifecycle" in the Lambda guide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import enum
+import socket
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wakeful import limits, names
+from wakeful.clock import Clock
+from wakeful.environments import report, variables
+from wakeful.environments.output import Output, Tail
+from wakeful.environments.report import Phase, Run, Status
+from wakeful.environments.runtime_api import RuntimeApi
+from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, Sandboxes
+from wakeful.environments.version import Credentials, Invocation, Outcome, Version
+
+
+class State(enum.Enum):
+    STARTING = "starting"
+    """Its sandbox is being made."""
+
+    INITIALISING = "initialising"
+    """The runtime is on its way to its first /next."""
+
+    READY = "ready"
+    """The runtime waits for an event."""
+
+    FROZEN = "frozen"
+    """As READY, but no process inside runs."""
+
+    INVOKING = "invoking"
+    FAILED = "failed"
+    """INIT has failed; there is no process. The next invocation starts it again."""
+
+    STOPPING = "stopping"
+    GONE = "gone"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.STARTING: frozenset({State.INITIALISING, State.FAILED, State.STOPPING}),
+    State.INITIALISING: frozenset({State.READY, State.FAILED, State.STOPPING}),
+    State.READY: frozenset({State.INVOKING, State.FROZEN, State.STOPPING}),
+    State.FROZEN: frozenset({State.READY, State.STOPPING}),
+    State.INVOKING: frozenset({State.READY, State.STOPPING}),
+    State.FAILED: frozenset({State.STARTING, State.STOPPING}),
+    State.STOPPING: frozenset({State.GONE}),
+    State.GONE: frozenset(),
+}
+
+
+class IllegalTransition(AssertionError):
+    """An environment was asked for something that its state does not allow. Always an error of ours."""
+
+
+class Stopped(Exception):
+    """The environment was stopped while it was being started."""
+
+
+class Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What environments need of the node.
+
+    `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
+    socket, so that a call is known to come from this environment and, by `current`, from which invocation.
+    `endpoint_url` is that socket's address as functions see it.
+    """
+
+    sandboxes: Sandboxes
+    runtimes: Runtimes
+    clock: Clock
+    credentials: Callable[[Version], Awaitable[Credentials]]
+    log: Callable[[Version, str, list[tuple[int, str]]], None]
+    serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
+    endpoint_url: str = "http://127.0.0.1:4566"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a runtime is of no use any more. `words` become part of the message, `payload` is the runtime's own."""
+
+    status: Status
+    error_type: str | None
+    words: str = ""
+    payload: bytes | None = None
+
+    def document(self, request_id: str) -> bytes:
+        if self.payload is not None:
+            return self.payload
+        kind = "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
+        return report.error_document(kind, f"RequestId: {request_id} Error: {self.words}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    payload: bytes
+    is_error: bool
+    error_type: str | None = None
+
+
+class Environment:
+    """One sandbox after the other only if INIT has to be repeated; else one sandbox for life."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        version: Version,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_free: Callable[[Environment], None],
+        on_end: Callable[[Environment], None],
+    ) -> None:
+        """`on_free` hears when an invocation is over whose caller has gone, `on_end` when the environment is."""
+        self.id = names.new_token()
+        self.key = (version.arn, version.version, version.revision)
+        self.version = version
+        self.state = State.STARTING
+        self.current: Invocation | None = None
+        self.invocation_count = 0
+        self.init_ms: float | None = None
+        self.idle_since = 0.0
+        self.usable_until = float("inf")
+        self.memory_peak_mb = 0
+        now = surroundings.clock.now()
+        date = datetime.datetime.fromtimestamp(now, datetime.UTC)
+        self.log_stream = f"{date:%Y/%m/%d}/[{version.version}]{self.id}"
+        self._surroundings = surroundings
+        self._clock = surroundings.clock
+        self._spawn = spawn
+        self._on_free = on_free
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._report = report.report_of(version)
+        self._process: _Process | None = None
+        self._verdict: asyncio.Future[Fault | None] | None = None
+        self._outcome: asyncio.Future[Outcome] | None = None
+        self._answer: _Answer | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._freezing: asyncio.Task[None] | None = None
+        self._tail: Tail | None = None
+        self._init_tail: Tail | None = Tail()
+        self._began = 0.0
+        self._started_at = 0.0
+        self._memory_read_at = 0.0
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """INIT has ended: READY, or FAILED, in which case the first invocation repeats it."""
+        began = time.monotonic()
+        fault = await self._initialise(limits.INIT_TIMEOUT_S, is_first=True)
+        self.init_ms = (time.monotonic() - began) * 1000
+        if fault is not None:
+            self._print_init_failure(self.init_ms, "init", fault)
+            self.init_ms = None  # what is repeated within an invocation is part of its duration
+        elif self._process is not None:
+            self._spawn(self._process.sandbox.limit_cpu())  # INIT had a whole core
+
+    async def invoke(self, invocation: Invocation) -> Outcome:
+        """The function has answered, failed or timed out. It runs to its end even if the caller does not wait."""
+        if self.state is State.FROZEN:
+            try:
+                await self._thaw()
+            except Exception:  # a sandbox that cannot be woken is of no use to anybody
+                await self.stop()
+                raise
+        if self.state is State.FAILED:
+            self.current = invocation
+            self._outcome = self._loop.create_future()
+            self._spawn(self._invoke_anew(invocation, self._outcome))
+            return await self._outcome
+        return await self.begin(invocation)
+
+    def begin(self, invocation: Invocation) -> asyncio.Future[Outcome]:
+        """As `invoke`, without a coroutine, for an environment that is READY."""
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        self._outcome = outcome
+        self._began = time.monotonic()
+        self._started_at = now = self._clock.now()
+        self._give(invocation, self.version.timeout_s, now)
+        return outcome
+
+    def rest(self) -> None:
+        """No process inside runs until the next invocation."""
+        self._to(State.FROZEN)
+        self._freezing = self._spawn(self._freeze())
+
+    async def stop(self) -> None:
+        """Gone, whatever it did. May be called at any time and more than once."""
+        if self.state in (State.STOPPING, State.GONE):
+            return
+        self._to(State.STOPPING)
+        fault = _fault_of(Exit(signal=9))
+        if self._verdict is not None and not self._verdict.done():
+            self._verdict.set_result(fault)
+        self._stop_timer()
+        await self._close_process()
+        self._to(State.GONE)
+        if self.current is not None:
+            self._finish(self.current, fault.document(self.current.request_id), fault)
+        self._on_end(self)
+
+    def _to(self, state: State) -> None:
+        if state not in TRANSITIONS[self.state]:
+            raise IllegalTransition(f"environment {self.id}: {self.state.value} → {state.value}")
+        self.state = state
+
+    # ------------------------------------------------------------------ INIT
+
+    async def _initialise(self, timeout_s: float, *, is_first: bool) -> Fault | None:
+        """READY, or FAILED for the returned reason. Raises only what is no fault of the function."""
+        verdict: asyncio.Future[Fault | None] = self._loop.create_future()
+        self._verdict = verdict
+        timer = self._loop.call_later(timeout_s, self._decide, Fault("timeout", None))
+        try:
+            try:
+                runtime = await self._surroundings.runtimes.find(self.version)
+                if is_first:
+                    now = self._clock.now()
+                    self._print(self._report.init_start(now, runtime.release), now)
+                await self._open_process(runtime)
+                fault = await verdict
+                self._still_wanted()
+            except InvalidEntrypoint as error:
+                fault = Fault("error", "Runtime.InvalidEntrypoint", str(error))
+        finally:
+            timer.cancel()
+            self._verdict = None
+        if fault is not None:
+            await self._close_process()
+            self._to(State.FAILED)
+        return fault
+
+    async def _open_process(self, runtime: Runtime) -> None:
+        version = self.version
+        credentials = await self._surroundings.credentials(version)
+        self.usable_until = credentials.expires_at - version.timeout_s - limits.CREDENTIALS_MARGIN_S
+        assignment = Assignment(
+            code=version.code,
+            layers=version.layers,
+            variables=variables.inside(
+                version, credentials, endpoint_url=self._surroundings.endpoint_url, log_stream=self.log_stream
+            ),
+            limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
+        )
+        sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
+        process = _Process(sandbox, RuntimeApi(self), Output(sandbox.output, self._printed))
+        self._process = process
+        if self.state is not State.STARTING:
+            await self._close_process()
+        self._still_wanted()
+        self._to(State.INITIALISING)
+        self._spawn(self._watch(process))
+        process.endpoint = await self._surroundings.serve_endpoint(sandbox.endpoint, self)
+        await process.api.serve(sandbox.runtime_api)
+
+    def _still_wanted(self) -> None:
+        if self.state in (State.STOPPING, State.GONE):
+            raise Stopped(f"environment {self.id} was stopped while it started")
+
+    def _decide(self, fault: Fault | None) -> None:
+        """How INIT ended. Only the first word counts."""
+        if self._verdict is not None and not self._verdict.done():
+            if fault is None:
+                self._to(State.READY)
+            self._verdict.set_result(fault)
+
+    async def _invoke_anew(self, invocation: Invocation, outcome: asyncio.Future[Outcome]) -> None:
+        """INIT is repeated within the invocation, with the function's own timeout ("suppressed init")."""
+        self._began = time.monotonic()
+        self._started_at = self._clock.now()
+        self._tail = Tail() if invocation.log_tail else None
+        try:
+            self._still_wanted()
+            self._to(State.STARTING)
+            fault = await self._initialise(self.version.timeout_s, is_first=False)
+        except Exception as error:  # noqa: BLE001  what the node could not do is the caller's to hear
+            self.current = None
+            if not outcome.done():
+                outcome.set_exception(error)
+            await self.stop()
+            return
+        spent = time.monotonic() - self._began
+        if fault is None:
+            self._give(invocation, self.version.timeout_s - spent, self._clock.now())
+            return
+        self._print_init_failure(spent * 1000, "invoke", fault)
+        now = self._clock.now()
+        self._print(self._report.start(now, invocation.request_id), now)
+        if fault.status == "timeout":
+            fault = self._timeout_fault()
+        self._finish(invocation, fault.document(invocation.request_id), fault)
+        await self.stop()
+
+    # ------------------------------------------------------------------ INVOKE
+
+    def _give(self, invocation: Invocation, timeout_s: float, now: float) -> None:
+        self._to(State.INVOKING)
+        process = self._process
+        assert process is not None
+        self.current = invocation
+        self._answer = None
+        self.invocation_count += 1
+        if invocation.log_tail:
+            self._tail = self._tail or self._init_tail or Tail()
+        self._init_tail = None
+        self._print(self._report.start(now, invocation.request_id), now)
+        self._timer = self._loop.call_later(timeout_s, self._time_is_up)
+        process.api.give(invocation, int((self._clock.wall() + timeout_s) * 1000))
+
+    def runtime_is_ready(self) -> None:
+        if self.state is State.INVOKING:
+            self._complete()
+        else:
+            self._decide(None)
+
+    def runtime_answered(self, payload: bytes) -> None:
+        self._answer = _Answer(payload, is_error=False)
+
+    def runtime_failed(self, payload: bytes, error_type: str | None) -> None:
+        self._answer = _Answer(payload, is_error=True)
+
+    def runtime_refused(self, error_type: str, message: str) -> None:
+        self._answer = _Answer(report.error_document(error_type, message), is_error=True, error_type=error_type)
+
+    def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None:
+        self._decide(Fault("error", report.fault_type(error_type), payload=payload))
+
+    def _complete(self) -> None:
+        """The runtime has answered and asks for the next event."""
+        process, invocation, answer = self._process, self.current, self._answer
+        assert process is not None and invocation is not None and answer is not None
+        process.output.drain()
+        self._to(State.READY)
+        fault = Fault("error", answer.error_type, payload=answer.payload) if answer.is_error else None
+        self._finish(invocation, answer.payload, fault)
+
+    def _time_is_up(self) -> None:
+        self._abandon(self._timeout_fault())
+
+    def _timeout_fault(self) -> Fault:
+        return Fault("timeout", None, f"Task timed out after {self.version.timeout_s:.2f} seconds")
+
+    def _abandon(self, fault: Fault) -> None:
+        """The invocation under way ends with its environment."""
+        self._stop_timer()
+        self._to(State.STOPPING)
+        self._spawn(self._end_with(fault))
+
+    async def _end_with(self, fault: Fault) -> None:
+        """Nothing inside runs any more when the caller hears of it. An answer that was given stays the answer."""
+        assert self.current is not None
+        await self._close_process()
+        self._to(State.GONE)
+        answer = self._answer
+        if answer is not None and not answer.is_error:
+            self._finish(self.current, answer.payload, fault, is_answered=True)
+        else:
+            if answer is not None and answer.error_type is not None:  # what it did wrong first is what went wrong
+                fault = Fault("error", answer.error_type)
+            payload = answer.payload if answer is not None else fault.document(self.current.request_id)
+            self._finish(self.current, payload, fault)
+        self._on_end(self)
+
+    def _finish(
+        self, invocation: Invocation, payload: bytes, fault: Fault | None, *, is_answered: bool = False
+    ) -> None:
+        """END and REPORT are written, the environment is free, and the caller hears."""
+        self._stop_timer()
+        outcome, self._outcome = self._outcome, None
+        assert outcome is not None
+        duration_ms = (time.monotonic() - self._began) * 1000
+        status: Status = "success"
+        error_type = None
+        if fault is not None:
+            status, error_type = fault.status, fault.error_type
+            if status == "timeout":
+                duration_ms = self.version.timeout_s * 1000
+        is_cold = self.invocation_count <= 1
+        init_ms = self.init_ms if is_cold else None
+        run = Run(
+            request_id=invocation.request_id,
+            duration_ms=duration_ms,
+            billed_ms=report.billed_ms(duration_ms, init_ms),
+            memory_mb=self.version.memory_mb,
+            memory_used_mb=self._memory_used_mb(),
+            init_ms=init_ms,
+            status=status,
+            error_type=error_type,
+        )
+        now = self._clock.now()
+        self._print(self._report.end(now, run), now)
+        tail, self._tail = self._tail, None
+        self.current = None
+        if outcome.done():  # the caller has gone
+            self._on_free(self)
+            return
+        outcome.set_result(
+            Outcome(
+                payload=payload,
+                error="Unhandled" if fault is not None and not is_answered else None,
+                error_type=error_type,
+                status=status,
+                cold=is_cold,
+                init_ms=init_ms,
+                duration_ms=duration_ms,
+                billed_ms=run.billed_ms,
+                memory_mb=run.memory_mb,
+                memory_used_mb=run.memory_used_mb,
+                log_tail=bytes(tail) if tail is not None else b"",
+                started_at=self._started_at,
+                environment_id=self.id,
+                log_stream=self.log_stream,
+            )
+        )
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # ------------------------------------------------------------------ the process
+
+    async def _watch(self, process: _Process) -> None:
+        """Waits for the runtime's end and draws the consequences."""
+        end = await process.sandbox.wait()
+        if process is not self._process or self.state in (State.STOPPING, State.GONE):
+            return
+        process.output.drain()
+        fault = _fault_of(end)
+        if self.state is State.INITIALISING:
+            self._decide(fault)
+        elif self.state is State.INVOKING:
+            self._abandon(fault)
+        else:
+            await self.stop()
+
+    async def _close_process(self) -> None:
+        """Every process inside is dead, and what they printed is in the log."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        sandbox = process.sandbox
+        process.api.close()
+        if process.endpoint is not None:
+            process.endpoint.close()
+        await sandbox.kill()
+        self._read_memory(sandbox)
+        process.output.drain()
+        process.output.close()
+        sandbox.runtime_api.close()
+        sandbox.endpoint.close()
+
+    async def _freeze(self) -> None:
+        if self._process is not None and self.state is State.FROZEN:
+            await self._process.sandbox.freeze()
+
+    async def _thaw(self) -> None:
+        freezing, self._freezing = self._freezing, None
+        if freezing is not None:
+            await freezing
+        if self._process is not None and self.state is State.FROZEN:
+            await self._process.sandbox.thaw()
+            self._to(State.READY)
+
+    def _memory_used_mb(self) -> int:
+        process, now = self._process, time.monotonic()
+        if process is not None and now - self._memory_read_at > limits.MEMORY_READ_INTERVAL_S:
+            self._memory_read_at = now
+            self._read_memory(process.sandbox)
+        return min(self.memory_peak_mb, self.version.memory_mb)
+
+    def _read_memory(self, sandbox: Sandbox) -> None:
+        peak_mb = -(-sandbox.usage().memory_peak_bytes // (1024 * 1024))
+        self.memory_peak_mb = max(self.memory_peak_mb, peak_mb)
+
+    # ------------------------------------------------------------------ the log
+
+    def _printed(self, texts: list[str]) -> None:
+        self._print(texts, self._clock.now())
+
+    def _print(self, texts: list[str], now: float) -> None:
+        if not texts:
+            return
+        stamp = int(now * 1000)
+        self._surroundings.log(self.version, self.log_stream, [(stamp, text) for text in texts])
+        tail = self._tail or self._init_tail
+        if tail is not None:
+            tail.add(texts)
+
+    def _print_init_failure(self, duration_ms: float, phase: Phase, fault: Fault) -> None:
+        now = self._clock.now()
+        self._print(self._report.init_failed(now, duration_ms, phase, fault.status, fault.error_type), now)
+
+
+@dataclass(slots=True)
+class _Process:
+    """One runtime process and what is attached to it."""
+
+    sandbox: Sandbox
+    api: RuntimeApi
+    output: Output
+    endpoint: Closeable | None = None
+
+
+def _fault_of(end: Exit) -> Fault:
+    if end.error is not None:
+        return Fault("error", "Runtime.InvalidEntrypoint", end.error)
+    return Fault("error", "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError", report.exit_words(end))

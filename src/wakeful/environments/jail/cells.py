@@ -1,0 +1,246 @@
+"""Cells: sandboxes as the launcher sees them, from the fork of their keeper until nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from . import linux, seccomp
+from .cgroups import Entrance, Group
+from .host import COUNTERS_EACH, FENCE, NAMESPACES, Host
+from .keeper import Command, Keeper
+from .namespaces import Namespaces
+from .process import fence, nothing
+from .walls import Room, Walls
+
+BUILDING, WAITING, RUNNING = "building", "waiting", "running"
+
+_OUTPUT_SHOWN_BYTES = 2000
+_LOOKS_SKIPPED_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is fixed when a cell is built and may differ between functions."""
+
+    processes_max: int
+    open_files_max: int
+
+
+@dataclass(slots=True)
+class Runtime:
+    """One of the node's runtimes, and how many cells of it shall wait."""
+
+    name: str
+    command: Command
+    mounts: list[tuple[str, str]]
+    tree: int | None
+    wanted: int = 0
+    failures: int = 0
+    """How many cells in a row ended before they were ready."""
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], host: Host) -> Runtime:
+        mounts = [(outside, inside) for outside, inside in body["mounts"]]
+        command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
+        return cls(body["name"], command, mounts, host.shelf.build(mounts) if host.shelf else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The node wants this sandbox; `variables` is a memory file that we hand on unread."""
+
+    sandbox: int
+    code: str
+    layers: str | None
+    memory_mb: int
+    tmp_mb: int
+    shape: Shape
+    variables: int
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any], variables: int) -> Start:
+        limits = body["limits"]
+        return cls(
+            body["sandbox"],
+            body["code"],
+            body["layers"],
+            limits["memory_mb"],
+            limits["tmp_mb"],
+            Shape(limits["processes_max"], limits["open_files_max"]),
+            variables,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Cell:
+    """One sandbox. `start` is set while it is promised to a function, and stays once it is running."""
+
+    number: int
+    runtime: Runtime
+    shape: Shape
+    group: Group
+    is_namespaced: bool
+    pid: int
+    pidfd: int
+    channel: socket.socket
+    output: int
+    state: str = BUILDING
+    """How far it came; it does not go back."""
+    is_leaving: bool = False
+    start: Start | None = None
+    openings: tuple[int, ...] = ()
+    """Runtime API and endpoint, until they are the node's."""
+    tmp: int = -1
+    has_ended: bool = False
+    """The node has been told how the runtime process ended."""
+    is_reaped: bool = False
+    is_frozen: bool = False
+    is_over_memory: bool = False
+    memory_bytes: int = 0
+    """What the function itself used when we last looked."""
+    looks: int = 0
+    quiet_looks: int = 0
+    error: str | None = None
+
+    @property
+    def is_spare(self) -> bool:
+        """Nobody was promised this one."""
+        return self.start is None and self.state in (BUILDING, WAITING) and not self.is_leaving
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == RUNNING and not self.is_leaving
+
+    @property
+    def freezes_by_group(self) -> bool:
+        return "freeze" in self.group.places
+
+    def take_openings(self) -> tuple[int, ...]:
+        """Runtime API, endpoint and output, for somebody else to close."""
+        taken = (*self.openings, self.output)
+        self.openings, self.output = (), -1
+        return taken
+
+    def look(self) -> None:
+        """Counts the function's own memory; not at every call while it does not change.
+
+        The group counts what is in /tmp as well, as shared memory.
+        """
+        self.looks += 1
+        if self.looks % min(1 + self.quiet_looks, _LOOKS_SKIPPED_MAX):
+            return
+        memory = self.group.memory()
+        space = os.fstatvfs(self.tmp) if self.tmp >= 0 else None
+        tmp_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize if space else 0
+        used = memory.private_bytes + max(0, memory.shared_bytes - tmp_bytes)
+        self.quiet_looks = self.quiet_looks + 1 if used == self.memory_bytes else 0
+        self.memory_bytes = used
+
+    def last_words(self) -> str:
+        """Why a cell ended that never ran a function: what it said of itself, and what its runtime wrote."""
+        try:
+            written = os.read(self.output, _OUTPUT_SHOWN_BYTES).decode(errors="replace").strip()
+        except BlockingIOError:
+            written = ""
+        reason = self.error or "its keeper was killed"
+        return f"{reason}: {written}" if written else reason
+
+    def end(self) -> None:
+        """Nothing of it will run again. With namespaces the kernel kills all of them with the keeper."""
+        self.is_leaving = True
+        if self.is_namespaced:
+            self.kill_keeper()
+        elif not self.is_reaped:
+            self.channel.shutdown(socket.SHUT_RDWR)  # the keeper kills all that descends from it, then itself
+        if self.is_frozen and self.freezes_by_group:
+            self.group.thaw()  # in version 1, what is frozen does not even die
+
+    def kill_keeper(self) -> None:
+        if not self.is_reaped:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Gives back every descriptor."""
+        self.channel.close()
+        for descriptor in (self.pidfd, self.output, self.tmp, *self.openings):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.openings, self.pidfd, self.output, self.tmp = (), -1, -1, -1
+
+
+def build(
+    host: Host, runtime: Runtime, shape: Shape, number: int, endpoint_port: int, tmp_mb: int, counters: memoryview
+) -> Cell:
+    """A new cell, on its way. Raises OSError where the host is out of something."""
+    room = Room(
+        number=number,
+        user=host.users.of(number) if host.users else None,
+        tree=linux.copy_tree("", runtime.tree) if runtime.tree is not None else None,
+        directory=host.rooms.make(number) if host.rooms else None,
+        endpoint_port=endpoint_port,
+        tmp_mb=tmp_mb,
+        processes_max=shape.processes_max,
+        open_files_max=shape.open_files_max,
+        is_counted=host.counts,
+    )
+    own = counters[number * COUNTERS_EACH : (number + 1) * COUNTERS_EACH]
+    own[0] = own[1] = 0
+    group = host.groups.make(number)
+    group.limit_processes(shape.processes_max)
+    group.limit_cpu(1)
+    entrance = group.entrance()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    output, write_end = os.pipe()
+    try:
+        if room.user is not None:
+            os.fchown(write_end, room.user, room.user)  # so that /dev/stdout can be opened again
+        pid = linux.fork(linux.CLONE_NEWPID if host.kind == NAMESPACES else 0)
+        if pid == 0:
+            _become_keeper(host.kind, room, runtime, theirs, write_end, entrance, None if host.counts else own)
+    except OSError:
+        ours.close()
+        os.close(output)
+        group.remove()
+        raise
+    finally:
+        entrance.close()
+        theirs.close()
+        os.close(write_end)
+        if room.tree is not None:
+            os.close(room.tree)
+    ours.setblocking(False)
+    os.set_blocking(output, False)
+    return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), ours, output)
+
+
+def _become_keeper(
+    kind: str,
+    room: Room,
+    runtime: Runtime,
+    channel: socket.socket,
+    output: int,
+    entrance: Entrance,
+    counters: memoryview | None,
+) -> NoReturn:
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        own = [channel.fileno(), output, *entrance.tasks]
+        own += [descriptor for descriptor in (room.tree, entrance.directory) if descriptor is not None]
+        linux.close_all_but(0, 1, 2, *own)
+        Keeper(_walls(kind, room, runtime), runtime.command, channel, output, entrance, counters).run()
+    finally:
+        os._exit(1)  # never back into the launcher's loop
+
+
+def _walls(kind: str, room: Room, runtime: Runtime) -> Walls:
+    if kind == NAMESPACES:
+        return Namespaces(room, seccomp.in_namespaces(linux.architecture()))
+    if kind == FENCE:
+        return fence(room, runtime.mounts)
+    return nothing(room, runtime.mounts)

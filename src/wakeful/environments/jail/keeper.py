@@ -1,0 +1,318 @@
+"""The keeper: the process that looks after one runtime process, from before its start until nothing of it is left.
+
+In namespaces it is pid 1 of the sandbox. It builds the walls, starts the runtime process (before its assignment where
+that runtime knows how to wait, at its assignment otherwise), reaps every orphan, watches memory where no cgroup does,
+and tells the launcher how the runtime ended. When the launcher is gone, so is all that is inside.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from . import linux, messages, processes
+from .cgroups import Entrance
+from .walls import Order, Walls, limit_data
+
+WATCH_INTERVAL_S = 0.02
+WATCH_INTERVAL_MAX_S = 0.1
+"""The time between two looks grows to this while nothing changes."""
+
+CELL_VARIABLE = "WAKEFUL_CELL"
+READY_DESCRIPTOR = 3
+READY = b"."
+
+_EXEC_FAILED = 127
+_SCRATCH_DESCRIPTOR = 16  # above the ones that a runtime process starts with
+_COPY_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a runtime process is started."""
+
+    argv: tuple[str, ...]
+    variables: dict[str, str]
+    prestart: bool
+
+
+class Keeper:
+    """Lives in the process that the launcher forked for one sandbox. `run` does not return."""
+
+    def __init__(
+        self,
+        walls: Walls,
+        command: Command,
+        channel: socket.socket,
+        output: int,
+        entrance: Entrance,
+        counters: memoryview | None,
+    ) -> None:
+        self._walls = walls
+        self._command = command
+        self._channel = channel
+        self._output = output
+        self._entrance = entrance
+        self._counters = counters
+        """Where no cgroup counts: memory peak in bytes, CPU time in nanoseconds; the node reads them."""
+        self._poll = select.poll()
+        self._runtime_pid = 0
+        self._ready = -1
+        self._is_ready = False
+        self._feed = -1
+        self._exec_error = -1
+        self._variables = -1
+        self._memory_max_bytes: int | None = None
+        self._interval_s = WATCH_INTERVAL_S
+        self._is_frozen = False
+
+    def run(self) -> NoReturn:
+        """Never returns; what goes wrong is told to the launcher."""
+        status = 1
+        try:
+            self._live()
+            status = 0
+        except Exception as error:  # noqa: BLE001 - a keeper's last words: whatever it was, somebody has to hear it
+            self._tell({"verb": "failed", "error": f"{type(error).__name__}: {error}"})
+        finally:
+            self._walls.signal_everyone(signal.SIGKILL)
+            self._reap_all()
+            os._exit(status)
+
+    def _live(self) -> None:
+        openings = self._walls.enclose()
+        self._listen_to_signals()
+        self._poll.register(self._channel, select.POLLIN)
+        if self._command.prestart and not self._walls.is_rebuilt:
+            self._start_waiting("/")
+            while not self._is_ready:
+                if not self._serve():
+                    return
+        descriptors = [openings.runtime_api.fileno(), openings.endpoint.fileno()]
+        if openings.tmp is not None:
+            descriptors.append(openings.tmp)
+        messages.send(self._channel, {"verb": "built"}, descriptors)
+        openings.runtime_api.close()
+        openings.endpoint.close()
+        if openings.tmp is not None:
+            os.close(openings.tmp)
+        while self._serve():
+            pass
+
+    def _listen_to_signals(self) -> None:
+        """A child's end makes the poll return."""
+        self._wakeup, write_end = os.pipe()
+        for end in (self._wakeup, write_end):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _ignore)
+        self._poll.register(self._wakeup, select.POLLIN)
+
+    def _serve(self) -> bool:
+        """One round: what the launcher says, who ended, what is used. False when the runtime or launcher is gone."""
+        watches = self._memory_max_bytes is not None and self._runtime_pid and not self._is_frozen
+        ready = {fd for fd, _ in self._poll.poll(self._interval_s * 1000 if watches else None)}
+        if self._channel.fileno() in ready and not self._obey():
+            return False
+        if self._ready in ready:
+            self._on_ready()
+        if self._wakeup in ready:
+            _drain(self._wakeup)
+            if not self._reap():
+                return False
+        return not watches or self._watch()
+
+    def _obey(self) -> bool:
+        message = messages.receive(self._channel)
+        if message is None:
+            return False
+        if message.verb == "assign":
+            self._assign(message)
+        elif message.verb == "freeze":
+            self._walls.signal_everyone(signal.SIGSTOP)
+            self._is_frozen = True
+            self._tell({"verb": "done", "of": "freeze"})
+        elif message.verb == "thaw":
+            self._is_frozen = False
+            self._walls.signal_everyone(signal.SIGCONT)
+            self._tell({"verb": "done", "of": "thaw"})
+        else:
+            raise ValueError(f"a keeper does not know {message.verb!r}")
+        return True
+
+    def _assign(self, message: messages.Message) -> None:
+        variables, *trees = message.descriptors
+        order = Order.of(message.body, trees)
+        directory = self._walls.furnish(order)
+        if self._counters is not None:
+            self._memory_max_bytes = order.memory_mb << 20
+        if self._command.prestart:
+            self._variables = variables
+            if self._runtime_pid == 0:
+                self._start_waiting(directory)  # behind walls that depend on the function; `_on_ready` goes on
+            else:
+                self._hand_over()
+        else:
+            assigned: dict[str, str] = json.loads(_read_all(variables))["variables"]
+            os.close(variables)
+            stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+            self._start(self._walls.relocate(assigned), directory, stdin, None)
+            os.close(stdin)
+        if self._counters is not None:
+            limit_data(self._runtime_pid, order.memory_mb)
+            self._watch()
+
+    def _start_waiting(self, directory: str) -> None:
+        """The runtime process runs, warms up, and waits for its assignment on its standard input."""
+        stdin, self._feed = os.pipe()
+        self._ready, ready = os.pipe()
+        variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
+        self._start(variables, directory, stdin, ready)
+        os.close(stdin)
+        os.close(ready)
+        self._poll.register(self._ready, select.POLLIN)
+
+    def _on_ready(self) -> None:
+        self._is_ready = os.read(self._ready, 1) == READY
+        self._poll.unregister(self._ready)
+        os.close(self._ready)
+        self._ready = -1
+        if self._is_ready and self._variables >= 0:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """The waiting runtime process has its environment."""
+        given: dict[str, Any] = json.loads(_read_all(self._variables))
+        given["variables"] = self._walls.relocate(given["variables"])
+        os.close(self._variables)
+        self._variables = -1
+        try:
+            # It reads to the end before it runs any code of the function's, so this does not wait for anybody else.
+            with os.fdopen(self._feed, "wb") as feed:
+                feed.write(json.dumps(given).encode())
+        except BrokenPipeError:
+            return  # it has ended; that is reported where it is reaped
+        finally:
+            self._feed = -1
+
+    def _start(self, variables: dict[str, str], directory: str, stdin: int, ready: int | None) -> None:
+        self._exec_error, error_end = os.pipe()
+        self._runtime_pid = linux.fork(cgroup=self._entrance.directory)
+        if self._runtime_pid == 0:
+            try:
+                self._become_runtime(variables, directory, (stdin, self._output, self._output, ready), error_end)
+            finally:
+                os._exit(_EXEC_FAILED)
+        os.close(error_end)
+
+    def _become_runtime(
+        self, variables: dict[str, str], directory: str, descriptors: tuple[int | None, ...], error_end: int
+    ) -> None:
+        argv = self._walls.translate(self._command.argv)
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            os.umask(0o022)
+            os.setsid()
+            self._entrance.enter()
+            scratch = [
+                fd if fd is None else fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SCRATCH_DESCRIPTOR) for fd in descriptors
+            ]
+            error_end = fcntl.fcntl(error_end, fcntl.F_DUPFD_CLOEXEC, _SCRATCH_DESCRIPTOR)
+            taken = [os.dup2(fd, place) for place, fd in enumerate(scratch) if fd is not None]
+            linux.close_all_but(*taken, error_end)
+            self._walls.confine()
+            os.chdir(directory)
+        except OSError as error:
+            os.write(error_end, f"the sandbox could not be closed: {error}".encode())
+            return
+        try:
+            os.execve(argv[0], argv, variables)
+        except (OSError, ValueError) as error:
+            reason = os.strerror(error.errno or errno.EINVAL).lower() if isinstance(error, OSError) else str(error)
+            # Lambda's own words for an entry point that cannot be run.
+            os.write(error_end, f"fork/exec {argv[0]}: {reason}".encode())
+
+    def _reap(self) -> bool:
+        """Waits for all that has ended. False when the runtime process was among it."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return True
+            if pid == self._runtime_pid:
+                self._report(status)
+                return False
+
+    def _report(self, status: int) -> None:
+        error = os.read(self._exec_error, 4096).decode(errors="replace") or None
+        code = os.waitstatus_to_exitcode(status)
+        self._tell(
+            {
+                "verb": "ended",
+                "status": code if code >= 0 and error is None else None,
+                "signal": -code if code < 0 else None,
+                "out_of_memory": False,
+                "error": error,
+            }
+        )
+
+    def _watch(self) -> bool:
+        """Counts; kills all when there is more memory in use than the function has. False when it did."""
+        assert self._counters is not None and self._memory_max_bytes is not None
+        use = processes.use(self._walls.everyone(), min(self._memory_max_bytes, self._counters[0]))
+        cpu_ns = int(use.cpu_s * 1e9)
+        is_quiet = cpu_ns == self._counters[1] and use.memory_bytes <= self._counters[0]
+        self._interval_s = min(self._interval_s * 2, WATCH_INTERVAL_MAX_S) if is_quiet else WATCH_INTERVAL_S
+        self._counters[0] = max(self._counters[0], use.memory_bytes)
+        self._counters[1] = max(self._counters[1], cpu_ns)
+        if use.memory_bytes <= self._memory_max_bytes:
+            return True
+        self._walls.signal_everyone(signal.SIGKILL)
+        ended = {"verb": "ended", "status": None, "signal": int(signal.SIGKILL), "out_of_memory": True, "error": None}
+        self._tell(ended)
+        return False
+
+    def _reap_all(self) -> None:
+        """Orphans come to us when their parents die, so this ends only when nothing is left."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+            self._walls.signal_everyone(signal.SIGKILL)
+
+    def _tell(self, body: dict[str, Any]) -> None:
+        try:
+            messages.send(self._channel, body)
+        except OSError:
+            return  # the launcher is gone, and with it whoever wanted to know
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The wakeup descriptor does the work; without a handler the kernel would not even interrupt the poll."""
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 512):
+            pass
+    except BlockingIOError:
+        return
+
+
+def _read_all(descriptor: int) -> bytes:
+    """The whole of a memory file, whatever its position."""
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)

@@ -1,0 +1,123 @@
+"""What /proc says of processes: their memory and CPU, and who descends from whom.
+
+Used where no cgroup counts for us. Every reading tolerates that a process ends in between.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Memory that is theirs alone (not files), and CPU time, of some processes together."""
+
+    memory_bytes: int
+    cpu_s: float
+
+
+def all_visible() -> list[int]:
+    """Every process that this /proc shows."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent is `pid`, of whichever of its threads."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    except FileNotFoundError:
+        return found
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of `pid`, their children and so on."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        young = children(waiting.pop())
+        found += young
+        waiting += young
+    return found
+
+
+def kill(pid: int) -> None:
+    """It is dead, or was already."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def threads_of(uid: int) -> int:
+    """How many threads of this user are running on the host, as far as this /proc shows them."""
+    count = 0
+    for pid in all_visible():
+        try:
+            if os.stat(f"/proc/{pid}").st_uid == uid:
+                count += len(os.listdir(f"/proc/{pid}/task"))
+        except FileNotFoundError:
+            continue
+    return count
+
+
+def state(pid: int) -> str:
+    """One letter: R running, S sleeping, T stopped, Z ended but not reaped; "" when it is gone."""
+    fields = _stat(pid)
+    return fields[0] if fields else ""
+
+
+def use(pids: Iterable[int], exact_above_bytes: int) -> Use:
+    """What these processes use together.
+
+    Pages shared after a fork count once for each process in the cheap way of counting; beyond `exact_above_bytes`
+    they are counted by their share, which costs the kernel a walk through the page tables.
+    """
+    pids = list(pids)
+    memory_bytes = sum(_own_bytes(pid) for pid in pids)
+    if len(pids) > 1 and memory_bytes > exact_above_bytes:
+        memory_bytes = sum(_proportional_bytes(pid) for pid in pids)
+    return Use(memory_bytes, sum(_cpu_s(pid) for pid in pids))
+
+
+def _own_bytes(pid: int) -> int:
+    return _kilobytes(_read(f"/proc/{pid}/status"), (b"RssAnon:", b"RssShmem:")) * 1024
+
+
+def _proportional_bytes(pid: int) -> int:
+    return _kilobytes(_read(f"/proc/{pid}/smaps_rollup"), (b"Pss_Anon:", b"Pss_Shmem:")) * 1024
+
+
+def _kilobytes(text: bytes, names: tuple[bytes, ...]) -> int:
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(names))
+
+
+def _cpu_s(pid: int) -> float:
+    """Of the process, and of those children that it has already waited for."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:15])) * _TICK_S if fields else 0.0
+
+
+def _stat(pid: int) -> list[str]:
+    # The name in brackets may hold anything, brackets included: what we want stands behind the last one.
+    return _read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
+
+
+def _read(path: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
+    try:
+        return os.read(descriptor, 65536)
+    except ProcessLookupError:
+        return b""  # it ended between the two calls
+    finally:
+        os.close(descriptor)

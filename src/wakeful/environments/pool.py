@@ -1,0 +1,402 @@
+"""The pool: which environment runs which invocation. It reuses, starts, evicts, and makes callers wait or refuses them.
+
+On the warm path there is no task, no lock and no timer of the pool's own: an idle environment is taken from a list and
+put back when its invocation is over. Everything else happens beside it, in tasks that the pool owns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from wakeful import limits
+from wakeful.environments.environment import Environment, State, Stopped, Surroundings
+from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.environments.version import Throttled as Throttled
+
+Key = tuple[str, str, str]
+"""Function, version, revision: environments of the same key can stand in for each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much the pool may have at a time. `memory_mb` bounds what environments were measured to use."""
+
+    environments_max: int = limits.ENVIRONMENTS_MAX
+    memory_mb: int | None = None
+    concurrency_max: int = limits.CONCURRENT_EXECUTIONS_MAX
+    idle_s: float = limits.ENVIRONMENT_IDLE_S
+    freeze_after_s: float = limits.FREEZE_AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """For `status`: how many environments there are, and how many callers wait for one."""
+
+    environments: int
+    idle: int
+    waiting: int
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    version: Version
+    since: float
+    given: asyncio.Future[Environment]
+
+
+@dataclass(slots=True)
+class _Fleet:
+    """The environments of one key, and who waits for one."""
+
+    idle: list[Environment] = field(default_factory=list)
+    waiters: deque[_Waiter] = field(default_factory=deque)
+    starting: int = 0
+
+
+class Pool:
+    """All environments of the node."""
+
+    def __init__(self, surroundings: Surroundings, bounds: Bounds = Bounds()) -> None:
+        self._surroundings = surroundings
+        self._clock = surroundings.clock
+        self._bounds = bounds
+        self._fleets: dict[Key, _Fleet] = {}
+        self._in_flight: dict[str, int] = {}
+        self._in_flight_all: dict[tuple[str, str], int] = {}
+        self._idle: OrderedDict[Environment, None] = OrderedDict()
+        """Least recently used first."""
+
+        self._environments: set[Environment] = set()
+        self._retired: set[Environment] = set()
+        self._stopping = 0
+        self._waiting = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(environments=len(self._environments), idle=len(self._idle), waiting=self._waiting)
+
+    # ------------------------------------------------------------------ running
+
+    def acquire(self, version: Version, *, deadline: float | None = None) -> Lease:
+        """`async with` an environment of this version, for one invocation. `deadline` is the loop's time."""
+        return Lease(self, version, deadline)
+
+    async def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> Outcome:
+        """Runs the invocation in some environment of this version. Raises Throttled."""
+        key = (version.arn, version.version, version.revision)
+        self._admit(version)
+        environment = self._take_idle(key)
+        if environment is None:
+            environment = await self._wait(key, version, deadline)
+        try:
+            if environment.state is State.READY:
+                return await environment.begin(invocation)
+            return await environment.invoke(invocation)
+        finally:
+            if environment.current is None:
+                self._free(environment)
+
+    async def prepare(self, runtime_name: str) -> str | None:
+        """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
+
+        From now on cells of this runtime stand ready.
+        """
+        reason = await self._surroundings.runtimes.prepare(runtime_name)
+        if reason is None:
+            cell = await self._surroundings.runtimes.cell(runtime_name)
+            await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
+        return reason
+
+    def retire(self, function_arn: str) -> None:
+        """No environment that exists now serves this function again; those that are busy end after their invocation."""
+        now_idle = [environment for environment in self._idle if environment.version.arn == function_arn]
+        self._retired |= {e for e in self._environments if e.version.arn == function_arn}
+        for environment in now_idle:
+            self._forget_idle(environment)
+            self._give_up(environment)
+
+    async def close(self) -> None:
+        """Every environment is gone, and nobody waits any more."""
+        self._is_closed = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        for fleet in self._fleets.values():
+            for waiter in fleet.waiters:
+                if not waiter.given.done():
+                    waiter.given.set_exception(Stopped("the node is shutting down"))
+        for environment in list(self._environments):
+            self._give_up(environment)
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    # ------------------------------------------------------------------ admission
+
+    def _admit(self, version: Version) -> None:
+        """Counts one more invocation in flight, or refuses it. Waiting counts, as INIT does on Lambda."""
+        if self._is_closed:
+            raise Stopped("the node is shutting down")
+        place = (version.account, version.region)
+        of_function = self._in_flight.get(version.arn, 0)
+        of_all = self._in_flight_all.get(place, 0)
+        if version.reserved is not None and of_function >= version.reserved:
+            raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.")
+        if of_all >= self._bounds.concurrency_max:
+            raise Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded.")
+        self._in_flight[version.arn] = of_function + 1
+        self._in_flight_all[place] = of_all + 1
+
+    def _leave(self, version: Version) -> None:
+        place = (version.account, version.region)
+        self._in_flight_all[place] -= 1
+        left = self._in_flight[version.arn] - 1
+        if left:
+            self._in_flight[version.arn] = left
+        else:
+            del self._in_flight[version.arn]
+
+    # ------------------------------------------------------------------ taking and giving back
+
+    def _take_idle(self, key: Key) -> Environment | None:
+        """The most recently used one; what is too old to be used is stopped on the way."""
+        fleet = self._fleets.get(key)
+        while fleet is not None and fleet.idle:
+            environment = fleet.idle.pop()
+            del self._idle[environment]
+            if environment.usable_until > self._clock.now():
+                return environment
+            self._give_up(environment)
+        return None
+
+    async def _wait(self, key: Key, version: Version, deadline: float | None) -> Environment:
+        """Whichever comes first: an environment that was made for this caller, or one that became free."""
+        fleet = self._fleet(key)
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(version, time.monotonic(), loop.create_future())
+        fleet.waiters.append(waiter)
+        self._waiting += 1
+        self._plan()
+        try:
+            async with asyncio.timeout_at(deadline) as limit:
+                return await waiter.given
+        except BaseException:
+            if waiter in fleet.waiters:
+                fleet.waiters.remove(waiter)
+            given = waiter.given
+            if given.done() and not given.cancelled() and given.exception() is None:
+                self._offer(given.result())  # it came at the moment at which the caller left
+            self._leave(version)
+            if limit.expired():
+                message = "There was no room for another environment in time."
+                raise Throttled("ConcurrentInvocationLimitExceeded", message) from None
+            raise
+        finally:
+            self._waiting -= 1
+
+    def _fleet(self, key: Key) -> _Fleet:
+        fleet = self._fleets.get(key)
+        if fleet is None:
+            fleet = self._fleets[key] = _Fleet()
+        return fleet
+
+    def _free(self, environment: Environment) -> None:
+        """An invocation is over."""
+        self._leave(environment.version)
+        self._offer(environment)
+
+    def _offer(self, environment: Environment) -> None:
+        """To whoever waits for it; else it is idle. What cannot be used again is stopped."""
+        if environment.state in (State.STOPPING, State.GONE):
+            return
+        if environment in self._retired or self._is_closed:
+            self._give_up(environment)
+            return
+        key = environment.key
+        fleet = self._fleet(key)
+        waiter = _first(fleet.waiters) if fleet.waiters else None
+        if waiter is None and environment.state is State.FAILED:
+            self._give_up(environment)
+        elif waiter is None:
+            environment.idle_since = time.monotonic()
+            fleet.idle.append(environment)
+            self._idle[environment] = None
+            if self._sweep_timer is None:
+                self._sweep_in(self._bounds.freeze_after_s)
+            if self._waiting:
+                self._plan()
+        elif self._must_give_way(waiter, key):
+            self._give_up(environment)
+        else:
+            fleet.waiters.popleft()
+            waiter.given.set_result(environment)
+
+    def _must_give_way(self, waiter: _Waiter, key: Key) -> bool:
+        """Whether another function has waited so much longer that it is its turn."""
+        neediest = self._neediest()
+        if neediest is None or neediest[0] == key:
+            return False
+        return neediest[1].since < waiter.since - limits.OVERTAKE_MAX_S
+
+    # ------------------------------------------------------------------ starting and evicting
+
+    def _neediest(self) -> tuple[Key, _Waiter] | None:
+        """The caller who has waited longest without anything being started for it."""
+        found: tuple[Key, _Waiter] | None = None
+        for key, fleet in self._fleets.items():
+            if len(fleet.waiters) > fleet.starting:
+                waiter = fleet.waiters[fleet.starting]
+                if found is None or waiter.since < found[1].since:
+                    found = (key, waiter)
+        return found
+
+    def _plan(self) -> None:
+        """Starts an environment for everyone who waits, as far as there is room, and makes room."""
+        while not self._is_closed and (neediest := self._neediest()) is not None:
+            if not self._has_room():
+                break
+            key, waiter = neediest
+            self._start(key, waiter.version)
+        lacking = sum(max(0, len(fleet.waiters) - fleet.starting) for fleet in self._fleets.values())
+        while lacking > self._stopping and self._idle:
+            environment, _ = self._idle.popitem(last=False)
+            self._fleets[environment.key].idle.remove(environment)
+            self._give_up(environment)
+
+    def _has_room(self) -> bool:
+        count = len(self._environments)
+        if count >= self._bounds.environments_max:
+            return False
+        if self._bounds.memory_mb is None or count == 0:
+            return True
+        used_mb = sum(max(e.memory_peak_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) for e in self._environments)
+        return used_mb + limits.ENVIRONMENT_MEMORY_MB_LEAST <= self._bounds.memory_mb
+
+    def _start(self, key: Key, version: Version) -> None:
+        environment = Environment(self._surroundings, version, self._spawn, self._free, self._ended)
+        self._environments.add(environment)
+        self._fleets[key].starting += 1
+        self._spawn(self._start_up(environment, key))
+
+    async def _start_up(self, environment: Environment, key: Key) -> None:
+        fleet = self._fleets[key]
+        try:
+            await environment.start()
+        except Exception as error:  # noqa: BLE001  what the node could not do is told to the caller who waits for it
+            fleet.starting -= 1
+            waiter = _first(fleet.waiters)
+            if waiter is not None:
+                fleet.waiters.popleft()
+                waiter.given.set_exception(error)
+            self._give_up(environment)
+        else:
+            fleet.starting -= 1
+            self._offer(environment)
+
+    def _give_up(self, environment: Environment) -> asyncio.Task[None]:
+        """Counted as room to come from now on."""
+        self._stopping += 1
+        return self._spawn(self._stop(environment))
+
+    async def _stop(self, environment: Environment) -> None:
+        try:
+            await environment.stop()
+        finally:
+            self._stopping -= 1
+            self._plan()
+
+    def _ended(self, environment: Environment) -> None:
+        """An environment is gone, by our will or its own."""
+        self._environments.discard(environment)
+        self._retired.discard(environment)
+        self._forget_idle(environment)
+        self._plan()
+
+    def _forget_idle(self, environment: Environment) -> None:
+        if environment in self._idle:
+            del self._idle[environment]
+            self._fleets[environment.key].idle.remove(environment)
+
+    # ------------------------------------------------------------------ time
+
+    def _sweep_in(self, delay_s: float) -> None:
+        self._sweep_timer = asyncio.get_running_loop().call_later(delay_s, self._sweep)
+
+    def _sweep(self) -> None:
+        """Freezes what has been idle for a moment and gives up what has been idle for long."""
+        self._sweep_timer = None
+        now = time.monotonic()
+        wake_at = float("inf")
+        for environment in list(self._idle):
+            idle_s = now - environment.idle_since
+            if idle_s >= self._bounds.idle_s:
+                self._forget_idle(environment)
+                self._give_up(environment)
+                continue
+            wake_at = min(wake_at, environment.idle_since + self._bounds.idle_s)
+            if environment.state is State.READY:
+                if idle_s >= self._bounds.freeze_after_s:
+                    environment.rest()
+                else:
+                    wake_at = min(wake_at, environment.idle_since + self._bounds.freeze_after_s)
+        for key in [key for key, fleet in self._fleets.items() if not (fleet.idle or fleet.waiters or fleet.starting)]:
+            del self._fleets[key]
+        if wake_at != float("inf"):
+            self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            context = {"message": "a task of the environment pool failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(context)
+
+
+class Lease:
+    """One environment for one invocation, given back with the block, or with the invocation where that is longer."""
+
+    __slots__ = ("_deadline", "_environment", "_pool", "_version")
+
+    def __init__(self, pool: Pool, version: Version, deadline: float | None) -> None:
+        self._pool = pool
+        self._version = version
+        self._deadline = deadline
+        self._environment: Environment | None = None
+
+    async def __aenter__(self) -> Environment:
+        pool, version = self._pool, self._version
+        key = (version.arn, version.version, version.revision)
+        pool._admit(version)
+        environment = pool._take_idle(key)
+        if environment is None:
+            environment = await pool._wait(key, version, self._deadline)
+        self._environment = environment
+        return environment
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        environment = self._environment
+        if environment is not None and environment.current is None:
+            self._pool._free(environment)
+
+
+def _first(waiters: deque[_Waiter]) -> _Waiter | None:
+    """The first who still waits. Those who have left in the meantime are dropped."""
+    while waiters:
+        if not waiters[0].given.done():
+            return waiters[0]
+        waiters.popleft()
+    return None

@@ -1,0 +1,394 @@
+"""The Runtime API: how a runtime inside an environment asks for events and answers them.
+
+One server per environment, on the listening socket that the sandbox made. No task per request: a runtime that asks for
+the next event is parked, and the event is written to it when there is one. Statuses, messages and states are those of
+AWS's own emulator and of "Using the Lambda runtime API for custom runtimes" in the Lambda guide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import json
+import socket
+from collections import deque
+from typing import Any, Protocol, cast
+
+import httptools
+
+from wakeful import limits
+from wakeful.environments.version import Invocation
+
+_ROOT = b"/2018-06-01"
+_NEXT = _ROOT + b"/runtime/invocation/next"
+_INVOCATION = _ROOT + b"/runtime/invocation/"
+_INIT_ERROR = _ROOT + b"/runtime/init/error"
+_PING = _ROOT + b"/ping"
+_LATER = {
+    b"/2020-01-01/extension/": "The Extensions API",
+    b"/2022-07-01/telemetry": "The Telemetry API",
+    b"/2020-08-15/logs": "The Logs API",
+    b"/2018-06-01/runtime/restore/": "SnapStart",
+}
+_ERROR_TYPE = b"lambda-runtime-function-error-type"
+_RESPONSE_MODE = b"lambda-runtime-function-response-mode"
+_WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
+_HEADERS_READ = frozenset((_ERROR_TYPE, _RESPONSE_MODE, b"content-type", b"expect"))
+
+_ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_REASONS = {200: b"OK", 400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed"}
+
+
+class Phase(enum.Enum):
+    """Where the runtime stands, by AWS's names of the states."""
+
+    STARTED = "Started"
+    INIT_ERROR = "InitError"
+    READY = "Ready"
+    RUNNING = "Running"
+    RESPONDED = "RuntimeResponseSentState"
+
+
+class Host(Protocol):
+    """Who is told what the runtime says. Called from the connection's callbacks: quick, and never raising."""
+
+    def runtime_is_ready(self) -> None:
+        """It asks for an event: INIT is over, or the invocation is."""
+
+    def runtime_answered(self, payload: bytes) -> None: ...
+
+    def runtime_failed(self, payload: bytes, error_type: str | None) -> None: ...
+
+    def runtime_refused(self, error_type: str, message: str) -> None:
+        """It answered with something that Lambda does not take; the invocation has failed."""
+
+    def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None: ...
+
+
+class RuntimeApi:
+    """The server of one runtime process. A runtime that is started again gets a new one."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.phase = Phase.STARTED
+        self.connections: set[Connection] = set()
+        self._request_id = b""
+        self._event = b""
+        self._parked: deque[Connection] = deque()
+        self._server: asyncio.Server | None = None
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Connections to `listener` are served from now on. The socket is closed with the server."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=listener)
+
+    def close(self) -> None:
+        """Nobody is served any more. May be called twice."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self.connections):
+            connection.abort()
+        self._parked.clear()
+
+    def give(self, invocation: Invocation, deadline_ms: int) -> None:
+        """The runtime's next event. Only when it is ready."""
+        assert self.phase is Phase.READY, self.phase
+        self.phase = Phase.RUNNING
+        self._request_id = invocation.request_id.encode()
+        self._event = event = _event(invocation, deadline_ms)
+        if self._parked:
+            self._parked.popleft().answer(event)
+
+    # What connections ask. Every one of these answers exactly once, or parks the connection.
+
+    def next_event(self, connection: Connection) -> None:
+        if self.phase is Phase.RUNNING:  # asked again, on a new connection for instance: the same event
+            connection.answer(self._event)
+            return
+        if self.phase is Phase.INIT_ERROR:
+            self._refuse_transition(connection, "Ready")
+            return
+        connection.is_parked = True
+        self._parked.append(connection)
+        if self.phase is not Phase.READY:
+            self.phase = Phase.READY
+            self._event = b""
+            self.host.runtime_is_ready()
+
+    def unpark(self, connection: Connection) -> None:
+        """It went away while it waited."""
+        if connection in self._parked:
+            self._parked.remove(connection)
+
+    def response(self, connection: Connection, request_id: bytes) -> None:
+        if not self._may_answer(connection, request_id, "InvocationResponse"):
+            return
+        mode = connection.headers.get(_RESPONSE_MODE)
+        if mode is not None and mode.lower() != b"streaming":
+            connection.error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+            return
+        self.phase = Phase.RESPONDED
+        if mode is not None:
+            message = "Response streaming is not implemented in Wakeful yet; answer with a buffered response."
+            self.host.runtime_refused("Runtime.ResponseStreamingNotImplemented", message)
+            connection.error(400, "InvalidFunctionResponseMode", message)
+        elif (body := connection.body) is None:
+            size = limits.RESPONSE_BYTES_MAX
+            self.host.runtime_refused(
+                "Function.ResponseSizeTooLarge",
+                f"Response payload size exceeded maximum allowed payload size ({size} bytes).",
+            )
+            connection.error(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({size} bytes).")
+        else:
+            self.host.runtime_answered(body)
+            connection.answer(_ACCEPTED)
+
+    def failure(self, connection: Connection, request_id: bytes) -> None:
+        if not self._may_answer(connection, request_id, "InvocationErrorResponse"):
+            return
+        self.phase = Phase.RESPONDED
+        payload = connection.body or b""
+        if connection.headers.get(b"content-type") == _WITH_CAUSE:
+            payload = _without_cause(payload)
+        self.host.runtime_failed(payload, connection.text_of(_ERROR_TYPE))
+        connection.answer(_ACCEPTED)
+
+    def init_failure(self, connection: Connection) -> None:
+        if self.phase is not Phase.STARTED:
+            self._refuse_transition(connection, "InitError")
+            return
+        self.phase = Phase.INIT_ERROR
+        self.host.runtime_failed_to_start(connection.body or b"", connection.text_of(_ERROR_TYPE))
+        connection.answer(_ACCEPTED)
+
+    def _may_answer(self, connection: Connection, request_id: bytes, wanted: str) -> bool:
+        if not request_id or request_id != self._request_id:
+            connection.error(400, "InvalidRequestID", "Invalid request ID")
+            return False
+        if self.phase is not Phase.RUNNING:
+            self._refuse_transition(connection, wanted)
+            return False
+        return True
+
+    def _refuse_transition(self, connection: Connection, wanted: str) -> None:
+        message = (
+            f"State transition from {self.phase.value} to {wanted} failed for runtime. "
+            "Error: State transition is not allowed"
+        )
+        connection.error(403, "InvalidStateTransition", message)
+
+
+class _HeadTooLarge(Exception):
+    """Ends the parsing of a request."""
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection of a runtime. What is not HTTP closes it."""
+
+    def __init__(self, api: RuntimeApi) -> None:
+        self._api = api
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._head_bytes = 0
+        self.is_parked = False
+        self.url = b""
+        self.headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._closes = False
+        self._is_reading = False
+        self._answers: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        if len(self._api.connections) >= limits.RUNTIME_CONNECTIONS_MAX:
+            self._transport.abort()
+            return
+        self._api.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._api.connections.discard(self)
+        if self.is_parked:
+            self._api.unpark(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_parked:  # it spoke before it was answered
+            self.abort()
+            return
+        self._is_reading = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            self.abort()
+            if error.__context__ is not None and not isinstance(error.__context__, _HeadTooLarge):
+                raise error.__context__ from None  # ours, not the runtime's
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.abort()
+        finally:
+            self._is_reading = False
+        if self._answers and not self.is_parked:
+            self._flush()
+
+    def on_url(self, url: bytes) -> None:
+        self.url = self.url + url if self.url else url
+        self._head_bytes += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > limits.RUNTIME_HEAD_BYTES_MAX:
+            raise _HeadTooLarge
+        name = name.lower()
+        if name in _HEADERS_READ:
+            self.headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        if b"expect" in self.headers and self.headers[b"expect"].lower() == b"100-continue":
+            self._answers.append(_CONTINUE)
+
+    def on_body(self, data: bytes) -> None:
+        self._body_bytes += len(data)
+        if self._body_bytes <= limits.RESPONSE_BYTES_MAX:
+            self._body.append(data)
+        else:  # read to its end, so that the runtime hears why, and not kept
+            self._body.clear()
+
+    def on_message_complete(self) -> None:
+        if self.is_parked:
+            self.abort()
+            return
+        self._closes = not self._parser.should_keep_alive()
+        self._route()
+        self.url = b""
+        self._head_bytes = 0
+        if self._body_bytes:
+            self._body.clear()
+            self._body_bytes = 0
+        if self.headers:
+            self.headers = {}
+
+    def _route(self) -> None:
+        url, method = self.url, self._parser.get_method()
+        if url.startswith(_INVOCATION):
+            if url == _NEXT:
+                if method == b"GET":
+                    self._api.next_event(self)
+                else:
+                    self._plain(405, b"")
+                return
+            request_id, _, verb = url[len(_INVOCATION) :].rpartition(b"/")
+            if verb not in (b"response", b"error") or b"/" in request_id:
+                self._not_found()
+            elif method != b"POST":
+                self._plain(405, b"")
+            elif verb == b"response":
+                self._api.response(self, request_id)
+            else:
+                self._api.failure(self, request_id)
+        elif url == _INIT_ERROR and method == b"POST":
+            self._api.init_failure(self)
+        elif url == _PING and method == b"GET":
+            self._plain(200, b"pong")
+        elif url in (_INIT_ERROR, _PING):
+            self._plain(405, b"")
+        else:
+            self._not_found()
+
+    def answer(self, message: bytes) -> None:
+        """To a runtime that sent its answer and its next question in one piece, both replies go in one piece too."""
+        self.is_parked = False
+        self._answers.append(message)
+        if not self._is_reading:
+            self._flush()
+
+    def error(self, status: int, error_type: str, message: str) -> None:
+        body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":")).encode()
+        self.answer(_message(status, b"application/json", body + b"\n"))
+
+    def _flush(self) -> None:
+        message = self._answers[0] if len(self._answers) == 1 else b"".join(self._answers)
+        self._answers.clear()
+        if self._transport is not None:
+            self._transport.write(message)
+            if self._closes:
+                self._transport.close()
+
+    @property
+    def body(self) -> bytes | None:
+        """The request's body; None where it is larger than a response may be."""
+        if self._body_bytes > limits.RESPONSE_BYTES_MAX:
+            return None
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    def text_of(self, header: bytes) -> str | None:
+        value = self.headers.get(header)
+        return value.decode("utf-8", "replace") if value is not None else None
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _not_found(self) -> None:
+        for prefix, name in _LATER.items():
+            if self.url.startswith(prefix):
+                call = f"{self._parser.get_method().decode()} {self.url.decode('utf-8', 'replace')}"
+                self.error(404, "NotImplemented", f"{name} is not implemented in Wakeful yet ({call}).")
+                return
+        self._plain(404, b"404 page not found\n")
+
+    def _plain(self, status: int, body: bytes) -> None:
+        self.answer(_message(status, b"text/plain; charset=utf-8", body))
+
+
+def _message(status: int, content_type: bytes, body: bytes) -> bytes:
+    reason = _REASONS.get(status, b"Error")
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+        status,
+        reason,
+        content_type,
+        len(body),
+        body,
+    )
+
+
+def _event(invocation: Invocation, deadline_ms: int) -> bytes:
+    """The answer to /next, written in one piece: a head and a body sent apart cost 40 ms on a delayed ACK."""
+    optional = b""
+    if invocation.trace is not None:
+        optional += b"Lambda-Runtime-Trace-Id: %b\r\n" % invocation.trace.header.encode()
+    if invocation.client_context:
+        optional += b"Lambda-Runtime-Client-Context: %b\r\n" % _value(invocation.client_context)
+    if invocation.cognito_identity:
+        optional += b"Lambda-Runtime-Cognito-Identity: %b\r\n" % _value(invocation.cognito_identity)
+    if invocation.tenant_id:
+        optional += b"Lambda-Runtime-Aws-Tenant-Id: %b\r\n" % _value(invocation.tenant_id)
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: %b\r\n"
+        b"Lambda-Runtime-Deadline-Ms: %d\r\nLambda-Runtime-Invoked-Function-Arn: %b\r\n%bContent-Length: %d\r\n\r\n%b"
+    ) % (
+        invocation.request_id.encode(),
+        deadline_ms,
+        invocation.invoked_arn.encode(),
+        optional,
+        len(invocation.payload),
+        invocation.payload,
+    )
+
+
+def _value(text: str) -> bytes:
+    """A header's value on one line, whatever the caller sent: JSON means the same without its line breaks."""
+    return text.replace("\r", " ").replace("\n", " ").encode()
+
+
+def _without_cause(payload: bytes) -> bytes:
+    """What the caller sees of an error document that also carries a cause for X-Ray."""
+    try:
+        document = json.loads(payload)
+    except ValueError:
+        return b'"Invalid error body"'
+    if not isinstance(document, dict):
+        return b'"Invalid error body"'
+    shown = {name: document[name] for name in ("errorMessage", "errorType", "stackTrace") if name in document}
+    return json.dumps(shown, separators=(",", ":")).encode()

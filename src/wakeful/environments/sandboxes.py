@@ -1,0 +1,332 @@
+"""Where sandboxes come from: the node's view of the launcher, which it starts, feeds, and starts again if it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wakeful.environments import tiers
+from wakeful.environments.connection import Connection, LauncherFailed, connect
+from wakeful.environments.jail.cgroups import Group
+from wakeful.environments.jail.messages import Message
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
+from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, WAITING_CELLS_MAX
+
+log = logging.getLogger(__name__)
+
+
+async def open_sandboxes(
+    endpoint_port: int, isolation: str = tiers.AUTO, private: Sequence[Path] = ()
+) -> LaunchedSandboxes:
+    """The best sandboxes that `isolation` allows and this host gives; what held is in their `isolation`.
+
+    `endpoint_port` is where functions find the node, on their own loopback. `private` are paths that no function may
+    read, the node's data directory first of all. Raises NotConfined where what was asked for cannot be had.
+    """
+    if isolation not in tiers.CHOICES:
+        raise ValueError(f"isolation {isolation!r}: one of {', '.join(tiers.CHOICES)} is known")
+    reasons = []
+    for walls in tiers.WALLS[isolation]:
+        sandboxes = LaunchedSandboxes(walls, endpoint_port)
+        try:
+            features = await sandboxes.open()
+            found = await tiers.examine(sandboxes, walls, features, private)
+        except (LauncherFailed, SandboxRefused, tiers.NotConfined) as error:
+            await sandboxes.close()
+            reasons.append(f"{walls}: {error}")
+            continue
+        except BaseException:
+            await sandboxes.close()
+            raise
+        if isolation == tiers.AUTO or found.tier <= isolation:  # A before B before C before none
+            sandboxes.isolation = found
+            return sandboxes
+        await sandboxes.close()
+        reasons.append(f"{walls}: this host gives tier {found.tier}: {found.summary}")
+    raise tiers.NotConfined(" | ".join(reasons))
+
+
+class LaunchedSandbox:
+    """A sandbox that a launcher looks after."""
+
+    def __init__(self, connection: Connection, message: Message) -> None:
+        api, endpoint, self.output = message.descriptors
+        self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
+        for listener in (self.runtime_api, self.endpoint):
+            listener.setblocking(False)
+        self.task_root: str = message.body["task_root"]
+        self.opt_root: str | None = message.body["opt_root"]
+        self._connection = connection
+        self._id: int = message.body["sandbox"]
+        self._number: int = message.body["number"]
+        self._group = Group.of(message.body["group"])
+        self._peak_bytes = 0
+        self._last: Usage | None = None
+        loop = asyncio.get_running_loop()
+        self._exit: asyncio.Future[Exit] = loop.create_future()
+        self._gone: asyncio.Future[None] = loop.create_future()
+        self._asked: dict[str, list[asyncio.Future[None]]] = {}
+
+    async def limit_cpu(self) -> None:
+        await self._ask("limit_cpu")
+
+    async def freeze(self) -> None:
+        await self._ask("freeze")
+
+    async def thaw(self) -> None:
+        await self._ask("thaw")
+
+    async def kill(self) -> None:
+        if not self._gone.done():
+            self._connection.send({"verb": "kill", "sandbox": self._id})
+            await asyncio.shield(self._gone)
+
+    async def wait(self) -> Exit:
+        return await asyncio.shield(self._exit)
+
+    def usage(self) -> Usage:
+        if self._last is not None:
+            return self._last
+        counted_bytes, cpu_ns = self._connection.counters(self._number)
+        if not self._group.places:
+            return Usage(counted_bytes, cpu_ns / 1e9)
+        try:
+            # The launcher looks every 20 ms; a short invocation may fall between two looks.
+            self._peak_bytes = max(self._peak_bytes, counted_bytes, self._group.memory().private_bytes)
+            return Usage(self._peak_bytes, self._group.cpu_s())
+        except FileNotFoundError:
+            return Usage(max(self._peak_bytes, counted_bytes), 0.0)  # ended a moment ago; the last word is on its way
+
+    def close_openings(self) -> None:
+        """For a sandbox that nobody took over."""
+        self.runtime_api.close()
+        self.endpoint.close()
+        os.close(self.output)
+
+    def on_done(self, verb: str) -> None:
+        waiting = self._asked.get(verb)
+        if waiting and not (answer := waiting.pop(0)).done():
+            answer.set_result(None)
+
+    def on_ended(self, body: dict[str, Any]) -> None:
+        peak_bytes = max(self._peak_bytes, body["memory_peak_bytes"])
+        self._last = Usage(peak_bytes, body["cpu_s"])
+        self._end(Exit(body["status"], body["signal"], body["out_of_memory"], body["error"]))
+
+    def on_gone(self) -> None:
+        """Nothing is left of it, for whatever reason."""
+        if self._last is None:
+            self._last = Usage(self._peak_bytes, 0.0)
+        self._end(Exit(signal=9))
+        if not self._gone.done():
+            self._gone.set_result(None)
+        for waiting in self._asked.values():
+            for answer in waiting:
+                if not answer.done():
+                    answer.set_result(None)
+        self._asked.clear()
+
+    def _end(self, how: Exit) -> None:
+        if not self._exit.done():
+            self._exit.set_result(how)
+
+    async def _ask(self, verb: str) -> None:
+        if self._gone.done():
+            return
+        answer = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(verb, []).append(answer)
+        self._connection.send({"verb": verb, "sandbox": self._id})
+        await answer
+
+
+class LaunchedSandboxes:
+    """Every sandbox of this node. When the launcher dies, all of them have ended, and another is started."""
+
+    def __init__(self, walls: str, endpoint_port: int) -> None:
+        self._opening = {"walls": walls, "endpoint_port": endpoint_port, "limits": asdict(Limits())}
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._failures = 0
+        self._connected_at = 0.0
+        self._ids = itertools.count(1)
+        self._keys: dict[Any, int] = {}
+        self._runtimes: dict[int, Runtime] = {}
+        self._wanted: dict[int, int] = {}
+        self._starting: dict[int, asyncio.Future[Sandbox]] = {}
+        self._sandboxes: dict[int, LaunchedSandbox] = {}
+        self._restart: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self.isolation: tiers.Isolation | None = None
+        """What the attack at the start found; None for sandboxes that were not opened by `open_sandboxes`."""
+
+    @property
+    def features(self) -> Mapping[str, Any]:
+        """What the launcher found on this host."""
+        return self._connection.features if self._connection else {}
+
+    @property
+    def launcher_pid(self) -> int | None:
+        return self._connection.pid if self._connection else None
+
+    async def open(self) -> Mapping[str, Any]:
+        """The launcher is ready, and says what it found on this host. Raises LauncherFailed."""
+        return (await self._connect()).features
+
+    async def start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
+        connection = await self._connect()
+        key = self._key(connection, runtime)
+        sandbox = next(self._ids)
+        answer: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
+        self._starting[sandbox] = answer
+        variables = _memory_file(json.dumps({"variables": dict(assignment.variables)}).encode())
+        try:
+            order = {
+                "code": str(assignment.code),
+                "layers": str(assignment.layers) if assignment.layers else None,
+                "limits": asdict(assignment.limits),
+            }
+            connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
+        finally:
+            os.close(variables)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # What comes anyway is killed where it arrives.
+            connection.send({"verb": "kill", "sandbox": sandbox})
+            raise
+
+    async def prepare(self, runtime: Runtime, count: int) -> None:
+        if not 0 <= count <= WAITING_CELLS_MAX:
+            raise ValueError(f"{count} waiting cells of {runtime.name}: 0 to {WAITING_CELLS_MAX} can be had")
+        connection = await self._connect()
+        key = self._key(connection, runtime)
+        self._wanted[key] = count
+        connection.send({"verb": "prepare", "runtime": key, "count": count})
+
+    async def close(self) -> None:
+        self._is_closed = True
+        if self._restart is not None:
+            self._restart.cancel()
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _connect(self) -> Connection:
+        async with self._connecting:
+            if self._connection is not None:
+                return self._connection
+            if self._is_closed:
+                raise SandboxRefused("the node is stopping")
+            if self._failures > LAUNCHER_RESTARTS_MAX:
+                raise SandboxRefused(f"the launcher ended {self._failures} times in a row")
+            loop = asyncio.get_running_loop()
+            self._connected_at = loop.time()
+            connection = await connect(self._opening, self._on_message, self._on_lost)
+            self._connection = connection
+            for key, runtime in self._runtimes.items():
+                connection.send({"verb": "runtime", "key": key, **_described(runtime)})
+                connection.send({"verb": "prepare", "runtime": key, "count": self._wanted.get(key, 0)})
+            return connection
+
+    def _key(self, connection: Connection, runtime: Runtime) -> int:
+        """The number under which the launcher knows this runtime, which it is told the first time."""
+        identity = (
+            runtime.name,
+            runtime.argv,
+            runtime.mounts,
+            runtime.prestart,
+            tuple(sorted(runtime.variables.items())),
+        )
+        key = self._keys.get(identity)
+        if key is None:
+            key = self._keys[identity] = len(self._keys) + 1
+            self._runtimes[key] = runtime
+            connection.send({"verb": "runtime", "key": key, **_described(runtime)})
+        return key
+
+    def _on_message(self, message: Message) -> None:
+        handlers: dict[str, Callable[[Message], None]] = {
+            "started": self._on_started,
+            "refused": self._on_refused,
+            "broken": self._on_broken,
+        }
+        handler = handlers.get(message.verb)
+        if handler is not None:
+            handler(message)
+            return
+        sandbox = self._sandboxes.get(message.body["sandbox"])
+        if sandbox is None:
+            return  # nobody took it over
+        if message.verb == "done":
+            sandbox.on_done(message.body["of"])
+        elif message.verb == "ended":
+            sandbox.on_ended(message.body)
+        else:
+            sandbox.on_gone()
+            del self._sandboxes[message.body["sandbox"]]
+
+    def _on_started(self, message: Message) -> None:
+        assert self._connection is not None
+        sandbox = LaunchedSandbox(self._connection, message)
+        answer = self._starting.pop(message.body["sandbox"])
+        if answer.done():
+            sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
+            return
+        self._sandboxes[message.body["sandbox"]] = sandbox
+        answer.set_result(sandbox)
+
+    def _on_refused(self, message: Message) -> None:
+        answer = self._starting.pop(message.body["sandbox"])
+        if not answer.done():
+            answer.set_exception(SandboxRefused(message.body["error"]))
+
+    def _on_broken(self, message: Message) -> None:
+        name = self._runtimes[message.body["runtime"]].name
+        log.warning("a cell of %s could not be made ready: %s", name, message.body["error"])
+
+    def _on_lost(self) -> None:
+        self._connection = None
+        for answer in self._starting.values():
+            if not answer.done():
+                answer.set_exception(SandboxRefused("the launcher ended"))
+        self._starting.clear()
+        for sandbox in self._sandboxes.values():
+            sandbox.on_gone()
+        self._sandboxes.clear()
+        if self._is_closed:
+            return
+        loop = asyncio.get_running_loop()
+        lived_s = loop.time() - self._connected_at
+        self._failures = self._failures + 1 if lived_s < LAUNCHER_LIFE_MIN_S else 1
+        log.error("the launcher ended after %.1f s, and every sandbox with it; starting another", lived_s)
+        self._restart = loop.create_task(self._reconnect())
+
+    async def _reconnect(self) -> None:
+        try:
+            await self._connect()
+        except (LauncherFailed, SandboxRefused) as error:
+            log.critical("no launcher: %s", error)
+
+
+def _described(runtime: Runtime) -> dict[str, Any]:
+    return {
+        "name": runtime.name,
+        "argv": list(runtime.argv),
+        "mounts": [[str(outside), inside] for outside, inside in runtime.mounts],
+        "prestart": runtime.prestart,
+        "variables": dict(runtime.variables),
+    }
+
+
+def _memory_file(content: bytes) -> int:
+    """A descriptor of a file that is nowhere."""
+    descriptor = os.memfd_create("wakeful-variables", os.MFD_CLOEXEC)
+    os.write(descriptor, content)
+    return descriptor

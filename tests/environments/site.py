@@ -1,0 +1,162 @@
+"""What scenarios work with: sandboxes, a runtime made of the node's own Python, and functions to put into them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wakeful.environments import tiers
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox
+from wakeful.environments.sandboxes import LaunchedSandboxes
+
+ENDPOINT_PORT = 4566
+
+_PROGRAM = Path(__file__).parent / "inside.py"
+
+
+@dataclass(eq=False)
+class Started:
+    """A sandbox of the test's own."""
+
+    sandbox: Sandbox
+
+    async def next_request(self) -> bytes:
+        """What the runtime process sends first to the Runtime API."""
+        loop = asyncio.get_running_loop()
+        connection, _ = await asyncio.wait_for(loop.sock_accept(self.sandbox.runtime_api), 20)
+        with connection:
+            return await asyncio.wait_for(loop.sock_recv(connection, 100), 20)
+
+    async def ended(self) -> Exit:
+        return await asyncio.wait_for(self.sandbox.wait(), 30)
+
+    async def said(self, until: bytes) -> bytes:
+        """What it printed, once `until` is part of it."""
+        said = b""
+        while until not in said:
+            await readable(self.sandbox.output)
+            more = os.read(self.sandbox.output, 65536)
+            assert more, f"the sandbox ended after {said!r}"
+            said += more
+        return said
+
+    def printed(self) -> bytes:
+        """All that it has printed so far; for one that has ended, all."""
+        said = b""
+        try:
+            while more := os.read(self.sandbox.output, 65536):
+                said += more
+        except BlockingIOError:
+            return said
+        return said
+
+    def answer(self) -> Any:
+        """What the function returned; for one that has ended."""
+        said = self.printed().decode(errors="replace")
+        try:
+            return json.loads(said)
+        except json.JSONDecodeError:
+            raise AssertionError(f"the function said: {said}") from None
+
+    async def discard(self) -> None:
+        await self.sandbox.kill()
+        self.sandbox.runtime_api.close()
+        self.sandbox.endpoint.close()
+        os.close(self.sandbox.output)
+
+
+class Site:
+    """One node's sandboxes, and a folder of the node's user."""
+
+    def __init__(self, sandboxes: LaunchedSandboxes, folder: Path) -> None:
+        self.sandboxes = sandboxes
+        self.folder = folder
+        self.kept: list[Started] = []
+        """What outlives its scenario."""
+        self._packages = itertools.count(1)
+
+    @property
+    def starts_with_its_function(self) -> bool:
+        """Behind Landlock no runtime process can wait: what it may read depends on the function."""
+        assert self.sandboxes.isolation is not None
+        return self.sandboxes.isolation.tier == "C"
+
+    def runtime(self, *, prestart: bool = False, name: str = "python") -> Runtime:
+        """The node's own Python, running `inside.py`."""
+        mounts = (*tiers.interpreter_mounts(), (_PROGRAM, "/var/runtime/inside.py"))
+        argv = (tiers.interpreter(), "-I", "-S", "/var/runtime/inside.py")
+        return Runtime(name, argv, mounts, prestart, {"PATH": "/usr/bin:/bin"})
+
+    def package(self, *modules: Path, **files: str) -> Path:
+        """A function's unpacked code."""
+        package = self.folder / f"package-{next(self._packages)}"
+        package.mkdir()
+        for module in modules:
+            (package / module.name).write_text(module.read_text())
+        for name, text in files.items():
+            (package / name).write_text(text)
+        return package
+
+    async def start(
+        self,
+        code: Path,
+        module: str = "",
+        function: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        limits: Limits | None = None,
+        prestart: bool = False,
+        layers: Path | None = None,
+        runtime: Runtime | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> Started:
+        """A sandbox in which `function` of `module` (in `code`) is on its way to being called."""
+        given = {
+            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+            "LAMBDA_TASK_ROOT": "/var/task",
+            "PATH": "/usr/bin:/bin",
+            "CALL": json.dumps([module, function, dict(arguments or {})]),
+            **(variables or {}),
+        }
+        assignment = Assignment(code, layers, given, limits or Limits())
+        return Started(await self.sandboxes.start(runtime or self.runtime(prestart=prestart), assignment))
+
+    async def call(self, code: Path, module: str, function: str, **arguments: Any) -> Any:
+        """What the function returned inside a sandbox that is gone again."""
+        started = await self.start(code, module, function, arguments)
+        try:
+            ended = await started.ended()
+            assert ended == Exit(status=0), f"{ended}: {started.printed().decode(errors='replace')}"
+            return started.answer()
+        finally:
+            await started.discard()
+
+
+async def readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    came: asyncio.Future[None] = loop.create_future()
+
+    def note() -> None:
+        if not came.done():
+            came.set_result(None)
+
+    loop.add_reader(descriptor, note)
+    try:
+        await asyncio.wait_for(came, 20)
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = 10) -> None:
+    """Waits for a condition that nobody announces."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not condition():
+        assert loop.time() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.002)

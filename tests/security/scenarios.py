@@ -1,0 +1,157 @@
+"""What happens around the attacks: sandboxes that are started, watched and ended while functions inside attack.
+
+Run by the driver, which may be a Python without pytest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.environments.site import ENDPOINT_PORT, Site, until
+from wakeful.environments.sandbox import Limits
+
+ATTACKS = Path(__file__).parent / "attacks.py"
+
+
+async def attack(site: Site, function: str, arguments: dict[str, Any]) -> Any:
+    """What the attack achieved in a sandbox of its own."""
+    return await site.call(site.package(ATTACKS), "attacks", function, **arguments)
+
+
+async def attack_beside_another(site: Site) -> dict[str, Any]:
+    """One function with secrets in its code, its layers and its environment; beside it, one that looks for them."""
+    token = "secret-of-another-function"
+    layers = site.package(**{"layer.txt": token + "-layer"})
+    victim_code = site.package(ATTACKS, **{"secret.txt": token + "-code"})
+    victim = await site.start(
+        victim_code, "attacks", "hang", {"word": "here"}, layers=layers, variables={"SECRET": token}
+    )
+    try:
+        await victim.said(b"here")
+        attacker_code = site.package(ATTACKS)
+        return {
+            "files": await site.call(attacker_code, "attacks", "find_in_files", needle="-of-another-" + "function"),
+            "environments": await site.call(attacker_code, "attacks", "read_environments", needle=token),
+            "paths": await site.call(attacker_code, "attacks", "reach_paths", paths=[str(victim_code), str(layers)]),
+        }
+    finally:
+        await victim.discard()
+
+
+async def attack_another_runtime_api(site: Site) -> list[str]:
+    """Two sandboxes; what one says to its Runtime API is heard by the node for that one, and for nobody else."""
+    code = site.package(ATTACKS)
+    victim = await site.start(code, "attacks", "hang", {"word": "here"})
+    attacker = await site.start(code, "attacks", "knock", {"port": 9001, "word": "knock"})
+    try:
+        heard = await attacker.next_request()
+        await attacker.ended()
+        victim.sandbox.runtime_api.setblocking(False)
+        try:
+            victim.sandbox.runtime_api.accept()
+        except BlockingIOError:
+            return [heard.decode()]
+        return [heard.decode(), "the victim's was reached"]
+    finally:
+        await victim.discard()
+        await attacker.discard()
+
+
+async def attack_another_port(site: Site) -> list[str]:
+    code = site.package(ATTACKS)
+    victim = await site.start(code, "attacks", "hang", {"word": "here"})
+    try:
+        listeners = (victim.sandbox.runtime_api, victim.sandbox.endpoint)
+        addresses = [["tcp", listener.getsockname()[1]] for listener in listeners]
+        gained: list[str] = await site.call(code, "attacks", "reach_addresses", addresses=addresses)
+        return gained
+    finally:
+        await victim.discard()
+
+
+async def knock_at_endpoint(site: Site) -> str:
+    """What the node hears on the endpoint's socket when a function goes where AWS_ENDPOINT_URL leads."""
+    code, there = site.package(ATTACKS), {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{ENDPOINT_PORT}"}
+    started = await site.start(code, "attacks", "knock_at_endpoint", {"word": "knock"}, variables=there)
+    try:
+        loop = asyncio.get_running_loop()
+        connection, _ = await asyncio.wait_for(loop.sock_accept(started.sandbox.endpoint), 20)
+        with connection:
+            return (await loop.sock_recv(connection, 100)).decode()
+    finally:
+        await started.discard()
+
+
+async def users_of_two(site: Site) -> list[str]:
+    code = site.package(ATTACKS)
+    first = await site.start(code, "attacks", "hang", {"word": "here"})
+    try:
+        await first.said(b"here")
+        me = await site.call(code, "attacks", "who_am_i")
+    finally:
+        await first.discard()
+    again = await site.call(code, "attacks", "who_am_i")
+    return [me["uid_map"][1], again["uid_map"][1]]
+
+
+async def ending_of(site: Site, function: str, arguments: dict[str, Any], limits: dict[str, int]) -> list[Any]:
+    """How a function ended: status, signal, whether for memory, error; and what it printed."""
+    started = await site.start(site.package(ATTACKS), "attacks", function, arguments, limits=Limits(**limits))
+    try:
+        ended = await started.ended()
+        printed = started.printed().decode()
+        peak_mb = started.sandbox.usage().memory_peak_bytes >> 20
+        return [ended.status, ended.signal, ended.out_of_memory, ended.error, printed, peak_mb]
+    finally:
+        await started.discard()
+
+
+async def cpu_at(site: Site, memory_mb: int) -> float:
+    limits = Limits(memory_mb=memory_mb)
+    started = await site.start(site.package(ATTACKS), "attacks", "burn", {"seconds": 1.0}, limits=limits)
+    try:
+        await started.sandbox.limit_cpu()
+        await started.ended()
+        return float(started.printed())
+    finally:
+        await started.discard()
+
+
+async def outlive_the_kill(site: Site) -> list[str]:
+    token = f"outlives-{os.getpid()}-{id(site)}"
+    started = await site.start(site.package(ATTACKS), "attacks", "outlive", {"token": token})
+    try:
+        await started.said(b"ready")
+        before = _processes_with(token)
+        await started.sandbox.kill()
+        return [str(len(before)), *_processes_with(token)]
+    finally:
+        await started.discard()
+
+
+def _processes_with(token: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if token.encode() in words:
+                found.append(entry.name)
+    return found
+
+
+async def outlive_the_end(site: Site) -> list[str]:
+    """The runtime process is killed; a grandchild of its own session stays behind."""
+    token = f"stays-{os.getpid()}-{id(site)}"
+    started = await site.start(site.package(ATTACKS), "attacks", "leave_one_behind", {"token": token})
+    try:
+        await started.ended()
+        await until(lambda: not _processes_with(token), "the rest is gone as well")
+        return _processes_with(token)
+    finally:
+        await started.discard()

@@ -1,0 +1,218 @@
+"""Queues: made, found, changed and gone; who may be whose dead-letter queue."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import urllib.request
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.running_node import RunningNode
+
+
+@pytest.fixture
+def sqs(node: RunningNode) -> Any:
+    return node.client("sqs")
+
+
+def refusal(call: Any, /, **request: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as refused:
+        call(**request)
+    error = refused.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def arn_of(sqs: Any, url: str) -> str:
+    return str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+
+
+def test_a_queues_url_has_the_host_that_the_client_used(node: RunningNode, sqs: Any) -> None:
+    assert sqs.create_queue(QueueName="q")["QueueUrl"] == f"{node.endpoint}/000000000000/q"
+    by_name = node.endpoint.replace("127.0.0.1", "localhost")
+    other = node.client("sqs", endpoint=by_name).get_queue_url(QueueName="q")
+    assert other["QueueUrl"] == f"{by_name}/000000000000/q"
+
+
+def test_making_a_queue_again_answers_the_same_one_unless_it_would_be_another(sqs: Any) -> None:
+    first = sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "40"})["QueueUrl"]
+    assert sqs.create_queue(QueueName="q")["QueueUrl"] == first
+    assert sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "40"})["QueueUrl"] == first
+    code, message = refusal(sqs.create_queue, QueueName="q", Attributes={"VisibilityTimeout": "41"})
+    assert code == "QueueAlreadyExists"
+    assert "different value for attribute VisibilityTimeout" in message
+
+
+@pytest.mark.parametrize("name", ["with space", "x" * 81, "ümlaut"])
+def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
+    code, message = refusal(sqs.create_queue, QueueName=name)
+    assert code == "InvalidParameterValue"
+    assert message == "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+    assert "QueueUrls" not in sqs.list_queues()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "code", "words"),
+    [
+        ({"VisibilityTimeout": "43201"}, "InvalidAttributeValue", "Invalid value for the parameter VisibilityTimeout."),
+        ({"DelaySeconds": "-1"}, "InvalidAttributeValue", "Invalid value for the parameter DelaySeconds."),
+        (
+            {"MaximumMessageSize": "1023"},
+            "InvalidAttributeValue",
+            "Invalid value for the parameter MaximumMessageSize.",
+        ),
+        ({"Nonsense": "1"}, "InvalidAttributeName", "Unknown Attribute Nonsense."),
+        ({"FifoQueue": "true"}, "NotImplemented", "FIFO"),
+        ({"KmsMasterKeyId": "alias/aws/sqs"}, "NotImplemented", "KmsMasterKeyId"),
+        ({"Policy": "no json"}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
+        ({"RedrivePolicy": '{"maxReceiveCount": 1}'}, "InvalidParameterValue", "deadLetterTargetArn"),
+        (
+            {"RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:no", "maxReceiveCount": 1}'},
+            "InvalidParameterValue",
+            "Dead letter target does not exist.",
+        ),
+    ],
+)
+def test_attributes_that_no_queue_may_have_are_refused(
+    sqs: Any, attributes: dict[str, str], code: str, words: str
+) -> None:
+    answered, message = refusal(sqs.create_queue, QueueName="q", Attributes=attributes)
+    assert answered == code
+    assert words in message
+    assert "QueueUrls" not in sqs.list_queues()
+
+
+def test_attributes_are_answered_as_they_were_set_and_defaults_as_aws_has_them(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q", Attributes={"DelaySeconds": "7"})["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"ReceiveMessageWaitTimeSeconds": "3"})
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert attributes["DelaySeconds"] == "7"
+    assert attributes["ReceiveMessageWaitTimeSeconds"] == "3"
+    assert attributes["VisibilityTimeout"] == "30"
+    assert attributes["MaximumMessageSize"] == str(1024 * 1024)
+    assert attributes["MessageRetentionPeriod"] == "345600"
+    one = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]
+    assert one == {"DelaySeconds": "7"}
+    assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=url)
+
+
+def test_an_empty_policy_takes_the_policy_away(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q", Attributes={"Policy": '{"Statement": []}'})["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    assert "Policy" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+
+def test_what_is_not_there_is_not_found(sqs: Any, node: RunningNode) -> None:
+    url = f"{node.endpoint}/000000000000/none"
+    for call, request in (
+        (sqs.get_queue_url, {"QueueName": "none"}),
+        (sqs.delete_queue, {"QueueUrl": url}),
+        (sqs.send_message, {"QueueUrl": url, "MessageBody": "m"}),
+        (sqs.receive_message, {"QueueUrl": url}),
+        (sqs.get_queue_attributes, {"QueueUrl": url}),
+    ):
+        code, message = refusal(call, **request)
+        assert (code, message) == ("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+
+
+def test_a_deleted_queue_is_gone_with_its_messages(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    sqs.delete_queue(QueueUrl=url)
+    assert "QueueUrls" not in sqs.list_queues()
+    sqs.create_queue(QueueName="q")
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+
+
+def test_purging_empties_and_may_not_be_repeated_within_a_minute(node: RunningNode, sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    sqs.purge_queue(QueueUrl=url)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    assert refusal(sqs.purge_queue, QueueUrl=url)[0] == "AWS.SimpleQueueService.PurgeQueueInProgress"
+    node.advance(61)
+    sqs.purge_queue(QueueUrl=url)
+
+
+def test_queues_are_listed_by_prefix_and_page_by_page(sqs: Any) -> None:
+    for number in range(7):
+        sqs.create_queue(QueueName=f"a-{number}")
+    sqs.create_queue(QueueName="b")
+    urls: list[str] = []
+    request: dict[str, Any] = {"QueueNamePrefix": "a-", "MaxResults": 3}
+    pages = 0
+    while True:
+        page = sqs.list_queues(**request)
+        urls += page["QueueUrls"]
+        pages += 1
+        if "NextToken" not in page:
+            break
+        request["NextToken"] = page["NextToken"]
+    assert [url.rsplit("/", 1)[1] for url in urls] == [f"a-{number}" for number in range(7)]
+    assert pages == 3
+
+
+def test_accounts_and_regions_do_not_see_each_others_queues(node: RunningNode, sqs: Any) -> None:
+    sqs.create_queue(QueueName="q")
+    assert "QueueUrls" not in node.client("sqs", key="111111111111").list_queues()
+    assert "QueueUrls" not in node.client("sqs", region="eu-west-1").list_queues()
+    other = node.client("sqs", key="111111111111").create_queue(QueueName="q")["QueueUrl"]
+    assert "/111111111111/q" in other
+
+
+def test_tags_come_and_go(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q", tags={"a": "1"})["QueueUrl"]
+    sqs.tag_queue(QueueUrl=url, Tags={"b": "2"})
+    sqs.untag_queue(QueueUrl=url, TagKeys=["a"])
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"b": "2"}
+
+
+def test_a_dead_letter_queue_knows_its_sources_and_may_refuse_them(sqs: Any) -> None:
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    policy = json.dumps({"deadLetterTargetArn": arn_of(sqs, dead), "maxReceiveCount": "3"})
+    source = sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [source]
+    sqs.set_queue_attributes(QueueUrl=dead, Attributes={"RedriveAllowPolicy": '{"redrivePermission": "denyAll"}'})
+    code, message = refusal(sqs.create_queue, QueueName="other", Attributes={"RedrivePolicy": policy})
+    assert code == "InvalidParameterValue"
+    assert "does not have permission" in message
+
+
+def test_permissions_are_statements_of_the_policy(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.add_permission(QueueUrl=url, Label="l", AWSAccountIds=["111111111111"], Actions=["SendMessage"])
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
+    (statement,) = policy["Statement"]
+    assert statement["Sid"] == "l"
+    assert statement["Principal"] == {"AWS": ["arn:aws:iam::111111111111:root"]}
+    assert statement["Action"] == ["SQS:SendMessage"]
+    again = {"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111111111111"], "Actions": ["SendMessage"]}
+    assert refusal(sqs.add_permission, **again)[0] == "InvalidParameterValue"
+    sqs.remove_permission(QueueUrl=url, Label="l")
+    assert refusal(sqs.remove_permission, QueueUrl=url, Label="l")[0] == "InvalidParameterValue"
+
+
+def test_an_operation_we_do_not_have_says_so_by_name(sqs: Any) -> None:
+    code, message = refusal(sqs.start_message_move_task, SourceArn="arn:aws:sqs:us-east-1:000000000000:q")
+    assert code == "NotImplemented"
+    assert "StartMessageMoveTask" in message
+
+
+def test_the_older_query_protocol_is_answered_in_xml(node: RunningNode, sqs: Any) -> None:
+    """Clients of before 2023 speak to the queue's own URL, in forms."""
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+
+    def ask(**fields: str) -> str:
+        form = urllib.parse.urlencode({"Version": "2012-11-05", **fields}).encode()
+        scope = "Credential=test/20261121/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
+        request = urllib.request.Request(url, form, {"Authorization": f"AWS4-HMAC-SHA256 {scope}"})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return str(response.read().decode())
+
+    sent = ask(Action="SendMessage", MessageBody="a & b")
+    assert "<SendMessageResponse" in sent
+    assert "<MD5OfMessageBody>" in sent
+    received = ask(Action="ReceiveMessage", MaxNumberOfMessages="1")
+    assert "<Body>a &amp; b</Body>" in received
