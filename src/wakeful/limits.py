@@ -207,3 +207,32 @@ LOGS_PATTERN_REGEXES_MAX = 2  # of one filter pattern
 LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
 LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
 LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
+
+# --- SNS -------------------------------------------------------------------------------------------------------------
+
+SNS_MESSAGE_BYTES = 256 * 1024  # body and attributes, where the topic's MaximumMessageSize does not say otherwise
+SNS_MESSAGE_BYTES_RANGE = (1024, 1024 * 1024)  # what MaximumMessageSize may be
+SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX = 100  # of a topic that takes more than SNS_MESSAGE_BYTES
+SNS_BATCH_MAX = 10
+SNS_LIST_MAX = 100
+SNS_SUBJECT_CHARS_MAX = 100
+SNS_DISPLAY_NAME_CHARS_MAX = 100
+SNS_ATTRIBUTE_NAME_BYTES_MAX = 256
+SNS_RAW_ATTRIBUTES_MAX = 10  # of a message that goes to a queue as it is; "Amazon SNS raw message delivery"
+SNS_GROUP_ID_CHARS_MAX = 128
+SNS_TAGS_MAX = 50
+SNS_CONFIRMATION_S = 2 * 86_400.0  # how long a confirmation's token is good for
+SNS_FILTERS_KEPT = 10_000  # compiled filter policies in memory
+
+# --- EventBridge -----------------------------------------------------------------------------------------------------
+
+EVENTS_REQUEST_BYTES_MAX = 1024 * 1024  # all entries of one PutEvents
+EVENTS_DETAIL_TYPE_CHARS_MAX = 128
+EVENTS_BUSES_MAX = 100
+EVENTS_RULES_PER_BUS_MAX = 20_000  # AWS begins with 300 and raises it when asked
+EVENTS_TARGETS_PER_RULE_MAX = 5
+EVENTS_POLICY_BYTES_MAX = 10 * 1024
+EVENTS_TAGS_MAX = 50
+EVENTS_LIST_MAX = 100
+EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
+EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
