@@ -173,6 +173,7 @@ LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unle
 LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
 LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
 LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_STREAMS_ASKED_MAX = 1000  # streams that a statement names; of more, all are looked up and the others left out
 LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
 
 LOGS_REGEX_PLACES_MAX = 1000  # characters that one regular expression of a filter pattern describes; ours
@@ -182,3 +183,13 @@ LOGS_PATTERN_REGEXES_MAX = 2  # of one filter pattern
 LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
 LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
 LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
+
+LOGS_TAGS_MAX = 50
+LOGS_DESCRIBE_MAX = 50
+LOGS_EVENTS_MAX = 10_000  # of one page
+LOGS_BATCH_BYTES_MAX = 1_048_576  # of one PutLogEvents, with 26 bytes for each event besides its message
+LOGS_EVENT_AGE_MAX_DAYS = 14
+LOGS_EVENT_AHEAD_MAX_S = 7200
+LOGS_BACKWARD_START_MIN_MS = 1_704_067_200_000  # 2024; FilterLogEvents reads nothing older from its end
+LOGS_SEARCH_STEP_BYTES = 256 * 1024  # of log events that one step of a search looks at
+LOGS_SEARCH_BYTES_MAX = 16 * 1024 * 1024  # that one FilterLogEvents looks at before it answers what it has

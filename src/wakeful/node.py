@@ -25,7 +25,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import sqs
+from wakeful.services import logs, sqs
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
@@ -36,7 +36,7 @@ from wakeful.store.wakes import Wakes
 
 log = logging.getLogger(__name__)
 
-SERVICES: tuple[Service, ...] = (sqs.service,)
+SERVICES: tuple[Service, ...] = (sqs.service, logs.service)
 
 _OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"
