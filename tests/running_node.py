@@ -53,9 +53,18 @@ class RunningNode:
         """Moves the clock; returns when everything that fell due has been done."""
         self.run(self.node.advance(seconds))
 
+    def wait_for_listener(self, name: str) -> None:
+        """Returns once somebody waits for that name: a long poll that has found nothing."""
+        self.run(_listened(self.node, name))
+
     def settle(self) -> None:
         """Returns when nothing is in hand any more."""
         self.run(self.node.wakes.all_asleep())
+
+
+async def _listened(node: Node, name: str) -> None:
+    while not any(each.is_waiting for each in node.wakes._listeners.get(name, ())):  # noqa: ASYNC110 - nobody tells us
+        await asyncio.sleep(0)
 
 
 @contextmanager

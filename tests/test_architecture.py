@@ -1,4 +1,4 @@
-"""The rules of the house, read from the sources themselves: who imports whom, who names which table, how large a file is."""
+"""The rules of the house, read from the sources: who imports whom, who names which table, how large a file is."""
 
 from __future__ import annotations
 

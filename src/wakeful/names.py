@@ -85,5 +85,10 @@ def new_unique_id(prefix: str) -> str:
     return prefix + _pick(_ALPHANUMERIC, 17)
 
 
+def draw() -> float:
+    """A random number from 0 up to, not including, 1."""
+    return secrets.randbits(53) / (1 << 53)
+
+
 def _pick(letters: str, count: int) -> str:
     return "".join(secrets.choice(letters) for _ in range(count))

@@ -5,27 +5,38 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import fcntl
+import hashlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.clock import Clock
 from wakeful.config import Config
+from wakeful.environments.environment import Closeable, Environment, Surroundings
+from wakeful.environments.packages import Packages
+from wakeful.environments.pool import Pool
+from wakeful.environments.runtimes import Runtimes
+from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
+from wakeful.environments.tiers import Isolation, NotConfined
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
 from wakeful.fabric.parts import Parts
-from wakeful.fabric.service import Call, Request, Service
+from wakeful.fabric.service import Call, Principal, Request, Service
 from wakeful.fabric.source import Source
+from wakeful.fabric.trace import Trace
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import logs, sqs
+from wakeful.services import lambda_, logs, sqs
+from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
@@ -36,7 +47,7 @@ from wakeful.store.wakes import Wakes
 
 log = logging.getLogger(__name__)
 
-SERVICES: tuple[Service, ...] = (sqs.service, logs.service)
+SERVICES: tuple[Service, ...] = (lambda_.service, sqs.service, logs.service)
 
 _OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"
@@ -61,6 +72,11 @@ class Node:
         self.store: Store
         self.telemetry: Telemetry
         self.blobs: Blobs
+        self.packages: Packages
+        self.runtimes: Runtimes
+        self.environments: Pool
+        self.attendant: Attendant
+        self.isolation: Isolation
         self.caches = Caches()
         self._moving = asyncio.Lock()
 
@@ -78,7 +94,7 @@ class Node:
             self.wakes.wake(name)
 
     def describe(self) -> dict[str, Any]:
-        return {"iam": self.config.iam_mode, "endpoint": self.endpoint}
+        return {"endpoint": self.endpoint, "iam": self.config.iam_mode, "isolation": self.isolation.summary}
 
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
@@ -126,9 +142,13 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         stack.enter_context(_only_node_on(config.data_dir))
         listener = stack.enter_context(_listen(config))
         node = Node(config, services, _url(listener))
-        await _open(node, stack)
         servers = Servers(node.clock)
         gateway = Gateway(node, node.services, Authenticator(node), Admin(node))
+        async with asyncio.TaskGroup() as opening:
+            sandboxes = opening.create_task(_sandboxes(config, listener))
+            opening.create_task(_open_stores(node, stack))
+        await _open_environments(node, sandboxes.result(), servers, gateway, stack)
+        await node.store.write(_first, node)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(forever) for forever in _forever(node, servers)]
             await servers.serve(listener, gateway.app())
@@ -140,17 +160,16 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
                     task.cancel()
 
 
-async def _open(node: Node, stack: AsyncExitStack) -> None:
+async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     """The stores are open, their tables there, and work that a dead node had in hand is free again."""
     config = node.config
     node.blobs = Blobs(config.data_dir / "blobs")
     stack.push_async_callback(node.blobs.close)
-    by_arn = {name: service for name, service in node.services.items()}
     authorizer = Authorizer(node)
     parts = Parts(
         authorizer=authorizer,
-        accepts={name: service.accept for name, service in by_arn.items() if service.accept is not None},
-        policies={name: service.policy for name, service in by_arn.items() if service.policy is not None},
+        accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
+        policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
     node.store = _store(config, node.clock, "ledger", node.committed, parts)
     stack.push_async_callback(node.store.close)
@@ -161,7 +180,72 @@ async def _open(node: Node, stack: AsyncExitStack) -> None:
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
     await node.store.write(schema.apply, {**_OWN_SCHEMAS, **{s.package: s.schema for s in node.services.values()}})
     node.clock.offset_s = await node.store.read(_offset)
-    await node.store.write(_first, node)
+
+
+async def _sandboxes(config: Config, listener: socket.socket) -> LaunchedSandboxes:
+    """Attacked and found to hold as well as `config.isolation` asks for. Raises CannotStart where they do not."""
+    try:
+        return await open_sandboxes(listener.getsockname()[1], config.isolation, private=(config.data_dir.resolve(),))
+    except NotConfined as error:
+        raise CannotStart(
+            f"functions cannot be confined as asked for (--isolation {config.isolation}): {error}"
+        ) from error
+
+
+async def _open_environments(
+    node: Node, sandboxes: LaunchedSandboxes, servers: Servers, gateway: Gateway, stack: AsyncExitStack
+) -> None:
+    """Functions can run: what they need of us is put together."""
+    stack.push_async_callback(sandboxes.close)
+    scratch = _scratch_of(node.config.data_dir)
+    assert sandboxes.isolation is not None, "it was examined before it was given out"
+    node.isolation = sandboxes.isolation
+    node.packages = Packages(scratch / "code", node.blobs)
+    node.runtimes = Runtimes(scratch / "runtimes")
+    node.attendant = attendant = Attendant(node)
+
+    async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
+        return await servers.serve(endpoint, gateway.app(Inside(environment, attendant)))
+
+    node.environments = Pool(
+        Surroundings(
+            sandboxes=sandboxes,
+            runtimes=node.runtimes,
+            clock=node.clock,
+            credentials=attendant.credentials,
+            log=attendant.log,
+            serve_endpoint=serve_endpoint,
+            endpoint_url=node.endpoint,
+        )
+    )
+    stack.push_async_callback(node.environments.close)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where a request from inside a sandbox comes from: which function, and what it is doing."""
+
+    environment: Environment
+    attendant: Attendant
+
+    @property
+    def principal(self) -> Principal:
+        return self.attendant.principal(self.environment.version)
+
+    @property
+    def trace(self) -> Trace | None:
+        running = self.environment.current
+        return None if running is None else running.trace
+
+
+def _scratch_of(data_dir: Path) -> Path:
+    """Where unpacked code lies: a path that tells nothing, because functions can see the paths of their mounts."""
+    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
+    scratch = Path("/var/tmp") / f"wakeful-{os.getuid()}-{digest}"
+    scratch.mkdir(mode=0o711, exist_ok=True)
+    if scratch.stat().st_uid != os.getuid() or scratch.is_symlink():
+        raise CannotStart(f"{scratch} belongs to somebody else")
+    return scratch
 
 
 def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:
@@ -188,6 +272,7 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
 def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]]:
     """Everything that runs as long as the node does."""
     yield node.telemetry.run()
+    yield node.attendant.run()
     yield servers.keep_date()
     for each in (deliver.worker, *housekeeping.workers):
         yield worker.run(node, each)

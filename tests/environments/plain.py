@@ -78,6 +78,11 @@ class PlainSandbox:
             pass  # it has ended; the last reading stands
         return Usage(self.peak_bytes, 0.0)
 
+    def close_openings(self) -> None:
+        self.runtime_api.close()
+        self.endpoint.close()
+        os.close(self.output)
+
     def _signal(self, number: int) -> None:
         try:
             os.killpg(self.pid, number)
@@ -134,6 +139,15 @@ class PlainSandboxes:
             cells.append(cell)
             await asyncio.get_running_loop().run_in_executor(None, os.read, cell.ready, 1)
 
+    async def give_up_cell(self, runtime: Runtime) -> Exit:
+        """How a waiting process ends that will never have a function."""
+        cell = self._cells[runtime.name].popleft()
+        os.close(cell.assignment)
+        end = await cell.sandbox.wait()
+        os.close(cell.ready)
+        cell.sandbox.close_openings()
+        return end
+
     async def close(self) -> None:
         for sandbox in self.started:
             await sandbox.kill()
@@ -142,9 +156,7 @@ class PlainSandboxes:
                 os.close(cell.assignment)
                 os.close(cell.ready)
                 await cell.sandbox.kill()
-                cell.sandbox.runtime_api.close()
-                cell.sandbox.endpoint.close()
-                os.close(cell.sandbox.output)
+                cell.sandbox.close_openings()
         self._cells.clear()
 
     def _paths(self, runtime: Runtime, assignment: Assignment) -> list[tuple[str, str]]:

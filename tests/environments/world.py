@@ -108,6 +108,13 @@ class World:
             }
         )
 
+    def files(self, files: Mapping[str, str]) -> Path:
+        """A folder with these files, such as merged layers."""
+        self._count += 1
+        folder = self.folder / f"files-{self._count}"
+        write(folder, files)
+        return folder
+
     def invocation(self, event: Any = None, **more: Any) -> Invocation:
         payload = event if isinstance(event, bytes) else json.dumps({} if event is None else event).encode()
         more.setdefault("trace", Trace("1-00000000-000000000000000000000000"))

@@ -14,7 +14,6 @@ import uvloop
 from wakeful.config import Config
 from wakeful.node import CannotStart, Node, running
 
-
 log = logging.getLogger(__name__)
 
 

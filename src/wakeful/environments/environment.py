@@ -369,6 +369,8 @@ class Environment:
         if answer is not None and not answer.is_error:
             self._finish(self.current, answer.payload, fault, is_answered=True)
         else:
+            if answer is not None and answer.error_type is not None:  # what it did wrong first is what went wrong
+                fault = Fault("error", answer.error_type)
             payload = answer.payload if answer is not None else fault.document(self.current.request_id)
             self._finish(self.current, payload, fault)
         self._on_end(self)

@@ -168,7 +168,7 @@ class Runtimes:
 
 def _without_isolation(argv: tuple[str, ...]) -> tuple[str, ...]:
     """For a process of the function's own: its interpreter honours the variables it is started with."""
-    return tuple("-s" if word == "-I" else word for word in argv if word != "-S")
+    return tuple("-s" if word == "-I" else word for word in argv)
 
 
 # --- custom runtimes --------------------------------------------------------------------------------------------------

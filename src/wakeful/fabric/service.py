@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -15,15 +15,14 @@ from wakeful.store.telemetry import Telemetry
 from wakeful.store.tx import Store, Tx
 from wakeful.store.wakes import Wakes
 from wakeful.wire.checks import compile_check
-from wakeful.wire.model import service_model, snake
+from wakeful.wire.model import ServiceModel, service_model, snake
 from wakeful.wire.target import Check
 
 if TYPE_CHECKING:
-    from botocore.model import ServiceModel
-
     from wakeful.config import Config
     from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
+    from wakeful.environments.runtimes import Runtimes
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.source import Source
 
@@ -98,6 +97,10 @@ class Operations(dict[str, Operation]):
     def model(self) -> ServiceModel:
         return service_model(self.service)
 
+    def enum(self, shape: str) -> list[str]:
+        """The values that the model knows for a string shape."""
+        return list(self.model.shape_for(shape).enum)
+
     def reads(self, handler: Handler) -> Handler:
         """`def f(call, tx, request)`: on a reader; it cannot change rows."""
         return self._add(handler, "reads")
@@ -171,7 +174,7 @@ class Service:
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()
-    tasks: tuple[Callable[[Node], Awaitable[None]], ...] = ()
+    tasks: tuple[Callable[[Node], Coroutine[Any, Any, None]], ...] = ()
     """Coroutines that run as long as the node does."""
     first: Callable[[Tx], None] | None = None
     """What must be true before anybody calls: rows a fresh store needs, sweeps."""
@@ -228,6 +231,7 @@ class Node(Protocol):
     wakes: Wakes
     environments: Pool
     packages: Packages
+    runtimes: Runtimes
     caches: Caches
     endpoint: str
     services: Mapping[str, Service]

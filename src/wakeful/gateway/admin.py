@@ -48,8 +48,10 @@ class Admin:
     def __init__(self, node: AdminNode) -> None:
         self._node = node
 
-    async def answer(self, http: HttpRequest, body: bytes) -> HttpResponse:
-        """The response. Who asks was looked at before."""
+    async def answer(self, http: HttpRequest, body: bytes, *, is_inside: bool) -> HttpResponse:
+        """The response. Who asks from inside a sandbox is told nothing."""
+        if is_inside:
+            return _json(403, {"message": "this cannot be asked from inside a function"})
         route = http.path.removeprefix("/_wakeful").strip("/")
         name, _, rest = route.partition("/")
         handler: Callable[[str, HttpRequest, bytes], Awaitable[Any]] | None = {

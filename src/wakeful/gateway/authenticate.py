@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wakeful import names
-from wakeful.fabric.service import Credential, Identities, Node, Principal
+from wakeful.fabric.service import Node, Principal
 from wakeful.wire.credential import scope_of
 from wakeful.wire.message import HttpRequest
 from wakeful.wire.target import Target

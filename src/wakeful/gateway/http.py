@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from wakeful import limits, names
@@ -17,6 +18,7 @@ from wakeful.fabric.trace import Trace, new_trace
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.wire import codec
+from wakeful.wire.chunked import Body
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -48,6 +50,15 @@ class Origin(Protocol):
         """Of what the invocation running there causes; None between invocations."""
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How a request came to us."""
+
+    scheme: str
+    client: str
+    origin: Origin | None = None
+
+
 class Gateway:
     def __init__(self, node: Node, services: Mapping[str, Service], authenticator: Authenticator, admin: Admin) -> None:
         self._node = node
@@ -61,32 +72,32 @@ class Gateway:
 
         async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             http = _request(scope)
-            http.stream = _body(receive)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
-            response = await self.answer(http, scope["scheme"], client, origin)
-            await _send(response, http.method, send)
+            visit = Visit(scope["scheme"], client, origin)
+            await _send(await self.answer(http, _body(receive), visit), http.method, send)
 
         return answer
 
-    async def answer(self, http: HttpRequest, scheme: str, client: str, origin: Origin | None) -> HttpResponse:
-        """The response to a request whose `stream` yields the body. Never raises."""
-        if http.path.startswith("/_wakeful/") or http.path == "/_wakeful":
-            return await self._admin.answer(http, await _whole(http), origin is not None)
+    async def answer(self, http: HttpRequest, pieces: AsyncIterator[bytes], visit: Visit) -> HttpResponse:
+        """The response to a request whose body comes in `pieces`. Never raises."""
         try:
-            if self._catalogue.needs_body(http):
-                http.body, http.stream = await _whole(http), None
-            return await self._answer(self._catalogue.identify(http), http, scheme, client, origin)
+            if http.path == "/_wakeful" or http.path.startswith("/_wakeful/"):
+                return await self._admin.answer(http, await _whole(pieces), is_inside=visit.origin is not None)
+            is_whole = self._catalogue.needs_body(http)
+            if is_whole:
+                http.body = await _whole(pieces)
+            return await self._answer(self._catalogue.identify(http), http, None if is_whole else pieces, visit)
         except BodyTooLarge:
             return HttpResponse(413)
         except ClientGone:
             return HttpResponse(400)  # nobody is there to read it
 
     async def _answer(
-        self, target: Target, http: HttpRequest, scheme: str, client: str, origin: Origin | None
+        self, target: Target, http: HttpRequest, pieces: AsyncIterator[bytes] | None, visit: Visit
     ) -> HttpResponse:
         request_id = names.new_uuid()
         try:
-            return await self._perform(target, http, request_id, scheme, client, origin)
+            return await self._perform(target, http, pieces, request_id, visit)
         except AwsError as error:
             return codec.error(target, error, request_id, http)
         except (BodyTooLarge, ClientGone):
@@ -96,23 +107,32 @@ class Gateway:
             return codec.error(target, InternalFailure(), request_id, http)
 
     async def _perform(
-        self, target: Target, http: HttpRequest, request_id: str, scheme: str, client: str, origin: Origin | None
+        self,
+        target: Target,
+        http: HttpRequest,
+        pieces: AsyncIterator[bytes] | None,
+        request_id: str,
+        visit: Visit,
     ) -> HttpResponse:
         operation = target.operation
         if operation is None:
             assert target.error is not None
             raise target.error
-        if not operation.streams_in and http.stream is not None:
-            http.body, http.stream = await _whole(http), None
-        identity = await self._authenticator.identify(http, target, origin)
+        if pieces is not None:
+            body = Body(http, pieces)
+            if operation.streams_in:
+                http.stream = body
+            else:
+                http.body = await _whole(body)
+        identity = await self._authenticator.identify(http, target, visit.origin)
         call = Call(
             account=identity.principal.account,
             region=identity.region,
             principal=identity.principal,
             request_id=request_id,
-            trace=self._trace(http, origin),
-            endpoint=f"{scheme}://{http.headers.get('host', '127.0.0.1')}",
-            source_ip=client,
+            trace=self._trace(http, visit.origin),
+            endpoint=f"{visit.scheme}://{http.headers.get('host', '127.0.0.1')}",
+            source_ip=visit.client,
         )
         service = self._services[operation.service]
         request = operation.read(target, http)
@@ -156,17 +176,15 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-async def _whole(http: HttpRequest) -> bytes:
-    if http.stream is None:
-        return http.body
-    pieces: list[bytes] = []
+async def _whole(pieces: AsyncIterator[bytes]) -> bytes:
+    parts: list[bytes] = []
     size = 0
-    async for piece in http.stream:
+    async for piece in pieces:
         size += len(piece)
         if size > limits.HTTP_BODY_BYTES_MAX:
             raise BodyTooLarge(f"more than {limits.HTTP_BODY_BYTES_MAX} bytes")
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        parts.append(piece)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _send(response: HttpResponse, method: str, send: Send) -> None:

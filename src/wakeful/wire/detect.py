@@ -25,6 +25,7 @@ from wakeful.wire.model import service_model
 from wakeful.wire.routes import Routes
 from wakeful.wire.target import Operation, Protocol, Target
 
+_ACTION = re.compile(rb"(?:^|&)Action=")
 _FORM = "application/x-www-form-urlencoded"
 _QUEUE_PATH = re.compile(r"/\d{12}/[^/]+/?")
 _S3_HOST = re.compile(r"(?:(.+)\.)?s3(?:\..+|-[a-z0-9-]+\.amazonaws\.com)")
@@ -135,10 +136,10 @@ class Catalogue:
         if service is not None and (service, "query") not in self._models:
             return None
         try:
-            if http.method == "POST" and http.body and http.headers.get("content-type", "").startswith(_FORM):
-                form = read_form(http.body)
-                if "Action" in form:
-                    return form
+            # Some clients call everything they send a form, such as the JSON for a function.
+            is_form = http.method == "POST" and http.headers.get("content-type", "").startswith(_FORM)
+            if is_form and _ACTION.search(http.body):
+                return read_form(http.body)
             if "Action=" in http.query:
                 form = {name: values[0] for name, values in read_query(http.query).items()}
                 if "Action" in form:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from botocore.model import ServiceModel, Shape
 
 from wakeful.wire import dialects, json_codec, timestamps, xml_codec
 from wakeful.wire.dialects import Name
 from wakeful.wire.errors import AwsError
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import ServiceModel, Shape, members_of, wire_name
 from wakeful.wire.rest import header_text, host_id, request_id_headers
 from wakeful.wire.target import Protocol, Target
 

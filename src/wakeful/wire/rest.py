@@ -12,13 +12,12 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import orjson
-from botocore.model import OperationModel, Shape
 
 from wakeful.wire import json_codec, s3_xml, timestamps, xml_codec
 from wakeful.wire.errors import AwsError, InvalidArgument, MalformedXML, SerializationException
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, streams_in, wire_name
+from wakeful.wire.model import OperationModel, Shape, members_of, streams_in, wire_name
 from wakeful.wire.target import Read, Target, Write
 
 FromText = Callable[[str], Any]
@@ -111,7 +110,7 @@ def _places(shape: Shape, location: Location) -> list[_Place]:
             continue
         wire = wire_name(member, name)
         is_list = member.type_name == "list"
-        element: Shape = member.member if is_list else member  # type: ignore[attr-defined]
+        element: Shape = member.member if is_list else member
         from_text = _from_text(element, "rfc822" if location == "header" else "iso8601")
         places.append(_Place(name, wire.lower() if location == "header" else wire, location, is_list, from_text))
     return places
@@ -191,13 +190,8 @@ def _body_reader(operation: OperationModel, shape: Shape) -> ReadBody | None:
 
 
 def _json_body(shape: Shape) -> ReadBody:
-    convert = json_codec.compile_reader(shape, Knots())
-
-    def read(http: HttpRequest) -> dict[str, Any]:
-        found: dict[str, Any] = convert(json_codec.loads(http.body)) if http.body else {}
-        return found
-
-    return read
+    read = json_codec.compile_body(shape)
+    return lambda http: read(http.body)
 
 
 def _xml_body(shape: Shape, root: str) -> ReadBody:
@@ -209,7 +203,10 @@ def _xml_body(shape: Shape, root: str) -> ReadBody:
         element = xml_codec.parse(http.body)
         if xml_codec.local(element.tag) != root:
             raise MalformedXML
-        found: dict[str, Any] = convert(element)
+        try:
+            found: dict[str, Any] = convert(element)
+        except RecursionError as error:
+            raise MalformedXML from error
         return found
 
     return read
@@ -307,7 +304,7 @@ def header_text(text: str) -> str:
 
 def _header_writer(shape: Shape) -> ToText:
     if shape.type_name == "list":
-        write_item = _header_writer(shape.member)  # type: ignore[attr-defined]
+        write_item = _header_writer(shape.member)
         return lambda value: ",".join(_quoted(write_item(item)) for item in value)
     if shape.serialization.get("jsonvalue"):
         return lambda value: b64encode(orjson.dumps(value)).decode("ascii")

@@ -12,8 +12,9 @@ import heapq
 import os
 import signal
 import socket
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -113,7 +114,7 @@ class Launcher:
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
-            verbs[verb](cell)
+            self._contained(verbs[verb], cell)
         # else it is gone, and the node has been told or is about to read it
 
     # ── making cells ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,8 +154,8 @@ class Launcher:
             heapq.heappush(self._free_numbers, number)
             raise
         self._cells[number] = cell
-        self._loop.when_readable(cell.channel.fileno(), partial(self._on_keeper, cell))
-        self._loop.when_readable(cell.pidfd, partial(self._on_exit, cell))
+        self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self._on_keeper, cell))
+        self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
         self._loop.after(BUILD_TIME_MAX_S, partial(self._end_if_building, cell))
         return cell
 
@@ -205,6 +206,7 @@ class Launcher:
             messages.send(cell.channel, {"verb": "assign", **order}, [start.variables, *trees])
         except OSError as error:
             self._refuse(start, str(error))
+            cell.start = None
             self._end(cell)
             return
         finally:
@@ -305,7 +307,7 @@ class Launcher:
         if not cell.is_running:
             return
         if cell.is_frozen and not cell.group.is_frozen():
-            self._loop.after(_FREEZE_RETRY_S, partial(self._when_frozen, cell))
+            self._loop.after(_FREEZE_RETRY_S, partial(self._contained, self._when_frozen, cell))
         else:
             self._done(cell, "freeze")
 
@@ -341,17 +343,29 @@ class Launcher:
     def _look(self) -> None:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
-            cell.look()
-            place = cell.number * COUNTERS_EACH
-            self._counters[place] = max(self._counters[place], cell.memory_bytes)
-            if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
-                cell.is_over_memory = True
-                self._end(cell)
+            self._contained(self._look_at, cell)
         self._is_watching = bool(running)
         if running:
             self._loop.after(WATCH_INTERVAL_S, self._look)
 
+    def _look_at(self, cell: Cell) -> None:
+        cell.look()
+        place = cell.number * COUNTERS_EACH
+        self._counters[place] = max(self._counters[place], cell.memory_bytes)
+        if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
+            cell.is_over_memory = True
+            self._end(cell)
+
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _contained(self, handler: Callable[[Cell], None], cell: Cell) -> None:
+        """What fails with one cell ends that cell, and nobody else's."""
+        try:
+            handler(cell)
+        except OSError as error:
+            cell.error = f"{handler.__name__.strip('_')}: {error}"
+            sys.stderr.write(f"sandbox {cell.number} is ended: {cell.error}\n")
+            self._end(cell)
 
     def _kill(self, cell: Cell) -> None:
         if cell.state == RUNNING or cell.start is None:

@@ -16,6 +16,7 @@ the mounts, which costs one system call; the files below are shared and read-onl
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from . import linux
@@ -130,11 +131,12 @@ def _furnish(tree: int, mounts: list[tuple[str, str]]) -> None:
 
 def _bind(tree: int, source: str, target: str, attributes: int) -> None:
     """What is at `source` on the host is at `target` in the tree, restricted."""
+    kind = os.stat(source).st_mode
     parent = Path(target).parent
     for directory in [*reversed(parent.parents), parent]:
         if str(directory) != ".":
             _make_directory(tree, str(directory))
-    if Path(source).is_dir():
+    if stat.S_ISDIR(kind):
         _make_directory(tree, target)
     else:
         _write(tree, target, "")

@@ -14,8 +14,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
-from wakeful.environments.pool import Throttled
-from wakeful.environments.version import Outcome, Version
+from wakeful.environments.version import Outcome, Throttled, Version
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace

@@ -43,12 +43,11 @@ def get_function(call: Call, tx: Tx, request: shapes.GetFunctionRequest) -> shap
     version = functions.find(tx, wanted)
     location = f"{call.endpoint}/_wakeful/packages/{version.package.blob}"
     tags = functions.tags_of(tx, wanted.arn)
-    answer = {
+    return {
         "Configuration": functions.described(version, qualified=bool(wanted.qualifier)),
         "Code": {"RepositoryType": "S3", "Location": location},
         **({"Tags": tags} if tags else {}),
     }
-    return answer  # type: ignore[return-value]
 
 
 @api.reads
@@ -69,11 +68,13 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
     name, _, number = _unmarked(request.get("Marker"), "\n-1").partition("\n")
     after = (name, int(number) if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
-    answer: dict[str, Any] = {"Functions": [functions.described(version, qualified=every) for version in found[:limit]]}
+    answer: shapes.ListFunctionsResponse = {
+        "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
+    }
     if len(found) > limit:
         last = found[limit - 1]
         answer["NextMarker"] = _marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 @api.waits
@@ -128,7 +129,7 @@ def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -
             f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
         )
     published = functions.publish_version(tx, function, request.get("Description"))
-    return functions.described(published, qualified=True)  # type: ignore[return-value]
+    return functions.described(published, qualified=True)
 
 
 @api.reads
@@ -139,10 +140,12 @@ def list_versions_by_function(
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     found = functions.versions_of(tx, function.arn, int(_unmarked(request.get("Marker"), "-1")), limit + 1)
-    answer: dict[str, Any] = {"Versions": [functions.described(each, qualified=True) for each in found[:limit]]}
+    answer: shapes.ListVersionsByFunctionResponse = {
+        "Versions": [functions.described(each, qualified=True) for each in found[:limit]]
+    }
     if len(found) > limit:
         answer["NextMarker"] = _marked(str(found[limit - 1].number))
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 @api.writes
@@ -153,19 +156,19 @@ def create_alias(call: Call, tx: Tx, request: shapes.CreateAliasRequest) -> shap
     made = aliases.create(
         tx, function, request["Name"], request["FunctionVersion"], request.get("Description", ""), routing
     )
-    return aliases.described(made)  # type: ignore[return-value]
+    return aliases.described(made)
 
 
 @api.reads
 def get_alias(call: Call, tx: Tx, request: shapes.GetAliasRequest) -> shapes.AliasConfiguration:
     function = reference(call, request["FunctionName"])
-    return aliases.described(aliases.find(tx, function.arn, request["Name"]))  # type: ignore[return-value]
+    return aliases.described(aliases.find(tx, function.arn, request["Name"]))
 
 
 @api.writes
 def update_alias(call: Call, tx: Tx, request: shapes.UpdateAliasRequest) -> shapes.AliasConfiguration:
     function = reference(call, request["FunctionName"])
-    return aliases.described(aliases.update(tx, function, request["Name"], request))  # type: ignore[return-value]
+    return aliases.described(aliases.update(tx, function, request["Name"], request))
 
 
 @api.writes
@@ -180,10 +183,10 @@ def list_aliases(call: Call, tx: Tx, request: shapes.ListAliasesRequest) -> shap
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     after = _unmarked(request.get("Marker"), "")
     found = aliases.listed(tx, function.arn, request.get("FunctionVersion"), after, limit + 1)
-    answer: dict[str, Any] = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
+    answer: shapes.ListAliasesResponse = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
     if len(found) > limit:
         answer["NextMarker"] = _marked(found[limit - 1].name)
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 # --- permissions -----------------------------------------------------------------------------------------------------
@@ -213,13 +216,15 @@ def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.G
 
 def _create(
     tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
-) -> Any:
+) -> shapes.FunctionConfiguration:
     publish = request.get("Publish", False)
     made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
     return functions.described(made, qualified=publish)
 
 
-def _update_code(tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]) -> Any:
+def _update_code(
+    tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]
+) -> shapes.FunctionConfiguration:
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = dict(latest.config)
     if "Architectures" in request:
@@ -245,7 +250,7 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
     return latest
 
 
-def _described(version: functions.Version, wanted: Reference) -> Any:
+def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
     return functions.described(version, qualified=bool(wanted.qualifier))
 
 

@@ -5,8 +5,8 @@ import { types } from "node:util";
 class Fault extends Error {
   constructor(message) {
     super(message);
-    this.name = `Runtime.${new.target.name}`;
-    delete this.stack;
+    // Not enumerable: the log shows it once, as the error's type.
+    Object.defineProperty(this, "name", { value: `Runtime.${new.target.name}` });
     Error.captureStackTrace(this, new.target);
   }
 }
@@ -55,7 +55,6 @@ export function loggable(error) {
 function withOwnProperties(value) {
   if (!(value instanceof Error)) return value;
   const shown = { errorType: value.name, errorMessage: value.message, code: value.code, ...value };
-  delete shown.name;
   if (typeof value.stack === "string") shown.stack = value.stack.split("\n");
   return shown;
 }

@@ -7,11 +7,12 @@ import { logError, setInvocation } from "./log.mjs";
 // What happens when the event loop is empty. Known by this name to libraries that instrument functions.
 const BEFORE_EXIT = Symbol.for("aws.lambda.beforeExit");
 const NOTHING = () => {};
+const AT_ONCE = Promise.resolve();
 
 /** Once an event has its answer, whatever else the handler does to answer it counts for nothing. */
-export class Events {
+export class Runtime {
+  handler = null;
   #client;
-  #handler = null;
   #requestId = null;
   #isAnswered = true;
 
@@ -23,9 +24,12 @@ export class Events {
 
   /** Answers events with `handler`, for as long as the process lives. */
   serve(handler) {
-    this.#handler = handler;
-    this.#client.next((headers, body) => this.#handle(headers, body));
+    this.handler = handler;
+    this.#client.next(this.#take);
   }
+
+  /** From a stack of its own: the ten frames that a trace has are the function's. */
+  #take = (headers, body) => void AT_ONCE.then(() => this.handleOnce(headers, body));
 
   /** What no handler catches fails the event and ends the process, as on Lambda. */
   catchWhatNobodyCatches() {
@@ -43,7 +47,7 @@ export class Events {
   }
 
   #giveUp(title, error, status) {
-    if (this.#handler === null) {
+    if (this.handler === null) {
       this.failToStart(title, error, status);
       return;
     }
@@ -55,7 +59,7 @@ export class Events {
     this.#client.failForGood(this.#requestId, document.errorType, body, () => process.exit(status));
   }
 
-  #handle(headers, body) {
+  handleOnce(headers, body) {
     this.#requestId = headers["lambda-runtime-aws-request-id"];
     this.#isAnswered = false;
     setInvocation(this.#requestId, headers["lambda-runtime-aws-tenant-id"]);
@@ -73,7 +77,7 @@ export class Events {
   }
 
   #callAsync(event, context) {
-    Promise.resolve(this.#handler(event, context)).then(
+    Promise.resolve(this.handler(event, context)).then(
       (result) => this.#complete(result),
       (error) => this.#fail(error),
     );
@@ -118,7 +122,7 @@ export class Events {
     const { succeed, fail } = context;
     let result;
     try {
-      result = this.#handler(event, context, callback);
+      result = this.handler(event, context, callback);
     } catch (error) {
       callback(error ?? "handled");
       return;
@@ -135,7 +139,7 @@ export class Events {
       return;
     }
     if (this.#isDoneWith()) return;
-    this.#client.respond(this.#requestId, body, (headers, next) => this.#handle(headers, next));
+    this.#client.respond(this.#requestId, body, this.#take);
   }
 
   #fail(error) {
@@ -143,7 +147,7 @@ export class Events {
     logError("Invoke Error", error);
     const document = documentOf(error);
     const body = JSON.stringify(document);
-    this.#client.fail(this.#requestId, document.errorType, body, (headers, next) => this.#handle(headers, next));
+    this.#client.fail(this.#requestId, document.errorType, body, this.#take);
   }
 
   #isDoneWith() {

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import Module from "node:module";
 
 import { connect } from "./client.mjs";
-import { Events } from "./events.mjs";
+import { Runtime } from "./events.mjs";
 import { load } from "./handler.mjs";
 import { patchConsole } from "./log.mjs";
 import { warmUp } from "./warm_up.mjs";
@@ -33,16 +33,17 @@ async function run() {
   process.chdir(root);
   patchConsole();
   const client = await connect(process.env.AWS_LAMBDA_RUNTIME_API);
-  const events = new Events(client);
-  events.catchWhatNobodyCatches();
+  const runtime = new Runtime(client);
+  runtime.catchWhatNobodyCatches();
   let handler;
   try {
     handler = await load(root, process.env._HANDLER);
   } catch (error) {
-    events.failToStart("Uncaught Exception", error, 129);
+    runtime.failToStart("Uncaught Exception", error, 129);
     return;
   }
-  events.serve(handler);
+  await new Promise(setImmediate); // a promise that was rejected while loading still fails INIT
+  runtime.serve(handler);
 }
 
 await run();

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 
 import { connect } from "./client.mjs";
 import { documentOf } from "./errors.mjs";
-import { Events } from "./events.mjs";
+import { Runtime } from "./events.mjs";
 import { load } from "./handler.mjs";
 
 const ROUNDS = 10;
@@ -36,7 +36,7 @@ async function warmUpEvents() {
   const client = await connect(`127.0.0.1:${server.address().port}`);
   const connection = await accepted;
   const listeners = process.listeners("beforeExit");
-  const events = new Events(client);
+  const runtime = new Runtime(client);
   await new Promise((resolve) => {
     let rounds = 0;
     connection.on("data", (data) => {
@@ -44,7 +44,7 @@ async function warmUpEvents() {
       if (rounds === ROUNDS) resolve();
       else connection.write((rounds++ ? ACCEPTED : "") + EVENT);
     });
-    events.serve(async (event, context) => {
+    runtime.serve(async (event, context) => {
       context.getRemainingTimeInMillis();
       return event;
     });
