@@ -56,6 +56,14 @@ class Started:
             return said
         return said
 
+    def answer(self) -> Any:
+        """What the function returned; for one that has ended."""
+        said = self.printed().decode(errors="replace")
+        try:
+            return json.loads(said)
+        except json.JSONDecodeError:
+            raise AssertionError(f"the function said: {said}") from None
+
     async def discard(self) -> None:
         await self.sandbox.kill()
         self.sandbox.runtime_api.close()
@@ -69,7 +77,15 @@ class Site:
     def __init__(self, sandboxes: LaunchedSandboxes, folder: Path) -> None:
         self.sandboxes = sandboxes
         self.folder = folder
+        self.kept: list[Started] = []
+        """What outlives its scenario."""
         self._packages = itertools.count(1)
+
+    @property
+    def starts_with_its_function(self) -> bool:
+        """Behind Landlock no runtime process can wait: what it may read depends on the function."""
+        assert self.sandboxes.isolation is not None
+        return self.sandboxes.isolation.tier == "C"
 
     def runtime(self, *, prestart: bool = False, name: str = "python") -> Runtime:
         """The node's own Python, running `inside.py`."""
@@ -116,11 +132,10 @@ class Site:
         started = await self.start(code, module, function, arguments)
         try:
             ended = await started.ended()
-            said = started.printed().decode(errors="replace")
+            assert ended == Exit(status=0), f"{ended}: {started.printed().decode(errors='replace')}"
+            return started.answer()
         finally:
             await started.discard()
-        assert ended == Exit(status=0), f"{ended}: {said}"
-        return json.loads(said)
 
 
 async def readable(descriptor: int) -> None:

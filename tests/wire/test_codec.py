@@ -7,7 +7,6 @@ from urllib.parse import quote_plus
 
 import orjson
 import pytest
-from botocore.model import ServiceModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from tests.wire.test_round_trip import CATALOGUE, MODELS, REQUEST_ID
 from wakeful.wire import checks, codec
 from wakeful.wire.errors import AwsError, NotImplementedHere
 from wakeful.wire.message import HttpRequest
+from wakeful.wire.model import ServiceModel
 from wakeful.wire.target import Operation, Protocol, Target
 
 OPERATIONS: list[tuple[str, Protocol, str]] = [

@@ -111,6 +111,13 @@ def test_a_form_must_be_complete_before_it_can_be_identified() -> None:
     assert not CATALOGUE.needs_body(request("POST /b/k?uploads", content_type=FORM, scope="s3"))
 
 
+def test_what_only_calls_itself_a_form_is_none() -> None:
+    for body in ('{"ä": "Action=x"}'.encode(), b"\xff", b"", b"a=b"):
+        http = request("POST /2015-03-31/functions/f/invocations", body, content_type=FORM)
+        assert CATALOGUE.needs_body(http)
+        assert identified(http)[2] == "Invoke"
+
+
 def test_a_form_sent_to_s3_is_an_object() -> None:
     http = request("POST /b/k?uploads", b"Action=Publish", content_type=FORM, scope="s3")
     assert identified(http)[2] == "CreateMultipartUpload"
@@ -350,7 +357,7 @@ def test_what_there_is_not_is_refused_in_its_protocol(
         (request("GET /2015-03-31/functions/%FF", scope="lambda"), "InvalidURI"),
         (request("POST /", b"Action=%FF", content_type=FORM), "MalformedInput"),
         (request("POST /", b"Action=\xff", content_type=FORM), "MalformedInput"),
-        (request("POST /", b"&".join([b"a=b"] * 20_000), content_type=FORM), "MalformedInput"),
+        (request("POST /", b"&".join([b"Action=b"] * 20_000), content_type=FORM), "MalformedInput"),
         (request("GET /b?" + "&".join(["a=b"] * 20_000), scope="s3"), "InvalidURI"),
     ],
 )

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.wire.test_round_trip import CATALOGUE, MODELS, REQUEST_ID, parse
+from tests.wire.theirs import their_service
 from tests.wire.values import Values
 from wakeful.wire import codec, errors
 from wakeful.wire.errors import AwsError
@@ -188,6 +189,20 @@ def test_frameworks_errors_have_the_frameworks_namespace() -> None:
     assert orjson.loads(response.body) == {"__type": "com.amazon.coral.service#SerializationException", "Message": "x"}
 
 
+def test_a_code_of_the_older_protocol_has_a_newer_name_beside_it() -> None:
+    class InvalidParameterValue(AwsError):
+        """Value x for parameter DelaySeconds is invalid."""
+
+        code = "InvalidParameterValue"
+        status = 400
+
+    response = answer(target_of("sqs", "SendMessage"), InvalidParameterValue())
+    assert orjson.loads(response.body)["__type"] == "com.amazon.coral.service#InvalidParameterValueException"
+    assert response.headers["x-amzn-query-error"] == "InvalidParameterValue;Sender"
+    response = answer(target_of("sqs", "SendMessage", "query"), InvalidParameterValue())
+    assert "<Code>InvalidParameterValue</Code>" in response.body.decode()
+
+
 def test_what_no_service_wants_is_answered_in_the_protocol_that_was_spoken() -> None:
     http = HttpRequest(
         "POST", "/", "", {"x-amz-target": "Kinesis_20131202.PutRecord", "content-type": "application/x-amz-json-1.1"}
@@ -215,7 +230,9 @@ def test_every_error_of_the_models_is_read_by_botocore(model: Any) -> None:
     name = next(name for name in model.operation_names if not model.operation_model(name).has_event_stream_output)
     target = target_of(model.service_name, name, model.protocol)
     assert target.operation is not None
-    for shape in model.error_shapes:
+    for shape in map(model.shape_for, model.shape_names):
+        if not shape.metadata.get("exception"):
+            continue
         members = Values(f"error {shape.name}").structure(shape)
         message = members.pop("message", members.pop("Message", "said"))
         fault = members.pop("Type", None)
@@ -226,7 +243,7 @@ def test_every_error_of_the_models_is_read_by_botocore(model: Any) -> None:
         assert told["Error"]["Message"] == message
         assert told["ResponseMetadata"]["RequestId"] == REQUEST_ID
         assert response.status == trait.get("httpStatusCode", 400)
-        read = parse_shape(model.protocol, response, shape)
+        read = parse_shape(model.protocol, response, their_service(model).shape_for(shape.name))
         assert {key: value for key, value in read.items() if key in members} == members
         assert fault is None or read["Type"] in ("User", "Service")
         assert set(members_of(shape)) >= set(members)

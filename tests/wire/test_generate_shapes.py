@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from botocore.model import ServiceModel
 from tools import generate_shapes
 from tools.generate_shapes import SERVICES, read_arguments, render, stale, write
 
-from wakeful.wire.model import service_model
+from wakeful.wire.model import ServiceModel, service_model
 
 
 def test_the_generated_types_are_current() -> None:

@@ -24,4 +24,4 @@ def test_only_three_of_the_older_codes_are_of_no_shape() -> None:
 def test_todays_model_is_not_touched_by_the_older_names() -> None:
     assert sqs_query.model().protocol == "query"
     assert service_model("sqs").protocol == "json"
-    assert "name" not in service_model("sqs").shape_for("SendMessageBatchRequest").members["Entries"].serialization  # type: ignore[attr-defined]
+    assert "name" not in service_model("sqs").shape_for("SendMessageBatchRequest").members["Entries"].serialization

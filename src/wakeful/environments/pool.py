@@ -116,8 +116,15 @@ class Pool:
         return await self.invoke(version, invocation, deadline=deadline)
 
     async def prepare(self, runtime_name: str) -> str | None:
-        """Functions of this runtime can start now; else why they cannot, in words for whoever made the function."""
-        return await self._surroundings.runtimes.prepare(runtime_name)
+        """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
+
+        From now on cells of this runtime stand ready.
+        """
+        reason = await self._surroundings.runtimes.prepare(runtime_name)
+        if reason is None:
+            cell = await self._surroundings.runtimes.cell(runtime_name)
+            await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
+        return reason
 
     def retire(self, function_arn: str) -> None:
         """No environment that exists now serves this function again; those that are busy end after their invocation."""

@@ -15,12 +15,10 @@ from wakeful.store.telemetry import Telemetry
 from wakeful.store.tx import Store, Tx
 from wakeful.store.wakes import Wakes
 from wakeful.wire.checks import compile_check
-from wakeful.wire.model import service_model, snake
+from wakeful.wire.model import ServiceModel, service_model, snake
 from wakeful.wire.target import Check
 
 if TYPE_CHECKING:
-    from botocore.model import ServiceModel
-
     from wakeful.config import Config
     from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
@@ -101,7 +99,7 @@ class Operations(dict[str, Operation]):
 
     def enum(self, shape: str) -> list[str]:
         """The values that the model knows for a string shape."""
-        return list(self.model.shape_for(shape).enum)  # type: ignore[attr-defined] # only string shapes have it
+        return list(self.model.shape_for(shape).enum)
 
     def reads(self, handler: Handler) -> Handler:
         """`def f(call, tx, request)`: on a reader; it cannot change rows."""

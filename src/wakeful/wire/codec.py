@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.model import OperationModel
-
 from wakeful.wire import checks, faults, json_codec, query_codec, rest
-from wakeful.wire.errors import AwsError, MalformedInput, MalformedXML, NotImplementedHere, SerializationException
+from wakeful.wire.errors import AwsError, NotImplementedHere
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import streams_in
+from wakeful.wire.model import OperationModel, streams_in
 from wakeful.wire.target import Operation, Protocol, Read, Target, Write
 
 _READ: dict[Protocol, Callable[[OperationModel], Read]] = {
@@ -26,24 +24,13 @@ _WRITE: dict[Protocol, Callable[[OperationModel], Write]] = {
     "rest-xml": rest.compile_write,
 }
 
-_TOO_DEEP: dict[Protocol, type[AwsError]] = {
-    "json": SerializationException,
-    "query": MalformedInput,
-    "rest-json": SerializationException,
-    "rest-xml": MalformedXML,
-}
-
 
 def read(target: Target, http: HttpRequest) -> dict[str, Any]:
     """What the client asks, in AWS's member names. Raises the target's own error, and errors of what cannot be read."""
     if target.operation is None:
         assert target.error is not None
         raise target.error
-    try:
-        return target.operation.read(target, http)
-    except RecursionError as error:
-        # Only a body that was made for this is nested so deeply, in a shape that may contain itself.
-        raise _TOO_DEEP[target.protocol]("The request is nested too deeply.") from error
+    return target.operation.read(target, http)
 
 
 def write(target: Target, value: Mapping[str, Any] | None, request_id: str, http: HttpRequest) -> HttpResponse:

@@ -25,6 +25,7 @@ from wakeful.wire.model import service_model
 from wakeful.wire.routes import Routes
 from wakeful.wire.target import Operation, Protocol, Target
 
+_ACTION = re.compile(rb"(?:^|&)Action=")
 _FORM = "application/x-www-form-urlencoded"
 _QUEUE_PATH = re.compile(r"/\d{12}/[^/]+/?")
 _S3_HOST = re.compile(r"(?:(.+)\.)?s3(?:\..+|-[a-z0-9-]+\.amazonaws\.com)")
@@ -135,10 +136,10 @@ class Catalogue:
         if service is not None and (service, "query") not in self._models:
             return None
         try:
-            if http.method == "POST" and http.body and http.headers.get("content-type", "").startswith(_FORM):
-                form = read_form(http.body)
-                if "Action" in form:
-                    return form
+            # Some clients call everything they send a form, such as the JSON for a function.
+            is_form = http.method == "POST" and http.headers.get("content-type", "").startswith(_FORM)
+            if is_form and _ACTION.search(http.body):
+                return read_form(http.body)
             if "Action=" in http.query:
                 form = {name: values[0] for name, values in read_query(http.query).items()}
                 if "Action" in form:
@@ -197,7 +198,8 @@ class Catalogue:
         query = read_query(http.query)
         found = routes.find(http.method, path, query, http.headers)
         if found is None:
-            return self._unknown(service, protocol, "", f"{http.method} {http.path} is no operation of {service}.")
+            message = f"{http.method} {http.path} is no operation of {service}."
+            return self._unknown(service, protocol, "", message, http.method)
         operation = self.operation(service, found.operation, protocol)
         assert operation is not None
         model = operation.model.service_model
@@ -223,13 +225,13 @@ class Catalogue:
         second = rest.partition(".")[0]
         return "sqs" if second == "queue" and "sqs" in self._speaks else None  # us-east-1.queue.amazonaws.com
 
-    def _unknown(self, service: str, protocol: Protocol, name: str, message: str) -> Target:
+    def _unknown(self, service: str, protocol: Protocol, name: str, message: str, method: str = "") -> Target:
         """As AWS answers, but naming what was asked for. Never a 5xx: clients would try that again and again."""
         error: AwsError
         if protocol == "query":
             error = InvalidAction(message)
         elif protocol == "rest-xml":
-            error = MethodNotAllowed()
+            error = MethodNotAllowed(Method=method or None)
         else:
             error = UnknownOperationException(message)
         return self._failed(service, protocol, name, error)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from botocore.model import OperationModel
-
 from wakeful.wire.forms import Query, decoded
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import OperationModel, members_of, wire_name
 
 
 @dataclass(slots=True, frozen=True)

@@ -155,7 +155,7 @@ class Cell:
         self.is_leaving = True
         if self.is_namespaced:
             self.kill_keeper()
-        else:
+        elif not self.is_reaped:
             self.channel.shutdown(socket.SHUT_RDWR)  # the keeper kills all that descends from it, then itself
         if self.is_frozen and self.freezes_by_group:
             self.group.thaw()  # in version 1, what is frozen does not even die

@@ -66,6 +66,7 @@ class Keeper:
         self._poll = select.poll()
         self._runtime_pid = 0
         self._ready = -1
+        self._is_ready = False
         self._feed = -1
         self._exec_error = -1
         self._variables = -1
@@ -92,7 +93,9 @@ class Keeper:
         self._poll.register(self._channel, select.POLLIN)
         if self._command.prestart and not self._walls.is_rebuilt:
             self._start_waiting("/")
-            self._wait_until_ready()
+            while not self._is_ready:
+                if not self._serve():
+                    return
         descriptors = [openings.runtime_api.fileno(), openings.endpoint.fileno()]
         if openings.tmp is not None:
             descriptors.append(openings.tmp)
@@ -177,17 +180,12 @@ class Keeper:
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
 
-    def _wait_until_ready(self) -> None:
-        while self._ready >= 0:
-            if not self._serve():
-                raise ChildProcessError("the runtime ended before it was ready")
-
     def _on_ready(self) -> None:
-        said = os.read(self._ready, 1)
+        self._is_ready = os.read(self._ready, 1) == READY
         self._poll.unregister(self._ready)
         os.close(self._ready)
         self._ready = -1
-        if said == READY and self._variables >= 0:
+        if self._is_ready and self._variables >= 0:
             self._hand_over()
 
     def _hand_over(self) -> None:

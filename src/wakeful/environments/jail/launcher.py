@@ -12,8 +12,9 @@ import heapq
 import os
 import signal
 import socket
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,8 @@ BUILD_FAILURES_MAX = 3
 """After so many in a row, no more cells of that runtime are made ahead; a start still tries."""
 
 _REFILL_PAUSE_S = 0.03  # whoever was just started has the processors first
-_FREEZE_RETRY_S = 0.0005
+_FREEZE_TIME_S = 0.00002
+_FREEZE_RETRY_S = 0.001
 _REMOVE_RETRY_S = 0.002
 _LEAVING_TIME_MAX_S = 2.0
 
@@ -56,6 +58,7 @@ class Launcher:
         """By the node's number for the sandbox, from the promise to the end."""
         self._free_numbers = list(range(1, SANDBOXES_MAX))
         self._builds_max = (os.cpu_count() or 1) + 1
+        self._waited_for: set[int] = set()
         self._refills_from = 0.0
         self._is_watching = False
         self._is_closing = False
@@ -113,7 +116,7 @@ class Launcher:
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
-            verbs[verb](cell)
+            self._contained(verbs[verb], cell)
         # else it is gone, and the node has been told or is about to read it
 
     # ── making cells ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,8 +156,8 @@ class Launcher:
             heapq.heappush(self._free_numbers, number)
             raise
         self._cells[number] = cell
-        self._loop.when_readable(cell.channel.fileno(), partial(self._on_keeper, cell))
-        self._loop.when_readable(cell.pidfd, partial(self._on_exit, cell))
+        self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self._on_keeper, cell))
+        self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
         self._loop.after(BUILD_TIME_MAX_S, partial(self._end_if_building, cell))
         return cell
 
@@ -205,6 +208,7 @@ class Launcher:
             messages.send(cell.channel, {"verb": "assign", **order}, [start.variables, *trees])
         except OSError as error:
             self._refuse(start, str(error))
+            cell.start = None
             self._end(cell)
             return
         finally:
@@ -297,6 +301,7 @@ class Launcher:
         cell.is_frozen = True
         if cell.freezes_by_group:
             cell.group.freeze()
+            time.sleep(_FREEZE_TIME_S)  # usually enough, and far less than a timer could do
             self._when_frozen(cell)
         else:
             self._ask_keeper(cell, "freeze")
@@ -305,7 +310,7 @@ class Launcher:
         if not cell.is_running:
             return
         if cell.is_frozen and not cell.group.is_frozen():
-            self._loop.after(_FREEZE_RETRY_S, partial(self._when_frozen, cell))
+            self._loop.after(_FREEZE_RETRY_S, partial(self._contained, self._when_frozen, cell))
         else:
             self._done(cell, "freeze")
 
@@ -341,17 +346,29 @@ class Launcher:
     def _look(self) -> None:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
-            cell.look()
-            place = cell.number * COUNTERS_EACH
-            self._counters[place] = max(self._counters[place], cell.memory_bytes)
-            if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
-                cell.is_over_memory = True
-                self._end(cell)
+            self._contained(self._look_at, cell)
         self._is_watching = bool(running)
         if running:
             self._loop.after(WATCH_INTERVAL_S, self._look)
 
+    def _look_at(self, cell: Cell) -> None:
+        cell.look()
+        place = cell.number * COUNTERS_EACH
+        self._counters[place] = max(self._counters[place], cell.memory_bytes)
+        if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
+            cell.is_over_memory = True
+            self._end(cell)
+
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _contained(self, handler: Callable[[Cell], None], cell: Cell) -> None:
+        """What fails with one cell ends that cell, and nobody else's."""
+        try:
+            handler(cell)
+        except OSError as error:
+            cell.error = f"{handler.__name__.strip('_')}: {error}"
+            sys.stderr.write(f"sandbox {cell.number} is ended: {cell.error}\n")
+            self._end(cell)
 
     def _kill(self, cell: Cell) -> None:
         if cell.state == RUNNING or cell.start is None:
@@ -390,12 +407,25 @@ class Launcher:
 
     def _kill_strays(self) -> None:
         """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""
-        keepers = {cell.pid for cell in self._cells.values() if not cell.is_reaped}
+        known = self._waited_for | {cell.pid for cell in self._cells.values() if not cell.is_reaped}
         for pid in processes.children(os.getpid()):
-            if pid not in keepers:
+            if pid not in known:
                 for stray in [pid, *processes.descendants(pid)]:
                     processes.kill(stray)
                 os.waitpid(pid, 0)
+
+    def _wait_for(self, pid: int) -> None:
+        """A process of ours that works for us, and ends by itself."""
+        pidfd = os.pidfd_open(pid)
+        self._waited_for.add(pid)
+
+        def on_end() -> None:
+            self._loop.forget(pidfd)
+            os.close(pidfd)
+            os.waitpid(pid, 0)
+            self._waited_for.remove(pid)
+
+        self._loop.when_readable(pidfd, on_end)
 
     def _release(self, cell: Cell, deadline: float) -> None:
         """All that the cell had is given back; its group as soon as the kernel has forgotten the last process."""
@@ -403,7 +433,7 @@ class Launcher:
             self._loop.after(_REMOVE_RETRY_S, partial(self._release, cell, deadline))
             return
         if self._host.rooms is not None:
-            self._host.rooms.remove(cell.number)
+            self._wait_for(self._host.rooms.remove(cell.number))
         del self._cells[cell.number]
         heapq.heappush(self._free_numbers, cell.number)
         if cell.start is not None:

@@ -1,0 +1,78 @@
+"""Functions for scenarios, to run inside sandboxes: what they see, and how they end. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+
+def report() -> dict[str, object]:
+    """Where and as what we were started."""
+    before = Path("/proc/self/environ").read_bytes().split(b"\0")
+    return {
+        "variables": dict(line.decode().split("=", 1) for line in before if line),
+        "now": dict(os.environ),
+        "directory": str(Path.cwd()),
+        "argv": sys.orig_argv,
+        "stdin": str(Path("/proc/self/fd/0").readlink()),
+        "task": names(os.environ["LAMBDA_TASK_ROOT"]),
+        "opt": names("/opt"),
+        "tmp": names("/tmp"),
+        "host": os.uname().nodename,
+        "age_s": time.monotonic() - float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / 100,
+    }
+
+
+def names(folder: str) -> list[str]:
+    """What is in it; nothing where that may not be seen."""
+    try:
+        return sorted(entry.name for entry in Path(folder).iterdir())
+    except OSError:
+        return []
+
+
+def end(how: str) -> None:
+    """By a status, or by a signal."""
+    if how.isdigit():
+        sys.exit(int(how))
+    os.kill(os.getpid(), getattr(signal, how))
+
+
+def leave_a_file() -> list[str]:
+    """What was in /tmp before."""
+    before = names("/tmp")
+    Path("/tmp/left").write_text("for whom?")
+    return before
+
+
+def tmp_mb() -> int:
+    space = os.statvfs("/tmp")
+    return space.f_blocks * space.f_frsize >> 20
+
+
+def count_up() -> None:
+    """A number every few milliseconds, for as long as we run."""
+    number = 0
+    while True:
+        number += 1
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
+        end_at = time.monotonic() + 0.005
+        while time.monotonic() < end_at:
+            sum(range(100))
+
+
+def length_of(name: str) -> int:
+    return len(os.environ[name])
+
+
+def bomb() -> None:
+    """Forks as fast as it can, for ever."""
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            continue
