@@ -178,7 +178,8 @@ def make_function(system: System, name: str, runtime: str, file: str, code: byte
 
 def _cold_and_warm(system: System, runtime: str, file: str, code: bytes, count: int) -> tuple[list[float], list[float]]:
     functions = system.client("lambda")
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     make_function(system, f"primer-{runtime.replace('.', '-')}", runtime, file, code)
     for number in range(count):
         name = f"cold-{runtime.replace('.', '-')}-{number}"
@@ -220,9 +221,8 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("sections", nargs="*", choices=[*SECTIONS, []], metavar="SECTION")
     chosen = arguments.parse_args().sections or list(SECTIONS)
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, Linux {platform.release()}\n"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    print(f"{machine}, Python {platform.python_version()}\n")
     for name in chosen:
         SECTIONS[name]()
 

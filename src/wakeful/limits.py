@@ -198,6 +198,7 @@ LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unle
 LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
 LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
 LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_STREAMS_ASKED_MAX = 1000  # streams that a statement names; of more, all are looked up and the others left out
 LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
 
 LOGS_REGEX_PLACES_MAX = 1000  # characters that one regular expression of a filter pattern describes; ours
@@ -207,3 +208,41 @@ LOGS_PATTERN_REGEXES_MAX = 2  # of one filter pattern
 LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
 LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
 LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
+
+# --- SNS -------------------------------------------------------------------------------------------------------------
+
+SNS_MESSAGE_BYTES = 256 * 1024  # body and attributes, where the topic's MaximumMessageSize does not say otherwise
+SNS_MESSAGE_BYTES_RANGE = (1024, 1024 * 1024)  # what MaximumMessageSize may be
+SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX = 100  # of a topic that takes more than SNS_MESSAGE_BYTES
+SNS_BATCH_MAX = 10
+SNS_LIST_MAX = 100
+SNS_SUBJECT_CHARS_MAX = 100
+SNS_DISPLAY_NAME_CHARS_MAX = 100
+SNS_ATTRIBUTE_NAME_BYTES_MAX = 256
+SNS_RAW_ATTRIBUTES_MAX = 10  # of a message that goes to a queue as it is; "Amazon SNS raw message delivery"
+SNS_GROUP_ID_CHARS_MAX = 128
+SNS_TAGS_MAX = 50
+SNS_CONFIRMATION_S = 2 * 86_400.0  # how long a confirmation's token is good for
+SNS_FILTERS_KEPT = 10_000  # compiled filter policies in memory
+
+# --- EventBridge -----------------------------------------------------------------------------------------------------
+
+EVENTS_REQUEST_BYTES_MAX = 1024 * 1024  # all entries of one PutEvents
+EVENTS_DETAIL_TYPE_CHARS_MAX = 128
+EVENTS_BUSES_MAX = 100
+EVENTS_RULES_PER_BUS_MAX = 20_000  # AWS begins with 300 and raises it when asked
+EVENTS_TARGETS_PER_RULE_MAX = 5
+EVENTS_POLICY_BYTES_MAX = 10 * 1024
+EVENTS_TAGS_MAX = 50
+EVENTS_LIST_MAX = 100
+EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
+EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
+LOGS_TAGS_MAX = 50
+LOGS_DESCRIBE_MAX = 50
+LOGS_EVENTS_MAX = 10_000  # of one page
+LOGS_BATCH_BYTES_MAX = 1_048_576  # of one PutLogEvents, with 26 bytes for each event besides its message
+LOGS_EVENT_AGE_MAX_DAYS = 14
+LOGS_EVENT_AHEAD_MAX_S = 7200
+LOGS_BACKWARD_START_MIN_MS = 1_704_067_200_000  # 2024; FilterLogEvents reads nothing older from its end
+LOGS_SEARCH_STEP_BYTES = 256 * 1024  # of log events that one step of a search looks at
+LOGS_SEARCH_BYTES_MAX = 16 * 1024 * 1024  # that one FilterLogEvents looks at before it answers what it has

@@ -84,21 +84,21 @@ def compile_read(operation: OperationModel) -> Read:
                 request[member] = found
         if read_body is not None:
             request |= read_body(http)
-        if "ContentEncoding" in request and "aws-chunked" in request["ContentEncoding"]:
-            _forget_framing(request, http)
+        if "x-amz-decoded-content-length" in given or "aws-chunked" in given.get("content-encoding", ""):
+            _forget_framing(request, given)
         return request
 
     return read
 
 
-def _forget_framing(request: dict[str, Any], http: HttpRequest) -> None:
+def _forget_framing(request: dict[str, Any], headers: Mapping[str, str]) -> None:
     """What was said of the body's framing is not true of the body that a handler gets."""
-    encodings = [name.strip() for name in request.pop("ContentEncoding").split(",")]
-    kept = ",".join(name for name in encodings if name != "aws-chunked")
+    encodings = [name.strip() for name in request.pop("ContentEncoding", "").split(",")]
+    kept = ",".join(name for name in encodings if name not in ("", "aws-chunked"))
     if kept:
         request["ContentEncoding"] = kept
     request.pop("ContentLength", None)
-    decoded = http.headers.get("x-amz-decoded-content-length", "")
+    decoded = headers.get("x-amz-decoded-content-length", "")
     if decoded.isascii() and decoded.isdigit():
         request["ContentLength"] = int(decoded)
 
