@@ -75,6 +75,29 @@ SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
 
+# --- S3 --------------------------------------------------------------------------------------------------------------
+
+S3_BUCKETS_MAX = 10_000  # of one account; "Amazon S3 bucket quotas"
+S3_BUCKETS_LIST_MAX = 10_000
+S3_KEY_BYTES_MAX = 1024
+S3_PUT_BYTES_MAX = 5 * 1024**3  # of an object put at once, of a part, and of what is copied at once
+S3_PART_BYTES_MIN = 5 * 1024**2  # of every part but the last
+S3_PART_NUMBER_MAX = 10_000
+S3_METADATA_BYTES_MAX = 2048  # names and values of x-amz-meta-…
+S3_POLICY_BYTES_MAX = 20 * 1024
+S3_OBJECT_TAGS_MAX = 10
+S3_BUCKET_TAGS_MAX = 50
+S3_TAG_KEY_CHARS_MAX = 128
+S3_TAG_VALUE_CHARS_MAX = 256
+S3_NOTIFICATIONS_MAX = 100
+S3_CONFIGURATIONS_CACHED_MAX = 1024  # notification configurations whose rules are kept ready
+S3_SEQUENCE_SLOTS = 64  # sequencers of one bucket; writers of keys in different slots do not wait for one another
+S3_LIST_MAX = 1000
+S3_LIST_ROWS_MIN = 32  # rows a listing reads at a time where most of what it would read is behind a common prefix
+S3_DELETE_MAX = 1000
+S3_DELETES_PER_TRANSACTION = 100
+S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one transaction
+
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
 HTTP_KEEP_ALIVE_S = 75
@@ -175,6 +198,7 @@ LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unle
 LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
 LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
 LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_STREAMS_ASKED_MAX = 1000  # streams that a statement names; of more, all are looked up and the others left out
 LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
 
 LOGS_REGEX_PLACES_MAX = 1000  # characters that one regular expression of a filter pattern describes; ours
@@ -213,3 +237,12 @@ EVENTS_TAGS_MAX = 50
 EVENTS_LIST_MAX = 100
 EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
 EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
+LOGS_TAGS_MAX = 50
+LOGS_DESCRIBE_MAX = 50
+LOGS_EVENTS_MAX = 10_000  # of one page
+LOGS_BATCH_BYTES_MAX = 1_048_576  # of one PutLogEvents, with 26 bytes for each event besides its message
+LOGS_EVENT_AGE_MAX_DAYS = 14
+LOGS_EVENT_AHEAD_MAX_S = 7200
+LOGS_BACKWARD_START_MIN_MS = 1_704_067_200_000  # 2024; FilterLogEvents reads nothing older from its end
+LOGS_SEARCH_STEP_BYTES = 256 * 1024  # of log events that one step of a search looks at
+LOGS_SEARCH_BYTES_MAX = 16 * 1024 * 1024  # that one FilterLogEvents looks at before it answers what it has

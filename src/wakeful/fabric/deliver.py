@@ -100,6 +100,27 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
     return True
 
 
+def refusal(tx: Tx, delivery: Delivery) -> Refused | None:
+    """Why the target would not take this event; None where it would. Nothing is left of the asking."""
+    before = tx.deliveries
+    tx.depth += 1
+    try:
+        with tx.savepoint():
+            _accept(tx, delivery)
+            raise _OnlyAsking
+    except _OnlyAsking:
+        return None
+    except Refused as refused:
+        return refused
+    finally:
+        tx.depth -= 1
+        tx.deliveries = before
+
+
+class _OnlyAsking(Exception):
+    """Undoes what a target did to be asked whether it would."""
+
+
 def bury(tx: Tx, delivery: Delivery, refusal: Refused) -> None:
     """The delivery has failed for good: a note says why, and the dead-letter target, where there is one, has the event.
 

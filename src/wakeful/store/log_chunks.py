@@ -293,7 +293,9 @@ def _batches(tx: Tx, passage: Passage) -> Iterator[tuple[list[StoredEvent], int 
         batch = _worth_reading(rows)
         rows = rows[len(batch) :]
         horizon = rows[0]["last_ms" if passage.backward else "first_ms"] if rows else None
-        yield [event for row in batch for event in _events_in(tx, row)], horizon
+        wanted = passage.streams
+        chosen = batch if wanted is None else [row for row in batch if row["stream"] in wanted]
+        yield [event for row in chosen for event in _events_in(tx, row)], horizon
         if horizon is None:
             return
 
@@ -318,10 +320,11 @@ _BACKWARD = (
 
 def _next_chunks(tx: Tx, passage: Passage, cursor: tuple[int, int]) -> list[Row]:
     """The chunks after the cursor that may have events of the passage."""
-    streams = () if passage.streams is None else tuple(passage.streams)
-    places = ", ".join("?" * len(streams))
+    streams = tuple(passage.streams or ())
+    if len(streams) > limits.LOG_STREAMS_ASKED_MAX:
+        streams = ()  # those of other streams are left out when it comes to reading
     # Only the number of streams makes the statements differ, never their names.
-    clause = "" if passage.streams is None else f" AND stream IN ({places})"
+    clause = f" AND stream IN ({', '.join('?' * len(streams))})" if streams else ""
     sql = (_BACKWARD if passage.backward else _FORWARD).format(streams=clause)
     times = (passage.start_ms, passage.end_ms)
     return tx.all(sql, passage.log, *cursor, *times, *streams, limits.LOG_CHUNKS_AT_ONCE)
