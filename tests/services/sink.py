@@ -9,6 +9,7 @@ from typing import Any
 from tests.running_node import RunningNode
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.service import Operations, Service
+from wakeful.node import SERVICES
 from wakeful.store.tx import Tx
 
 
@@ -64,6 +65,9 @@ functions = Service(
     accept=_keep,
 )
 """Stands where Lambda would: takes what is delivered to functions, and runs nothing."""
+
+RECORDING = (*(service for service in SERVICES if service.name != "lambda"), functions)
+"""The services of a node on which functions only record."""
 
 
 def recorded(node: RunningNode) -> list[dict[str, Any]]:

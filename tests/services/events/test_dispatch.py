@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode, running_node
-from tests.services.sink import functions, recorded, sink
+from tests.services.sink import RECORDING, recorded, sink
 from wakeful.fabric.deliver import Delivery, deliver
 from wakeful.fabric.trace import Trace
-from wakeful.node import SERVICES
 
 BUS = "arn:aws:events:us-east-1:000000000000:event-bus"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function"
@@ -87,7 +86,7 @@ def test_what_happens_to_a_rule_counts_for_the_next_event(node: RunningNode, eve
 
 
 def test_a_function_and_a_topic_are_targets(tmp_path: Path) -> None:
-    with running_node(tmp_path, (*SERVICES[1:], functions)) as node:
+    with running_node(tmp_path, RECORDING) as node:
         events, sns, queue = node.client("events"), node.client("sns"), sink(node)
         topic = sns.create_topic(Name="t")["TopicArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn, Attributes={"RawMessageDelivery": "true"})
@@ -174,7 +173,7 @@ def test_an_event_that_does_not_fit_the_targets_input_is_a_dead_letter(node: Run
 
 
 def test_a_dead_letter_is_sent_by_the_service_whatever_role_the_target_has(tmp_path: Path) -> None:
-    with running_node(tmp_path, (*SERVICES[1:], functions)) as node:
+    with running_node(tmp_path, RECORDING) as node:
         events, dead = node.client("events"), sink(node, "dead")
         target = {
             "Arn": f"{FUNCTION}:missing",

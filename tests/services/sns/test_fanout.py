@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode, running_node
-from tests.services.sink import Sink, functions, recorded, sink
+from tests.services.sink import RECORDING, Sink, recorded, sink
 from tests.services.sns.test_topic import refusal
 from wakeful.fabric.deliver import Delivery, deliver
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
-from wakeful.node import SERVICES
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sqs import messages as stored
@@ -90,7 +89,7 @@ def test_a_group_goes_on_to_queues(node: RunningNode, sns: Any, topic: str) -> N
 
 
 def test_each_protocol_gets_its_own_words(tmp_path: Path) -> None:
-    with running_node(tmp_path, (*SERVICES[1:], functions)) as node:
+    with running_node(tmp_path, RECORDING) as node:
         sns, queue = node.client("sns"), sink(node)
         topic = sns.create_topic(Name="t")["TopicArn"]
         subscribe(sns, topic, queue.arn, RawMessageDelivery="true")
@@ -167,7 +166,7 @@ def test_a_raw_dead_letter_is_raw(node: RunningNode, sns: Any, topic: str) -> No
 
 
 def test_a_functions_dead_letter_is_the_message_and_not_the_event(tmp_path: Path) -> None:
-    with running_node(tmp_path, (*SERVICES[1:], functions)) as node:
+    with running_node(tmp_path, RECORDING) as node:
         sns, dead = node.client("sns"), sink(node, "dead")
         topic = sns.create_topic(Name="t")["TopicArn"]
         missing = "arn:aws:lambda:us-east-1:000000000000:function:missing"

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode, running_node
-from tests.services.sink import functions, recorded, sink
+from tests.services.sink import RECORDING, recorded, sink
 from tests.services.sns.test_topic import refusal
-from wakeful.node import SERVICES
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
@@ -286,7 +285,7 @@ def test_who_subscribes_a_queue_of_their_own_need_not_be_asked(node: RunningNode
 
 
 def test_somebody_elses_function_is_asked_in_an_event(tmp_path: Path) -> None:
-    with running_node(tmp_path, (*SERVICES[1:], functions)) as node:
+    with running_node(tmp_path, RECORDING) as node:
         sns = node.client("sns")
         topic = sns.create_topic(Name="t")["TopicArn"]
         theirs = FUNCTION.replace("000000000000", "111111111111")
