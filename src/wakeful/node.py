@@ -35,7 +35,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import lambda_, logs, sqs
+from wakeful.services import iam, lambda_, logs, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
@@ -47,7 +47,7 @@ from wakeful.store.wakes import Wakes
 
 log = logging.getLogger(__name__)
 
-SERVICES: tuple[Service, ...] = (lambda_.service, sqs.service, logs.service)
+SERVICES: tuple[Service, ...] = (lambda_.service, sqs.service, logs.service, iam.service, iam.sts)
 
 _OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"
@@ -71,6 +71,7 @@ class Node:
         self.sources: Mapping[str, Source] = {s.name: s.source for s in services if s.source is not None}
         self.store: Store
         self.telemetry: Telemetry
+        self.authorizer: Authorizer
         self.blobs: Blobs
         self.packages: Packages
         self.runtimes: Runtimes
@@ -165,9 +166,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     config = node.config
     node.blobs = Blobs(config.data_dir / "blobs")
     stack.push_async_callback(node.blobs.close)
-    authorizer = Authorizer(node)
+    node.authorizer = Authorizer(node)
     parts = Parts(
-        authorizer=authorizer,
+        authorizer=node.authorizer,
+        iam_mode=config.iam_mode,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
