@@ -75,6 +75,29 @@ SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
 
+# --- S3 --------------------------------------------------------------------------------------------------------------
+
+S3_BUCKETS_MAX = 10_000  # of one account; "Amazon S3 bucket quotas"
+S3_BUCKETS_LIST_MAX = 10_000
+S3_KEY_BYTES_MAX = 1024
+S3_PUT_BYTES_MAX = 5 * 1024**3  # of an object put at once, of a part, and of what is copied at once
+S3_PART_BYTES_MIN = 5 * 1024**2  # of every part but the last
+S3_PART_NUMBER_MAX = 10_000
+S3_METADATA_BYTES_MAX = 2048  # names and values of x-amz-meta-…
+S3_POLICY_BYTES_MAX = 20 * 1024
+S3_OBJECT_TAGS_MAX = 10
+S3_BUCKET_TAGS_MAX = 50
+S3_TAG_KEY_CHARS_MAX = 128
+S3_TAG_VALUE_CHARS_MAX = 256
+S3_NOTIFICATIONS_MAX = 100
+S3_CONFIGURATIONS_CACHED_MAX = 1024  # notification configurations whose rules are kept ready
+S3_SEQUENCE_SLOTS = 64  # sequencers of one bucket; writers of keys in different slots do not wait for one another
+S3_LIST_MAX = 1000
+S3_LIST_ROWS_MIN = 32  # rows a listing reads at a time where most of what it would read is behind a common prefix
+S3_DELETE_MAX = 1000
+S3_DELETES_PER_TRANSACTION = 100
+S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one transaction
+
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
 HTTP_KEEP_ALIVE_S = 75
@@ -186,6 +209,34 @@ LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
 LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
 LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
 
+# --- SNS -------------------------------------------------------------------------------------------------------------
+
+SNS_MESSAGE_BYTES = 256 * 1024  # body and attributes, where the topic's MaximumMessageSize does not say otherwise
+SNS_MESSAGE_BYTES_RANGE = (1024, 1024 * 1024)  # what MaximumMessageSize may be
+SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX = 100  # of a topic that takes more than SNS_MESSAGE_BYTES
+SNS_BATCH_MAX = 10
+SNS_LIST_MAX = 100
+SNS_SUBJECT_CHARS_MAX = 100
+SNS_DISPLAY_NAME_CHARS_MAX = 100
+SNS_ATTRIBUTE_NAME_BYTES_MAX = 256
+SNS_RAW_ATTRIBUTES_MAX = 10  # of a message that goes to a queue as it is; "Amazon SNS raw message delivery"
+SNS_GROUP_ID_CHARS_MAX = 128
+SNS_TAGS_MAX = 50
+SNS_CONFIRMATION_S = 2 * 86_400.0  # how long a confirmation's token is good for
+SNS_FILTERS_KEPT = 10_000  # compiled filter policies in memory
+
+# --- EventBridge -----------------------------------------------------------------------------------------------------
+
+EVENTS_REQUEST_BYTES_MAX = 1024 * 1024  # all entries of one PutEvents
+EVENTS_DETAIL_TYPE_CHARS_MAX = 128
+EVENTS_BUSES_MAX = 100
+EVENTS_RULES_PER_BUS_MAX = 20_000  # AWS begins with 300 and raises it when asked
+EVENTS_TARGETS_PER_RULE_MAX = 5
+EVENTS_POLICY_BYTES_MAX = 10 * 1024
+EVENTS_TAGS_MAX = 50
+EVENTS_LIST_MAX = 100
+EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
+EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
 LOGS_TAGS_MAX = 50
 LOGS_DESCRIBE_MAX = 50
 LOGS_EVENTS_MAX = 10_000  # of one page

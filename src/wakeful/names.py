@@ -6,8 +6,10 @@ import base64
 import re
 import secrets
 import uuid
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha512
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
@@ -56,6 +58,11 @@ def new_uuid() -> str:
 def uuid_of(text: str) -> str:
     """A UUID that the same text always has, and no other."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
+def host_id(request_id: str) -> str:
+    """S3's second, longer name of a request, `x-amz-id-2`. It says nothing more."""
+    return b64encode(sha512(request_id.encode()).digest()[:57]).decode("ascii")
 
 
 def new_token(byte_count: int = 16) -> str:

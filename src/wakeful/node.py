@@ -35,7 +35,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import iam, lambda_, logs, sqs
+from wakeful.services import events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
@@ -47,7 +47,16 @@ from wakeful.store.wakes import Wakes
 
 log = logging.getLogger(__name__)
 
-SERVICES: tuple[Service, ...] = (lambda_.service, sqs.service, logs.service, iam.service, iam.sts)
+SERVICES: tuple[Service, ...] = (
+    events.service,
+    iam.service,
+    iam.sts,
+    lambda_.service,
+    logs.service,
+    s3.service,
+    sns.service,
+    sqs.service,
+)
 
 _OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"

@@ -28,6 +28,7 @@ class PlainSandbox:
     task_root: str = "/var/task"
     opt_root: str | None = None
     is_limited: bool = False
+    has_run_out_of_memory: bool = False
     is_frozen: bool = False
     is_killed: bool = False
     peak_bytes: int = 0
@@ -43,9 +44,19 @@ class PlainSandbox:
         os.close(self._pidfd)
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        end = Exit(signal=-code) if code < 0 else Exit(status=code)
+        end = Exit(signal=-code, out_of_memory=self.has_run_out_of_memory) if code < 0 else Exit(status=code)
         if not self._exit.done():
             self._exit.set_result(end)
+
+    def run_out_of_memory(self) -> None:
+        """As if the kernel had killed it for that."""
+        self.has_run_out_of_memory = True
+        self._signal(signal.SIGKILL)
+
+    @property
+    def kernel_state(self) -> str:
+        """R, S, T …, as /proc/<pid>/stat has it."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
     async def limit_cpu(self) -> None:
         self.is_limited = True

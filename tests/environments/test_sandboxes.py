@@ -129,10 +129,8 @@ def test_variables_may_be_large(ground: Ground, prestart: bool) -> None:
 
 def test_what_is_frozen_does_not_run_and_what_is_thawed_does(ground: Ground) -> None:
     took = ground.run(scenarios.freeze_and_thaw)
-    assert took["running"] > 0.1
     assert took["frozen"] < 0.05
     assert took["printed"] == 0
-    assert took["thawed"] > 0.1
 
 
 def test_a_kill_takes_milliseconds_and_may_come_twice(ground: Ground) -> None:

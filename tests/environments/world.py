@@ -47,6 +47,11 @@ class World:
         """(log stream, timestamp in ms, text)"""
 
         self.endpoints: list[Endpoint] = []
+        self.ended: list[str] = []
+        """Log streams of environments that are gone."""
+
+        self.failure: Exception | None = None
+        """What the node cannot do: raised where credentials are asked for."""
         self.credentials_s = 3600.0
         self._bounds = bounds or Bounds(freeze_after_s=3600.0)
         self._sandboxes = sandboxes
@@ -72,9 +77,12 @@ class World:
             credentials=self._credentials,
             log=lambda version, stream, events: self.log.extend((stream, at, text) for at, text in events),
             serve_endpoint=self._serve,
+            log_ended=lambda version, stream: self.ended.append(stream),
         )
 
     async def _credentials(self, version: Version) -> Credentials:
+        if self.failure is not None:
+            raise self.failure
         expires_at = self.clock.now() + self.credentials_s
         return Credentials("ASIAEXAMPLE", "secret", f"token of {version.role_arn}", expires_at)
 

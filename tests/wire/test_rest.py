@@ -111,6 +111,8 @@ def test_framing_is_not_part_of_the_object() -> None:
     assert read("PUT /b/k", content_encoding="aws-chunked,gzip", **framed)["ContentEncoding"] == "gzip"
     asked = read("PUT /b/k", content_encoding="aws-chunked", **framed)
     assert ("ContentEncoding" in asked, asked["ContentLength"]) == (False, 5)
+    assert read("PUT /b/k", **framed)["ContentLength"] == 5
+    assert "ContentLength" not in read("PUT /b/k", content_encoding="aws-chunked", content_length="99")
 
 
 def test_lambdas_payload_is_whole_and_not_copied() -> None:

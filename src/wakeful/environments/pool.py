@@ -78,6 +78,7 @@ class Pool:
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._sweep_at = float("inf")
         self._is_closed = False
 
     @property
@@ -225,11 +226,11 @@ class Pool:
         if waiter is None and environment.state is State.FAILED:
             self._give_up(environment)
         elif waiter is None:
-            environment.idle_since = time.monotonic()
+            environment.idle_since = now = time.monotonic()
             fleet.idle.append(environment)
             self._idle[environment] = None
-            if self._sweep_timer is None:
-                self._sweep_in(self._bounds.freeze_after_s)
+            if self._sweep_at > now + self._bounds.freeze_after_s:
+                self._sweep_in(self._bounds.freeze_after_s, now)
             if self._waiting:
                 self._plan()
         elif self._must_give_way(waiter, key):
@@ -326,14 +327,16 @@ class Pool:
 
     # ------------------------------------------------------------------ time
 
-    def _sweep_in(self, delay_s: float) -> None:
+    def _sweep_in(self, delay_s: float, now: float) -> None:
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        self._sweep_at = now + delay_s
         self._sweep_timer = asyncio.get_running_loop().call_later(delay_s, self._sweep)
 
     def _sweep(self) -> None:
         """Freezes what has been idle for a moment and gives up what has been idle for long."""
-        self._sweep_timer = None
         now = time.monotonic()
-        wake_at = float("inf")
+        self._sweep_at = wake_at = float("inf")
         for environment in list(self._idle):
             idle_s = now - environment.idle_since
             if idle_s >= self._bounds.idle_s:
@@ -349,7 +352,7 @@ class Pool:
         for key in [key for key, fleet in self._fleets.items() if not (fleet.idle or fleet.waiters or fleet.starting)]:
             del self._fleets[key]
         if wake_at != float("inf"):
-            self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now))
+            self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now), now)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

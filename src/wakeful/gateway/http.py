@@ -119,7 +119,7 @@ class Gateway:
             assert target.error is not None
             raise target.error
         if pieces is not None:
-            body = Body(http, pieces)
+            body = Body(http, pieces, has_checksum=operation.has_checksum)
             if operation.streams_in:
                 http.stream = body
             else:

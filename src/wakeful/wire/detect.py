@@ -198,7 +198,8 @@ class Catalogue:
         query = read_query(http.query)
         found = routes.find(http.method, path, query, http.headers)
         if found is None:
-            return self._unknown(service, protocol, "", f"{http.method} {http.path} is no operation of {service}.")
+            message = f"{http.method} {http.path} is no operation of {service}."
+            return self._unknown(service, protocol, "", message, http.method)
         operation = self.operation(service, found.operation, protocol)
         assert operation is not None
         model = operation.model.service_model
@@ -224,13 +225,13 @@ class Catalogue:
         second = rest.partition(".")[0]
         return "sqs" if second == "queue" and "sqs" in self._speaks else None  # us-east-1.queue.amazonaws.com
 
-    def _unknown(self, service: str, protocol: Protocol, name: str, message: str) -> Target:
+    def _unknown(self, service: str, protocol: Protocol, name: str, message: str, method: str = "") -> Target:
         """As AWS answers, but naming what was asked for. Never a 5xx: clients would try that again and again."""
         error: AwsError
         if protocol == "query":
             error = InvalidAction(message)
         elif protocol == "rest-xml":
-            error = MethodNotAllowed()
+            error = MethodNotAllowed(Method=method or None)
         else:
             error = UnknownOperationException(message)
         return self._failed(service, protocol, name, error)

@@ -7,12 +7,12 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha512
 from typing import Any, Literal
 from urllib.parse import quote
 
 import orjson
 
+from wakeful import names
 from wakeful.wire import json_codec, s3_xml, timestamps, xml_codec
 from wakeful.wire.errors import AwsError, InvalidArgument, MalformedXML, SerializationException
 from wakeful.wire.knots import Knots
@@ -84,21 +84,21 @@ def compile_read(operation: OperationModel) -> Read:
                 request[member] = found
         if read_body is not None:
             request |= read_body(http)
-        if "ContentEncoding" in request and "aws-chunked" in request["ContentEncoding"]:
-            _forget_framing(request, http)
+        if "x-amz-decoded-content-length" in given or "aws-chunked" in given.get("content-encoding", ""):
+            _forget_framing(request, given)
         return request
 
     return read
 
 
-def _forget_framing(request: dict[str, Any], http: HttpRequest) -> None:
+def _forget_framing(request: dict[str, Any], headers: Mapping[str, str]) -> None:
     """What was said of the body's framing is not true of the body that a handler gets."""
-    encodings = [name.strip() for name in request.pop("ContentEncoding").split(",")]
-    kept = ",".join(name for name in encodings if name != "aws-chunked")
+    encodings = [name.strip() for name in request.pop("ContentEncoding", "").split(",")]
+    kept = ",".join(name for name in encodings if name not in ("", "aws-chunked"))
     if kept:
         request["ContentEncoding"] = kept
     request.pop("ContentLength", None)
-    decoded = http.headers.get("x-amz-decoded-content-length", "")
+    decoded = headers.get("x-amz-decoded-content-length", "")
     if decoded.isascii() and decoded.isdigit():
         request["ContentLength"] = int(decoded)
 
@@ -257,10 +257,13 @@ def compile_write(operation: OperationModel) -> Write:
     ]
     prefixes = _prefixes(shape) if shape is not None else []
     write_body = _body_writer(operation, shape) if shape is not None else None
+    may_be_partial = "ContentRange" in members  # RFC 9110, 15.3.7: an answer that says which part it is has status 206
     identify = request_id_headers if operation.service_model.service_name == "s3" else _amzn_request_id
 
     def write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
         response = HttpResponse(status, identify(request_id))
+        if may_be_partial and value.get("ContentRange") is not None:
+            response.status = 206
         if name_of_status is not None and value.get(name_of_status) is not None:
             response.status = value[name_of_status]
         for name, header, to_text in headers:
@@ -279,11 +282,7 @@ def compile_write(operation: OperationModel) -> Write:
 
 def request_id_headers(request_id: str) -> dict[str, str]:
     """How S3 names a request: by two ids, the second of which is longer and says nothing more."""
-    return {"x-amz-request-id": request_id, "x-amz-id-2": host_id(request_id)}
-
-
-def host_id(request_id: str) -> str:
-    return b64encode(sha512(request_id.encode()).digest()[:57]).decode("ascii")
+    return {"x-amz-request-id": request_id, "x-amz-id-2": names.host_id(request_id)}
 
 
 def _amzn_request_id(request_id: str) -> dict[str, str]:

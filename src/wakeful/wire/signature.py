@@ -355,10 +355,14 @@ def _mismatch(credential: Credential, canonical: str, to_sign: str, *, is_s3: bo
 
 
 def _verify_older(http: HttpRequest, credential: Credential, secret_key: str, path: str) -> None:
-    to_sign = _older_string_to_sign(http, credential, path)
-    digest = hmac.digest(secret_key.encode(), to_sign.encode(), "sha1")
-    if not hmac.compare_digest(b64encode(digest), credential.signature.encode("ascii", "replace")):
-        raise _mismatch(credential, "", to_sign, is_s3=True)
+    # A bucket is "/bucket/" to some clients even where they send "/bucket".
+    paths = (path, path + "/") if path.count("/") == 1 and len(path) > 1 else (path,)
+    for each in paths:
+        to_sign = _older_string_to_sign(http, credential, each)
+        digest = hmac.digest(secret_key.encode(), _as_sent(to_sign), "sha1")
+        if hmac.compare_digest(b64encode(digest), credential.signature.encode("ascii", "replace")):
+            return
+    raise _mismatch(credential, "", _older_string_to_sign(http, credential, path), is_s3=True)
 
 
 def _older_string_to_sign(http: HttpRequest, credential: Credential, path: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
-import secrets
 import socket
 
-from . import cgroups, landlock, linux
+from . import landlock, linux
+from .cgroup_trees import open_groups
 from .root import Shelf
 
 NAMESPACES, FENCE, NOTHING = "namespaces", "fence", "none"
@@ -52,26 +51,37 @@ class Users:
     def of(self, number: int) -> int:
         return self._first + number
 
+    def close(self) -> None:
+        self._claim.close()
+
 
 class Rooms:
-    """A directory on the host for each sandbox that has no file tree of its own."""
+    """A directory on the host for each sandbox that has no file tree of its own.
+
+    What functions leave in there may be deep, large and closed to its owner. A process of its own removes it, so that
+    nobody waits for that.
+    """
 
     def __init__(self) -> None:
         self._sweep()
-        self._path = f"{_ROOMS_PARENT}/{_ROOMS_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+        self._path = f"{_ROOMS_PARENT}/{_ROOMS_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
         os.mkdir(self._path, 0o700)
-        self._lock = _lock(self._path)
+        self._lock = linux.lock_directory(self._path)
 
     def make(self, number: int) -> str:
         path = f"{self._path}/{number}"
         os.mkdir(path, 0o700)
         return path
 
-    def remove(self, number: int) -> None:
-        _remove_tree(f"{self._path}/{number}")
+    def remove(self, number: int) -> int:
+        """The process that is removing it. Its name is free at once."""
+        path = f"{self._path}/{number}"
+        aside = f"{self._path}/old-{os.urandom(8).hex()}"
+        os.rename(path, aside)
+        return _remove_tree(aside)
 
     def close(self) -> None:
-        _remove_tree(self._path)
+        os.waitpid(_remove_tree(self._path), 0)
         os.close(self._lock)
 
     def _sweep(self) -> None:
@@ -81,10 +91,10 @@ class Rooms:
             if not name.startswith(_ROOMS_PREFIX) or os.lstat(path).st_uid != os.geteuid():
                 continue
             try:
-                lock = _lock(path)
+                lock = linux.lock_directory(path)
             except OSError:
                 continue  # its launcher lives
-            _remove_tree(path)
+            os.waitpid(_remove_tree(path), 0)
             os.close(lock)
 
 
@@ -93,27 +103,22 @@ class Host:
 
     def __init__(self, kind: str) -> None:
         """Raises NotOnThisHost (or OSError) where `kind` of walls cannot be built here."""
+        if kind not in KINDS:
+            raise NotOnThisHost(f"{kind!r} is not a kind of walls: {', '.join(KINDS)}")
         self.kind = kind
         os.umask(0o022)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         linux.leave_session_keyring()
-        self.groups = cgroups.open_groups()
+        self.groups = open_groups()
         self.users: Users | None = None
         self.shelf: Shelf | None = None
         self.rooms: Rooms | None = None
-        if kind == NAMESPACES:
-            self._own_namespaces()
-            self.shelf = Shelf()
-            return
-        if kind == FENCE:
-            version = linux.landlock_version()
-            if version < landlock.VERSION_MIN:
-                raise NotOnThisHost(
-                    f"Landlock here is version {version}; {landlock.VERSION_MIN} (Linux 6.12) is needed"
-                )
-            self.rooms = Rooms()
-        linux.adopt_orphans()
+        try:
+            self._settle()
+        except BaseException:
+            self.groups.close()
+            raise
 
     @property
     def counts(self) -> bool:
@@ -129,6 +134,22 @@ class Host:
         self.groups.close()
         if self.rooms is not None:
             self.rooms.close()
+        if self.users is not None:
+            self.users.close()
+
+    def _settle(self) -> None:
+        if self.kind == NAMESPACES:
+            self._own_namespaces()
+            self.shelf = Shelf()
+            return
+        if self.kind == FENCE:
+            version = linux.landlock_version()
+            if version < landlock.VERSION_MIN:
+                raise NotOnThisHost(
+                    f"Landlock here is version {version}; {landlock.VERSION_MIN} (Linux 6.12) is needed"
+                )
+            self.rooms = Rooms()
+        linux.adopt_orphans()
 
     def _own_namespaces(self) -> None:
         if os.geteuid() == 0 and _is_mapped(_USERS_FIRST, _USER_BLOCKS * SANDBOXES_MAX):
@@ -150,24 +171,7 @@ def _is_mapped(first: int, count: int) -> bool:
     return any(start <= first and first + count <= start + length for start, _, length in ranges)
 
 
-def _lock(path: str) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _remove_tree(path: str) -> None:
-    """The directory and all in it; links are removed, never followed."""
-    for _, directories, files, descriptor in os.fwalk(path, topdown=False):
-        for name in files:
-            os.unlink(name, dir_fd=descriptor)
-        for name in directories:
-            try:
-                os.rmdir(name, dir_fd=descriptor)
-            except NotADirectoryError:
-                os.unlink(name, dir_fd=descriptor)  # a link to a directory
-    os.rmdir(path)
+def _remove_tree(path: str) -> int:
+    """A process that removes the directory and all in it. Links are removed, never followed."""
+    script = 'chmod -R u+rwx -- "$1"; rm -rf --one-file-system -- "$1"'
+    return os.posix_spawn("/bin/sh", ["sh", "-c", script, "sh", path], {"PATH": "/usr/bin:/bin"})

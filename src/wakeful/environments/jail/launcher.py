@@ -33,7 +33,8 @@ BUILD_FAILURES_MAX = 3
 """After so many in a row, no more cells of that runtime are made ahead; a start still tries."""
 
 _REFILL_PAUSE_S = 0.03  # whoever was just started has the processors first
-_FREEZE_RETRY_S = 0.0005
+_FREEZE_TIME_S = 0.00002
+_FREEZE_RETRY_S = 0.001
 _REMOVE_RETRY_S = 0.002
 _LEAVING_TIME_MAX_S = 2.0
 
@@ -57,6 +58,7 @@ class Launcher:
         """By the node's number for the sandbox, from the promise to the end."""
         self._free_numbers = list(range(1, SANDBOXES_MAX))
         self._builds_max = (os.cpu_count() or 1) + 1
+        self._waited_for: set[int] = set()
         self._refills_from = 0.0
         self._is_watching = False
         self._is_closing = False
@@ -299,6 +301,7 @@ class Launcher:
         cell.is_frozen = True
         if cell.freezes_by_group:
             cell.group.freeze()
+            time.sleep(_FREEZE_TIME_S)  # usually enough, and far less than a timer could do
             self._when_frozen(cell)
         else:
             self._ask_keeper(cell, "freeze")
@@ -404,12 +407,25 @@ class Launcher:
 
     def _kill_strays(self) -> None:
         """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""
-        keepers = {cell.pid for cell in self._cells.values() if not cell.is_reaped}
+        known = self._waited_for | {cell.pid for cell in self._cells.values() if not cell.is_reaped}
         for pid in processes.children(os.getpid()):
-            if pid not in keepers:
+            if pid not in known:
                 for stray in [pid, *processes.descendants(pid)]:
                     processes.kill(stray)
                 os.waitpid(pid, 0)
+
+    def _wait_for(self, pid: int) -> None:
+        """A process of ours that works for us, and ends by itself."""
+        pidfd = os.pidfd_open(pid)
+        self._waited_for.add(pid)
+
+        def on_end() -> None:
+            self._loop.forget(pidfd)
+            os.close(pidfd)
+            os.waitpid(pid, 0)
+            self._waited_for.remove(pid)
+
+        self._loop.when_readable(pidfd, on_end)
 
     def _release(self, cell: Cell, deadline: float) -> None:
         """All that the cell had is given back; its group as soon as the kernel has forgotten the last process."""
@@ -417,7 +433,7 @@ class Launcher:
             self._loop.after(_REMOVE_RETRY_S, partial(self._release, cell, deadline))
             return
         if self._host.rooms is not None:
-            self._host.rooms.remove(cell.number)
+            self._wait_for(self._host.rooms.remove(cell.number))
         del self._cells[cell.number]
         heapq.heappush(self._free_numbers, cell.number)
         if cell.start is not None:

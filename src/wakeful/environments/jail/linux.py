@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
-import platform
 import signal
 import socket
 import struct
@@ -99,14 +98,14 @@ _SIOCSIFFLAGS, _IFF_UP, _IFF_RUNNING = 0x8914, 0x1, 0x40
 
 def architecture() -> Architecture:
     """The machine we run on. Raises OSError on one whose system calls are not in our tables."""
-    machine = platform.machine()
+    machine = os.uname().machine
     for known in ARCHITECTURES:
         if known.name == machine:
             return known
     raise OSError(f"no system call table for {machine}; known are {', '.join(a.name for a in ARCHITECTURES)}")
 
 
-_COLUMN = architecture().column if platform.system() == "Linux" else 0
+_COLUMN = architecture().column
 
 
 def call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
@@ -235,6 +234,17 @@ def leave_session_keyring() -> None:
         call("keyctl", _KEYCTL_JOIN_SESSION_KEYRING, None, 0, 0, 0)
     except OSError:
         return  # no keyrings, or a seccomp filter around us that already keeps everybody from them
+
+
+def lock_directory(path: str) -> int:
+    """A descriptor that holds the lock until it is closed. Raises OSError where another process holds it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def close_all_but(*keep: int) -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 
 from . import linux
 
@@ -55,7 +54,7 @@ _HOST_FILES = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
-_HOST_FILE_PATTERNS = ("java-*",)
+_HOST_FILES_BEGIN = ("java-",)
 
 _OWN_FILES = {
     "passwd": f"root:x:0:0:root:/root:/sbin/nologin\n{TENANT_NAME}:x:{TENANT_UID}:{TENANT_GID}::/tmp:/sbin/nologin\n",
@@ -109,22 +108,21 @@ def _furnish(tree: int, mounts: list[tuple[str, str]]) -> None:
         os.mkdir(directory, dir_fd=tree)
     _bind(tree, "/usr", "usr", READ_ONLY)
     for name in _TOP_LEVEL:
-        host = Path("/", name)
-        if host.is_symlink():
-            os.symlink(host.readlink(), name, dir_fd=tree)
-        elif host.is_dir():
-            _bind(tree, str(host), name, READ_ONLY)
+        host = f"/{name}"
+        if os.path.islink(host):
+            os.symlink(os.readlink(host), name, dir_fd=tree)
+        elif os.path.isdir(host):
+            _bind(tree, host, name, READ_ONLY)
     for name in _DEVICES:
         _bind(tree, f"/dev/{name}", f"dev/{name}", _DEVICE)
     for name, target in {**_DEVICE_LINKS, **_OWN_LINKS}.items():
         os.symlink(target, name, dir_fd=tree)
     for name, text in _OWN_FILES.items():
         _write(tree, f"etc/{name}", text)
-    etc = Path("/etc")
-    host_files = [etc / name for name in _HOST_FILES] + [found for p in _HOST_FILE_PATTERNS for found in etc.glob(p)]
-    for host in host_files:
-        if host.exists():
-            _bind(tree, str(host), str(host)[1:], READ_ONLY)
+    configured = [name for name in os.listdir("/etc") if name.startswith(_HOST_FILES_BEGIN)]
+    for name in [*_HOST_FILES, *configured]:
+        if os.path.exists(f"/etc/{name}"):
+            _bind(tree, f"/etc/{name}", f"etc/{name}", READ_ONLY)
     for outside, inside in mounts:
         _bind(tree, outside, inside[1:], READ_ONLY)
 
@@ -132,10 +130,9 @@ def _furnish(tree: int, mounts: list[tuple[str, str]]) -> None:
 def _bind(tree: int, source: str, target: str, attributes: int) -> None:
     """What is at `source` on the host is at `target` in the tree, restricted."""
     kind = os.stat(source).st_mode
-    parent = Path(target).parent
-    for directory in [*reversed(parent.parents), parent]:
-        if str(directory) != ".":
-            _make_directory(tree, str(directory))
+    steps = target.split("/")
+    for length in range(1, len(steps)):
+        _make_directory(tree, "/".join(steps[:length]))
     if stat.S_ISDIR(kind):
         _make_directory(tree, target)
     else:
