@@ -49,7 +49,7 @@ class Demo:
         print(f"    {first.rstrip()} after {(time.monotonic() - begun) * 1000:.0f} ms")
 
     def client(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
+        return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",

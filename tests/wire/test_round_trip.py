@@ -97,7 +97,7 @@ def read_back(operation: OperationModel, seed: str) -> None:
 def parse_back(operation: OperationModel, seed: str) -> None:
     value = Values(f"out {operation.name} {seed}").structure(operation.output_shape) if operation.output_shape else {}
     protocol = operation.service_model.protocol
-    target = Target(operation.service_model.service_name, protocol, operation.name)  # type: ignore[arg-type]
+    target = Target(operation.service_model.service_name, protocol, operation.name)
     http = HttpRequest(operation.http["method"], "/", "", {})
     response = codec.write(with_operation(target, operation), value, REQUEST_ID, http)
     parsed = parse(operation, response)
@@ -109,7 +109,7 @@ def parse_back(operation: OperationModel, seed: str) -> None:
 
 def with_operation(target: Target, operation: OperationModel) -> Target:
     model = operation.service_model
-    made = codec.operation(model.service_name, model.protocol, operation)  # type: ignore[arg-type]
+    made = codec.operation(model.service_name, model.protocol, operation)
     return Target(
         target.service, target.protocol, operation.name, model, made, None, target.labels, target.query, target.form
     )
@@ -147,7 +147,7 @@ def parse(operation: OperationModel, response: HttpResponse) -> dict[str, Any]:
     is_stream = operation.has_streaming_output and response.status < 300
     body: Any = io.BytesIO(response.body) if is_stream else response.body
     given = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": body, "context": {}}
-    parsed: dict[str, Any] = parser.parse(given, their_operation(operation).output_shape)  # type: ignore[arg-type]
+    parsed: dict[str, Any] = parser.parse(given, their_operation(operation).output_shape)
     if operation.name == "GetBucketLocation":
         handlers.parse_get_bucket_location(parsed, SimpleNamespace(content=response.body, raw=True))
     return parsed
