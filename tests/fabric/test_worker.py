@@ -56,6 +56,7 @@ async def test_everything_due_is_done_once_and_its_effect_is_there(node: Any) ->
 
     async def do(_: Any, item: work.Item) -> Done:
         done.append(item.body)
+
         def effect(tx: Tx) -> None:
             tx.run("INSERT INTO test_effects(n) VALUES (?)", item.body)
 

@@ -97,7 +97,7 @@ def read_back(operation: OperationModel, seed: str) -> None:
 def parse_back(operation: OperationModel, seed: str) -> None:
     value = Values(f"out {operation.name} {seed}").structure(operation.output_shape) if operation.output_shape else {}
     protocol = operation.service_model.protocol
-    target = Target(operation.service_model.service_name, protocol, operation.name)
+    target = Target(operation.service_model.service_name, protocol, operation.name)  # type: ignore[arg-type]
     http = HttpRequest(operation.http["method"], "/", "", {})
     response = codec.write(with_operation(target, operation), value, REQUEST_ID, http)
     parsed = parse(operation, response)
@@ -109,7 +109,7 @@ def parse_back(operation: OperationModel, seed: str) -> None:
 
 def with_operation(target: Target, operation: OperationModel) -> Target:
     model = operation.service_model
-    made = codec.operation(model.service_name, model.protocol, operation)
+    made = codec.operation(model.service_name, model.protocol, operation)  # type: ignore[arg-type]
     return Target(
         target.service, target.protocol, operation.name, model, made, None, target.labels, target.query, target.form
     )
