@@ -69,7 +69,7 @@ async def _listened(node: Node, name: str) -> None:
 
 
 @contextmanager
-def running_node(data_dir: Path, *, services: tuple[Service, ...] = SERVICES, **settings: Any) -> Iterator[RunningNode]:
+def running_node(data_dir: Path, services: tuple[Service, ...] = SERVICES, **settings: Any) -> Iterator[RunningNode]:
     """A node that runs until the block ends; what it failed with is raised here."""
     config = Config(data_dir, **{"port": 0, "rehearse": True, "isolation": "none", **settings})
     started: Future[tuple[Node, asyncio.AbstractEventLoop, asyncio.Event]] = Future()

@@ -246,3 +246,36 @@ LOGS_EVENT_AHEAD_MAX_S = 7200
 LOGS_BACKWARD_START_MIN_MS = 1_704_067_200_000  # 2024; FilterLogEvents reads nothing older from its end
 LOGS_SEARCH_STEP_BYTES = 256 * 1024  # of log events that one step of a search looks at
 LOGS_SEARCH_BYTES_MAX = 16 * 1024 * 1024  # that one FilterLogEvents looks at before it answers what it has
+
+IAM_PAGE_DEFAULT = 100
+IAM_TAGS_MAX = 50
+IAM_USERS_MAX = 5000
+IAM_GROUPS_MAX = 300
+IAM_ROLES_MAX = 1000
+IAM_POLICIES_MAX = 1500
+IAM_GROUPS_PER_USER_MAX = 10
+IAM_ACCESS_KEYS_MAX = 2  # of one user, and of an account's root
+IAM_ATTACHED_POLICIES_MAX = 10
+IAM_POLICY_VERSIONS_MAX = 5
+IAM_MANAGED_POLICY_CHARS_MAX = 6144  # of a policy document, white space not counted
+IAM_USER_INLINE_CHARS_MAX = 2048  # of all inline policies of one user together
+IAM_GROUP_INLINE_CHARS_MAX = 5120
+IAM_ROLE_INLINE_CHARS_MAX = 10_240
+IAM_TRUST_POLICY_CHARS_MAX = 2048
+IAM_SESSION_MAX_S = 3600  # of a role, unless its MaxSessionDuration says otherwise
+IAM_KEY_USE_NOTED_S = 900.0  # how often at most the last use of an access key is written down
+
+SESSION_TOKEN_CHARS_MAX = 16_384
+SESSION_CLAIMS_BYTES_MAX = 64 * 1024
+SESSIONS_REMEMBERED_MAX = 4096  # tokens that need not be opened again
+
+STS_SESSION_S = 43_200  # of GetSessionToken, unless asked for otherwise
+STS_SESSION_MAX_S = 129_600
+STS_ROOT_SESSION_MAX_S = 3600
+STS_CHAINED_SESSION_MAX_S = 3600  # of a role that is assumed with another role's session
+STS_PACKED_BYTES_MAX = 2048  # of session policies and tags together, packed; AWS does not tell its own number
+
+DECISIONS_REMEMBERED_MAX = 4096  # things that one principal may do for sure
+DENIALS_REMEMBERED_MAX = 10_000  # denials that are not told again at once
+DENIAL_TOLD_S = 60.0  # how often at most the same denial is told in audit mode
+POLICIES_COMPILED_MAX = 4096  # policy documents that are kept compiled

@@ -35,7 +35,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import events, lambda_, logs, s3, sns, sqs
+from wakeful.services import events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 SERVICES: tuple[Service, ...] = (
     events.service,
+    iam.service,
+    iam.sts,
     lambda_.service,
     logs.service,
     s3.service,
@@ -78,6 +80,7 @@ class Node:
         self.sources: Mapping[str, Source] = {s.name: s.source for s in services if s.source is not None}
         self.store: Store
         self.telemetry: Telemetry
+        self.authorizer: Authorizer
         self.blobs: Blobs
         self.packages: Packages
         self.runtimes: Runtimes
@@ -172,9 +175,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     config = node.config
     node.blobs = Blobs(config.data_dir / "blobs")
     stack.push_async_callback(node.blobs.close)
-    authorizer = Authorizer(node)
+    node.authorizer = Authorizer(node)
     parts = Parts(
-        authorizer=authorizer,
+        authorizer=node.authorizer,
+        iam_mode=config.iam_mode,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )

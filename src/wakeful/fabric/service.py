@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -23,11 +23,31 @@ if TYPE_CHECKING:
     from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
     from wakeful.environments.runtimes import Runtimes
+    from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.source import Source
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Request = dict[str, Any]
+
+CREDENTIALS_CHANGED = "iam.credentials"
+"""Woken when an access key comes, goes or is switched, or its user is called otherwise."""
+
+RIGHTS_CHANGED = "iam.rights"
+"""Woken when anything changes that says what users, roles and their sessions may do, or who may assume a role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What temporary credentials say of their holder. `policies` (documents, or ARNs of managed policies) limit what
+    the holder may do; None is no limit. Transitive tags go along into the next session.
+    """
+
+    issued: float
+    policies: tuple[str, ...] | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive: tuple[str, ...] = ()
+    source_identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +61,8 @@ class Principal:
     """IAM's unique id; of a role session `AROA…:session-name`."""
     role_arn: str | None = None
     """The role behind a role session."""
+    session: Session | None = None
+    """Of temporary credentials that STS issued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +175,15 @@ class Need:
 
     action: str
     resource: str
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What rows know of a resource that a request names: its whole ARN, and whose it is where the ARN does not say."""
+
+    arn: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +200,11 @@ class Service:
     needs: Callable[[Call, str, Request], Iterable[Need]] | None = None
     """What a request to an operation needs. None: the action of the operation's name on everything."""
     policy: Callable[[Tx, str], str | None] | None = None
-    """The resource policy (JSON) of the resource with that ARN."""
+    """The resource policy (JSON) of the resource with that ARN, for this service's actions on it."""
+    resource: Callable[[Tx, str], Resource] | None = None
+    """What rows know of the resource that `needs` names. None: the ARN says all."""
+    policies_changed: str = ""
+    """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()
@@ -199,23 +233,44 @@ class Credential:
     token: str | None
     expires: float | None
     principal: Principal
+    is_active: bool = True
+    used: float | None = None
+    """When its last use was written down."""
+
+
+class Sessions(Protocol):
+    """Opens session tokens. Needs no rows: a token holds all there is to know of its session."""
+
+    def open(self, token: str) -> Credential | None:
+        """The credential that was issued with the token, expired or not; None for what was not issued here."""
 
 
 class Identities(Protocol):
-    """What authentication and authorisation ask IAM. Both run on a reader."""
+    """What authentication and authorisation ask IAM."""
 
-    def credential(self, tx: Tx, access_key_id: str) -> Credential | None: ...
+    def credential(self, tx: Tx, access_key_id: str) -> Credential | None:
+        """The long-term access key, switched off or not."""
 
-    def policies(self, tx: Tx, principal: Principal) -> IdentityPolicies: ...
+    def sessions(self, tx: Tx) -> Sessions:
+        """The same for as long as the store is the same."""
+
+    def has_root_key(self, tx: Tx) -> bool:
+        """Whether anybody was given a root's key."""
+
+    def note_use(self, tx: Tx, access_key_id: str, service: str, region: str) -> None:
+        """The key is known to have been used now."""
+
+    def policies(self, tx: Tx, principal: Principal) -> IdentityPolicies:
+        """What is said about the principal, at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityPolicies:
-    """The policy documents (JSON) that speak about one principal."""
+    """The policy documents (JSON) that speak about one principal. None is no boundary, no limit of the session."""
 
     identity: tuple[str, ...] = ()
     boundary: str | None = None
-    session: tuple[str, ...] = ()
+    session: tuple[str, ...] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -233,6 +288,7 @@ class Node(Protocol):
     packages: Packages
     runtimes: Runtimes
     caches: Caches
+    authorizer: Authorizer
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]

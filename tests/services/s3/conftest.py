@@ -51,7 +51,7 @@ def refused(code: str, *, status: int | None = None, message: str = "", **member
     """What is done inside is answered with this error, which says so and names these."""
     with pytest.raises(ClientError) as raised:
         yield
-    error: dict[str, Any] = raised.value.response["Error"]  # type: ignore[assignment]
+    error: dict[str, Any] = raised.value.response["Error"]
     assert error["Code"] == code, error
     assert message in error["Message"]
     assert {name: error.get(name) for name in members} == members
