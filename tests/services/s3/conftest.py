@@ -27,8 +27,13 @@ def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNod
 def node(shared_node: RunningNode) -> Iterator[RunningNode]:
     """A node on which there is nothing. Only its clock, and bytes that nobody names, may be left of earlier tests."""
     yield shared_node
-    shared_node.settle()
-    shared_node.run(shared_node.node.store.write(_empty))
+    empty(shared_node)
+
+
+def empty(node: RunningNode) -> None:
+    """Nothing is on the node any more."""
+    node.settle()
+    node.run(node.node.store.write(_empty))
 
 
 def _empty(tx: Tx) -> None:

@@ -10,7 +10,7 @@ from wakeful.fabric.service import Principal
 from wakeful.services.s3 import events
 from wakeful.services.s3.buckets import Bucket, customer_id
 
-BUCKET = Bucket("shelf", ACCOUNT, "eu-west-1", 0.0, None, None, None)
+BUCKET = Bucket("shelf", ACCOUNT, "eu-west-1", 0.0, None, None, None, None)
 NOW = 1_700_000_000.1239
 
 

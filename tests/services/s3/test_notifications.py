@@ -18,7 +18,7 @@ from wakeful.services.s3.buckets import Bucket
 from wakeful.services.s3.errors import InvalidArgument
 from wakeful.services.s3.notifications import Rule
 
-SHELF = Bucket("shelf", ACCOUNT, "us-east-1", 0.0, None, None, None)
+SHELF = Bucket("shelf", ACCOUNT, "us-east-1", 0.0, None, None, None, None)
 CREATED = "s3:ObjectCreated:*"
 
 
