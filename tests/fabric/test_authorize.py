@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -164,6 +166,37 @@ def test_another_account_needs_both_sides(world: World, url: str) -> None:
     assert refusal(eve.send_message, **foreign)[0] == "AccessDenied"
     iam.put_user_policy(UserName="eve", PolicyName="p", PolicyDocument=policy("Allow", "sqs:SendMessage", QUEUE))
     eve.send_message(**foreign)
+
+
+def test_a_bucket_belongs_to_an_account_though_its_arn_does_not_say_so(world: World) -> None:
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+    iam = world.client("iam", world.stranger)
+    iam.create_user(UserName="eve")
+    iam.put_user_policy(UserName="eve", PolicyName="p", PolicyDocument=policy("Allow", "s3:*"))
+    key = iam.create_access_key(UserName="eve")["AccessKey"]
+    eve = world.client("s3", {"key": key["AccessKeyId"], "secret": key["SecretAccessKey"]})
+    for stranger in (eve, world.client("s3", world.stranger)):
+        assert refusal(stranger.get_object, Bucket="bucket", Key="k")[0] == "AccessDenied"
+    objects = "arn:aws:s3:::bucket/*"
+    s3.put_bucket_policy(Bucket="bucket", Policy=policy("Allow", "s3:GetObject", objects, {"AWS": OTHERS}))
+    assert eve.get_object(Bucket="bucket", Key="k")["Body"].read() == b"x"
+    assert refusal(eve.put_object, Bucket="bucket", Key="k", Body=b"y")[0] == "AccessDenied"
+
+
+def test_nobody_reads_what_is_for_everybody(world: World) -> None:
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="bucket")
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+    address = f"{world.node.endpoint}/bucket/k"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(address, timeout=10)
+    with refused.value as error:
+        assert (error.code, b"<Code>AccessDenied</Code>" in error.read()) == (403, True)
+    s3.put_bucket_policy(Bucket="bucket", Policy=policy("Allow", "s3:GetObject", "arn:aws:s3:::bucket/*", "*"))
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert answer.read() == b"x"
 
 
 def test_conditions_see_the_request(world: World, url: str) -> None:

@@ -23,6 +23,7 @@ service = Service(
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     needs=rights.needs,
     policy=buckets.policy,
+    resource=buckets.resource,
     workers=(content.worker,),
 )
 
