@@ -178,7 +178,8 @@ def make_function(system: System, name: str, runtime: str, file: str, code: byte
 
 def _cold_and_warm(system: System, runtime: str, file: str, code: bytes, count: int) -> tuple[list[float], list[float]]:
     functions = system.client("lambda")
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     make_function(system, f"primer-{runtime.replace('.', '-')}", runtime, file, code)
     for number in range(count):
         name = f"cold-{runtime.replace('.', '-')}-{number}"

@@ -15,7 +15,8 @@ import httptools  # noqa: F401 - the server wants it; a missing one should fail 
 from botocore.config import Config as ClientConfig
 
 from wakeful.config import Config
-from wakeful.node import Node, running
+from wakeful.fabric.service import Service
+from wakeful.node import SERVICES, Node, running
 
 REGION = "us-east-1"
 
@@ -68,14 +69,14 @@ async def _listened(node: Node, name: str) -> None:
 
 
 @contextmanager
-def running_node(data_dir: Path, **settings: Any) -> Iterator[RunningNode]:
+def running_node(data_dir: Path, services: tuple[Service, ...] = SERVICES, **settings: Any) -> Iterator[RunningNode]:
     """A node that runs until the block ends; what it failed with is raised here."""
     config = Config(data_dir, **{"port": 0, "rehearse": True, "isolation": "none", **settings})
     started: Future[tuple[Node, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def live() -> None:
         stop = asyncio.Event()
-        async with running(config) as node:
+        async with running(config, services) as node:
             started.set_result((node, asyncio.get_running_loop(), stop))
             await stop.wait()
 

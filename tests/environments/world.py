@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tests.environments.plain import PlainSandboxes
 from wakeful import names
@@ -53,11 +53,12 @@ class World:
         self.failure: Exception | None = None
         """What the node cannot do: raised where credentials are asked for."""
         self.credentials_s = 3600.0
+        self.isolation = "none"
         self._bounds = bounds or Bounds(freeze_after_s=3600.0)
         self._sandboxes = sandboxes
         self._count = 0
 
-    async def __aenter__(self) -> World:
+    async def __aenter__(self) -> Self:
         self.plain = PlainSandboxes(self.folder / "plain")
         self.pool = Pool(self.surroundings(), self._bounds)
         return self

@@ -282,7 +282,7 @@ def test_a_client_raises_the_exception_of_the_shape(
     service: str, operation: str, asked: dict[str, Any], shape: str, code: str
 ) -> None:
     config = Config(retries={"max_attempts": 1})
-    client: Any = boto3.session.Session().client(  # type: ignore[call-overload]
+    client: Any = boto3.session.Session().client(
         service, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b", config=config
     )
     response = answer(target_of(service, operation), made(shape))

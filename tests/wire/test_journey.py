@@ -74,7 +74,7 @@ def client(
     service: str, handler: Handler, secret: str = SECRET, host: str = "http://127.0.0.1:4566", **config: Any
 ) -> Any:
     made: Any = boto3.session.Session(aws_access_key_id="AKID", aws_secret_access_key=SECRET).client(
-        service,  # type: ignore[call-overload]
+        service,
         region_name="us-east-1",
         endpoint_url=host,
         config=Config(retries={"max_attempts": 1}, **config),

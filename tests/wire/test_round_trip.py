@@ -147,7 +147,7 @@ def parse(operation: OperationModel, response: HttpResponse) -> dict[str, Any]:
     is_stream = operation.has_streaming_output and response.status < 300
     body: Any = io.BytesIO(response.body) if is_stream else response.body
     given = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": body, "context": {}}
-    parsed: dict[str, Any] = parser.parse(given, their_operation(operation).output_shape)  # type: ignore[arg-type]
+    parsed: dict[str, Any] = parser.parse(given, their_operation(operation).output_shape)
     if operation.name == "GetBucketLocation":
         handlers.parse_get_bucket_location(parsed, SimpleNamespace(content=response.body, raw=True))
     return parsed

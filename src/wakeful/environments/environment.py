@@ -28,6 +28,10 @@ from wakeful.environments.states import State as State
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
+class Ended(Exception):
+    """The environment ended by itself before it could take an event."""
+
+
 class Stopped(Exception):
     """The environment was stopped while it was being started."""
 
@@ -100,6 +104,7 @@ class Environment:
         self._end: asyncio.Task[None]
         self._tail: Tail | None = None
         self._init_tail: Tail | None = Tail()
+        self._is_left = False
         self._began = 0.0
         self._started_at = 0.0
         self._memory_read_at = 0.0
@@ -118,7 +123,10 @@ class Environment:
             self._spawn(self._process.sandbox.limit_cpu())  # INIT had a whole core
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """The function has answered, failed or timed out. It runs to its end even if the caller does not wait."""
+        """The function has answered, failed or timed out. It runs to its end even if the caller does not wait.
+
+        Raises Ended where the environment ended first: the function has not seen the event.
+        """
         if self.state is State.FROZEN:
             try:
                 await self._thaw()
@@ -130,6 +138,8 @@ class Environment:
             self._outcome = self._loop.create_future()
             self._spawn(self._invoke_anew(invocation, self._outcome))
             return await self._outcome
+        if self.state is not State.READY:
+            raise Ended(f"environment {self.id} ended before it had the event")
         return await self.begin(invocation)
 
     def begin(self, invocation: Invocation) -> asyncio.Future[Outcome]:
@@ -140,6 +150,10 @@ class Environment:
         self._started_at = now = self._clock.now()
         self._give(invocation, self.version.timeout_s, now)
         return outcome
+
+    def leave(self) -> None:
+        """The caller of the invocation under way has gone: when it is over, `on_free` hears."""
+        self._is_left = True
 
     def rest(self) -> None:
         """No process inside runs until the next invocation."""
@@ -233,6 +247,7 @@ class Environment:
             if not outcome.done():
                 outcome.set_exception(error)
             await self.stop()
+            self._tell_who_left()
             return
         spent = time.monotonic() - self._began
         if fault is None:
@@ -344,8 +359,8 @@ class Environment:
         self._print(self._report.end(now, run), now)
         tail, self._tail = self._tail, None
         self.current = None
-        if outcome.done():  # the caller has gone
-            self._on_free(self)
+        self._tell_who_left()
+        if outcome.done():  # cancelled by the caller who has gone
             return
         outcome.set_result(
             Outcome(
@@ -365,6 +380,11 @@ class Environment:
                 log_stream=self.log_stream,
             )
         )
+
+    def _tell_who_left(self) -> None:
+        if self._is_left:
+            self._is_left = False
+            self._on_free(self)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

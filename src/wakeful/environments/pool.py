@@ -7,6 +7,7 @@ put back when its invocation is over. Everything else happens beside it, in task
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Coroutine
@@ -15,9 +16,11 @@ from types import TracebackType
 from typing import Any
 
 from wakeful import limits
-from wakeful.environments.environment import Environment, State, Stopped, Surroundings
+from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str, str]
 """Function, version, revision: environments of the same key can stand in for each other."""
@@ -79,6 +82,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._sweep_at = float("inf")
+        self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
 
     @property
@@ -102,9 +106,14 @@ class Pool:
             if environment.state is State.READY:
                 return await environment.begin(invocation)
             return await environment.invoke(invocation)
+        except Ended:
+            log.info("an idle environment of %s had ended; the event goes to another", version.arn)
         finally:
             if environment.current is None:
                 self._free(environment)
+            else:
+                environment.leave()
+        return await self.invoke(version, invocation, deadline=deadline)
 
     async def prepare(self, runtime_name: str) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
@@ -229,8 +238,8 @@ class Pool:
             environment.idle_since = now = time.monotonic()
             fleet.idle.append(environment)
             self._idle[environment] = None
-            if self._sweep_at > now + self._bounds.freeze_after_s:
-                self._sweep_in(self._bounds.freeze_after_s, now)
+            if self._sweep_at > now + self._rest_s:
+                self._sweep_in(self._rest_s, now)
             if self._waiting:
                 self._plan()
         elif self._must_give_way(waiter, key):
@@ -392,8 +401,11 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         environment = self._environment
-        if environment is not None and environment.current is None:
+        assert environment is not None
+        if environment.current is None:
             self._pool._free(environment)
+        else:
+            environment.leave()
 
 
 def _first(waiters: deque[_Waiter]) -> _Waiter | None:

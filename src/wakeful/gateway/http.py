@@ -68,7 +68,13 @@ class Gateway:
             http = _request(scope)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
             visit = Visit(scope["scheme"], client, origin)
-            await _send(await self.answer(http, _body(receive), visit), http.method, send)
+            body = _Incoming(receive)
+            response = await self.answer(http, body.pieces(), visit)
+            if "expect" in http.headers and not body.was_asked_for:
+                # The client waits to be told to send its body, and will not send it now. Where the next request would
+                # begin, nobody could say.
+                response.headers["connection"] = "close"
+            await _send(response, http.method, send)
 
         return answer
 
@@ -162,16 +168,25 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     )
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone("the client went away in the middle of its request")
-        piece = message.get("body", b"")
-        if piece:
-            yield piece
-        if not message.get("more_body", False):
-            return
+class _Incoming:
+    """The body of one request, on its way."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.was_asked_for = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Raises ClientGone."""
+        while True:
+            self.was_asked_for = True
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("the client went away in the middle of its request")
+            piece = message.get("body", b"")
+            if piece:
+                yield piece
+            if not message.get("more_body", False):
+                return
 
 
 async def _send(response: HttpResponse, method: str, send: Send) -> None:

@@ -30,8 +30,8 @@ def dispatch(tx: Tx, bus: Bus, event: Event, trace: Trace) -> None:
     """Every target of every enabled rule that wants the event has it, or its dead-letter queue has."""
     for arn in kept(tx, Rulebook).matching(tx, bus, event):
         rule = rules.by_arn(tx, arn)
-        assert rule is not None, "a rulebook holds what this transaction sees"
-        send(tx, rule, event, trace)
+        if rule is not None:  # on a cluster it may have been deleted since the rulebook was asked
+            send(tx, rule, event, trace)
 
 
 def send(tx: Tx, rule: Rule, event: Event, trace: Trace) -> None:
@@ -106,8 +106,11 @@ def _send(tx: Tx, rule: Rule, target: Target, event: Event, trace: Trace) -> Non
 
 
 def _dead_letter(rule: Rule, target: Target, event: Event) -> DeadLetter | None:
-    """The letter holds the event as it was matched. Nothing is ever tried again: a target of ours takes it or never
-    will, so EXHAUSTED_RETRY_CONDITION would not be true."""
+    """Letters hold the event as it was matched, and why it failed.
+
+    They say nothing of retries: no target here fails in a way in which trying again would help, so the RetryPolicy is
+    never called upon, and EXHAUSTED_RETRY_CONDITION would not be true.
+    """
     arn = target.get("DeadLetterConfig", {}).get("Arn")
     if arn is None:
         return None

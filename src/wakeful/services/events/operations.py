@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits, names
 from wakeful.fabric.pattern import compile_pattern
@@ -33,25 +33,27 @@ api = Operations("events")
 @api.writes
 def create_event_bus(call: Call, tx: Tx, request: shapes.CreateEventBusRequest) -> shapes.CreateEventBusResponse:
     made = buses.create(tx, call, request["Name"], request)
-    return {"EventBusArn": made.arn, **_settings(made)}
+    return {"EventBusArn": made.arn, **cast("shapes.CreateEventBusResponse", _settings(made))}
 
 
 @api.reads
 def describe_event_bus(call: Call, tx: Tx, request: shapes.DescribeEventBusRequest) -> shapes.DescribeEventBusResponse:
-    return buses.find(tx, buses.arn_of(call, request.get("Name"))).shown()  # type: ignore[return-value]
+    found = buses.find(tx, buses.arn_of(call, request.get("Name")))
+    return cast("shapes.DescribeEventBusResponse", found.shown())
 
 
 @api.writes
 def update_event_bus(call: Call, tx: Tx, request: shapes.UpdateEventBusRequest) -> shapes.UpdateEventBusResponse:
     found = buses.update(tx, buses.arn_of(call, request.get("Name")), request)
-    return {"Arn": found.arn, "Name": found.name, **_settings(found)}
+    return {"Arn": found.arn, "Name": found.name, **cast("shapes.UpdateEventBusResponse", _settings(found))}
 
 
 @api.reads
 def list_event_buses(call: Call, tx: Tx, request: shapes.ListEventBusesRequest) -> shapes.ListEventBusesResponse:
     limit, after = _page(request)
     found = buses.named(tx, call, request.get("NamePrefix", ""), after, limit + 1)
-    return {"EventBuses": [each.listed() for each in found[:limit]], **_token([each.name for each in found], limit)}
+    page = [cast("shapes.EventBus", each.listed()) for each in found[:limit]]
+    return {"EventBuses": page, "NextToken": _token([each.name for each in found], limit)}
 
 
 @api.writes
@@ -85,7 +87,8 @@ async def put_rule(call: Call, node: Node, request: shapes.PutRuleRequest) -> sh
 @api.reads
 def describe_rule(call: Call, tx: Tx, request: shapes.DescribeRuleRequest) -> shapes.DescribeRuleResponse:
     found = _rule(call, tx, request["Name"], request)
-    return {**found.shown(), "CreatedBy": names.parse_arn(found.arn).account}  # type: ignore[typeddict-item]
+    shown = cast("shapes.DescribeRuleResponse", found.shown())
+    return {**shown, "CreatedBy": names.parse_arn(found.arn).account}
 
 
 @api.reads
@@ -93,7 +96,8 @@ def list_rules(call: Call, tx: Tx, request: shapes.ListRulesRequest) -> shapes.L
     limit, after = _page(request)
     arn = buses.find(tx, buses.arn_of(call, request.get("EventBusName"))).arn
     found = rules.named(tx, arn, request.get("NamePrefix", ""), after, limit + 1)
-    return {"Rules": [each.shown() for each in found[:limit]], **_token([each.name for each in found], limit)}
+    page = [cast("shapes.Rule", each.shown()) for each in found[:limit]]
+    return {"Rules": page, "NextToken": _token([each.name for each in found], limit)}
 
 
 @api.reads
@@ -103,7 +107,7 @@ def list_rule_names_by_target(
     limit, after = _page(request)
     arn = buses.find(tx, buses.arn_of(call, request.get("EventBusName"))).arn
     found = targets.rules_with(tx, arn, request["TargetArn"], after, limit + 1)
-    return {"RuleNames": found[:limit], **_token(found, limit)}
+    return {"RuleNames": found[:limit], "NextToken": _token(found, limit)}
 
 
 @api.writes
@@ -159,7 +163,8 @@ def list_targets_by_rule(
 ) -> shapes.ListTargetsByRuleResponse:
     limit, after = _page(request)
     found = targets.of(tx, _rule(call, tx, request["Rule"], request), after, limit + 1)
-    return {"Targets": found[:limit], **_token([each["Id"] for each in found], limit)}  # type: ignore[typeddict-item]
+    page = [cast("shapes.Target", each) for each in found[:limit]]
+    return {"Targets": page, "NextToken": _token([each["Id"] for each in found], limit)}
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -175,7 +180,7 @@ async def put_events(call: Call, node: Node, request: shapes.PutEventsRequest) -
         raise NotImplementedHere("Wakeful has no global endpoints (EndpointId).")
     entries = request["Entries"]
     events.check_size(entries)
-    answers: list[dict[str, str]] = []
+    answers: list[shapes.PutEventsResultEntry] = []
     accepted: list[tuple[str, Event, Trace]] = []
     for entry in entries:
         try:
@@ -187,7 +192,7 @@ async def put_events(call: Call, node: Node, request: shapes.PutEventsRequest) -
         answers.append({"EventId": event.document["id"]})
     if accepted:
         await node.store.write(_put_events, accepted)
-    return {"FailedEntryCount": len(entries) - len(accepted), "Entries": answers}  # type: ignore[typeddict-item]
+    return {"FailedEntryCount": len(entries) - len(accepted), "Entries": answers}
 
 
 # --- tags ------------------------------------------------------------------------------------------------------------
@@ -307,7 +312,7 @@ def _set_tags(tx: Tx, tagged: buses.Bus | rules.Rule, tags: dict[str, str]) -> N
         buses.set_tags(tx, tagged.arn, tags)
 
 
-def _settings(bus: buses.Bus) -> Any:
+def _settings(bus: buses.Bus) -> dict[str, Any]:
     shown = bus.shown()
     return {name: shown[name] for name in ("Description", "LogConfig") if name in shown}
 
@@ -317,5 +322,5 @@ def _page(request: Mapping[str, Any]) -> tuple[int, str]:
     return request.get("Limit", limits.EVENTS_LIST_MAX), request.get("NextToken", "")
 
 
-def _token(found: Sequence[str], limit: int) -> Any:
-    return {"NextToken": found[limit - 1]} if len(found) > limit else {}
+def _token(found: Sequence[str], limit: int) -> str | None:
+    return found[limit - 1] if len(found) > limit else None

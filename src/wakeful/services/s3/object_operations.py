@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from wakeful import limits
-from wakeful.fabric import authorize
 from wakeful.fabric.service import Call, Need, Node
 from wakeful.services.s3 import (
     buckets,
@@ -142,7 +141,7 @@ async def _view(call: Call, node: Node, request: Mapping[str, Any]) -> _View:
     try:
         return await node.store.read(_look, request)
     except NoSuchKey:
-        await authorize.check_call(node, call, (Need("s3:ListBucket", f"arn:aws:s3:::{request['Bucket']}"),))
+        await node.authorizer.check_call(call, (Need("s3:ListBucket", f"arn:aws:s3:::{request['Bucket']}"),))
         raise
 
 
@@ -286,7 +285,7 @@ async def delete_objects(call: Call, node: Node, request: shapes.DeleteObjectsRe
 
 async def _denial(call: Call, node: Node, bucket: str, key: str) -> AwsError | None:
     try:
-        await authorize.check_call(node, call, (Need("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{key}"),))
+        await node.authorizer.check_call(call, (Need("s3:DeleteObject", f"arn:aws:s3:::{bucket}/{key}"),))
     except AccessDenied as error:
         return error
     return None

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS s3_objects(
     size          INTEGER NOT NULL,
     etag          TEXT NOT NULL,        -- without its quotes
     modified      REAL NOT NULL,
-    blob          TEXT,                 -- the bytes, where they are in one piece; then a row of blob_refs counts this
+    blob          TEXT,                 -- the bytes, where they are in one piece; then the blob counts this row
     upload        TEXT,                 -- else the upload whose parts they are
     parts         INTEGER,              -- how many
     algorithm     TEXT NOT NULL,

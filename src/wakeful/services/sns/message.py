@@ -182,6 +182,7 @@ def _texts(body: str, structure: str | None) -> dict[str, str]:
         raise InvalidParameterException(f"Invalid parameter: MessageStructure Reason: Invalid value: {structure}")
     try:
         document = json.loads(body)
+        _json(document).encode()  # half a character can be written in JSON, but nobody can be sent it
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

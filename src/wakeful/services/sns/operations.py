@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Operations, Request
@@ -56,8 +56,10 @@ def delete_topic(call: Call, tx: Tx, request: shapes.DeleteTopicInput) -> None:
 def list_topics(call: Call, tx: Tx, request: shapes.ListTopicsInput) -> shapes.ListTopicsResponse:
     found = topics.named(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
     page = found[: limits.SNS_LIST_MAX]
-    token: shapes.ListTopicsResponse = {"NextToken": page[-1].name} if len(found) > len(page) else {}
-    return {"Topics": [{"TopicArn": each.arn} for each in page], **token}
+    return {
+        "Topics": [{"TopicArn": each.arn} for each in page],
+        "NextToken": page[-1].name if len(found) > len(page) else None,
+    }
 
 
 @api.reads
@@ -156,15 +158,17 @@ def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
 
 @api.reads
 def list_subscriptions(call: Call, tx: Tx, request: shapes.ListSubscriptionsInput) -> shapes.ListSubscriptionsResponse:
-    return _page(subscriptions.of_caller(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1))
+    found = subscriptions.of_caller(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    return cast("shapes.ListSubscriptionsResponse", _page(found))
 
 
 @api.reads
 def list_subscriptions_by_topic(
     call: Call, tx: Tx, request: shapes.ListSubscriptionsByTopicInput
 ) -> shapes.ListSubscriptionsByTopicResponse:
-    found = topics.find(tx, topic_arn(call, request["TopicArn"]))
-    return _page(subscriptions.of_topic(tx, found, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1))
+    topic = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    found = subscriptions.of_topic(tx, topic, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    return cast("shapes.ListSubscriptionsByTopicResponse", _page(found))
 
 
 @api.reads
@@ -200,8 +204,12 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
     _check_batch(entries)
     batch = [messages.read(entry) for entry in entries]
     await node.store.write(_publish_batch, arn, batch, call)
-    successful = [{"Id": entry["Id"], "MessageId": message.id} for entry, message in zip(entries, batch, strict=True)]
-    return {"Successful": successful, "Failed": []}
+    return {
+        "Successful": [
+            {"Id": entry["Id"], "MessageId": message.id} for entry, message in zip(entries, batch, strict=True)
+        ],
+        "Failed": [],
+    }
 
 
 # --- rights ----------------------------------------------------------------------------------------------------------
@@ -267,7 +275,7 @@ def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call) -> No
     fanout.publish(tx, arn, batch, call.effects)
 
 
-def _page(found: Sequence[subscriptions.Subscription]) -> Any:
+def _page(found: Sequence[subscriptions.Subscription]) -> dict[str, Any]:
     page = found[: limits.SNS_LIST_MAX]
-    token = {"NextToken": page[-1].arn} if len(found) > len(page) else {}
-    return {"Subscriptions": [each.listed() for each in page], **token}
+    token = page[-1].arn if len(found) > len(page) else None
+    return {"Subscriptions": [each.listed() for each in page], "NextToken": token}

@@ -222,39 +222,46 @@ def permit(tx: Tx, arn: str, label: str, accounts: Sequence[str], actions: Seque
     """The policy has one more statement, named by its label."""
     tx.lock("sns", arn)
     topic = find(tx, arn)
-    document = json.loads(topic.policy)
-    if any(statement.get("Sid") == label for statement in document["Statement"]):
+    statements = _statements(topic)
+    if any(statement.get("Sid") == label for statement in statements):
         raise InvalidParameterException("Invalid parameter: Statement already exists")
     if not {action.lower() for action in actions} <= _POLICY_ACTIONS:
         raise InvalidParameterException(_OUT_OF_SCOPE)
-    document["Statement"].append(
-        {
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
-            "Action": _one_or_all([f"SNS:{action}" for action in actions]),
-            "Resource": arn,
-        }
-    )
-    set_attribute(tx, arn, "Policy", _json(document))
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
+        "Action": _one_or_all([f"SNS:{action}" for action in actions]),
+        "Resource": arn,
+    }
+    _put_statements(tx, topic, [*statements, statement])
 
 
 def forbid(tx: Tx, arn: str, label: str) -> None:
     """The policy has no statement with that label. Raises where it would have none at all, which SNS does not take."""
     tx.lock("sns", arn)
     topic = find(tx, arn)
-    document = json.loads(topic.policy)
-    left = [statement for statement in document["Statement"] if statement.get("Sid") != label]
+    statements = _statements(topic)
+    left = [statement for statement in statements if statement.get("Sid") != label]
     if not left:
         raise InvalidParameterException(_POLICY_FAULT)
-    if len(left) < len(document["Statement"]):
-        set_attribute(tx, arn, "Policy", _json({**document, "Statement": left}))
+    if len(left) < len(statements):
+        _put_statements(tx, topic, left)
 
 
 def policy(tx: Tx, arn: str) -> str | None:
     """The topic's policy, as authorisation asks for it."""
     topic = get(tx, arn)
     return None if topic is None else topic.policy
+
+
+def _statements(topic: Topic) -> list[dict[str, Any]]:
+    found = json.loads(topic.policy)["Statement"]
+    return [found] if isinstance(found, dict) else list(found)
+
+
+def _put_statements(tx: Tx, topic: Topic, statements: list[dict[str, Any]]) -> None:
+    set_attribute(tx, topic.arn, "Policy", _json({**json.loads(topic.policy), "Statement": statements}))
 
 
 def _check_policy(text: str) -> None:
@@ -289,7 +296,7 @@ def set_tags(tx: Tx, topic: Topic, tags: Mapping[str, str]) -> None:
     tx.run("UPDATE sns_topics SET tags = ? WHERE arn = ?", orjson.dumps(dict(tags)), topic.arn)
 
 
-def tags_of(pairs: Sequence[Mapping[str, str]]) -> dict[str, str]:
+def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Tags as they stand in requests, by key. Raises InvalidParameterException where a key comes twice."""
     tags = {pair["Key"]: pair["Value"] for pair in pairs}
     if len(tags) < len(pairs):
