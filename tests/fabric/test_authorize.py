@@ -6,7 +6,7 @@ import json
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def test_a_user_may_do_what_a_policy_of_its_or_its_groups_says(world: World, url
 def test_a_change_of_rights_holds_at_once(world: World, url: str) -> None:
     ann = world.client("sqs", world.user("ann", "sqs:*"))
     ann.send_message(QueueUrl=url, MessageBody="m")
-    for undo, redo in (
+    changes: tuple[tuple[Callable[[], Any], Callable[[], Any]], ...] = (
         (
             lambda: world.iam.put_user_policy(
                 UserName="ann", PolicyName="no", PolicyDocument=policy("Deny", "sqs:SendMessage")
@@ -136,7 +136,8 @@ def test_a_change_of_rights_holds_at_once(world: World, url: str) -> None:
             ),
             lambda: world.client("sqs", world.root).set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""}),
         ),
-    ):
+    )
+    for undo, redo in changes:
         undo()
         assert refusal(ann.send_message, QueueUrl=url, MessageBody="m")[0] == "AccessDenied"
         redo()

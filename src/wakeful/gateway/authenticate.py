@@ -114,7 +114,7 @@ class Authenticator:
         self, claim: claims.Credential | None, known: Credential | None, target: Target, origin: Origin | None
     ) -> Identity:
         if claim is None:
-            if target.service == "s3":  # which knows things that are for everybody
+            if target.name in self._node.services[target.service].unsigned:
                 return Identity(ANONYMOUS, names.DEFAULT_REGION)
             raise MissingAuthenticationToken()
         region = claim.scope.region or names.DEFAULT_REGION  # the older signatures of S3 name none

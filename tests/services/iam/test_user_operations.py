@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,13 @@ def test_a_user_is_only_deleted_when_nothing_hangs_on_it(iam: Any) -> None:
     iam.add_user_to_group(GroupName="g", UserName="ann")
     iam.attach_user_policy(UserName="ann", PolicyArn=READ_ONLY)
     iam.put_user_policy(UserName="ann", PolicyName="p", PolicyDocument=DOCUMENT)
-    for reason, undo in (
+    steps: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("remove users from group", lambda: iam.remove_user_from_group(GroupName="g", UserName="ann")),
         ("detach all policies", lambda: iam.detach_user_policy(UserName="ann", PolicyArn=READ_ONLY)),
         ("delete policies", lambda: iam.delete_user_policy(UserName="ann", PolicyName="p")),
         ("delete access keys", lambda: iam.delete_access_key(UserName="ann", AccessKeyId=key)),
-    ):
+    )
+    for reason, undo in steps:
         conflict = ("DeleteConflict", f"Cannot delete entity, must {reason} first.", 409)
         assert refusal(iam.delete_user, UserName="ann") == conflict
         undo()

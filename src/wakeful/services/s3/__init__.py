@@ -24,6 +24,7 @@ service = Service(
     needs=rights.needs,
     policy=buckets.policy,
     resource=buckets.resource,
+    unsigned=frozenset(api),
     workers=(content.worker,),
 )
 
