@@ -156,6 +156,25 @@ def test_bodies_are_verified_with_the_signature(node: RunningNode) -> None:
                 assert b"InvalidSignatureException" in error.read()
 
 
+def test_older_signatures_of_s3_are_verified_wherever_the_bucket_stands(node: RunningNode) -> None:
+    key = root_key(node)
+    node.client("s3", **key).create_bucket(Bucket="bucket")
+    older = {"signature_version": "s3", "s3": {"addressing_style": "path"}}
+    s3 = node.client("s3", **key, config=older)
+    s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+    link = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "k"})
+    assert "AWSAccessKeyId=" in link
+    port = node.endpoint.rsplit(":", 1)[1]
+    virtual = link.replace("/bucket/k", "/k")
+    for address, host in ((link, f"127.0.0.1:{port}"), (virtual, f"bucket.localhost:{port}")):
+        with urllib.request.urlopen(urllib.request.Request(address, headers={"Host": host}), timeout=10) as answer:
+            assert answer.read() == b"x"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(link.replace("Expires=", "Expires=1"), timeout=10)
+    with refused.value as error:
+        assert (error.code, b"SignatureDoesNotMatch" in error.read()) == (403, True)
+
+
 def test_a_key_made_for_one_service_does_not_open_another(node: RunningNode) -> None:
     """A signature says which service it is for."""
     key = root_key(node)

@@ -56,12 +56,19 @@ class Authenticator:
         self._uses: dict[str, float] = {}
 
     async def admit(
-        self, http: HttpRequest, pieces: AsyncIterator[bytes] | None, target: Target, origin: Origin | None
+        self,
+        http: HttpRequest,
+        pieces: AsyncIterator[bytes] | None,
+        target: Target,
+        origin: Origin | None,
+        *,
+        address: str | None = None,
     ) -> Identity:
         """Who asks. Raises AwsError for whom we do not believe.
 
         Afterwards the request has its body: whole and checked, or for an operation that takes it piece by piece a
-        stream that is checked while it is read. `pieces` is None where the body was read before.
+        stream that is checked while it is read. `pieces` is None where the body was read before; `address` is the path
+        with S3's bucket in it, wherever the client put the bucket.
         """
         claim, fault = _claim_in(http)
         known = await self._known(claim, target) if claim is not None else None
@@ -74,7 +81,7 @@ class Authenticator:
         elif pieces is not None:
             http.body = await whole(pieces)
         if claim is not None and secret is not None:
-            await self._verify(http, claim, secret, target)
+            await self._verify(http, claim, secret, target, address)
         elif claim is not None and claim.is_presigned:
             signature.check_time(http, claim, self._node.clock.wall())
         if http.stream is not None and not target.operation.streams_in:
@@ -101,13 +108,21 @@ class Authenticator:
             CREDENTIALS_CHANGED, "has root key", lambda: self._node.store.read(identities.has_root_key)
         )
 
-    async def _verify(self, http: HttpRequest, claim: claims.Credential, secret: str, target: Target) -> None:
+    async def _verify(
+        self, http: HttpRequest, claim: claims.Credential, secret: str, target: Target, address: str | None
+    ) -> None:
         assert target.model is not None
         digest = None
         if http.stream is None and len(http.body) > limits.HASHED_AT_ONCE_BYTES_MAX:
             digest = await signature.hash_body(http.body)
         signature.verify(
-            http, claim, secret, self._node.clock.wall(), service=target.model.signing_name, body_sha256=digest
+            http,
+            claim,
+            secret,
+            self._node.clock.wall(),
+            service=target.model.signing_name,
+            body_sha256=digest,
+            path=address,
         )
 
     async def _identity(

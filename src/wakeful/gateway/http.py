@@ -128,7 +128,8 @@ class Gateway:
         if operation is None:
             assert target.error is not None
             raise target.error
-        identity = await self._authenticator.admit(http, pieces, target, visit.origin)
+        address = self._catalogue.path_style(http) if target.service == "s3" else None
+        identity = await self._authenticator.admit(http, pieces, target, visit.origin, address=address)
         call = Call(
             account=identity.principal.account,
             region=identity.region,
