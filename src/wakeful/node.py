@@ -158,6 +158,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
             opening.create_task(_open_stores(node, stack))
         await _open_environments(node, sandboxes.result(), servers, gateway, stack)
         await node.store.write(_first, node)
+        await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(forever) for forever in _forever(node, servers)]
             await servers.serve(listener, gateway.app())
@@ -249,6 +250,15 @@ class Inside:
     def trace(self) -> Trace | None:
         running = self.environment.current
         return None if running is None else running.trace
+
+
+async def _check_reachable(node: Node) -> None:
+    """Raises CannotStart where others could reach a node on which nobody has credentials yet."""
+    if not node.config.is_loopback and not await node.store.read(iam.has_root_key):
+        raise CannotStart(
+            f"{node.config.host} can be reached from elsewhere, and no access key was made yet: make one for the root"
+            " of an account first (wakeful keys create), or listen on 127.0.0.1"
+        )
 
 
 def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:

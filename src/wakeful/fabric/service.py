@@ -213,6 +213,8 @@ class Service:
     """What rows know of the resource that `needs` names. None: the ARN says all."""
     policies_changed: str = ""
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
+    unsigned: frozenset[str] = frozenset()
+    """Operations that may be asked for without a signature; policies still say who may."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()

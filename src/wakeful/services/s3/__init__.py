@@ -24,6 +24,8 @@ service = Service(
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     needs=rights.needs,
     policy=buckets.policy,
+    resource=buckets.resource,
+    unsigned=frozenset(api),
     workers=(content.worker,),
 )
 

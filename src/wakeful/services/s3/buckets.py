@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits
-from wakeful.fabric.service import Call
+from wakeful.fabric.service import Call, Resource
 from wakeful.services.s3 import public_access
 from wakeful.services.s3.errors import (
     AccessDenied,
@@ -166,6 +166,12 @@ def policy(tx: Tx, arn: str) -> str | None:
     if bucket.blocks("RestrictPublicBuckets") and public_access.is_public(bucket.policy):
         return public_access.restricted(bucket.policy, bucket.account)
     return bucket.policy
+
+
+def resource(tx: Tx, arn: str) -> Resource:
+    """Whose the bucket is that an ARN names or lies in: the ARN itself does not tell."""
+    bucket = get(tx, name_in(arn))
+    return Resource(arn, "" if bucket is None else bucket.account)
 
 
 def name_in(arn: str) -> str:
