@@ -15,7 +15,8 @@ from tests.running_node import RunningNode
 
 def test_a_function_gets_its_event_and_its_answer_comes_back(client: Any) -> None:
     deploy(client)
-    for event in ({"a": [1, 2.5, None, "ü"]}, [], "text", 7, None, True):
+    events: tuple[Any, ...] = ({"a": [1, 2.5, None, "ü"]}, [], "text", 7, None, True)
+    for event in events:
         answer = call(client, event=event)
         assert (answer.status, answer.payload, answer.error, answer.version) == (200, event, None, "$LATEST")
 
