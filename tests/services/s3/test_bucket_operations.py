@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -116,38 +115,6 @@ def test_a_bucket_with_an_object_is_not_deleted_but_one_with_an_upload_is(node: 
     s3.delete_bucket(Bucket=BUCKET)
     s3.create_bucket(Bucket=BUCKET)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=BUCKET)
-
-
-def policy_of(resource: str = f"arn:aws:s3:::{BUCKET}/*", **more: Any) -> str:
-    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": resource, **more}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=3)
-
-
-def test_a_policy_is_given_back_byte_for_byte(s3: Any) -> None:
-    with refused("NoSuchBucketPolicy", status=404, BucketName=BUCKET):
-        s3.get_bucket_policy(Bucket=BUCKET)
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy_of())
-    assert s3.get_bucket_policy(Bucket=BUCKET)["Policy"] == policy_of()
-    s3.delete_bucket_policy(Bucket=BUCKET)
-    with refused("NoSuchBucketPolicy"):
-        s3.get_bucket_policy(Bucket=BUCKET)
-
-
-@pytest.mark.parametrize(
-    ("policy", "message"),
-    [
-        ("no json", "Policies must be valid JSON"),
-        ("[]", "Policies must be valid JSON"),
-        ('{"Statement": [{"Effect": "Allow"}]}', "Missing required field Principal"),
-        (policy_of(Effect="Maybe"), "Invalid effect"),
-        (policy_of("arn:aws:s3:::other/*"), "Policy has invalid resource"),
-        (policy_of("*"), "Policy has invalid resource"),
-        (policy_of(Sid="x" * 21_000), "must not be larger"),
-    ],
-)
-def test_what_is_no_policy_of_the_bucket_is_refused(s3: Any, policy: str, message: str) -> None:
-    with refused("MalformedPolicy", status=400, message=message):
-        s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
 
 
 def test_tags_of_a_bucket_are_put_shown_and_deleted(s3: Any) -> None:

@@ -16,10 +16,6 @@ from tests.services.s3.conftest import BUCKET, refused
         ("get_bucket_logging", {}),
         ("get_bucket_accelerate_configuration", {}),
         ("get_bucket_request_payment", {"Payer": "BucketOwner"}),
-        (
-            "get_bucket_ownership_controls",
-            {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},
-        ),
         ("get_bucket_abac", {"AbacStatus": {"Status": "Disabled"}}),
         ("get_bucket_notification_configuration", {}),
         ("list_bucket_analytics_configurations", {"IsTruncated": False}),
@@ -34,20 +30,14 @@ def test_a_new_bucket_answers_with_s3s_defaults(s3: Any, operation: str, answer:
     assert found == answer
 
 
-def test_a_new_bucket_is_encrypted_with_s3s_keys_and_closed_to_the_public(s3: Any) -> None:
+def test_a_new_bucket_is_encrypted_with_s3s_keys_and_may_be_told_so(s3: Any) -> None:
     (rule,) = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
-
-
-def test_the_owner_has_full_control_of_the_bucket_and_of_what_is_in_it(s3: Any) -> None:
-    s3.put_object(Bucket=BUCKET, Key="k")
-    for acl in (s3.get_bucket_acl(Bucket=BUCKET), s3.get_object_acl(Bucket=BUCKET, Key="k")):
-        (grant,) = acl["Grants"]
-        assert grant["Permission"] == "FULL_CONTROL"
-        assert grant["Grantee"] == {"ID": acl["Owner"]["ID"], "Type": "CanonicalUser"}
-    with refused("NoSuchKey"):
-        s3.get_object_acl(Bucket=BUCKET, Key="other")
+    same = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [same]})
+    other = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    with refused("NotImplemented", message="aws:kms"):
+        s3.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [other]})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wakeful.fabric.service import Service
 from wakeful.services.s3 import (
+    access_operations,
     bucket_operations,
     buckets,
     content,
@@ -29,6 +30,7 @@ service = Service(
 )
 
 __all__ = [
+    "access_operations",
     "bucket_operations",
     "copy_operations",
     "listing_operations",

@@ -17,8 +17,6 @@ from wakeful.services.s3.errors import (
     InvalidArgument,
     InvalidBucketAclWithObjectOwnership,
     InvalidLocationConstraint,
-    MalformedPolicy,
-    NoSuchBucketPolicy,
     NoSuchTagSet,
 )
 from wakeful.store.tx import Tx
@@ -89,30 +87,6 @@ def list_buckets(call: Call, tx: Tx, request: shapes.ListBucketsRequest) -> shap
     if len(found) > limit:
         answer["ContinuationToken"] = base64.urlsafe_b64encode(found[limit - 1].name.encode()).decode("ascii")
     return answer
-
-
-# --- policy ----------------------------------------------------------------------------------------------------------
-
-
-@api.writes
-def put_bucket_policy(call: Call, tx: Tx, request: shapes.PutBucketPolicyRequest) -> None:
-    """The bucket has this policy, kept as it was sent."""
-    bucket = buckets.of_request(tx, request)
-    _check_policy(bucket, request["Policy"])
-    buckets.set_policy(tx, bucket, request["Policy"])
-
-
-@api.reads
-def get_bucket_policy(call: Call, tx: Tx, request: shapes.GetBucketPolicyRequest) -> shapes.GetBucketPolicyOutput:
-    bucket = buckets.of_request(tx, request)
-    if bucket.policy is None:
-        raise NoSuchBucketPolicy(BucketName=bucket.name)
-    return {"Policy": bucket.policy}
-
-
-@api.writes
-def delete_bucket_policy(call: Call, tx: Tx, request: shapes.DeleteBucketPolicyRequest) -> None:
-    buckets.set_policy(tx, buckets.of_request(tx, request), None)
 
 
 # --- tags ------------------------------------------------------------------------------------------------------------
@@ -216,34 +190,3 @@ def _read_token(token: str | None) -> str:
             ArgumentName="continuation-token",
             ArgumentValue=token,
         ) from error
-
-
-def _check_policy(bucket: Bucket, policy: str) -> None:
-    if len(policy.encode()) > limits.S3_POLICY_BYTES_MAX:
-        raise MalformedPolicy(f"Policies must not be larger than {limits.S3_POLICY_BYTES_MAX} bytes")
-    try:
-        parsed = json.loads(policy)
-    except ValueError:
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise MalformedPolicy
-    statements = parsed.get("Statement")
-    if not isinstance(statements, list):
-        statements = [statements]
-    for statement in statements:
-        if not isinstance(statement, dict):
-            raise MalformedPolicy("Missing required field Statement")
-        for field in ("Principal", "Action", "Resource"):
-            if not {field, f"Not{field}"} & statement.keys():
-                raise MalformedPolicy(f"Missing required field {field}")
-        if statement.get("Effect") not in ("Allow", "Deny"):
-            raise MalformedPolicy(f"Invalid effect: {statement.get('Effect', '')}")
-        _check_resources(bucket, statement)
-
-
-def _check_resources(bucket: Bucket, statement: dict[str, Any]) -> None:
-    """Raises MalformedPolicy where a bucket's policy speaks of anything but the bucket."""
-    found = statement.get("Resource", statement.get("NotResource"))
-    for resource in found if isinstance(found, list) else [found]:
-        if not str(resource).startswith("arn:aws:s3:::") or buckets.name_in(str(resource)) != bucket.name:
-            raise MalformedPolicy("Policy has invalid resource", PolicyResource=resource)

@@ -17,6 +17,7 @@ import orjson
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Resource
+from wakeful.services.s3 import public_access
 from wakeful.services.s3.errors import (
     AccessDenied,
     BucketAlreadyExists,
@@ -44,11 +45,16 @@ class Bucket:
     created: float
     policy: str | None
     tags: Mapping[str, str] | None
+    public_access: Mapping[str, bool] | None
     notification: bytes | None
 
     @property
     def arn(self) -> str:
         return f"arn:aws:s3:::{self.name}"
+
+    def blocks(self, setting: str) -> bool:
+        """Whether it blocks this of the public."""
+        return self.public_access is not None and self.public_access[setting]
 
 
 def find(tx: Tx, name: str, expected_owner: str | None = None) -> Bucket:
@@ -90,8 +96,8 @@ def create(tx: Tx, call: Call, name: str, region: str, tags: Mapping[str, str]) 
     if count is not None and count["n"] >= limits.S3_BUCKETS_MAX:
         raise TooManyBuckets
     tx.run(
-        "INSERT INTO s3_buckets(name, account, region, created, tags) VALUES (?, ?, ?, ?, ?)",
-        *(name, call.account, region, tx.now, orjson.dumps(dict(tags)) if tags else None),
+        "INSERT INTO s3_buckets(name, account, region, created, tags, public_access) VALUES (?, ?, ?, ?, ?, ?)",
+        *(name, call.account, region, tx.now, _json(tags) if tags else None, _json(public_access.EVERYTHING)),
     )
     return find(tx, name)
 
@@ -134,20 +140,32 @@ def set_policy(tx: Tx, bucket: Bucket, policy: str | None) -> None:
 
 def set_tags(tx: Tx, bucket: Bucket, tags: Mapping[str, str] | None) -> None:
     tx.lock("s3", bucket.name)
-    kept = None if tags is None else orjson.dumps(dict(tags))
-    tx.run("UPDATE s3_buckets SET tags = ? WHERE name = ?", kept, bucket.name)
+    tx.run("UPDATE s3_buckets SET tags = ? WHERE name = ?", None if tags is None else _json(tags), bucket.name)
+
+
+def set_public_access(tx: Tx, bucket: Bucket, blocked: Mapping[str, bool] | None) -> None:
+    tx.lock("s3", bucket.name)
+    kept = None if blocked is None else _json(blocked)
+    tx.run("UPDATE s3_buckets SET public_access = ? WHERE name = ?", kept, bucket.name)
 
 
 def set_notification(tx: Tx, bucket: Bucket, configuration: Mapping[str, Any]) -> None:
     tx.lock("s3", bucket.name)
-    kept = orjson.dumps(dict(configuration)) if configuration else None
+    kept = _json(configuration) if configuration else None
     tx.run("UPDATE s3_buckets SET notification = ? WHERE name = ?", kept, bucket.name)
 
 
 def policy(tx: Tx, arn: str) -> str | None:
-    """The policy of the bucket that an ARN names or lies in, as authorisation asks for it."""
+    """The policy of the bucket that an ARN names or lies in, as authorisation asks for it.
+
+    Of a public one in a bucket that restricts those, what is left for the bucket's account and for AWS's services.
+    """
     bucket = get(tx, name_in(arn))
-    return None if bucket is None else bucket.policy
+    if bucket is None or bucket.policy is None:
+        return None
+    if bucket.blocks("RestrictPublicBuckets") and public_access.is_public(bucket.policy):
+        return public_access.restricted(bucket.policy, bucket.account)
+    return bucket.policy
 
 
 def resource(tx: Tx, arn: str) -> Resource:
@@ -171,8 +189,12 @@ def customer_id(account: str) -> str:
     return "A" + b32encode(sha256(f"customer {account}".encode()).digest())[:13].decode("ascii")
 
 
+def _json(value: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(dict(value))
+
+
 def _bucket(row: Row) -> Bucket:
-    tags = row["tags"]
+    tags, blocked = row["tags"], row["public_access"]
     return Bucket(
         name=row["name"],
         account=row["account"],
@@ -180,5 +202,6 @@ def _bucket(row: Row) -> Bucket:
         created=row["created"],
         policy=row["policy"],
         tags=None if tags is None else orjson.loads(tags),
+        public_access=None if blocked is None else orjson.loads(blocked),
         notification=row["notification"],
     )

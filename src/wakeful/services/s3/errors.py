@@ -89,6 +89,12 @@ class MalformedPolicy(AwsError):
     status = 400
 
 
+class NoSuchPublicAccessBlockConfiguration(AwsError):
+    """The public access block configuration was not found"""
+
+    status = 404
+
+
 class NoSuchTagSet(AwsError):
     """The TagSet does not exist"""
 

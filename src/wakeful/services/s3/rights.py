@@ -21,6 +21,7 @@ _ACTIONS: Mapping[str, str] = MappingProxyType(
         "DeleteBucketLifecycle": "PutLifecycleConfiguration",
         "DeleteBucketReplication": "PutReplicationConfiguration",
         "DeleteBucketTagging": "PutBucketTagging",
+        "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
         "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
         "GetBucketAnalyticsConfiguration": "GetAnalyticsConfiguration",
         "GetBucketCors": "GetBucketCORS",
@@ -47,7 +48,9 @@ _ACTIONS: Mapping[str, str] = MappingProxyType(
         "ListObjects": "ListBucket",
         "ListObjectsV2": "ListBucket",
         "ListParts": "ListMultipartUploadParts",
+        "PutBucketEncryption": "PutEncryptionConfiguration",
         "PutBucketNotificationConfiguration": "PutBucketNotification",
+        "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
         "UploadPart": "PutObject",
         "UploadPartCopy": "PutObject",
     }
@@ -61,6 +64,7 @@ _OF_VERSIONS = frozenset(
         "GetObjectAcl",
         "GetObjectAttributes",
         "GetObjectTagging",
+        "PutObjectAcl",
         "PutObjectTagging",
     }
 )

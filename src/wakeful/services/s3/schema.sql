@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS s3_buckets(
     created      REAL NOT NULL,
     policy       TEXT,                  -- byte for byte as it was put
     tags         BLOB,                  -- NULL where there is no tag set
+    public_access BLOB,                 -- what is blocked of the public; NULL where nothing is said of it
     notification BLOB                   -- the configuration as it was put, with ids; NULL where there is none
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS s3_buckets_account ON s3_buckets(account, name);

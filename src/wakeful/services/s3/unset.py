@@ -21,9 +21,9 @@ from wakeful.services.s3.errors import (
     ObjectLockConfigurationNotFoundError,
     ReplicationConfigurationNotFoundError,
 )
-from wakeful.services.s3.settings import ENCRYPTION, check_version
+from wakeful.services.s3.settings import ENCRYPTION
 from wakeful.store.tx import Tx
-from wakeful.wire.errors import AwsError
+from wakeful.wire.errors import AwsError, NotImplementedHere
 
 if TYPE_CHECKING:
     from wakeful.shapes import s3 as shapes
@@ -41,20 +41,6 @@ def get_bucket_versioning(
 
 
 @api.reads
-def get_bucket_acl(call: Call, tx: Tx, request: shapes.GetBucketAclRequest) -> shapes.GetBucketAclOutput:
-    """The owner's full control, and nobody else's anything: lists are off, as for every new bucket."""
-    return _owners_only(buckets.of_request(tx, request).account)  # type: ignore[return-value]
-
-
-@api.reads
-def get_object_acl(call: Call, tx: Tx, request: shapes.GetObjectAclRequest) -> shapes.GetObjectAclOutput:
-    bucket = buckets.of_request(tx, request)
-    check_version(request)
-    objects.find(tx, bucket, request["Key"])
-    return _owners_only(bucket.account)  # type: ignore[return-value]
-
-
-@api.reads
 def get_bucket_encryption(
     call: Call, tx: Tx, request: shapes.GetBucketEncryptionRequest
 ) -> shapes.GetBucketEncryptionOutput:
@@ -65,27 +51,13 @@ def get_bucket_encryption(
 
 
 @api.reads
-def get_bucket_ownership_controls(
-    call: Call, tx: Tx, request: shapes.GetBucketOwnershipControlsRequest
-) -> shapes.GetBucketOwnershipControlsOutput:
+def put_bucket_encryption(call: Call, tx: Tx, request: shapes.PutBucketEncryptionRequest) -> None:
+    """What is so anyway may be said; there is no other key."""
     buckets.of_request(tx, request)
-    return {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}
-
-
-@api.reads
-def get_public_access_block(
-    call: Call, tx: Tx, request: shapes.GetPublicAccessBlockRequest
-) -> shapes.GetPublicAccessBlockOutput:
-    """Everything is blocked, as in every new bucket since 2023."""
-    buckets.of_request(tx, request)
-    return {
-        "PublicAccessBlockConfiguration": {
-            "BlockPublicAcls": True,
-            "IgnorePublicAcls": True,
-            "BlockPublicPolicy": True,
-            "RestrictPublicBuckets": True,
-        }
-    }
+    for rule in request["ServerSideEncryptionConfiguration"]["Rules"]:
+        wanted = rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", ENCRYPTION)
+        if wanted != ENCRYPTION or rule.get("BucketKeyEnabled") or "BlockedEncryptionTypes" in rule:
+            raise NotImplementedHere(f"Wakeful has no KMS: a bucket cannot be encrypted with a key of it ({wanted}).")
 
 
 @api.reads
@@ -278,12 +250,6 @@ def delete_bucket_encryption(call: Call, tx: Tx, request: shapes.DeleteBucketEnc
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
-
-
-def _owners_only(account: str) -> dict[str, Any]:
-    owner = buckets.canonical_id(account)
-    grant = {"Grantee": {"ID": owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
-    return {"Owner": {"ID": owner}, "Grants": [grant]}
 
 
 def _missing(tx: Tx, request: Any, error: type[AwsError]) -> NoReturn:
