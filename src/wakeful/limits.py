@@ -196,7 +196,7 @@ SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
 LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unless one alone is larger
 LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
 LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
-LOG_BYTES_AT_ONCE = 1024 * 1024  # of chunks that are read together; more only where one is larger
+LOG_BYTES_AT_ONCE = 256 * 1024  # of chunks that are read together; more only where one is larger
 LOG_STREAMS_ASKED_MAX = 1000  # streams that a statement names; of more, all are looked up and the others left out
 LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
 

@@ -195,6 +195,7 @@ def test_nobody_reads_what_is_for_everybody(world: World) -> None:
         urllib.request.urlopen(address, timeout=10)
     with refused.value as error:
         assert (error.code, b"<Code>AccessDenied</Code>" in error.read()) == (403, True)
+    s3.delete_public_access_block(Bucket="bucket")
     s3.put_bucket_policy(Bucket="bucket", Policy=policy("Allow", "s3:GetObject", "arn:aws:s3:::bucket/*", "*"))
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert answer.read() == b"x"

@@ -101,6 +101,15 @@ class Passage:
     beyond: Place | None = None
     backward: bool = False
 
+    @property
+    def times_ms(self) -> tuple[int, int]:
+        """Between which moments there may be events still to be read: from, and to but without."""
+        if self.beyond is None:
+            return self.start_ms, self.end_ms
+        if self.backward:
+            return self.start_ms, min(self.end_ms, self.beyond.timestamp_ms + 1)
+        return max(self.start_ms, self.beyond.timestamp_ms), self.end_ms
+
     def has(self, event: StoredEvent) -> bool:
         if not self.start_ms <= event.timestamp_ms < self.end_ms:
             return False
@@ -301,11 +310,11 @@ def _batches(tx: Tx, passage: Passage) -> Iterator[tuple[list[StoredEvent], int 
 
 
 def _start_of(passage: Passage) -> tuple[int, int]:
+    """A cursor before every chunk that may have events of the passage."""
+    start_ms, end_ms = passage.times_ms
     if passage.backward:
-        latest = passage.end_ms if passage.beyond is None else min(passage.end_ms, passage.beyond.timestamp_ms + 1)
-        return min(latest + limits.LOG_CHUNK_SPAN_MAX_MS, END_MS), END_MS
-    earliest = passage.start_ms if passage.beyond is None else max(passage.start_ms, passage.beyond.timestamp_ms)
-    return earliest - limits.LOG_CHUNK_SPAN_MAX_MS, -1
+        return min(end_ms + limits.LOG_CHUNK_SPAN_MAX_MS, END_MS), END_MS
+    return start_ms - limits.LOG_CHUNK_SPAN_MAX_MS, -1
 
 
 _FORWARD = (
@@ -326,8 +335,7 @@ def _next_chunks(tx: Tx, passage: Passage, cursor: tuple[int, int]) -> list[Row]
     # Only the number of streams makes the statements differ, never their names.
     clause = f" AND stream IN ({', '.join('?' * len(streams))})" if streams else ""
     sql = (_BACKWARD if passage.backward else _FORWARD).format(streams=clause)
-    times = (passage.start_ms, passage.end_ms)
-    return tx.all(sql, passage.log, *cursor, *times, *streams, limits.LOG_CHUNKS_AT_ONCE)
+    return tx.all(sql, passage.log, *cursor, *passage.times_ms, *streams, limits.LOG_CHUNKS_AT_ONCE)
 
 
 def _worth_reading(rows: list[Row]) -> list[Row]:
