@@ -24,6 +24,8 @@ service = Service(
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     needs=rights.needs,
     policy=buckets.policy,
+    resource=buckets.resource,
+    policies_changed=buckets.POLICIES_CHANGED,
     workers=(content.worker,),
 )
 
