@@ -118,6 +118,7 @@ LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
 LAMBDA_POLICY_BYTES_MAX = 20 * 1024
 LAMBDA_LIST_MAX = 50
 LAMBDA_MAPPINGS_LIST_MAX = 100
+LAMBDA_CODE_LINK_S = 600
 LAMBDA_LOG_TAIL_BYTES = 4096
 
 LAMBDA_EVENT_RETRIES_MAX = 2
@@ -177,9 +178,7 @@ INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is ret
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
-OUTPUT_DRAIN_BYTES_MAX = (
-    4 * 1024 * 1024
-)  # read before END; a pipe holds 64 KiB, so more is a child that never stops printing
+OUTPUT_DRAIN_BYTES_MAX = 4_194_304  # read before END; a pipe holds 65,536, so more is a child that never stops
 MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
 FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running
 ENVIRONMENT_IDLE_S = 600.0  # idle time after which an environment is given up

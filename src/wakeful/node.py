@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import fcntl
-import hashlib
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -23,6 +21,7 @@ from wakeful.environments.packages import Packages
 from wakeful.environments.pool import Pool
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
+from wakeful.environments.scratch import ScratchRefused, open_scratch
 from wakeful.environments.tiers import Isolation, NotConfined
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
@@ -159,6 +158,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
             opening.create_task(_open_stores(node, stack))
         await _open_environments(node, sandboxes.result(), servers, gateway, stack)
         await node.store.write(_first, node)
+        await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(forever) for forever in _forever(node, servers)]
             await servers.serve(listener, gateway.app())
@@ -208,11 +208,14 @@ async def _open_environments(
 ) -> None:
     """Functions can run: what they need of us is put together."""
     stack.push_async_callback(sandboxes.close)
-    scratch = _scratch_of(node.config.data_dir)
+    try:
+        scratch = open_scratch(node.config.data_dir)
+    except ScratchRefused as error:
+        raise CannotStart(str(error)) from error
     assert sandboxes.isolation is not None, "it was examined before it was given out"
     node.isolation = sandboxes.isolation
-    node.packages = Packages(scratch / "code", node.blobs)
-    node.runtimes = Runtimes(scratch / "runtimes")
+    node.packages = Packages(scratch.code, node.blobs)
+    node.runtimes = Runtimes(scratch.runtimes)
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
@@ -249,14 +252,13 @@ class Inside:
         return None if running is None else running.trace
 
 
-def _scratch_of(data_dir: Path) -> Path:
-    """Where unpacked code lies: a path that tells nothing, because functions can see the paths of their mounts."""
-    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
-    scratch = Path("/var/tmp") / f"wakeful-{os.getuid()}-{digest}"
-    scratch.mkdir(mode=0o711, exist_ok=True)
-    if scratch.stat().st_uid != os.getuid() or scratch.is_symlink():
-        raise CannotStart(f"{scratch} belongs to somebody else")
-    return scratch
+async def _check_reachable(node: Node) -> None:
+    """Raises CannotStart where others could reach a node on which nobody has credentials yet."""
+    if not node.config.is_loopback and not await node.store.read(iam.has_root_key):
+        raise CannotStart(
+            f"{node.config.host} can be reached from elsewhere, and no access key was made yet: make one for the root"
+            " of an account first (wakeful keys create), or listen on 127.0.0.1"
+        )
 
 
 def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:

@@ -80,12 +80,12 @@ async def test_a_cold_start_tells_its_init_duration_and_is_billed_for_it(make_wo
 async def test_an_init_that_takes_too_long_is_repeated_within_the_invocation(
     make_world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "INIT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(limits, "INIT_TIMEOUT_S", 1.5)
     async with make_world() as world:
         outcome = await world.invoke(world.version(flaky(tmp_path / "marker", "time.sleep(60)")))
         assert (outcome.payload, outcome.error, outcome.init_ms, outcome.cold) == (b'"well"', None, None, True)
         (failed,) = reports(world, "INIT_REPORT")
-        assert re.fullmatch(r"INIT_REPORT Init Duration: 1\d\d\d\.\d\d ms\tPhase: init\tStatus: timeout\n", failed)
+        assert re.fullmatch(r"INIT_REPORT Init Duration: \d{4}\.\d\d ms\tPhase: init\tStatus: timeout\n", failed)
         assert [line.split(" ")[0].strip() for line in world.lines] == [
             *("INIT_START", "first", "INIT_REPORT", "again", "START", "END", "REPORT")
         ]

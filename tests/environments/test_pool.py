@@ -74,10 +74,10 @@ async def test_each_caller_at_a_time_has_an_environment_of_its_own(make_stage: A
 
 async def test_who_waits_gets_what_comes_first(make_stage: Any) -> None:
     async with make_stage() as stage:
-        stage.actors.init_s = 0.2
+        stage.actors.init_s = 0.5
         first = stage.start(script={"sleep": 0.01})
         await until(lambda: stage.pool.counts.environments == 1)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.25)
         second = stage.start()  # its own environment needs longer than the first one
         outcomes = await asyncio.gather(first, second)
         assert outcomes[0].environment_id == outcomes[1].environment_id
@@ -217,7 +217,7 @@ async def test_who_leaves_while_waiting_takes_nothing_along(make_stage: Any) -> 
 
 async def test_who_leaves_at_the_moment_of_being_served_takes_nothing_along(make_stage: Any) -> None:
     async with make_stage(environments_max=1) as stage:
-        first = stage.start("f", {"sleep": 0.02})
+        first = stage.start("f", {"sleep": 0.3})
         await until(lambda: len(stage.actors.alive) == 1)
         second = stage.start("f")
         await until(lambda: stage.pool.counts.waiting == 1)

@@ -166,7 +166,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-async def until(condition: Any, timeout_s: float = 10.0) -> None:
+async def until(condition: Any, timeout_s: float = 60.0) -> None:
     """Returns when the condition holds; looked at again and again."""
     deadline = time.monotonic() + timeout_s
     while not condition():

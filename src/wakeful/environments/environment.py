@@ -105,6 +105,7 @@ class Environment:
         self._tail: Tail | None = None
         self._init_tail: Tail | None = Tail()
         self._is_left = False
+        self._init_began = 0.0
         self._began = 0.0
         self._started_at = 0.0
         self._memory_read_at = 0.0
@@ -113,9 +114,8 @@ class Environment:
 
     async def start(self) -> None:
         """INIT has ended: READY, or FAILED, in which case the first invocation repeats it."""
-        began = time.monotonic()
         fault = await self._initialise(limits.INIT_TIMEOUT_S, is_first=True)
-        self.init_ms = (time.monotonic() - began) * 1000
+        self.init_ms = (time.monotonic() - self._init_began) * 1000
         if fault is not None:
             self._print_init_failure(self.init_ms, "init", fault)
             self.init_ms = None  # what is repeated within an invocation is part of its duration
@@ -175,19 +175,26 @@ class Environment:
 
     async def _initialise(self, timeout_s: float, *, is_first: bool) -> Fault | None:
         """READY, or FAILED for the returned reason. Raises only what is no fault of the function."""
+        self._init_began = time.monotonic()
+        try:
+            runtime = await self._surroundings.runtimes.find(self.version)
+        except InvalidEntrypoint as error:
+            self._still_wanted()
+            self._to(State.FAILED)
+            return faults.invalid_entrypoint(str(error))
+        if is_first:
+            now = self._clock.now()
+            self._print(self._report.init_start(now, runtime.release), now)
+        credentials = await self._surroundings.credentials(self.version)
+        self._still_wanted()
+        self.usable_until = credentials.expires_at - self.version.timeout_s - limits.CREDENTIALS_MARGIN_S
         verdict: asyncio.Future[Fault | None] = self._loop.create_future()
         self._verdict = verdict
+        self._init_began = time.monotonic()  # what the node had to do first is not the function's
         timer = self._loop.call_later(timeout_s, self._decide, Fault("timeout", None))
         try:
-            try:
-                runtime = await self._surroundings.runtimes.find(self.version)
-                if is_first:
-                    now = self._clock.now()
-                    self._print(self._report.init_start(now, runtime.release), now)
-                await self._open_process(runtime)
-                fault = await verdict
-            except InvalidEntrypoint as error:
-                fault = faults.invalid_entrypoint(str(error))
+            await self._open_process(runtime, credentials)
+            fault = await verdict
         finally:
             timer.cancel()
             self._verdict = None
@@ -198,10 +205,8 @@ class Environment:
             self._to(State.FAILED)
         return fault
 
-    async def _open_process(self, runtime: Runtime) -> None:
+    async def _open_process(self, runtime: Runtime, credentials: Credentials) -> None:
         version = self.version
-        credentials = await self._surroundings.credentials(version)
-        self.usable_until = credentials.expires_at - version.timeout_s - limits.CREDENTIALS_MARGIN_S
         assignment = Assignment(
             code=version.code,
             layers=version.layers,

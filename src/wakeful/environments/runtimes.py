@@ -1,4 +1,8 @@
-"""Lambda's runtimes by their identifiers, and how each is run on this host, or why it is not."""
+"""Lambda's runtimes by their identifiers, and how each is run on this host, or why it is not.
+
+A function's architecture does not matter to Python and Node.js: they run on this machine's, whatever the function asks
+for. What a custom runtime's package brings must be built for this machine, or it fails as exec fails.
+"""
 
 from __future__ import annotations
 

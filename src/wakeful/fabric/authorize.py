@@ -203,6 +203,11 @@ class Authorizer:
         return untold
 
 
+async def check_call(node: Node, call: Call, needs: Sequence[Need]) -> None:
+    """Raises AccessDenied for the first need that the caller may not have."""
+    await node.authorizer.check_call(call, needs)
+
+
 def _evaluate(
     rights: _Rights, need: Need, target: _Target, context: Mapping[str, str | Sequence[str]]
 ) -> tuple[evaluator.Request, Decision]:

@@ -28,7 +28,8 @@ async def perform(
     except AwsError as error:
         _note(node, call, found, begun, request, status=error.shape_name)
         raise
-    _note(node, call, found, begun, request, status="ok")
+    if not found.notes_itself:
+        _note(node, call, found, begun, request, status="ok")
     return result
 
 

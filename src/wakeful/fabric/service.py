@@ -96,6 +96,8 @@ class Operation:
     name: str
     touch: Literal["reads", "writes", "waits"]
     handler: Callable[..., Any]
+    notes_itself: bool = False
+    """What it does when it goes well is told by notes of its own."""
 
 
 class Operations(dict[str, Operation]):
@@ -135,11 +137,17 @@ class Operations(dict[str, Operation]):
         """`async def f(call, node, request)`: on the event loop; it names its transactions."""
         return self._add(handler, "waits")
 
-    def _add(self, handler: Handler, touch: Literal["reads", "writes", "waits"]) -> Handler:
+    def waits_and_notes(self, handler: Handler) -> Handler:
+        """As `waits`; and it tells by notes of its own what it did."""
+        return self._add(handler, "waits", notes_itself=True)
+
+    def _add(
+        self, handler: Handler, touch: Literal["reads", "writes", "waits"], *, notes_itself: bool = False
+    ) -> Handler:
         if self._names is None:
             self._names = {snake(name): name for name in self.model.operation_names}
         name = self._names[handler.__name__]
-        self[name] = Operation(self.service, name, touch, handler)
+        self[name] = Operation(self.service, name, touch, handler, notes_itself)
         return handler
 
 
@@ -205,6 +213,8 @@ class Service:
     """What rows know of the resource that `needs` names. None: the ARN says all."""
     policies_changed: str = ""
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
+    unsigned: frozenset[str] = frozenset()
+    """Operations that may be asked for without a signature; policies still say who may."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()

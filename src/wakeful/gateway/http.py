@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wakeful import limits, names
+from wakeful import names
 from wakeful.fabric.call import perform
 from wakeful.fabric.service import Call, Node, Principal, Service
 from wakeful.fabric.trace import Trace, new_trace
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
+from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
 from wakeful.wire import codec
-from wakeful.wire.chunked import Body
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -26,16 +26,10 @@ from wakeful.wire.target import Target
 
 log = logging.getLogger(__name__)
 
+_NOT_ROOT = b'{"message":"beyond loopback this needs a signature by the root of an account"}'
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class ClientGone(Exception):
-    """The client went away in the middle of its request."""
-
-
-class BodyTooLarge(Exception):
-    """The body of a request that is read whole is larger than any of them may be."""
 
 
 class Origin(Protocol):
@@ -88,15 +82,25 @@ class Gateway:
         """The response to a request whose body comes in `pieces`. Never raises."""
         try:
             if http.path == "/_wakeful" or http.path.startswith("/_wakeful/"):
-                return await self._admin.answer(http, await _whole(pieces), is_inside=visit.origin is not None)
+                http.body = await whole(pieces)
+                return await self._administer(http, visit)
             is_whole = self._catalogue.needs_body(http)
             if is_whole:
-                http.body = await _whole(pieces)
+                http.body = await whole(pieces)
             return await self._answer(self._catalogue.identify(http), http, None if is_whole else pieces, visit)
         except BodyTooLarge:
             return HttpResponse(413)
         except ClientGone:
             return HttpResponse(400)  # nobody is there to read it
+
+    async def _administer(self, http: HttpRequest, visit: Visit) -> HttpResponse:
+        try:
+            may = self._node.config.is_loopback or await self._authenticator.is_root(http)
+        except AwsError:
+            may = False
+        if not may and visit.origin is None:
+            return HttpResponse(403, {"content-type": "application/json"}, _NOT_ROOT)
+        return await self._admin.answer(http, http.body, is_inside=visit.origin is not None)
 
     async def _answer(
         self, target: Target, http: HttpRequest, pieces: AsyncIterator[bytes] | None, visit: Visit
@@ -124,13 +128,8 @@ class Gateway:
         if operation is None:
             assert target.error is not None
             raise target.error
-        if pieces is not None:
-            body = Body(http, pieces, has_checksum=operation.has_checksum)
-            if operation.streams_in:
-                http.stream = body
-            else:
-                http.body = await _whole(body)
-        identity = await self._authenticator.identify(http, target, visit.origin)
+        address = self._catalogue.path_style(http) if target.service == "s3" else None
+        identity = await self._authenticator.admit(http, pieces, target, visit.origin, address=address)
         call = Call(
             account=identity.principal.account,
             region=identity.region,
@@ -189,17 +188,6 @@ class _Incoming:
                 yield piece
             if not message.get("more_body", False):
                 return
-
-
-async def _whole(pieces: AsyncIterator[bytes]) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for piece in pieces:
-        size += len(piece)
-        if size > limits.HTTP_BODY_BYTES_MAX:
-            raise BodyTooLarge(f"more than {limits.HTTP_BODY_BYTES_MAX} bytes")
-        parts.append(piece)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _send(response: HttpResponse, method: str, send: Send) -> None:

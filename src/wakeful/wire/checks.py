@@ -37,6 +37,7 @@ Rule = tuple[Callable[[Any], bool], str]
 # What the model says and the service does not mind: (service, shape) and why.
 NOT_ENFORCED: Mapping[tuple[str, str], str] = MappingProxyType(
     {
+        ("lambda", "Runtime"): "Lambda answers InvalidParameterValueException, and takes ARNs as well",
         ("iam", "policyDocumentType"): "IAM answers MalformedPolicyDocument to odd characters, after parsing",
         ("sts", "sessionPolicyDocumentType"): "STS answers MalformedPolicyDocument to odd characters, after parsing",
         ("sts", "unrestrictedSessionPolicyDocumentType"): "as above",

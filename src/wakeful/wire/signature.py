@@ -73,12 +73,11 @@ def verify(
     """
     if service is not None and service != credential.scope.service:
         raise _misdirected(credential, service)
+    check_time(http, credential, now)
     if credential.version == "2":
-        _check_older_time(http, credential, now)
         _verify_older(http, credential, secret_key, path or http.path)
         return
     is_s3 = credential.scope.service == "s3"
-    _check_time(credential, now, is_s3=is_s3)
     _check_signed_headers(http, credential, is_s3=is_s3)
     payload = _payload_hash(http, credential, body_sha256, is_s3=is_s3)
     key = signing_key(secret_key, credential.scope.date, credential.scope.region, credential.scope.service)
@@ -124,6 +123,14 @@ def string_to_sign(algorithm: str, credential: Credential, *rest: str) -> str:
 
 
 # --- time ---
+
+
+def check_time(http: HttpRequest, credential: Credential, now: float) -> None:
+    """Raises AwsError unless the claim, true or not, is timely."""
+    if credential.version == "2":
+        _check_older_time(http, credential, now)
+    else:
+        _check_time(credential, now, is_s3=credential.scope.service == "s3")
 
 
 def _check_time(credential: Credential, now: float, *, is_s3: bool) -> None:

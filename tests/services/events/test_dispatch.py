@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode, running_node
 from tests.services.sink import RECORDING, recorded, sink
@@ -233,3 +234,61 @@ def test_events_that_were_put_outlive_the_node(tmp_path: Path) -> None:
     with running_node(tmp_path) as node:
         second = send(node.client("events"))
         assert [document["id"] for document in sink(node).documents()] == [first, second]
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+
+
+def allowed(action: str, resource: str, **more: Any) -> str:
+    statement = {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_where_rights_are_enforced_a_target_lets_the_rule_in_or_its_role_may(tmp_path: Path) -> None:
+    with running_node(tmp_path, iam="enforce") as node:
+        events, iam = node.client("events"), node.client("iam")
+        closed, opened, by_role, dead = (sink(node, name) for name in ("closed", "opened", "by-role", "dead"))
+        trust = allowed("sts:AssumeRole", "*", Principal={"Service": "events.amazonaws.com"}).replace(
+            ', "Resource": "*"', ""
+        )
+        role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=allowed("sqs:SendMessage", by_role.arn))
+        arn = rule(
+            events,
+            "r",
+            {"source": ["my.app"]},
+            {"Arn": closed.arn, "DeadLetterConfig": {"Arn": dead.arn}},
+            {"Arn": opened.arn},
+            {"Arn": by_role.arn, "RoleArn": role},
+        )
+        for queue in (opened, dead):
+            service = {"Principal": {"Service": "events.amazonaws.com"}}
+            condition = {"Condition": {"ArnEquals": {"aws:SourceArn": arn}}}
+            policy = allowed("sqs:SendMessage", queue.arn, **service, **condition)
+            queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": policy})
+        event_id = send(events)
+        assert closed.messages() == []
+        for queue in (opened, by_role):
+            assert [document["id"] for document in queue.documents()] == [event_id]
+        (letter,) = dead.messages()
+        assert attributes(letter)["ERROR_CODE"] == "NO_PERMISSIONS"
+
+
+def test_where_rights_are_enforced_a_bus_lets_in_whom_its_policy_names(tmp_path: Path) -> None:
+    with running_node(tmp_path, iam="enforce") as node:
+        events, theirs = node.client("events"), node.client("events", key="111111111111")
+        queue = sink(node)
+        arn = rule(events, "r", {"source": ["my.app"]}, {"Arn": queue.arn, "InputPath": "$.account"})
+        policy = allowed(
+            "sqs:SendMessage",
+            queue.arn,
+            Principal={"Service": "events.amazonaws.com"},
+            Condition={"ArnEquals": {"aws:SourceArn": arn}},
+        )
+        queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": policy})
+        entry = {"Source": "my.app", "DetailType": "thing", "Detail": "{}", "EventBusName": f"{BUS}/default"}
+        with pytest.raises(ClientError, match="AccessDenied"):
+            theirs.put_events(Entries=[entry])
+        events.put_permission(Action="events:PutEvents", Principal="111111111111", StatementId="s")
+        theirs.put_events(Entries=[entry])
+        assert queue.documents() == ["111111111111"]

@@ -162,7 +162,11 @@ def test_global_endpoints_are_refused_by_name(node: RunningNode, events: Any) ->
     request = urllib.request.Request(
         node.endpoint,
         json.dumps({"Entries": [ENTRY], "EndpointId": "abcde.veo"}).encode(),
-        {"X-Amz-Target": "AWSEvents.PutEvents", "Content-Type": "application/x-amz-json-1.1"},
+        {
+            "X-Amz-Target": "AWSEvents.PutEvents",
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/events/aws4_request",
+        },
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request)

@@ -278,3 +278,53 @@ def test_a_message_may_be_as_large_as_its_topic_allows(sns: Any, topic: str) -> 
     sns.set_topic_attributes(TopicArn=topic, AttributeName="MaximumMessageSize", AttributeValue="1048576")
     sns.publish(TopicArn=topic, Message="x" * 1024 * 1024)
     assert refusal(sns.publish, TopicArn=topic, Message="x" * (1024 * 1024 + 1)) == too_long
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+
+
+def let_in(queue: Sink, source: str, service: str = "sns.amazonaws.com") -> None:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": queue.arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": policy})
+
+
+def test_where_rights_are_enforced_a_queue_has_to_let_the_topic_in(tmp_path: Path) -> None:
+    with running_node(tmp_path, iam="enforce") as node:
+        sns = node.client("sns")
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        closed, opened, dead = sink(node, "closed"), sink(node, "opened"), sink(node, "dead")
+        let_in(opened, topic)
+        let_in(dead, topic)
+        subscribe(sns, topic, closed.arn, RedrivePolicy=redrive(dead))
+        subscribe(sns, topic, opened.arn)
+        sns.publish(TopicArn=topic, Message="m")
+        assert closed.messages() == []
+        assert [document["Message"] for document in opened.documents()] == ["m"]
+        assert [document["Message"] for document in dead.documents()] == ["m"]
+
+
+def test_where_rights_are_enforced_a_topic_lets_in_whom_its_policy_names(tmp_path: Path) -> None:
+    with running_node(tmp_path, iam="enforce") as node:
+        sns = node.client("sns")
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        queue = sink(node)
+        let_in(queue, topic)
+        subscribe(sns, topic, queue.arn, RawMessageDelivery="true")
+        theirs = node.client("sns", key="111111111111")
+        assert refusal(theirs.publish, TopicArn=topic, Message="too early")[0] == "AuthorizationError"
+        assert not node.run(node.node.store.write(deliver, _delivery(topic, "too early")))
+        sns.add_permission(TopicArn=topic, Label="l", AWSAccountId=["111111111111"], ActionName=["Publish"])
+        theirs.publish(TopicArn=topic, Message="theirs")
+        policy = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+        service = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish"}
+        policy["Statement"].append({**service, "Sid": "s3", "Resource": topic})
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
+        assert node.run(node.node.store.write(deliver, _delivery(topic, "the bucket's")))
+        assert queue.bodies() == ["theirs", "the bucket's"]

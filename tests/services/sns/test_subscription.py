@@ -254,8 +254,9 @@ def test_somebody_elses_queue_is_asked_first_and_gets_messages_once_it_has_confi
     assert listed["SubscriptionArn"] == "PendingConfirmation"
     assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsPending"] == "1"
     sns.publish(TopicArn=topic, Message="too early")
-    (asked,) = theirs.documents()
-    assert asked["Type"] == "SubscriptionConfirmation"
+    first, asked = theirs.documents()
+    assert first["Type"] == asked["Type"] == "SubscriptionConfirmation"
+    assert refusal(sns.confirm_subscription, TopicArn=topic, Token=first["Token"])[0] == "InvalidParameter"
     with urllib.request.urlopen(asked["SubscribeURL"]) as answer:
         assert arn in answer.read().decode()
     sns.publish(TopicArn=topic, Message="in time")
@@ -274,6 +275,17 @@ def test_a_token_counts_once_and_for_two_days(node: RunningNode, sns: Any, topic
     )
     node.advance(2 * 86_400)
     assert refusal(sns.confirm_subscription, TopicArn=topic, Token=token) == wrong
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)
+    (asked,) = theirs.documents()
+    sns.confirm_subscription(TopicArn=topic, Token=asked["Token"])
+    assert refusal(sns.confirm_subscription, TopicArn=topic, Token=asked["Token"]) == wrong
+
+
+def test_an_owner_who_subscribes_what_is_pending_confirms_it(node: RunningNode, sns: Any, topic: str) -> None:
+    theirs = sink(node, key="111111111111")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)
+    arn = subscribe(node.client("sns", key="111111111111"), topic, theirs.arn)
+    assert shown(sns, arn)["PendingConfirmation"] == "false"
 
 
 def test_who_subscribes_a_queue_of_their_own_need_not_be_asked(node: RunningNode, topic: str) -> None:

@@ -8,6 +8,8 @@ from wakeful.wire.errors import AwsError
 class NoSuchEntityException(AwsError):
     """The request was rejected because it referenced a resource entity that does not exist."""
 
+    code = "NoSuchEntity"  # STS's model does not have it
+
 
 class EntityAlreadyExistsException(AwsError):
     """The request was rejected because it attempted to create a resource that already exists."""

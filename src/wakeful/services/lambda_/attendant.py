@@ -64,7 +64,7 @@ class Attendant:
         return self._sessions[version.role_arn, version.name].principal
 
     async def session(self, version: Version) -> Session:
-        """The session of the role, named after the function, as Lambda names it."""
+        """The session of the role, named after the function, as Lambda names it; STS wants two letters at least."""
         key = (version.role_arn, version.name)
         held = self._sessions.get(key)
         half_s = limits.LAMBDA_CREDENTIALS_S / 2
@@ -75,7 +75,7 @@ class Attendant:
     async def _assume(self, version: Version) -> Session:
         request = {
             "RoleArn": version.role_arn,
-            "RoleSessionName": version.name,
+            "RoleSessionName": version.name if len(version.name) > 1 else f"{version.name}-function",
             "DurationSeconds": int(limits.LAMBDA_CREDENTIALS_S),
         }
         ourselves = Principal("service", SERVICE, version.account)

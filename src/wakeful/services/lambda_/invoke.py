@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wakeful.shapes import lambda_ as shapes
 
 
-@api.waits
+@api.waits_and_notes
 async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> shapes.InvocationResponse:
     """RequestResponse answers what the function returned; Event answers 202 once the event is safe; DryRun checks."""
     for member, what in (("TenantId", "tenant isolation"), ("DurableExecutionName", "durable functions")):

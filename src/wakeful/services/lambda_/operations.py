@@ -36,18 +36,19 @@ async def create_function(
     return await node.store.write(_create, function, config, package, request)
 
 
-@api.reads
-def get_function(call: Call, tx: Tx, request: shapes.GetFunctionRequest) -> shapes.GetFunctionResponse:
-    """The configuration, where the code can be had, and the tags."""
+@api.waits
+async def get_function(call: Call, node: Node, request: shapes.GetFunctionRequest) -> shapes.GetFunctionResponse:
+    """The configuration, an address from which the code can be had for ten minutes, and the tags."""
     wanted = reference(call, request["FunctionName"], request.get("Qualifier"))
-    version = functions.find(tx, wanted)
-    location = f"{call.endpoint}/_wakeful/packages/{version.package.blob}"
-    tags = functions.tags_of(tx, wanted.arn)
-    return {
-        "Configuration": functions.described(version, qualified=bool(wanted.qualifier)),
-        "Code": {"RepositoryType": "S3", "Location": location},
-        **({"Tags": tags} if tags else {}),
+    version, tags = await node.store.read(_with_tags, wanted)
+    ticket = node.packages.ticket(version.package.blob, node.clock.now() + limits.LAMBDA_CODE_LINK_S)
+    answer: shapes.GetFunctionResponse = {
+        "Configuration": _described(version, wanted),
+        "Code": {"RepositoryType": "S3", "Location": f"{call.endpoint}/_wakeful/packages/{ticket}"},
     }
+    if tags:
+        answer["Tags"] = tags
+    return answer
 
 
 @api.reads
@@ -212,6 +213,10 @@ def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.G
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
+
+
+def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, str]]:
+    return functions.find(tx, wanted), functions.tags_of(tx, wanted.arn)
 
 
 def _create(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,7 +62,6 @@ _RESERVED = frozenset(
         "AWS_LAMBDA_METADATA_TOKEN",
     )
 )
-_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 _DELIVERABLE = ("sqs", "sns")
 
 
@@ -171,13 +169,6 @@ def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None
             " provided contains reserved keys that are currently not supported for modification. Reserved keys used in"
             f" this request: {', '.join(reserved)}"
         )
-    for name in variables:
-        if not _VARIABLE.fullmatch(name):
-            raise ValidationException(
-                f"1 validation error detected: Value '{{{name}=***}}' at 'environment.variables' failed to satisfy"
-                " constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern:"
-                " [a-zA-Z]([a-zA-Z0-9_])+]"
-            )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > limits.LAMBDA_VARIABLES_BYTES_MAX:
         raise InvalidParameterValueException(

@@ -26,6 +26,7 @@ service = Service(
     policy=buckets.policy,
     resource=buckets.resource,
     policies_changed=buckets.POLICIES_CHANGED,
+    unsigned=frozenset(api),
     workers=(content.worker,),
 )
 

@@ -176,7 +176,7 @@ def policy(tx: Tx, arn: str) -> str | None:
 
 
 def resource(tx: Tx, arn: str) -> Resource:
-    """Whose bucket it is that an ARN names or lies in, which the ARN does not say."""
+    """Whose the bucket is that an ARN names or lies in: the ARN itself does not tell."""
     bucket = get(tx, name_in(arn))
     return Resource(arn, "" if bucket is None else bucket.account)
 

@@ -13,4 +13,5 @@ service = Service(
     accept=fanout.accept,
     needs=operations.needs,
     policy=topic.policy,
+    unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
 )

@@ -127,10 +127,10 @@ def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.Subs
     Asked again with the same attributes, or with fewer, the subscription there is is answered again.
     """
     found = topics.find(tx, topic_arn(call, request["TopicArn"]))
-    subscription, is_new = subscriptions.create(
+    subscription = subscriptions.create(
         tx, call, found, request["Protocol"], request.get("Endpoint", ""), request.get("Attributes", {})
     )
-    if is_new and subscription.is_pending:
+    if subscription.is_pending:
         fanout.ask(tx, found, subscription, call.effects)
     is_told = request.get("ReturnSubscriptionArn", False) or not subscription.is_pending
     return {"SubscriptionArn": subscription.arn if is_told else "pending confirmation"}

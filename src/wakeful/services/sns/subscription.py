@@ -113,27 +113,31 @@ class Subscription:
 
 def create(
     tx: Tx, call: Call, topic: Topic, protocol: str, endpoint: str, attributes: Mapping[str, str]
-) -> tuple[Subscription, bool]:
-    """The subscription, which is there now, and whether it is new.
+) -> Subscription:
+    """The subscription, which is there now.
 
-    It waits for a confirmation where the endpoint belongs to another account than the one that subscribes it.
+    It waits for a confirmation where the endpoint belongs to another account than the one that subscribes it; asked
+    again while it waits, it has another token, good for two days from now.
     """
     owner = _check_endpoint(protocol, endpoint)
     wanted = _checked({}, attributes, protocol, _ON_SUBSCRIBING)
+    token = None if owner == call.account else names.new_token(64)
     tx.lock("sns", topic.arn)
     existing = _of_endpoint(tx, topic, protocol, endpoint)
     if existing is not None:
         _check_same(existing, attributes)
-        return existing, False
+        if existing.is_pending:
+            tx.run("UPDATE sns_subscriptions SET token = ?, created = ? WHERE arn = ?", token, tx.now, existing.arn)
+        return find(tx, existing.arn)
     _check_room(tx, topic)
     arn = f"{topic.arn}:{names.new_uuid()}"
     tx.run(
         "INSERT INTO sns_subscriptions(arn, topic, account, region, protocol, endpoint, attributes, principal,"
         " base_url, created, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(arn, topic.arn, call.account, topic.region, protocol, endpoint, orjson.dumps(wanted), call.principal.arn),
-        *(call.endpoint, tx.now, None if owner == call.account else names.new_token(64)),
+        *(call.endpoint, tx.now, token),
     )
-    return find(tx, arn), True
+    return find(tx, arn)
 
 
 def find(tx: Tx, arn: str) -> Subscription:
