@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import OpenStore
 from tests.services.s3.nouns import ACCOUNT, CALL, blob_content, ledger
+from wakeful.fabric.service import Resource
 from wakeful.services.s3 import buckets, events, objects, uploads
 from wakeful.services.s3.errors import (
     AccessDenied,
@@ -107,3 +108,5 @@ async def test_a_policy_is_found_by_the_arn_of_the_bucket_and_of_what_is_in_it(o
         for arn in ("arn:aws:s3:::shelf", "arn:aws:s3:::shelf/a/b"):
             assert await store.read(buckets.policy, arn) == nothing
         assert await store.read(buckets.policy, "arn:aws:s3:::nowhere/x") is None
+        assert await store.read(buckets.resource, "arn:aws:s3:::shelf/a") == Resource("arn:aws:s3:::shelf/a", ACCOUNT)
+        assert (await store.read(buckets.resource, "arn:aws:s3:::nowhere/x")).account == ""

@@ -25,6 +25,7 @@ service = Service(
     needs=rights.needs,
     policy=buckets.policy,
     resource=buckets.resource,
+    policies_changed=buckets.POLICIES_CHANGED,
     unsigned=frozenset(api),
     workers=(content.worker,),
 )

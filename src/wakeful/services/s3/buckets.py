@@ -36,6 +36,9 @@ _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _CLASSIC_REGION = "us-east-1"
 
+POLICIES_CHANGED = "s3.policies"
+"""Woken when a bucket's policy, or whose it is, may be another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -99,6 +102,7 @@ def create(tx: Tx, call: Call, name: str, region: str, tags: Mapping[str, str]) 
         "INSERT INTO s3_buckets(name, account, region, created, tags, public_access) VALUES (?, ?, ?, ?, ?, ?)",
         *(name, call.account, region, tx.now, _json(tags) if tags else None, _json(public_access.EVERYTHING)),
     )
+    tx.wake(POLICIES_CHANGED)
     return find(tx, name)
 
 
@@ -121,6 +125,7 @@ def delete(tx: Tx, bucket: Bucket) -> None:
         raise BucketNotEmpty(BucketName=bucket.name)
     tx.run("DELETE FROM s3_sequences WHERE bucket = ?", bucket.name)
     tx.run("DELETE FROM s3_buckets WHERE name = ?", bucket.name)
+    tx.wake(POLICIES_CHANGED)
 
 
 def listed(tx: Tx, account: str, prefix: str, after: str, region: str | None, count: int) -> list[Bucket]:
@@ -136,6 +141,7 @@ def listed(tx: Tx, account: str, prefix: str, after: str, region: str | None, co
 def set_policy(tx: Tx, bucket: Bucket, policy: str | None) -> None:
     tx.lock("s3", bucket.name)
     tx.run("UPDATE s3_buckets SET policy = ? WHERE name = ?", policy, bucket.name)
+    tx.wake(POLICIES_CHANGED)
 
 
 def set_tags(tx: Tx, bucket: Bucket, tags: Mapping[str, str] | None) -> None:
@@ -147,6 +153,7 @@ def set_public_access(tx: Tx, bucket: Bucket, blocked: Mapping[str, bool] | None
     tx.lock("s3", bucket.name)
     kept = None if blocked is None else _json(blocked)
     tx.run("UPDATE s3_buckets SET public_access = ? WHERE name = ?", kept, bucket.name)
+    tx.wake(POLICIES_CHANGED)
 
 
 def set_notification(tx: Tx, bucket: Bucket, configuration: Mapping[str, Any]) -> None:
