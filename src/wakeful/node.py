@@ -87,6 +87,7 @@ class Node:
         self.attendant: Attendant
         self.isolation: Isolation
         self.caches = Caches()
+        self.authenticator = Authenticator(self)
         self._moving = asyncio.Lock()
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
@@ -102,8 +103,17 @@ class Node:
             self.caches.drop(name)
             self.wakes.wake(name)
 
-    def describe(self) -> dict[str, Any]:
-        return {"endpoint": self.endpoint, "iam": self.config.iam_mode, "isolation": self.isolation.summary}
+    async def describe(self) -> dict[str, Any]:
+        """What a person should know of it."""
+        takes_any = await self.authenticator.is_open()
+        keys = "any access key is taken; twelve digits name an account" if takes_any else "known access keys only"
+        return {
+            "endpoint": self.endpoint,
+            "keys": keys,
+            "iam": self.config.iam_mode,
+            "isolation": self.isolation.summary.removeprefix("isolation "),
+            "state": self.config.store or str(self.config.data_dir.resolve()),
+        }
 
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
@@ -152,7 +162,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         listener = stack.enter_context(_listen(config))
         node = Node(config, services, _url(listener))
         servers = Servers(node.clock)
-        gateway = Gateway(node, node.services, Authenticator(node), Admin(node))
+        gateway = Gateway(node, node.services, node.authenticator, Admin(node))
         async with asyncio.TaskGroup() as opening:
             sandboxes = opening.create_task(_sandboxes(config, listener))
             opening.create_task(_open_stores(node, stack))
@@ -168,6 +178,23 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
                 await servers.close()
                 for task in tasks:
                     task.cancel()
+
+
+@asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[Store]:
+    """The state alone, with no node around it. Raises CannotStart while one runs."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _only_node_on(config.data_dir):
+        store = _store(config, Clock(), "ledger", lambda outbox: None, None)
+        try:
+            await store.write(schema.apply, _schemas(SERVICES))
+            yield store
+        finally:
+            await store.close()
+
+
+def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
+    return {**_OWN_SCHEMAS, **{service.package: service.schema for service in services}}
 
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
@@ -189,7 +216,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.telemetry = Telemetry(watched, node.clock)
     stack.push_async_callback(node.telemetry.flush)
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
-    await node.store.write(schema.apply, {**_OWN_SCHEMAS, **{s.package: s.schema for s in node.services.values()}})
+    await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
     node.clock.offset_s = await node.store.read(_offset)
 
 

@@ -49,7 +49,7 @@ class AdminNode(Protocol):
 
     async def advance(self, seconds: float) -> None: ...
 
-    def describe(self) -> dict[str, Any]: ...
+    async def describe(self) -> dict[str, Any]: ...
 
 
 class BadRequest(Exception):
@@ -90,7 +90,7 @@ class Admin:
         return HttpResponse(200, {"content-type": "application/zip"}, stream=self._node.blobs.pieces(key))
 
     async def _health(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
-        return {"status": "ready", "version": __version__, "node": self._node.id, **self._node.describe()}
+        return {"status": "ready", "version": __version__, "node": self._node.id, **await self._node.describe()}
 
     async def _time(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
         return {"now": self._node.clock.now(), "offset_s": self._node.clock.offset_s}
