@@ -45,5 +45,23 @@ check: setup-dev ## format, lint, types, architecture and the fast tests, in und
 test: setup-dev ## every test
 	$(BIN)/pytest -n 2
 
+generate: setup-dev ## writes what is generated from the models: types and the coverage table
+	$(BIN)/python -m tools.generate_shapes
+	$(BIN)/python -m tools.coverage
+
+demo: setup ## the story: a picture is uploaded, functions wake, the user is told (KEEP=1 leaves the node running)
+	@$(BIN)/python examples/photographs/demo.py $(if $(KEEP),--keep)
+
+.bench/stamp: requirements/peers.lock
+	$(PYTHON) -m venv .bench
+	.bench/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peers.lock
+	@touch $@
+
+bench: setup-dev .bench/stamp ## Wakeful beside its peers and beside a floor, in one run
+	$(BIN)/python -m bench
+
+clean: ## removes what make made
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .hypothesis
+
 crash: setup-dev ## kills the node fifty times under load, and counts
 	CRASHES=50 $(BIN)/pytest -q -s tests/crash

@@ -1,7 +1,7 @@
 """Writes src/wakeful/shapes/*.pyi: what operations are asked and answer, as types, from botocore's models.
 
-    python tools/generate_shapes.py                                   # all operations of the services we have
-    python tools/generate_shapes.py sqs:SendMessage,DeleteMessage s3  # two operations of one, all of another
+    python -m tools.generate_shapes                                   # every operation we have
+    python -m tools.generate_shapes sqs:SendMessage,DeleteMessage s3  # two operations of one, all of another
 
 Members are called as AWS calls them and have the types that the codecs give and take: blobs are bytes, points in time
 are seconds, enums are strings (as they are in rows), a large body is a stream. In what is only answered, a member that
@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wakeful.node import SERVICES
 from wakeful.wire.model import members_of, service_model, streams_in
 
-SERVICES = ("events", "iam", "lambda", "logs", "s3", "sns", "sqs", "sts")
 FOLDER = Path(__file__).parents[1] / "src" / "wakeful" / "shapes"
 
 Wanted = Mapping[str, Sequence[str] | None]  # operations by service; None for all of them
@@ -167,12 +167,12 @@ def _imports(text: str) -> Iterator[str]:
 
 
 def read_arguments(arguments: Sequence[str]) -> Wanted:
-    """sqs:SendMessage,DeleteMessage s3 → two operations of one service, all of another; nothing means everything."""
+    """sqs:SendMessage,DeleteMessage s3 → two operations of one service, all of another; nothing means what we have."""
     wanted: dict[str, Sequence[str] | None] = {}
     for argument in arguments:
         service, _, operations = argument.partition(":")
         wanted[service] = operations.split(",") if operations else None
-    return wanted or dict.fromkeys(SERVICES)
+    return wanted or {service.name: sorted(service.operations) for service in SERVICES}
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from tools import generate_shapes
-from tools.generate_shapes import SERVICES, read_arguments, render, stale, write
+from tools.generate_shapes import read_arguments, render, stale, write
 
+from wakeful.node import SERVICES
 from wakeful.wire.model import ServiceModel, service_model
 
 
@@ -88,7 +89,7 @@ def test_the_type_checker_and_the_linter_accept_all_of_it(tmp_path: Path) -> Non
     package = tmp_path / "generated"
     package.mkdir()
     (package / "__init__.py").touch()
-    write(dict.fromkeys(SERVICES), package)
+    write(dict.fromkeys(service.name for service in SERVICES), package)
     for command in (["mypy", "--strict"], ["ruff", "check"], ["ruff", "format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", *command, str(package)],

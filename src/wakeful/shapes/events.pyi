@@ -2,32 +2,8 @@
 
 from typing import Required, TypedDict
 
-class ActivateEventSourceRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class ApiDestination(TypedDict, total=False):
-    ApiDestinationArn: str | None
-    Name: str | None
-    ApiDestinationState: str | None
-    ConnectionArn: str | None
-    InvocationEndpoint: str | None
-    HttpMethod: str | None
-    InvocationRateLimitPerSecond: int | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-
 class AppSyncParameters(TypedDict, total=False):
     GraphQLOperation: str
-
-class Archive(TypedDict, total=False):
-    ArchiveName: str | None
-    EventSourceArn: str | None
-    State: str | None
-    StateReason: str | None
-    RetentionDays: int | None
-    SizeBytes: int | None
-    EventCount: int | None
-    CreationTime: float | None
 
 class AwsVpcConfiguration(TypedDict, total=False):
     Subnets: Required[list[str]]
@@ -46,14 +22,6 @@ class BatchParameters(TypedDict, total=False):
 class BatchRetryStrategy(TypedDict, total=False):
     Attempts: int
 
-class CancelReplayRequest(TypedDict, total=False):
-    ReplayName: Required[str]
-
-class CancelReplayResponse(TypedDict, total=False):
-    ReplayArn: str | None
-    State: str | None
-    StateReason: str | None
-
 class CapacityProviderStrategyItem(TypedDict, total=False):
     capacityProvider: Required[str]
     weight: int
@@ -63,148 +31,6 @@ class Condition(TypedDict, total=False):
     Type: Required[str]
     Key: Required[str]
     Value: Required[str]
-
-class Connection(TypedDict, total=False):
-    ConnectionArn: str | None
-    Name: str | None
-    ConnectionState: str | None
-    StateReason: str | None
-    AuthorizationType: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-    LastAuthorizedTime: float | None
-
-class ConnectionApiKeyAuthResponseParameters(TypedDict, total=False):
-    ApiKeyName: str | None
-
-class ConnectionAuthResponseParameters(TypedDict, total=False):
-    BasicAuthParameters: ConnectionBasicAuthResponseParameters | None
-    OAuthParameters: ConnectionOAuthResponseParameters | None
-    ApiKeyAuthParameters: ConnectionApiKeyAuthResponseParameters | None
-    InvocationHttpParameters: ConnectionHttpParameters | None
-    ConnectivityParameters: DescribeConnectionConnectivityParameters | None
-
-class ConnectionBasicAuthResponseParameters(TypedDict, total=False):
-    Username: str | None
-
-class ConnectionBodyParameter(TypedDict, total=False):
-    Key: str
-    Value: str
-    IsValueSecret: bool
-
-class ConnectionHeaderParameter(TypedDict, total=False):
-    Key: str
-    Value: str
-    IsValueSecret: bool
-
-class ConnectionHttpParameters(TypedDict, total=False):
-    HeaderParameters: list[ConnectionHeaderParameter]
-    QueryStringParameters: list[ConnectionQueryStringParameter]
-    BodyParameters: list[ConnectionBodyParameter]
-
-class ConnectionOAuthClientResponseParameters(TypedDict, total=False):
-    ClientID: str | None
-
-class ConnectionOAuthResponseParameters(TypedDict, total=False):
-    ClientParameters: ConnectionOAuthClientResponseParameters | None
-    AuthorizationEndpoint: str | None
-    HttpMethod: str | None
-    OAuthHttpParameters: ConnectionHttpParameters | None
-
-class ConnectionQueryStringParameter(TypedDict, total=False):
-    Key: str
-    Value: str
-    IsValueSecret: bool
-
-class ConnectivityResourceConfigurationArn(TypedDict, total=False):
-    ResourceConfigurationArn: Required[str]
-
-class ConnectivityResourceParameters(TypedDict, total=False):
-    ResourceParameters: Required[ConnectivityResourceConfigurationArn]
-
-class CreateApiDestinationRequest(TypedDict, total=False):
-    Name: Required[str]
-    Description: str
-    ConnectionArn: Required[str]
-    InvocationEndpoint: Required[str]
-    HttpMethod: Required[str]
-    InvocationRateLimitPerSecond: int
-
-class CreateApiDestinationResponse(TypedDict, total=False):
-    ApiDestinationArn: str | None
-    ApiDestinationState: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-
-class CreateArchiveRequest(TypedDict, total=False):
-    ArchiveName: Required[str]
-    EventSourceArn: Required[str]
-    Description: str
-    EventPattern: str
-    RetentionDays: int
-    KmsKeyIdentifier: str
-
-class CreateArchiveResponse(TypedDict, total=False):
-    ArchiveArn: str | None
-    State: str | None
-    StateReason: str | None
-    CreationTime: float | None
-
-class CreateConnectionApiKeyAuthRequestParameters(TypedDict, total=False):
-    ApiKeyName: Required[str]
-    ApiKeyValue: Required[str]
-
-class CreateConnectionAuthRequestParameters(TypedDict, total=False):
-    BasicAuthParameters: CreateConnectionBasicAuthRequestParameters
-    OAuthParameters: CreateConnectionOAuthRequestParameters
-    ApiKeyAuthParameters: CreateConnectionApiKeyAuthRequestParameters
-    InvocationHttpParameters: ConnectionHttpParameters
-    ConnectivityParameters: ConnectivityResourceParameters
-
-class CreateConnectionBasicAuthRequestParameters(TypedDict, total=False):
-    Username: Required[str]
-    Password: Required[str]
-
-class CreateConnectionOAuthClientRequestParameters(TypedDict, total=False):
-    ClientID: Required[str]
-    ClientSecret: Required[str]
-
-class CreateConnectionOAuthRequestParameters(TypedDict, total=False):
-    ClientParameters: Required[CreateConnectionOAuthClientRequestParameters]
-    AuthorizationEndpoint: Required[str]
-    HttpMethod: Required[str]
-    OAuthHttpParameters: ConnectionHttpParameters
-
-class CreateConnectionRequest(TypedDict, total=False):
-    Name: Required[str]
-    Description: str
-    AuthorizationType: Required[str]
-    AuthParameters: Required[CreateConnectionAuthRequestParameters]
-    InvocationConnectivityParameters: ConnectivityResourceParameters
-    KmsKeyIdentifier: str
-
-class CreateConnectionResponse(TypedDict, total=False):
-    ConnectionArn: str | None
-    ConnectionState: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-
-class CreateEndpointRequest(TypedDict, total=False):
-    Name: Required[str]
-    Description: str
-    RoutingConfig: Required[RoutingConfig]
-    ReplicationConfig: ReplicationConfig
-    EventBuses: Required[list[EndpointEventBus]]
-    RoleArn: str
-
-class CreateEndpointResponse(TypedDict, total=False):
-    Name: str | None
-    Arn: str | None
-    RoutingConfig: RoutingConfig | None
-    ReplicationConfig: ReplicationConfig | None
-    EventBuses: list[EndpointEventBus] | None
-    RoleArn: str | None
-    State: str | None
 
 class CreateEventBusRequest(TypedDict, total=False):
     Name: Required[str]
@@ -222,141 +48,16 @@ class CreateEventBusResponse(TypedDict, total=False):
     DeadLetterConfig: DeadLetterConfig | None
     LogConfig: LogConfig | None
 
-class CreatePartnerEventSourceRequest(TypedDict, total=False):
-    Name: Required[str]
-    Account: Required[str]
-
-class CreatePartnerEventSourceResponse(TypedDict, total=False):
-    EventSourceArn: str | None
-
-class DeactivateEventSourceRequest(TypedDict, total=False):
-    Name: Required[str]
-
 class DeadLetterConfig(TypedDict, total=False):
     Arn: str
 
-class DeauthorizeConnectionRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DeauthorizeConnectionResponse(TypedDict, total=False):
-    ConnectionArn: str | None
-    ConnectionState: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-    LastAuthorizedTime: float | None
-
-class DeleteApiDestinationRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DeleteApiDestinationResponse(TypedDict, total=False): ...
-
-class DeleteArchiveRequest(TypedDict, total=False):
-    ArchiveName: Required[str]
-
-class DeleteArchiveResponse(TypedDict, total=False): ...
-
-class DeleteConnectionRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DeleteConnectionResponse(TypedDict, total=False):
-    ConnectionArn: str | None
-    ConnectionState: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-    LastAuthorizedTime: float | None
-
-class DeleteEndpointRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DeleteEndpointResponse(TypedDict, total=False): ...
-
 class DeleteEventBusRequest(TypedDict, total=False):
     Name: Required[str]
-
-class DeletePartnerEventSourceRequest(TypedDict, total=False):
-    Name: Required[str]
-    Account: Required[str]
 
 class DeleteRuleRequest(TypedDict, total=False):
     Name: Required[str]
     EventBusName: str
     Force: bool
-
-class DescribeApiDestinationRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DescribeApiDestinationResponse(TypedDict, total=False):
-    ApiDestinationArn: str | None
-    Name: str | None
-    Description: str | None
-    ApiDestinationState: str | None
-    ConnectionArn: str | None
-    InvocationEndpoint: str | None
-    HttpMethod: str | None
-    InvocationRateLimitPerSecond: int | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-
-class DescribeArchiveRequest(TypedDict, total=False):
-    ArchiveName: Required[str]
-
-class DescribeArchiveResponse(TypedDict, total=False):
-    ArchiveArn: str | None
-    ArchiveName: str | None
-    EventSourceArn: str | None
-    Description: str | None
-    EventPattern: str | None
-    State: str | None
-    StateReason: str | None
-    KmsKeyIdentifier: str | None
-    RetentionDays: int | None
-    SizeBytes: int | None
-    EventCount: int | None
-    CreationTime: float | None
-
-class DescribeConnectionConnectivityParameters(TypedDict, total=False):
-    ResourceParameters: Required[DescribeConnectionResourceParameters]
-
-class DescribeConnectionRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DescribeConnectionResourceParameters(TypedDict, total=False):
-    ResourceConfigurationArn: Required[str]
-    ResourceAssociationArn: Required[str]
-
-class DescribeConnectionResponse(TypedDict, total=False):
-    ConnectionArn: str | None
-    Name: str | None
-    Description: str | None
-    InvocationConnectivityParameters: DescribeConnectionConnectivityParameters | None
-    ConnectionState: str | None
-    StateReason: str | None
-    AuthorizationType: str | None
-    SecretArn: str | None
-    KmsKeyIdentifier: str | None
-    AuthParameters: ConnectionAuthResponseParameters | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-    LastAuthorizedTime: float | None
-
-class DescribeEndpointRequest(TypedDict, total=False):
-    Name: Required[str]
-    HomeRegion: str
-
-class DescribeEndpointResponse(TypedDict, total=False):
-    Name: str | None
-    Description: str | None
-    Arn: str | None
-    RoutingConfig: RoutingConfig | None
-    ReplicationConfig: ReplicationConfig | None
-    EventBuses: list[EndpointEventBus] | None
-    RoleArn: str | None
-    EndpointId: str | None
-    EndpointUrl: str | None
-    State: str | None
-    StateReason: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
 
 class DescribeEventBusRequest(TypedDict, total=False):
     Name: str
@@ -372,41 +73,6 @@ class DescribeEventBusResponse(TypedDict, total=False):
     CreationTime: float | None
     LastModifiedTime: float | None
     ManagedBy: str | None
-
-class DescribeEventSourceRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DescribeEventSourceResponse(TypedDict, total=False):
-    Arn: str | None
-    CreatedBy: str | None
-    CreationTime: float | None
-    ExpirationTime: float | None
-    Name: str | None
-    State: str | None
-
-class DescribePartnerEventSourceRequest(TypedDict, total=False):
-    Name: Required[str]
-
-class DescribePartnerEventSourceResponse(TypedDict, total=False):
-    Arn: str | None
-    Name: str | None
-
-class DescribeReplayRequest(TypedDict, total=False):
-    ReplayName: Required[str]
-
-class DescribeReplayResponse(TypedDict, total=False):
-    ReplayName: str | None
-    ReplayArn: str | None
-    Description: str | None
-    State: str | None
-    StateReason: str | None
-    EventSourceArn: str | None
-    Destination: ReplayDestination | None
-    EventStartTime: float | None
-    EventEndTime: float | None
-    EventLastReplayedTime: float | None
-    ReplayStartTime: float | None
-    ReplayEndTime: float | None
 
 class DescribeRuleRequest(TypedDict, total=False):
     Name: Required[str]
@@ -448,24 +114,6 @@ class EnableRuleRequest(TypedDict, total=False):
     Name: Required[str]
     EventBusName: str
 
-class Endpoint(TypedDict, total=False):
-    Name: str | None
-    Description: str | None
-    Arn: str | None
-    RoutingConfig: RoutingConfig | None
-    ReplicationConfig: ReplicationConfig | None
-    EventBuses: list[EndpointEventBus] | None
-    RoleArn: str | None
-    EndpointId: str | None
-    EndpointUrl: str | None
-    State: str | None
-    StateReason: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-
-class EndpointEventBus(TypedDict, total=False):
-    EventBusArn: Required[str]
-
 class EventBus(TypedDict, total=False):
     Name: str | None
     Arn: str | None
@@ -474,18 +122,6 @@ class EventBus(TypedDict, total=False):
     CreationTime: float | None
     LastModifiedTime: float | None
     ManagedBy: str | None
-
-class EventSource(TypedDict, total=False):
-    Arn: str | None
-    CreatedBy: str | None
-    CreationTime: float | None
-    ExpirationTime: float | None
-    Name: str | None
-    State: str | None
-
-class FailoverConfig(TypedDict, total=False):
-    Primary: Required[Primary]
-    Secondary: Required[Secondary]
 
 class HttpParameters(TypedDict, total=False):
     PathParameterValues: list[str]
@@ -499,47 +135,6 @@ class InputTransformer(TypedDict, total=False):
 class KinesisParameters(TypedDict, total=False):
     PartitionKeyPath: Required[str]
 
-class ListApiDestinationsRequest(TypedDict, total=False):
-    NamePrefix: str
-    ConnectionArn: str
-    NextToken: str
-    Limit: int
-
-class ListApiDestinationsResponse(TypedDict, total=False):
-    ApiDestinations: list[ApiDestination] | None
-    NextToken: str | None
-
-class ListArchivesRequest(TypedDict, total=False):
-    NamePrefix: str
-    EventSourceArn: str
-    State: str
-    NextToken: str
-    Limit: int
-
-class ListArchivesResponse(TypedDict, total=False):
-    Archives: list[Archive] | None
-    NextToken: str | None
-
-class ListConnectionsRequest(TypedDict, total=False):
-    NamePrefix: str
-    ConnectionState: str
-    NextToken: str
-    Limit: int
-
-class ListConnectionsResponse(TypedDict, total=False):
-    Connections: list[Connection] | None
-    NextToken: str | None
-
-class ListEndpointsRequest(TypedDict, total=False):
-    NamePrefix: str
-    HomeRegion: str
-    NextToken: str
-    MaxResults: int
-
-class ListEndpointsResponse(TypedDict, total=False):
-    Endpoints: list[Endpoint] | None
-    NextToken: str | None
-
 class ListEventBusesRequest(TypedDict, total=False):
     NamePrefix: str
     NextToken: str
@@ -547,44 +142,6 @@ class ListEventBusesRequest(TypedDict, total=False):
 
 class ListEventBusesResponse(TypedDict, total=False):
     EventBuses: list[EventBus] | None
-    NextToken: str | None
-
-class ListEventSourcesRequest(TypedDict, total=False):
-    NamePrefix: str
-    NextToken: str
-    Limit: int
-
-class ListEventSourcesResponse(TypedDict, total=False):
-    EventSources: list[EventSource] | None
-    NextToken: str | None
-
-class ListPartnerEventSourceAccountsRequest(TypedDict, total=False):
-    EventSourceName: Required[str]
-    NextToken: str
-    Limit: int
-
-class ListPartnerEventSourceAccountsResponse(TypedDict, total=False):
-    PartnerEventSourceAccounts: list[PartnerEventSourceAccount] | None
-    NextToken: str | None
-
-class ListPartnerEventSourcesRequest(TypedDict, total=False):
-    NamePrefix: Required[str]
-    NextToken: str
-    Limit: int
-
-class ListPartnerEventSourcesResponse(TypedDict, total=False):
-    PartnerEventSources: list[PartnerEventSource] | None
-    NextToken: str | None
-
-class ListReplaysRequest(TypedDict, total=False):
-    NamePrefix: str
-    State: str
-    EventSourceArn: str
-    NextToken: str
-    Limit: int
-
-class ListReplaysResponse(TypedDict, total=False):
-    Replays: list[Replay] | None
     NextToken: str | None
 
 class ListRuleNamesByTargetRequest(TypedDict, total=False):
@@ -630,16 +187,6 @@ class LogConfig(TypedDict, total=False):
 class NetworkConfiguration(TypedDict, total=False):
     awsvpcConfiguration: AwsVpcConfiguration
 
-class PartnerEventSource(TypedDict, total=False):
-    Arn: str | None
-    Name: str | None
-
-class PartnerEventSourceAccount(TypedDict, total=False):
-    Account: str | None
-    CreationTime: float | None
-    ExpirationTime: float | None
-    State: str | None
-
 class PlacementConstraint(TypedDict, total=False):
     type: str
     expression: str
@@ -647,9 +194,6 @@ class PlacementConstraint(TypedDict, total=False):
 class PlacementStrategy(TypedDict, total=False):
     type: str
     field: str
-
-class Primary(TypedDict, total=False):
-    HealthCheck: Required[str]
 
 class PutEventsRequest(TypedDict, total=False):
     Entries: Required[list[PutEventsRequestEntry]]
@@ -669,25 +213,6 @@ class PutEventsResponse(TypedDict, total=False):
     Entries: list[PutEventsResultEntry] | None
 
 class PutEventsResultEntry(TypedDict, total=False):
-    EventId: str | None
-    ErrorCode: str | None
-    ErrorMessage: str | None
-
-class PutPartnerEventsRequest(TypedDict, total=False):
-    Entries: Required[list[PutPartnerEventsRequestEntry]]
-
-class PutPartnerEventsRequestEntry(TypedDict, total=False):
-    Time: float
-    Source: str
-    Resources: list[str]
-    DetailType: str
-    Detail: str
-
-class PutPartnerEventsResponse(TypedDict, total=False):
-    FailedEntryCount: int | None
-    Entries: list[PutPartnerEventsResultEntry] | None
-
-class PutPartnerEventsResultEntry(TypedDict, total=False):
     EventId: str | None
     ErrorCode: str | None
     ErrorMessage: str | None
@@ -756,30 +281,9 @@ class RemoveTargetsResultEntry(TypedDict, total=False):
     ErrorCode: str | None
     ErrorMessage: str | None
 
-class Replay(TypedDict, total=False):
-    ReplayName: str | None
-    EventSourceArn: str | None
-    State: str | None
-    StateReason: str | None
-    EventStartTime: float | None
-    EventEndTime: float | None
-    EventLastReplayedTime: float | None
-    ReplayStartTime: float | None
-    ReplayEndTime: float | None
-
-class ReplayDestination(TypedDict, total=False):
-    Arn: Required[str]
-    FilterArns: list[str]
-
-class ReplicationConfig(TypedDict, total=False):
-    State: str
-
 class RetryPolicy(TypedDict, total=False):
     MaximumRetryAttempts: int
     MaximumEventAgeInSeconds: int
-
-class RoutingConfig(TypedDict, total=False):
-    FailoverConfig: Required[FailoverConfig]
 
 class Rule(TypedDict, total=False):
     Name: str | None
@@ -806,25 +310,8 @@ class SageMakerPipelineParameter(TypedDict, total=False):
 class SageMakerPipelineParameters(TypedDict, total=False):
     PipelineParameterList: list[SageMakerPipelineParameter]
 
-class Secondary(TypedDict, total=False):
-    Route: Required[str]
-
 class SqsParameters(TypedDict, total=False):
     MessageGroupId: str
-
-class StartReplayRequest(TypedDict, total=False):
-    ReplayName: Required[str]
-    Description: str
-    EventSourceArn: Required[str]
-    EventStartTime: Required[float]
-    EventEndTime: Required[float]
-    Destination: Required[ReplayDestination]
-
-class StartReplayResponse(TypedDict, total=False):
-    ReplayArn: str | None
-    State: str | None
-    StateReason: str | None
-    ReplayStartTime: float | None
 
 class Tag(TypedDict, total=False):
     Key: Required[str]
@@ -867,92 +354,6 @@ class UntagResourceRequest(TypedDict, total=False):
     TagKeys: Required[list[str]]
 
 class UntagResourceResponse(TypedDict, total=False): ...
-
-class UpdateApiDestinationRequest(TypedDict, total=False):
-    Name: Required[str]
-    Description: str
-    ConnectionArn: str
-    InvocationEndpoint: str
-    HttpMethod: str
-    InvocationRateLimitPerSecond: int
-
-class UpdateApiDestinationResponse(TypedDict, total=False):
-    ApiDestinationArn: str | None
-    ApiDestinationState: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-
-class UpdateArchiveRequest(TypedDict, total=False):
-    ArchiveName: Required[str]
-    Description: str
-    EventPattern: str
-    RetentionDays: int
-    KmsKeyIdentifier: str
-
-class UpdateArchiveResponse(TypedDict, total=False):
-    ArchiveArn: str | None
-    State: str | None
-    StateReason: str | None
-    CreationTime: float | None
-
-class UpdateConnectionApiKeyAuthRequestParameters(TypedDict, total=False):
-    ApiKeyName: str
-    ApiKeyValue: str
-
-class UpdateConnectionAuthRequestParameters(TypedDict, total=False):
-    BasicAuthParameters: UpdateConnectionBasicAuthRequestParameters
-    OAuthParameters: UpdateConnectionOAuthRequestParameters
-    ApiKeyAuthParameters: UpdateConnectionApiKeyAuthRequestParameters
-    InvocationHttpParameters: ConnectionHttpParameters
-    ConnectivityParameters: ConnectivityResourceParameters
-
-class UpdateConnectionBasicAuthRequestParameters(TypedDict, total=False):
-    Username: str
-    Password: str
-
-class UpdateConnectionOAuthClientRequestParameters(TypedDict, total=False):
-    ClientID: str
-    ClientSecret: str
-
-class UpdateConnectionOAuthRequestParameters(TypedDict, total=False):
-    ClientParameters: UpdateConnectionOAuthClientRequestParameters
-    AuthorizationEndpoint: str
-    HttpMethod: str
-    OAuthHttpParameters: ConnectionHttpParameters
-
-class UpdateConnectionRequest(TypedDict, total=False):
-    Name: Required[str]
-    Description: str
-    AuthorizationType: str
-    AuthParameters: UpdateConnectionAuthRequestParameters
-    InvocationConnectivityParameters: ConnectivityResourceParameters
-    KmsKeyIdentifier: str
-
-class UpdateConnectionResponse(TypedDict, total=False):
-    ConnectionArn: str | None
-    ConnectionState: str | None
-    CreationTime: float | None
-    LastModifiedTime: float | None
-    LastAuthorizedTime: float | None
-
-class UpdateEndpointRequest(TypedDict, total=False):
-    Name: Required[str]
-    Description: str
-    RoutingConfig: RoutingConfig
-    ReplicationConfig: ReplicationConfig
-    EventBuses: list[EndpointEventBus]
-    RoleArn: str
-
-class UpdateEndpointResponse(TypedDict, total=False):
-    Name: str | None
-    Arn: str | None
-    RoutingConfig: RoutingConfig | None
-    ReplicationConfig: ReplicationConfig | None
-    EventBuses: list[EndpointEventBus] | None
-    RoleArn: str | None
-    EndpointId: str | None
-    EndpointUrl: str | None
-    State: str | None
 
 class UpdateEventBusRequest(TypedDict, total=False):
     Name: str

@@ -2,17 +2,6 @@
 
 from typing import Required, TypedDict
 
-class AcceptDelegationRequestRequest(TypedDict, total=False):
-    DelegationRequestId: Required[str]
-
-class AccessDetail(TypedDict, total=False):
-    ServiceName: Required[str]
-    ServiceNamespace: Required[str]
-    Region: str | None
-    EntityPath: str | None
-    LastAuthenticatedTime: float | None
-    TotalAuthenticatedEntities: int | None
-
 class AccessKey(TypedDict, total=False):
     UserName: Required[str]
     AccessKeyId: Required[str]
@@ -31,28 +20,9 @@ class AccessKeyMetadata(TypedDict, total=False):
     Status: str | None
     CreateDate: float | None
 
-class AcquireRoleRequest(TypedDict, total=False):
-    TemplateArn: Required[str]
-    TemplateMinorVersion: int
-    ReplacementValues: dict[str, ReplacementValueEntry]
-
-class AcquireRoleResponse(TypedDict, total=False):
-    Role: Required[Role]
-
-class AddClientIDToOpenIDConnectProviderRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-    ClientID: Required[str]
-
-class AddRoleToInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-    RoleName: Required[str]
-
 class AddUserToGroupRequest(TypedDict, total=False):
     GroupName: Required[str]
     UserName: Required[str]
-
-class AssociateDelegationRequestRequest(TypedDict, total=False):
-    DelegationRequestId: Required[str]
 
 class AttachGroupPolicyRequest(TypedDict, total=False):
     GroupName: Required[str]
@@ -74,10 +44,6 @@ class AttachedPolicy(TypedDict, total=False):
     PolicyName: str | None
     PolicyArn: str | None
 
-class ChangePasswordRequest(TypedDict, total=False):
-    OldPassword: Required[str]
-    NewPassword: Required[str]
-
 class ContextEntry(TypedDict, total=False):
     ContextKeyName: str
     ContextKeyValues: list[str]
@@ -89,56 +55,12 @@ class CreateAccessKeyRequest(TypedDict, total=False):
 class CreateAccessKeyResponse(TypedDict, total=False):
     AccessKey: Required[AccessKey]
 
-class CreateAccountAliasRequest(TypedDict, total=False):
-    AccountAlias: Required[str]
-
-class CreateDelegationRequestRequest(TypedDict, total=False):
-    OwnerAccountId: str
-    Description: Required[str]
-    Permissions: Required[DelegationPermission]
-    RequestMessage: str
-    RequestorWorkflowId: Required[str]
-    RedirectUrl: str
-    NotificationChannel: Required[str]
-    SessionDuration: Required[int]
-    OnlySendByOwner: bool
-
-class CreateDelegationRequestResponse(TypedDict, total=False):
-    ConsoleDeepLink: str | None
-    DelegationRequestId: str | None
-
 class CreateGroupRequest(TypedDict, total=False):
     Path: str
     GroupName: Required[str]
 
 class CreateGroupResponse(TypedDict, total=False):
     Group: Required[Group]
-
-class CreateInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-    Path: str
-    Tags: list[Tag]
-
-class CreateInstanceProfileResponse(TypedDict, total=False):
-    InstanceProfile: Required[InstanceProfile]
-
-class CreateLoginProfileRequest(TypedDict, total=False):
-    UserName: str
-    Password: str
-    PasswordResetRequired: bool
-
-class CreateLoginProfileResponse(TypedDict, total=False):
-    LoginProfile: Required[LoginProfile]
-
-class CreateOpenIDConnectProviderRequest(TypedDict, total=False):
-    Url: Required[str]
-    ClientIDList: list[str]
-    ThumbprintList: list[str]
-    Tags: list[Tag]
-
-class CreateOpenIDConnectProviderResponse(TypedDict, total=False):
-    OpenIDConnectProviderArn: str | None
-    Tags: list[Tag] | None
 
 class CreatePolicyRequest(TypedDict, total=False):
     PolicyName: Required[str]
@@ -170,33 +92,6 @@ class CreateRoleRequest(TypedDict, total=False):
 class CreateRoleResponse(TypedDict, total=False):
     Role: Required[Role]
 
-class CreateSAMLProviderRequest(TypedDict, total=False):
-    SAMLMetadataDocument: Required[str]
-    Name: Required[str]
-    Tags: list[Tag]
-    AssertionEncryptionMode: str
-    AddPrivateKey: str
-
-class CreateSAMLProviderResponse(TypedDict, total=False):
-    SAMLProviderArn: str | None
-    Tags: list[Tag] | None
-
-class CreateServiceLinkedRoleRequest(TypedDict, total=False):
-    AWSServiceName: Required[str]
-    Description: str
-    CustomSuffix: str
-
-class CreateServiceLinkedRoleResponse(TypedDict, total=False):
-    Role: Role | None
-
-class CreateServiceSpecificCredentialRequest(TypedDict, total=False):
-    UserName: Required[str]
-    ServiceName: Required[str]
-    CredentialAgeDays: int
-
-class CreateServiceSpecificCredentialResponse(TypedDict, total=False):
-    ServiceSpecificCredential: ServiceSpecificCredential | None
-
 class CreateUserRequest(TypedDict, total=False):
     Path: str
     UserName: Required[str]
@@ -206,50 +101,9 @@ class CreateUserRequest(TypedDict, total=False):
 class CreateUserResponse(TypedDict, total=False):
     User: User | None
 
-class CreateVirtualMFADeviceRequest(TypedDict, total=False):
-    Path: str
-    VirtualMFADeviceName: Required[str]
-    Tags: list[Tag]
-
-class CreateVirtualMFADeviceResponse(TypedDict, total=False):
-    VirtualMFADevice: Required[VirtualMFADevice]
-
-class DeactivateMFADeviceRequest(TypedDict, total=False):
-    UserName: str
-    SerialNumber: Required[str]
-
-class DelegationPermission(TypedDict, total=False):
-    PolicyTemplateArn: str
-    Parameters: list[PolicyParameter]
-
-class DelegationRequest(TypedDict, total=False):
-    DelegationRequestId: str | None
-    OwnerAccountId: str | None
-    Description: str | None
-    RequestMessage: str | None
-    Permissions: DelegationPermission | None
-    PermissionPolicy: str | None
-    RolePermissionRestrictionArns: list[str] | None
-    OwnerId: str | None
-    ApproverId: str | None
-    State: str | None
-    ExpirationTime: float | None
-    RequestorId: str | None
-    RequestorName: str | None
-    CreateDate: float | None
-    SessionDuration: int | None
-    RedirectUrl: str | None
-    Notes: str | None
-    RejectionReason: str | None
-    OnlySendByOwner: bool | None
-    UpdatedTime: float | None
-
 class DeleteAccessKeyRequest(TypedDict, total=False):
     UserName: str
     AccessKeyId: Required[str]
-
-class DeleteAccountAliasRequest(TypedDict, total=False):
-    AccountAlias: Required[str]
 
 class DeleteGroupPolicyRequest(TypedDict, total=False):
     GroupName: Required[str]
@@ -257,15 +111,6 @@ class DeleteGroupPolicyRequest(TypedDict, total=False):
 
 class DeleteGroupRequest(TypedDict, total=False):
     GroupName: Required[str]
-
-class DeleteInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-
-class DeleteLoginProfileRequest(TypedDict, total=False):
-    UserName: str
-
-class DeleteOpenIDConnectProviderRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
 
 class DeletePolicyRequest(TypedDict, total=False):
     PolicyArn: Required[str]
@@ -284,30 +129,6 @@ class DeleteRolePolicyRequest(TypedDict, total=False):
 class DeleteRoleRequest(TypedDict, total=False):
     RoleName: Required[str]
 
-class DeleteSAMLProviderRequest(TypedDict, total=False):
-    SAMLProviderArn: Required[str]
-
-class DeleteSSHPublicKeyRequest(TypedDict, total=False):
-    UserName: Required[str]
-    SSHPublicKeyId: Required[str]
-
-class DeleteServerCertificateRequest(TypedDict, total=False):
-    ServerCertificateName: Required[str]
-
-class DeleteServiceLinkedRoleRequest(TypedDict, total=False):
-    RoleName: Required[str]
-
-class DeleteServiceLinkedRoleResponse(TypedDict, total=False):
-    DeletionTaskId: Required[str]
-
-class DeleteServiceSpecificCredentialRequest(TypedDict, total=False):
-    UserName: str
-    ServiceSpecificCredentialId: Required[str]
-
-class DeleteSigningCertificateRequest(TypedDict, total=False):
-    UserName: str
-    CertificateId: Required[str]
-
 class DeleteUserPermissionsBoundaryRequest(TypedDict, total=False):
     UserName: Required[str]
 
@@ -317,13 +138,6 @@ class DeleteUserPolicyRequest(TypedDict, total=False):
 
 class DeleteUserRequest(TypedDict, total=False):
     UserName: Required[str]
-
-class DeleteVirtualMFADeviceRequest(TypedDict, total=False):
-    SerialNumber: Required[str]
-
-class DeletionTaskFailureReasonType(TypedDict, total=False):
-    Reason: str | None
-    RoleUsageList: list[RoleUsageType] | None
 
 class DetachGroupPolicyRequest(TypedDict, total=False):
     GroupName: Required[str]
@@ -337,54 +151,6 @@ class DetachUserPolicyRequest(TypedDict, total=False):
     UserName: Required[str]
     PolicyArn: Required[str]
 
-class DisableOrganizationsRootCredentialsManagementRequest(TypedDict, total=False): ...
-
-class DisableOrganizationsRootCredentialsManagementResponse(TypedDict, total=False):
-    OrganizationId: str | None
-    EnabledFeatures: list[str] | None
-
-class DisableOrganizationsRootSessionsRequest(TypedDict, total=False): ...
-
-class DisableOrganizationsRootSessionsResponse(TypedDict, total=False):
-    OrganizationId: str | None
-    EnabledFeatures: list[str] | None
-
-class EnableMFADeviceRequest(TypedDict, total=False):
-    UserName: Required[str]
-    SerialNumber: Required[str]
-    AuthenticationCode1: Required[str]
-    AuthenticationCode2: Required[str]
-
-class EnableOrganizationsRootCredentialsManagementRequest(TypedDict, total=False): ...
-
-class EnableOrganizationsRootCredentialsManagementResponse(TypedDict, total=False):
-    OrganizationId: str | None
-    EnabledFeatures: list[str] | None
-
-class EnableOrganizationsRootSessionsRequest(TypedDict, total=False): ...
-
-class EnableOrganizationsRootSessionsResponse(TypedDict, total=False):
-    OrganizationId: str | None
-    EnabledFeatures: list[str] | None
-
-class EnableOutboundWebIdentityFederationResponse(TypedDict, total=False):
-    IssuerIdentifier: str | None
-
-class EntityDetails(TypedDict, total=False):
-    EntityInfo: Required[EntityInfo]
-    LastAuthenticated: float | None
-
-class EntityInfo(TypedDict, total=False):
-    Arn: Required[str]
-    Name: Required[str]
-    Type: Required[str]
-    Id: Required[str]
-    Path: str | None
-
-class ErrorDetails(TypedDict, total=False):
-    Message: Required[str]
-    Code: Required[str]
-
 class EvaluationResult(TypedDict, total=False):
     EvalActionName: Required[str]
     EvalResourceName: str | None
@@ -396,24 +162,6 @@ class EvaluationResult(TypedDict, total=False):
     EvalDecisionDetails: dict[str, str] | None
     ResourceSpecificResults: list[ResourceSpecificResult] | None
 
-class GenerateCredentialReportResponse(TypedDict, total=False):
-    State: str | None
-    Description: str | None
-
-class GenerateOrganizationsAccessReportRequest(TypedDict, total=False):
-    EntityPath: Required[str]
-    OrganizationsPolicyId: str
-
-class GenerateOrganizationsAccessReportResponse(TypedDict, total=False):
-    JobId: str | None
-
-class GenerateServiceLastAccessedDetailsRequest(TypedDict, total=False):
-    Arn: Required[str]
-    Granularity: str
-
-class GenerateServiceLastAccessedDetailsResponse(TypedDict, total=False):
-    JobId: str | None
-
 class GetAccessKeyLastUsedRequest(TypedDict, total=False):
     AccessKeyId: Required[str]
 
@@ -421,53 +169,8 @@ class GetAccessKeyLastUsedResponse(TypedDict, total=False):
     UserName: str | None
     AccessKeyLastUsed: AccessKeyLastUsed | None
 
-class GetAccountAuthorizationDetailsRequest(TypedDict, total=False):
-    Filter: list[str]
-    MaxItems: int
-    Marker: str
-
-class GetAccountAuthorizationDetailsResponse(TypedDict, total=False):
-    UserDetailList: list[UserDetail] | None
-    GroupDetailList: list[GroupDetail] | None
-    RoleDetailList: list[RoleDetail] | None
-    Policies: list[ManagedPolicyDetail] | None
-    IsTruncated: bool | None
-    Marker: str | None
-
-class GetAccountPasswordPolicyResponse(TypedDict, total=False):
-    PasswordPolicy: Required[PasswordPolicy]
-
-class GetAccountPropertiesRequest(TypedDict, total=False): ...
-
-class GetAccountPropertiesResponse(TypedDict, total=False):
-    Properties: dict[str, str] | None
-
 class GetAccountSummaryResponse(TypedDict, total=False):
     SummaryMap: dict[str, int] | None
-
-class GetContextKeysForCustomPolicyRequest(TypedDict, total=False):
-    PolicyInputList: Required[list[str]]
-
-class GetContextKeysForPolicyResponse(TypedDict, total=False):
-    ContextKeyNames: list[str] | None
-
-class GetContextKeysForPrincipalPolicyRequest(TypedDict, total=False):
-    PolicySourceArn: Required[str]
-    PolicyInputList: list[str]
-
-class GetCredentialReportResponse(TypedDict, total=False):
-    Content: bytes | None
-    ReportFormat: str | None
-    GeneratedTime: float | None
-
-class GetDelegationRequestRequest(TypedDict, total=False):
-    DelegationRequestId: Required[str]
-    DelegationPermissionCheck: bool
-
-class GetDelegationRequestResponse(TypedDict, total=False):
-    DelegationRequest: DelegationRequest | None
-    PermissionCheckStatus: str | None
-    PermissionCheckResult: str | None
 
 class GetGroupPolicyRequest(TypedDict, total=False):
     GroupName: Required[str]
@@ -488,68 +191,6 @@ class GetGroupResponse(TypedDict, total=False):
     Users: Required[list[User]]
     IsTruncated: bool | None
     Marker: str | None
-
-class GetHumanReadableSummaryRequest(TypedDict, total=False):
-    EntityArn: Required[str]
-    Locale: str
-
-class GetHumanReadableSummaryResponse(TypedDict, total=False):
-    SummaryContent: str | None
-    Locale: str | None
-    SummaryState: str | None
-
-class GetInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-
-class GetInstanceProfileResponse(TypedDict, total=False):
-    InstanceProfile: Required[InstanceProfile]
-
-class GetLoginProfileRequest(TypedDict, total=False):
-    UserName: str
-
-class GetLoginProfileResponse(TypedDict, total=False):
-    LoginProfile: Required[LoginProfile]
-
-class GetMFADeviceRequest(TypedDict, total=False):
-    SerialNumber: Required[str]
-    UserName: str
-
-class GetMFADeviceResponse(TypedDict, total=False):
-    UserName: str | None
-    SerialNumber: Required[str]
-    EnableDate: float | None
-    Certifications: dict[str, str] | None
-
-class GetOpenIDConnectProviderRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-
-class GetOpenIDConnectProviderResponse(TypedDict, total=False):
-    Url: str | None
-    ClientIDList: list[str] | None
-    ThumbprintList: list[str] | None
-    CreateDate: float | None
-    Tags: list[Tag] | None
-
-class GetOrganizationsAccessReportRequest(TypedDict, total=False):
-    JobId: Required[str]
-    MaxItems: int
-    Marker: str
-    SortKey: str
-
-class GetOrganizationsAccessReportResponse(TypedDict, total=False):
-    JobStatus: Required[str]
-    JobCreationDate: Required[float]
-    JobCompletionDate: float | None
-    NumberOfServicesAccessible: int | None
-    NumberOfServicesNotAccessed: int | None
-    AccessDetails: list[AccessDetail] | None
-    IsTruncated: bool | None
-    Marker: str | None
-    ErrorDetails: ErrorDetails | None
-
-class GetOutboundWebIdentityFederationInfoResponse(TypedDict, total=False):
-    IssuerIdentifier: str | None
-    JwtVendingEnabled: bool | None
 
 class GetPolicyRequest(TypedDict, total=False):
     PolicyArn: Required[str]
@@ -579,76 +220,6 @@ class GetRoleRequest(TypedDict, total=False):
 class GetRoleResponse(TypedDict, total=False):
     Role: Required[Role]
 
-class GetRoleTemplateVersionRequest(TypedDict, total=False):
-    TemplateArn: Required[str]
-    MinorVersion: int
-
-class GetRoleTemplateVersionResponse(TypedDict, total=False):
-    RoleTemplateVersion: Required[RoleTemplateVersion]
-
-class GetSAMLProviderRequest(TypedDict, total=False):
-    SAMLProviderArn: Required[str]
-
-class GetSAMLProviderResponse(TypedDict, total=False):
-    SAMLProviderUUID: str | None
-    SAMLMetadataDocument: str | None
-    CreateDate: float | None
-    ValidUntil: float | None
-    Tags: list[Tag] | None
-    AssertionEncryptionMode: str | None
-    PrivateKeyList: list[SAMLPrivateKey] | None
-
-class GetSSHPublicKeyRequest(TypedDict, total=False):
-    UserName: Required[str]
-    SSHPublicKeyId: Required[str]
-    Encoding: Required[str]
-
-class GetSSHPublicKeyResponse(TypedDict, total=False):
-    SSHPublicKey: SSHPublicKey | None
-
-class GetServerCertificateRequest(TypedDict, total=False):
-    ServerCertificateName: Required[str]
-
-class GetServerCertificateResponse(TypedDict, total=False):
-    ServerCertificate: Required[ServerCertificate]
-
-class GetServiceLastAccessedDetailsRequest(TypedDict, total=False):
-    JobId: Required[str]
-    MaxItems: int
-    Marker: str
-
-class GetServiceLastAccessedDetailsResponse(TypedDict, total=False):
-    JobStatus: Required[str]
-    JobType: str | None
-    JobCreationDate: Required[float]
-    ServicesLastAccessed: Required[list[ServiceLastAccessed]]
-    JobCompletionDate: Required[float]
-    IsTruncated: bool | None
-    Marker: str | None
-    Error: ErrorDetails | None
-
-class GetServiceLastAccessedDetailsWithEntitiesRequest(TypedDict, total=False):
-    JobId: Required[str]
-    ServiceNamespace: Required[str]
-    MaxItems: int
-    Marker: str
-
-class GetServiceLastAccessedDetailsWithEntitiesResponse(TypedDict, total=False):
-    JobStatus: Required[str]
-    JobCreationDate: Required[float]
-    JobCompletionDate: Required[float]
-    EntityDetailsList: Required[list[EntityDetails]]
-    IsTruncated: bool | None
-    Marker: str | None
-    Error: ErrorDetails | None
-
-class GetServiceLinkedRoleDeletionStatusRequest(TypedDict, total=False):
-    DeletionTaskId: Required[str]
-
-class GetServiceLinkedRoleDeletionStatusResponse(TypedDict, total=False):
-    Status: Required[str]
-    Reason: DeletionTaskFailureReasonType | None
-
 class GetUserPolicyRequest(TypedDict, total=False):
     UserName: Required[str]
     PolicyName: Required[str]
@@ -671,19 +242,6 @@ class Group(TypedDict, total=False):
     Arn: Required[str]
     CreateDate: Required[float]
 
-class GroupDetail(TypedDict, total=False):
-    Path: str | None
-    GroupName: str | None
-    GroupId: str | None
-    Arn: str | None
-    CreateDate: float | None
-    GroupPolicyList: list[PolicyDetail] | None
-    AttachedManagedPolicies: list[AttachedPolicy] | None
-
-class InlinePolicy(TypedDict, total=False):
-    PolicyName: Required[str]
-    PolicyDocument: Required[str]
-
 class InlinePolicyIdentifierType(TypedDict, total=False):
     PolicyName: Required[str]
     AttachmentType: Required[str]
@@ -705,15 +263,6 @@ class ListAccessKeysRequest(TypedDict, total=False):
 
 class ListAccessKeysResponse(TypedDict, total=False):
     AccessKeyMetadata: Required[list[AccessKeyMetadata]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListAccountAliasesRequest(TypedDict, total=False):
-    Marker: str
-    MaxItems: int
-
-class ListAccountAliasesResponse(TypedDict, total=False):
-    AccountAliases: Required[list[str]]
     IsTruncated: bool | None
     Marker: str | None
 
@@ -749,16 +298,6 @@ class ListAttachedUserPoliciesResponse(TypedDict, total=False):
     AttachedPolicies: list[AttachedPolicy] | None
     IsTruncated: bool | None
     Marker: str | None
-
-class ListDelegationRequestsRequest(TypedDict, total=False):
-    OwnerId: str
-    Marker: str
-    MaxItems: int
-
-class ListDelegationRequestsResponse(TypedDict, total=False):
-    DelegationRequests: list[DelegationRequest] | None
-    Marker: str | None
-    isTruncated: bool | None
 
 class ListEntitiesForPolicyRequest(TypedDict, total=False):
     PolicyArn: Required[str]
@@ -805,16 +344,6 @@ class ListGroupsResponse(TypedDict, total=False):
     IsTruncated: bool | None
     Marker: str | None
 
-class ListInstanceProfileTagsRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-    Marker: str
-    MaxItems: int
-
-class ListInstanceProfileTagsResponse(TypedDict, total=False):
-    Tags: Required[list[Tag]]
-    IsTruncated: bool | None
-    Marker: str | None
-
 class ListInstanceProfilesForRoleRequest(TypedDict, total=False):
     RoleName: Required[str]
     Marker: str
@@ -822,71 +351,6 @@ class ListInstanceProfilesForRoleRequest(TypedDict, total=False):
 
 class ListInstanceProfilesForRoleResponse(TypedDict, total=False):
     InstanceProfiles: Required[list[InstanceProfile]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListInstanceProfilesRequest(TypedDict, total=False):
-    PathPrefix: str
-    Marker: str
-    MaxItems: int
-
-class ListInstanceProfilesResponse(TypedDict, total=False):
-    InstanceProfiles: Required[list[InstanceProfile]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListMFADeviceTagsRequest(TypedDict, total=False):
-    SerialNumber: Required[str]
-    Marker: str
-    MaxItems: int
-
-class ListMFADeviceTagsResponse(TypedDict, total=False):
-    Tags: Required[list[Tag]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListMFADevicesRequest(TypedDict, total=False):
-    UserName: str
-    Marker: str
-    MaxItems: int
-
-class ListMFADevicesResponse(TypedDict, total=False):
-    MFADevices: Required[list[MFADevice]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListOpenIDConnectProviderTagsRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-    Marker: str
-    MaxItems: int
-
-class ListOpenIDConnectProviderTagsResponse(TypedDict, total=False):
-    Tags: Required[list[Tag]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListOpenIDConnectProvidersRequest(TypedDict, total=False): ...
-
-class ListOpenIDConnectProvidersResponse(TypedDict, total=False):
-    OpenIDConnectProviderList: list[OpenIDConnectProviderListEntry] | None
-
-class ListOrganizationsFeaturesRequest(TypedDict, total=False): ...
-
-class ListOrganizationsFeaturesResponse(TypedDict, total=False):
-    OrganizationId: str | None
-    EnabledFeatures: list[str] | None
-
-class ListPoliciesGrantingServiceAccessEntry(TypedDict, total=False):
-    ServiceNamespace: str | None
-    Policies: list[PolicyGrantingServiceAccess] | None
-
-class ListPoliciesGrantingServiceAccessRequest(TypedDict, total=False):
-    Marker: str
-    Arn: Required[str]
-    ServiceNamespaces: Required[list[str]]
-
-class ListPoliciesGrantingServiceAccessResponse(TypedDict, total=False):
-    PoliciesGrantingServiceAccess: Required[list[ListPoliciesGrantingServiceAccessEntry]]
     IsTruncated: bool | None
     Marker: str | None
 
@@ -953,73 +417,6 @@ class ListRolesResponse(TypedDict, total=False):
     IsTruncated: bool | None
     Marker: str | None
 
-class ListSAMLProviderTagsRequest(TypedDict, total=False):
-    SAMLProviderArn: Required[str]
-    Marker: str
-    MaxItems: int
-
-class ListSAMLProviderTagsResponse(TypedDict, total=False):
-    Tags: Required[list[Tag]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListSAMLProvidersRequest(TypedDict, total=False): ...
-
-class ListSAMLProvidersResponse(TypedDict, total=False):
-    SAMLProviderList: list[SAMLProviderListEntry] | None
-
-class ListSSHPublicKeysRequest(TypedDict, total=False):
-    UserName: str
-    Marker: str
-    MaxItems: int
-
-class ListSSHPublicKeysResponse(TypedDict, total=False):
-    SSHPublicKeys: list[SSHPublicKeyMetadata] | None
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListServerCertificateTagsRequest(TypedDict, total=False):
-    ServerCertificateName: Required[str]
-    Marker: str
-    MaxItems: int
-
-class ListServerCertificateTagsResponse(TypedDict, total=False):
-    Tags: Required[list[Tag]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListServerCertificatesRequest(TypedDict, total=False):
-    PathPrefix: str
-    Marker: str
-    MaxItems: int
-
-class ListServerCertificatesResponse(TypedDict, total=False):
-    ServerCertificateMetadataList: Required[list[ServerCertificateMetadata]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class ListServiceSpecificCredentialsRequest(TypedDict, total=False):
-    UserName: str
-    ServiceName: str
-    AllUsers: bool
-    Marker: str
-    MaxItems: int
-
-class ListServiceSpecificCredentialsResponse(TypedDict, total=False):
-    ServiceSpecificCredentials: list[ServiceSpecificCredentialMetadata] | None
-    Marker: str | None
-    IsTruncated: bool | None
-
-class ListSigningCertificatesRequest(TypedDict, total=False):
-    UserName: str
-    Marker: str
-    MaxItems: int
-
-class ListSigningCertificatesResponse(TypedDict, total=False):
-    Certificates: Required[list[SigningCertificate]]
-    IsTruncated: bool | None
-    Marker: str | None
-
 class ListUserPoliciesRequest(TypedDict, total=False):
     UserName: Required[str]
     Marker: str
@@ -1050,69 +447,11 @@ class ListUsersResponse(TypedDict, total=False):
     IsTruncated: bool | None
     Marker: str | None
 
-class ListVirtualMFADevicesRequest(TypedDict, total=False):
-    AssignmentStatus: str
-    Marker: str
-    MaxItems: int
-
-class ListVirtualMFADevicesResponse(TypedDict, total=False):
-    VirtualMFADevices: Required[list[VirtualMFADevice]]
-    IsTruncated: bool | None
-    Marker: str | None
-
-class LoginProfile(TypedDict, total=False):
-    UserName: Required[str]
-    CreateDate: Required[float]
-    PasswordResetRequired: bool | None
-
-class MFADevice(TypedDict, total=False):
-    UserName: Required[str]
-    SerialNumber: Required[str]
-    EnableDate: Required[float]
-
-class ManagedPolicyDetail(TypedDict, total=False):
-    PolicyName: str | None
-    PolicyId: str | None
-    Arn: str | None
-    Path: str | None
-    DefaultVersionId: str | None
-    AttachmentCount: int | None
-    PermissionsBoundaryUsageCount: int | None
-    IsAttachable: bool | None
-    Description: str | None
-    CreateDate: float | None
-    UpdateDate: float | None
-    PolicyVersionList: list[PolicyVersion] | None
-
-class OpenIDConnectProviderListEntry(TypedDict, total=False):
-    Arn: str | None
-
 class OrderedOrganizationPolicyType(TypedDict, total=False):
     ServiceControlPolicyInputList: list[str]
 
 class OrganizationsDecisionDetail(TypedDict, total=False):
     AllowedByOrganizations: bool | None
-
-class ParameterDefinition(TypedDict, total=False):
-    Name: Required[str]
-    Type: Required[str]
-    SubType: str | None
-    Description: str | None
-    IsRequired: bool | None
-    DefaultValue: str | None
-    Immutable: bool | None
-
-class PasswordPolicy(TypedDict, total=False):
-    MinimumPasswordLength: int | None
-    RequireSymbols: bool | None
-    RequireNumbers: bool | None
-    RequireUppercaseCharacters: bool | None
-    RequireLowercaseCharacters: bool | None
-    AllowUsersToChangePassword: bool | None
-    ExpirePasswords: bool | None
-    MaxPasswordAge: int | None
-    PasswordReusePrevention: int | None
-    HardExpiry: bool | None
 
 class PermissionsBoundaryDecisionDetail(TypedDict, total=False):
     AllowedByPermissionsBoundary: bool | None
@@ -1131,17 +470,6 @@ class Policy(TypedDict, total=False):
     UpdateDate: float | None
     Tags: list[Tag] | None
 
-class PolicyDetail(TypedDict, total=False):
-    PolicyName: str | None
-    PolicyDocument: str | None
-
-class PolicyGrantingServiceAccess(TypedDict, total=False):
-    PolicyName: Required[str]
-    PolicyType: Required[str]
-    PolicyArn: str | None
-    EntityType: str | None
-    EntityName: str | None
-
 class PolicyGroup(TypedDict, total=False):
     GroupName: str | None
     GroupId: str | None
@@ -1150,11 +478,6 @@ class PolicyIdentifier(TypedDict, total=False):
     PolicyType: str
     PolicyArn: str
     InlinePolicyIdentifier: InlinePolicyIdentifierType
-
-class PolicyParameter(TypedDict, total=False):
-    Name: str
-    Values: list[str]
-    Type: str
 
 class PolicyRole(TypedDict, total=False):
     RoleName: str | None
@@ -1173,11 +496,6 @@ class PolicyVersion(TypedDict, total=False):
 class Position(TypedDict, total=False):
     Line: int | None
     Column: int | None
-
-class PutAccountPropertiesRequest(TypedDict, total=False):
-    Properties: Required[dict[str, str]]
-
-class PutAccountPropertiesResponse(TypedDict, total=False): ...
 
 class PutGroupPolicyRequest(TypedDict, total=False):
     GroupName: Required[str]
@@ -1202,31 +520,9 @@ class PutUserPolicyRequest(TypedDict, total=False):
     PolicyName: Required[str]
     PolicyDocument: Required[str]
 
-class RejectDelegationRequestRequest(TypedDict, total=False):
-    DelegationRequestId: Required[str]
-    Notes: str
-
-class RemoveClientIDFromOpenIDConnectProviderRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-    ClientID: Required[str]
-
-class RemoveRoleFromInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-    RoleName: Required[str]
-
 class RemoveUserFromGroupRequest(TypedDict, total=False):
     GroupName: Required[str]
     UserName: Required[str]
-
-class ReplacementValueEntry(TypedDict, total=False):
-    Values: Required[list[str]]
-
-class ResetServiceSpecificCredentialRequest(TypedDict, total=False):
-    UserName: str
-    ServiceSpecificCredentialId: Required[str]
-
-class ResetServiceSpecificCredentialResponse(TypedDict, total=False):
-    ServiceSpecificCredential: ServiceSpecificCredential | None
 
 class ResourceSpecificResult(TypedDict, total=False):
     EvalResourceName: Required[str]
@@ -1235,12 +531,6 @@ class ResourceSpecificResult(TypedDict, total=False):
     MissingContextValues: list[str] | None
     EvalDecisionDetails: dict[str, str] | None
     PermissionsBoundaryDecisionDetail: PermissionsBoundaryDecisionDetail | None
-
-class ResyncMFADeviceRequest(TypedDict, total=False):
-    UserName: Required[str]
-    SerialNumber: Required[str]
-    AuthenticationCode1: Required[str]
-    AuthenticationCode2: Required[str]
 
 class Role(TypedDict, total=False):
     Path: Required[str]
@@ -1256,137 +546,13 @@ class Role(TypedDict, total=False):
     RoleLastUsed: RoleLastUsed | None
     SourceRoleTemplate: SourceRoleTemplate | None
 
-class RoleDetail(TypedDict, total=False):
-    Path: str | None
-    RoleName: str | None
-    RoleId: str | None
-    Arn: str | None
-    CreateDate: float | None
-    AssumeRolePolicyDocument: str | None
-    InstanceProfileList: list[InstanceProfile] | None
-    RolePolicyList: list[PolicyDetail] | None
-    AttachedManagedPolicies: list[AttachedPolicy] | None
-    PermissionsBoundary: AttachedPermissionsBoundary | None
-    Tags: list[Tag] | None
-    RoleLastUsed: RoleLastUsed | None
-
 class RoleLastUsed(TypedDict, total=False):
     LastUsedDate: float | None
     Region: str | None
 
-class RoleTemplateVersion(TypedDict, total=False):
-    TemplateArn: str | None
-    TemplateName: str | None
-    TemplateVersionId: str | None
-    Description: str | None
-    MajorVersion: int | None
-    DefaultMinorVersion: int | None
-    ManagedByType: str | None
-    ManagedByValue: str | None
-    Enabled: bool | None
-    MinorVersion: int | None
-    RoleNamePattern: str | None
-    RolePathPattern: str | None
-    RoleDescriptionPattern: str | None
-    AssumeRolePolicyDocumentTemplate: str | None
-    InlinePolicyTemplates: list[InlinePolicy] | None
-    ManagedPolicyArns: list[str] | None
-    PermissionBoundaryArn: str | None
-    ParametersDefinition: list[ParameterDefinition] | None
-    RoleTagsTemplate: list[TagTemplate] | None
-    MaxSessionDuration: int | None
-    VersionEnabled: bool | None
-    CreateTimestamp: float | None
-    UpdateTimestamp: float | None
-
-class RoleUsageType(TypedDict, total=False):
-    Region: str | None
-    Resources: list[str] | None
-
-class SAMLPrivateKey(TypedDict, total=False):
-    KeyId: str | None
-    Timestamp: float | None
-
-class SAMLProviderListEntry(TypedDict, total=False):
-    Arn: str | None
-    ValidUntil: float | None
-    CreateDate: float | None
-
-class SSHPublicKey(TypedDict, total=False):
-    UserName: Required[str]
-    SSHPublicKeyId: Required[str]
-    Fingerprint: Required[str]
-    SSHPublicKeyBody: Required[str]
-    Status: Required[str]
-    UploadDate: float | None
-
-class SSHPublicKeyMetadata(TypedDict, total=False):
-    UserName: Required[str]
-    SSHPublicKeyId: Required[str]
-    Status: Required[str]
-    UploadDate: Required[float]
-
-class SendDelegationTokenRequest(TypedDict, total=False):
-    DelegationRequestId: Required[str]
-
-class ServerCertificate(TypedDict, total=False):
-    ServerCertificateMetadata: Required[ServerCertificateMetadata]
-    CertificateBody: Required[str]
-    CertificateChain: str | None
-    Tags: list[Tag] | None
-
-class ServerCertificateMetadata(TypedDict, total=False):
-    Path: Required[str]
-    ServerCertificateName: Required[str]
-    ServerCertificateId: Required[str]
-    Arn: Required[str]
-    UploadDate: float | None
-    Expiration: float | None
-
-class ServiceLastAccessed(TypedDict, total=False):
-    ServiceName: Required[str]
-    LastAuthenticated: float | None
-    ServiceNamespace: Required[str]
-    LastAuthenticatedEntity: str | None
-    LastAuthenticatedRegion: str | None
-    TotalAuthenticatedEntities: int | None
-    TrackedActionsLastAccessed: list[TrackedActionLastAccessed] | None
-
-class ServiceSpecificCredential(TypedDict, total=False):
-    CreateDate: Required[float]
-    ExpirationDate: float | None
-    ServiceName: Required[str]
-    ServiceUserName: str | None
-    ServicePassword: str | None
-    ServiceCredentialAlias: str | None
-    ServiceCredentialSecret: str | None
-    ServiceSpecificCredentialId: Required[str]
-    UserName: Required[str]
-    Status: Required[str]
-
-class ServiceSpecificCredentialMetadata(TypedDict, total=False):
-    UserName: Required[str]
-    Status: Required[str]
-    ServiceUserName: str | None
-    ServiceCredentialAlias: str | None
-    CreateDate: Required[float]
-    ExpirationDate: float | None
-    ServiceSpecificCredentialId: Required[str]
-    ServiceName: Required[str]
-
 class SetDefaultPolicyVersionRequest(TypedDict, total=False):
     PolicyArn: Required[str]
     VersionId: Required[str]
-
-class SetSecurityTokenServicePreferencesRequest(TypedDict, total=False):
-    GlobalEndpointTokenVersion: Required[str]
-
-class SigningCertificate(TypedDict, total=False):
-    UserName: Required[str]
-    CertificateId: Required[str]
-    CertificateBody: Required[str]
-    Status: Required[str]
-    UploadDate: float | None
 
 class SimulateCustomPolicyRequest(TypedDict, total=False):
     PolicyInputList: Required[list[str]]
@@ -1436,18 +602,6 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
-class TagInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-    Tags: Required[list[Tag]]
-
-class TagMFADeviceRequest(TypedDict, total=False):
-    SerialNumber: Required[str]
-    Tags: Required[list[Tag]]
-
-class TagOpenIDConnectProviderRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-    Tags: Required[list[Tag]]
-
 class TagPolicyRequest(TypedDict, total=False):
     PolicyArn: Required[str]
     Tags: Required[list[Tag]]
@@ -1456,39 +610,9 @@ class TagRoleRequest(TypedDict, total=False):
     RoleName: Required[str]
     Tags: Required[list[Tag]]
 
-class TagSAMLProviderRequest(TypedDict, total=False):
-    SAMLProviderArn: Required[str]
-    Tags: Required[list[Tag]]
-
-class TagServerCertificateRequest(TypedDict, total=False):
-    ServerCertificateName: Required[str]
-    Tags: Required[list[Tag]]
-
-class TagTemplate(TypedDict, total=False):
-    Key: Required[str]
-    Value: Required[str]
-
 class TagUserRequest(TypedDict, total=False):
     UserName: Required[str]
     Tags: Required[list[Tag]]
-
-class TrackedActionLastAccessed(TypedDict, total=False):
-    ActionName: str | None
-    LastAccessedEntity: str | None
-    LastAccessedTime: float | None
-    LastAccessedRegion: str | None
-
-class UntagInstanceProfileRequest(TypedDict, total=False):
-    InstanceProfileName: Required[str]
-    TagKeys: Required[list[str]]
-
-class UntagMFADeviceRequest(TypedDict, total=False):
-    SerialNumber: Required[str]
-    TagKeys: Required[list[str]]
-
-class UntagOpenIDConnectProviderRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-    TagKeys: Required[list[str]]
 
 class UntagPolicyRequest(TypedDict, total=False):
     PolicyArn: Required[str]
@@ -1496,14 +620,6 @@ class UntagPolicyRequest(TypedDict, total=False):
 
 class UntagRoleRequest(TypedDict, total=False):
     RoleName: Required[str]
-    TagKeys: Required[list[str]]
-
-class UntagSAMLProviderRequest(TypedDict, total=False):
-    SAMLProviderArn: Required[str]
-    TagKeys: Required[list[str]]
-
-class UntagServerCertificateRequest(TypedDict, total=False):
-    ServerCertificateName: Required[str]
     TagKeys: Required[list[str]]
 
 class UntagUserRequest(TypedDict, total=False):
@@ -1515,38 +631,14 @@ class UpdateAccessKeyRequest(TypedDict, total=False):
     AccessKeyId: Required[str]
     Status: Required[str]
 
-class UpdateAccountPasswordPolicyRequest(TypedDict, total=False):
-    MinimumPasswordLength: int
-    RequireSymbols: bool
-    RequireNumbers: bool
-    RequireUppercaseCharacters: bool
-    RequireLowercaseCharacters: bool
-    AllowUsersToChangePassword: bool
-    MaxPasswordAge: int
-    PasswordReusePrevention: int
-    HardExpiry: bool
-
 class UpdateAssumeRolePolicyRequest(TypedDict, total=False):
     RoleName: Required[str]
     PolicyDocument: Required[str]
-
-class UpdateDelegationRequestRequest(TypedDict, total=False):
-    DelegationRequestId: Required[str]
-    Notes: str
 
 class UpdateGroupRequest(TypedDict, total=False):
     GroupName: Required[str]
     NewPath: str
     NewGroupName: str
-
-class UpdateLoginProfileRequest(TypedDict, total=False):
-    UserName: Required[str]
-    Password: str
-    PasswordResetRequired: bool
-
-class UpdateOpenIDConnectProviderThumbprintRequest(TypedDict, total=False):
-    OpenIDConnectProviderArn: Required[str]
-    ThumbprintList: Required[list[str]]
 
 class UpdateRoleDescriptionRequest(TypedDict, total=False):
     RoleName: Required[str]
@@ -1562,66 +654,10 @@ class UpdateRoleRequest(TypedDict, total=False):
 
 class UpdateRoleResponse(TypedDict, total=False): ...
 
-class UpdateSAMLProviderRequest(TypedDict, total=False):
-    SAMLMetadataDocument: str
-    SAMLProviderArn: Required[str]
-    AssertionEncryptionMode: str
-    AddPrivateKey: str
-    RemovePrivateKey: str
-
-class UpdateSAMLProviderResponse(TypedDict, total=False):
-    SAMLProviderArn: str | None
-
-class UpdateSSHPublicKeyRequest(TypedDict, total=False):
-    UserName: Required[str]
-    SSHPublicKeyId: Required[str]
-    Status: Required[str]
-
-class UpdateServerCertificateRequest(TypedDict, total=False):
-    ServerCertificateName: Required[str]
-    NewPath: str
-    NewServerCertificateName: str
-
-class UpdateServiceSpecificCredentialRequest(TypedDict, total=False):
-    UserName: str
-    ServiceSpecificCredentialId: Required[str]
-    Status: Required[str]
-
-class UpdateSigningCertificateRequest(TypedDict, total=False):
-    UserName: str
-    CertificateId: Required[str]
-    Status: Required[str]
-
 class UpdateUserRequest(TypedDict, total=False):
     UserName: Required[str]
     NewPath: str
     NewUserName: str
-
-class UploadSSHPublicKeyRequest(TypedDict, total=False):
-    UserName: Required[str]
-    SSHPublicKeyBody: Required[str]
-
-class UploadSSHPublicKeyResponse(TypedDict, total=False):
-    SSHPublicKey: SSHPublicKey | None
-
-class UploadServerCertificateRequest(TypedDict, total=False):
-    Path: str
-    ServerCertificateName: Required[str]
-    CertificateBody: Required[str]
-    PrivateKey: Required[str]
-    CertificateChain: str
-    Tags: list[Tag]
-
-class UploadServerCertificateResponse(TypedDict, total=False):
-    ServerCertificateMetadata: ServerCertificateMetadata | None
-    Tags: list[Tag] | None
-
-class UploadSigningCertificateRequest(TypedDict, total=False):
-    UserName: str
-    CertificateBody: Required[str]
-
-class UploadSigningCertificateResponse(TypedDict, total=False):
-    Certificate: Required[SigningCertificate]
 
 class User(TypedDict, total=False):
     Path: Required[str]
@@ -1631,24 +667,4 @@ class User(TypedDict, total=False):
     CreateDate: Required[float]
     PasswordLastUsed: float | None
     PermissionsBoundary: AttachedPermissionsBoundary | None
-    Tags: list[Tag] | None
-
-class UserDetail(TypedDict, total=False):
-    Path: str | None
-    UserName: str | None
-    UserId: str | None
-    Arn: str | None
-    CreateDate: float | None
-    UserPolicyList: list[PolicyDetail] | None
-    GroupList: list[str] | None
-    AttachedManagedPolicies: list[AttachedPolicy] | None
-    PermissionsBoundary: AttachedPermissionsBoundary | None
-    Tags: list[Tag] | None
-
-class VirtualMFADevice(TypedDict, total=False):
-    SerialNumber: Required[str]
-    Base32StringSeed: bytes | None
-    QRCodePNG: bytes | None
-    User: User | None
-    EnableDate: float | None
     Tags: list[Tag] | None

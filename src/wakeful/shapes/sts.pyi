@@ -25,61 +25,6 @@ class AssumeRoleResponse(TypedDict, total=False):
     SessionTokenUtilization: int | None
     SessionTokenSize: int | None
 
-class AssumeRoleWithSAMLRequest(TypedDict, total=False):
-    RoleArn: Required[str]
-    PrincipalArn: Required[str]
-    SAMLAssertion: Required[str]
-    PolicyArns: list[PolicyDescriptorType]
-    Policy: str
-    DurationSeconds: int
-    MinimumSessionTokenSize: int
-
-class AssumeRoleWithSAMLResponse(TypedDict, total=False):
-    Credentials: Credentials | None
-    AssumedRoleUser: AssumedRoleUser | None
-    PackedPolicySize: int | None
-    Subject: str | None
-    SubjectType: str | None
-    Issuer: str | None
-    Audience: str | None
-    NameQualifier: str | None
-    SourceIdentity: str | None
-    SessionTokenUtilization: int | None
-    SessionTokenSize: int | None
-
-class AssumeRoleWithWebIdentityRequest(TypedDict, total=False):
-    RoleArn: Required[str]
-    RoleSessionName: Required[str]
-    WebIdentityToken: Required[str]
-    ProviderId: str
-    PolicyArns: list[PolicyDescriptorType]
-    Policy: str
-    DurationSeconds: int
-    MinimumSessionTokenSize: int
-
-class AssumeRoleWithWebIdentityResponse(TypedDict, total=False):
-    Credentials: Credentials | None
-    SubjectFromWebIdentityToken: str | None
-    AssumedRoleUser: AssumedRoleUser | None
-    PackedPolicySize: int | None
-    Provider: str | None
-    Audience: str | None
-    SourceIdentity: str | None
-    SessionTokenUtilization: int | None
-    SessionTokenSize: int | None
-
-class AssumeRootRequest(TypedDict, total=False):
-    TargetPrincipal: Required[str]
-    TaskPolicyArn: Required[PolicyDescriptorType]
-    DurationSeconds: int
-    MinimumSessionTokenSize: int
-
-class AssumeRootResponse(TypedDict, total=False):
-    Credentials: Credentials | None
-    SourceIdentity: str | None
-    SessionTokenUtilization: int | None
-    SessionTokenSize: int | None
-
 class AssumedRoleUser(TypedDict, total=False):
     AssumedRoleId: Required[str]
     Arn: Required[str]
@@ -89,16 +34,6 @@ class Credentials(TypedDict, total=False):
     SecretAccessKey: Required[str]
     SessionToken: Required[str]
     Expiration: Required[float]
-
-class DecodeAuthorizationMessageRequest(TypedDict, total=False):
-    EncodedMessage: Required[str]
-
-class DecodeAuthorizationMessageResponse(TypedDict, total=False):
-    DecodedMessage: str | None
-
-class FederatedUser(TypedDict, total=False):
-    FederatedUserId: Required[str]
-    Arn: Required[str]
 
 class GetAccessKeyInfoRequest(TypedDict, total=False):
     AccessKeyId: Required[str]
@@ -113,29 +48,6 @@ class GetCallerIdentityResponse(TypedDict, total=False):
     Account: str | None
     Arn: str | None
 
-class GetDelegatedAccessTokenRequest(TypedDict, total=False):
-    TradeInToken: Required[str]
-
-class GetDelegatedAccessTokenResponse(TypedDict, total=False):
-    Credentials: Credentials | None
-    PackedPolicySize: int | None
-    AssumedPrincipal: str | None
-
-class GetFederationTokenRequest(TypedDict, total=False):
-    Name: Required[str]
-    Policy: str
-    PolicyArns: list[PolicyDescriptorType]
-    DurationSeconds: int
-    Tags: list[Tag]
-    MinimumSessionTokenSize: int
-
-class GetFederationTokenResponse(TypedDict, total=False):
-    Credentials: Credentials | None
-    FederatedUser: FederatedUser | None
-    PackedPolicySize: int | None
-    SessionTokenUtilization: int | None
-    SessionTokenSize: int | None
-
 class GetSessionTokenRequest(TypedDict, total=False):
     DurationSeconds: int
     SerialNumber: str
@@ -146,16 +58,6 @@ class GetSessionTokenResponse(TypedDict, total=False):
     Credentials: Credentials | None
     SessionTokenUtilization: int | None
     SessionTokenSize: int | None
-
-class GetWebIdentityTokenRequest(TypedDict, total=False):
-    Audience: Required[list[str]]
-    DurationSeconds: int
-    SigningAlgorithm: Required[str]
-    Tags: list[Tag]
-
-class GetWebIdentityTokenResponse(TypedDict, total=False):
-    WebIdentityToken: str | None
-    Expiration: float | None
 
 class PolicyDescriptorType(TypedDict, total=False):
     arn: str
