@@ -197,6 +197,18 @@ def test_a_node_that_is_killed_leaves_nothing(mortal: Ground) -> None:
     wait_for(lambda: not rooms_of(mortal.opened.launcher_pid), "its directories are gone")
 
 
+def test_a_node_that_is_killed_leaves_nothing_even_where_its_children_hold_on(mortal: Ground) -> None:
+    """The launcher's channel does not end then, but its parent does."""
+    holder = mortal.run(scenarios.leave_a_child_of_the_node)
+    mortal.process.kill()
+    mortal.process.wait()
+    try:
+        wait_for(lambda: not alive([mortal.opened.launcher_pid]), "the launcher is gone")
+        assert alive([holder])
+    finally:
+        os.kill(holder, signal.SIGKILL)
+
+
 def test_what_a_killed_launcher_leaves_is_removed_by_the_next(mortal: Ground) -> None:
     """Node and launcher die at once: the kernel ends the processes, the next launcher clears the rest."""
     pids = mortal.run(scenarios.run_on) if mortal.who != FENCED else [mortal.opened.launcher_pid]

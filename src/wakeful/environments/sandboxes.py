@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ async def open_sandboxes(
     """
     if isolation not in tiers.CHOICES:
         raise ValueError(f"isolation {isolation!r}: one of {', '.join(tiers.CHOICES)} is known")
-    reasons = []
+    reasons: list[str] = []
     for walls in tiers.WALLS[isolation]:
         sandboxes = LaunchedSandboxes(walls, endpoint_port)
         try:
@@ -47,7 +47,7 @@ async def open_sandboxes(
             await sandboxes.close()
             raise
         if isolation == tiers.AUTO or found.tier <= isolation:  # A before B before C before none
-            sandboxes.isolation = found
+            sandboxes.isolation = replace(found, passed_over=tuple(reasons))
             return sandboxes
         await sandboxes.close()
         reasons.append(f"{walls}: this host gives tier {found.tier}: {found.summary}")
