@@ -44,3 +44,6 @@ check: setup-dev ## format, lint, types, architecture and the fast tests, in und
 
 test: setup-dev ## every test
 	$(BIN)/pytest -n 2
+
+crash: setup-dev ## kills the node fifty times under load, and counts
+	CRASHES=50 $(BIN)/pytest -q -s tests/crash

@@ -15,7 +15,8 @@ import httptools  # noqa: F401 - the server wants it; a missing one should fail 
 from botocore.config import Config as ClientConfig
 
 from wakeful.config import Config
-from wakeful.node import Node, running
+from wakeful.fabric.service import Service
+from wakeful.node import SERVICES, Node, running
 
 REGION = "us-east-1"
 
@@ -53,20 +54,29 @@ class RunningNode:
         """Moves the clock; returns when everything that fell due has been done."""
         self.run(self.node.advance(seconds))
 
+    def wait_for_listener(self, name: str) -> None:
+        """Returns once somebody waits for that name: a long poll that has found nothing."""
+        self.run(_listened(self.node, name))
+
     def settle(self) -> None:
         """Returns when nothing is in hand any more."""
         self.run(self.node.wakes.all_asleep())
 
 
+async def _listened(node: Node, name: str) -> None:
+    while not any(each.is_waiting for each in node.wakes._listeners.get(name, ())):  # noqa: ASYNC110 - nobody tells us
+        await asyncio.sleep(0)
+
+
 @contextmanager
-def running_node(data_dir: Path, **settings: Any) -> Iterator[RunningNode]:
+def running_node(data_dir: Path, services: tuple[Service, ...] = SERVICES, **settings: Any) -> Iterator[RunningNode]:
     """A node that runs until the block ends; what it failed with is raised here."""
     config = Config(data_dir, **{"port": 0, "rehearse": True, "isolation": "none", **settings})
     started: Future[tuple[Node, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def live() -> None:
         stop = asyncio.Event()
-        async with running(config) as node:
+        async with running(config, services) as node:
             started.set_result((node, asyncio.get_running_loop(), stop))
             await stop.wait()
 

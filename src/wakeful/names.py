@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import secrets
 import uuid
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha512
 
 DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_ACCESS_KEY_ID = re.compile("A[KS]IA[A-Z2-7]{16}")
 _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
@@ -56,6 +60,11 @@ def uuid_of(text: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
 
 
+def host_id(request_id: str) -> str:
+    """S3's second, longer name of a request, `x-amz-id-2`. It says nothing more."""
+    return b64encode(sha512(request_id.encode()).digest()[:57]).decode("ascii")
+
+
 def new_token(byte_count: int = 16) -> str:
     """Lower-case hexadecimal, twice as long as `byte_count`."""
     return secrets.token_hex(byte_count)
@@ -71,8 +80,19 @@ def new_span_id() -> str:
     return secrets.token_hex(8)
 
 
-def new_access_key_id(*, temporary: bool = False) -> str:
-    return ("ASIA" if temporary else "AKIA") + _pick(_BASE32, 16)
+def new_access_key_id(account: str, *, temporary: bool = False) -> str:
+    """AKIA… or ASIA…, with the account in it as AWS has it there: STS can tell whose a key is from the key alone."""
+    bits = secrets.randbits(1) << 79 | int(account) << 39 | secrets.randbits(39)
+    return ("ASIA" if temporary else "AKIA") + base64.b32encode(bits.to_bytes(10, "big")).decode()
+
+
+def account_of_access_key(key_id: str) -> str | None:
+    """The account in an access key id; None where the key is not of that form."""
+    if not _ACCESS_KEY_ID.fullmatch(key_id):
+        return None
+    bits = int.from_bytes(base64.b32decode(key_id[4:]), "big")
+    account = f"{bits >> 39 & (1 << 40) - 1:012d}"
+    return account if len(account) == 12 else None
 
 
 def new_secret_key() -> str:
@@ -83,6 +103,11 @@ def new_secret_key() -> str:
 def new_unique_id(prefix: str) -> str:
     """IAM's unique ids: AIDA… for users, AROA… for roles, ANPA… for managed policies."""
     return prefix + _pick(_ALPHANUMERIC, 17)
+
+
+def draw() -> float:
+    """A random number from 0 up to, not including, 1."""
+    return secrets.randbits(53) / (1 << 53)
 
 
 def _pick(letters: str, count: int) -> str:

@@ -9,23 +9,33 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.clock import Clock
 from wakeful.config import Config
+from wakeful.environments.environment import Closeable, Environment, Surroundings
+from wakeful.environments.packages import Packages
+from wakeful.environments.pool import Pool
+from wakeful.environments.runtimes import Runtimes
+from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
+from wakeful.environments.scratch import ScratchRefused, open_scratch
+from wakeful.environments.tiers import Isolation, NotConfined
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
 from wakeful.fabric.parts import Parts
-from wakeful.fabric.service import Call, Request, Service
+from wakeful.fabric.service import Call, Principal, Request, Service
 from wakeful.fabric.source import Source
+from wakeful.fabric.trace import Trace
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import sqs
+from wakeful.services import events, iam, lambda_, logs, s3, sns, sqs
+from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
@@ -36,7 +46,16 @@ from wakeful.store.wakes import Wakes
 
 log = logging.getLogger(__name__)
 
-SERVICES: tuple[Service, ...] = (sqs.service,)
+SERVICES: tuple[Service, ...] = (
+    events.service,
+    iam.service,
+    iam.sts,
+    lambda_.service,
+    logs.service,
+    s3.service,
+    sns.service,
+    sqs.service,
+)
 
 _OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"
@@ -60,8 +79,15 @@ class Node:
         self.sources: Mapping[str, Source] = {s.name: s.source for s in services if s.source is not None}
         self.store: Store
         self.telemetry: Telemetry
+        self.authorizer: Authorizer
         self.blobs: Blobs
+        self.packages: Packages
+        self.runtimes: Runtimes
+        self.environments: Pool
+        self.attendant: Attendant
+        self.isolation: Isolation
         self.caches = Caches()
+        self.authenticator = Authenticator(self)
         self._moving = asyncio.Lock()
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
@@ -77,8 +103,17 @@ class Node:
             self.caches.drop(name)
             self.wakes.wake(name)
 
-    def describe(self) -> dict[str, Any]:
-        return {"iam": self.config.iam_mode, "endpoint": self.endpoint}
+    async def describe(self) -> dict[str, Any]:
+        """What a person should know of it."""
+        takes_any = await self.authenticator.is_open()
+        keys = "any access key is taken; twelve digits name an account" if takes_any else "known access keys only"
+        return {
+            "endpoint": self.endpoint,
+            "keys": keys,
+            "iam": self.config.iam_mode,
+            "isolation": self.isolation.summary.removeprefix("isolation "),
+            "state": self.config.store or str(self.config.data_dir.resolve()),
+        }
 
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
@@ -126,9 +161,14 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         stack.enter_context(_only_node_on(config.data_dir))
         listener = stack.enter_context(_listen(config))
         node = Node(config, services, _url(listener))
-        await _open(node, stack)
         servers = Servers(node.clock)
-        gateway = Gateway(node, node.services, Authenticator(node), Admin(node))
+        gateway = Gateway(node, node.services, node.authenticator, Admin(node))
+        async with asyncio.TaskGroup() as opening:
+            sandboxes = opening.create_task(_sandboxes(config, listener))
+            opening.create_task(_open_stores(node, stack))
+        await _open_environments(node, sandboxes.result(), servers, gateway, stack)
+        await node.store.write(_first, node)
+        await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(forever) for forever in _forever(node, servers)]
             await servers.serve(listener, gateway.app())
@@ -140,17 +180,34 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
                     task.cancel()
 
 
-async def _open(node: Node, stack: AsyncExitStack) -> None:
+@asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[Store]:
+    """The state alone, with no node around it. Raises CannotStart while one runs."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _only_node_on(config.data_dir):
+        store = _store(config, Clock(), "ledger", lambda outbox: None, None)
+        try:
+            await store.write(schema.apply, _schemas(SERVICES))
+            yield store
+        finally:
+            await store.close()
+
+
+def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
+    return {**_OWN_SCHEMAS, **{service.package: service.schema for service in services}}
+
+
+async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     """The stores are open, their tables there, and work that a dead node had in hand is free again."""
     config = node.config
     node.blobs = Blobs(config.data_dir / "blobs")
     stack.push_async_callback(node.blobs.close)
-    by_arn = {name: service for name, service in node.services.items()}
-    authorizer = Authorizer(node)
+    node.authorizer = Authorizer(node)
     parts = Parts(
-        authorizer=authorizer,
-        accepts={name: service.accept for name, service in by_arn.items() if service.accept is not None},
-        policies={name: service.policy for name, service in by_arn.items() if service.policy is not None},
+        authorizer=node.authorizer,
+        iam_mode=config.iam_mode,
+        accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
+        policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
     node.store = _store(config, node.clock, "ledger", node.committed, parts)
     stack.push_async_callback(node.store.close)
@@ -159,9 +216,76 @@ async def _open(node: Node, stack: AsyncExitStack) -> None:
     node.telemetry = Telemetry(watched, node.clock)
     stack.push_async_callback(node.telemetry.flush)
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
-    await node.store.write(schema.apply, {**_OWN_SCHEMAS, **{s.package: s.schema for s in node.services.values()}})
+    await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
     node.clock.offset_s = await node.store.read(_offset)
-    await node.store.write(_first, node)
+
+
+async def _sandboxes(config: Config, listener: socket.socket) -> LaunchedSandboxes:
+    """Attacked and found to hold as well as `config.isolation` asks for. Raises CannotStart where they do not."""
+    try:
+        return await open_sandboxes(listener.getsockname()[1], config.isolation, private=(config.data_dir.resolve(),))
+    except NotConfined as error:
+        raise CannotStart(
+            f"functions cannot be confined as asked for (--isolation {config.isolation}): {error}"
+        ) from error
+
+
+async def _open_environments(
+    node: Node, sandboxes: LaunchedSandboxes, servers: Servers, gateway: Gateway, stack: AsyncExitStack
+) -> None:
+    """Functions can run: what they need of us is put together."""
+    stack.push_async_callback(sandboxes.close)
+    try:
+        scratch = open_scratch(node.config.data_dir)
+    except ScratchRefused as error:
+        raise CannotStart(str(error)) from error
+    assert sandboxes.isolation is not None, "it was examined before it was given out"
+    node.isolation = sandboxes.isolation
+    node.packages = Packages(scratch.code, node.blobs)
+    node.runtimes = Runtimes(scratch.runtimes)
+    node.attendant = attendant = Attendant(node)
+
+    async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
+        return await servers.serve(endpoint, gateway.app(Inside(environment, attendant)))
+
+    node.environments = Pool(
+        Surroundings(
+            sandboxes=sandboxes,
+            runtimes=node.runtimes,
+            clock=node.clock,
+            credentials=attendant.credentials,
+            log=attendant.log,
+            serve_endpoint=serve_endpoint,
+            endpoint_url=node.endpoint,
+        )
+    )
+    stack.push_async_callback(node.environments.close)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where a request from inside a sandbox comes from: which function, and what it is doing."""
+
+    environment: Environment
+    attendant: Attendant
+
+    @property
+    def principal(self) -> Principal:
+        return self.attendant.principal(self.environment.version)
+
+    @property
+    def trace(self) -> Trace | None:
+        running = self.environment.current
+        return None if running is None else running.trace
+
+
+async def _check_reachable(node: Node) -> None:
+    """Raises CannotStart where others could reach a node on which nobody has credentials yet."""
+    if not node.config.is_loopback and not await node.store.read(iam.has_root_key):
+        raise CannotStart(
+            f"{node.config.host} can be reached from elsewhere, and no access key was made yet: make one for the root"
+            " of an account first (wakeful keys create), or listen on 127.0.0.1"
+        )
 
 
 def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:
@@ -181,7 +305,6 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
         clock=clock.now,
         on_commit=on_commit,
         parts=parts,
-        synchronous="FULL" if name == "ledger" else "NORMAL",
         rehearse=config.rehearse,
     )
 
@@ -189,6 +312,7 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
 def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]]:
     """Everything that runs as long as the node does."""
     yield node.telemetry.run()
+    yield node.attendant.run()
     yield servers.keep_date()
     for each in (deliver.worker, *housekeeping.workers):
         yield worker.run(node, each)

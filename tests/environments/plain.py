@@ -25,6 +25,10 @@ class PlainSandbox:
     runtime_api: socket.socket
     endpoint: socket.socket
     output: int
+    task_root: str = "/var/task"
+    opt_root: str | None = None
+    is_limited: bool = False
+    has_run_out_of_memory: bool = False
     is_frozen: bool = False
     is_killed: bool = False
     peak_bytes: int = 0
@@ -40,9 +44,22 @@ class PlainSandbox:
         os.close(self._pidfd)
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        end = Exit(signal=-code) if code < 0 else Exit(status=code)
+        end = Exit(signal=-code, out_of_memory=self.has_run_out_of_memory) if code < 0 else Exit(status=code)
         if not self._exit.done():
             self._exit.set_result(end)
+
+    def run_out_of_memory(self) -> None:
+        """As if the kernel had killed it for that."""
+        self.has_run_out_of_memory = True
+        self._signal(signal.SIGKILL)
+
+    @property
+    def kernel_state(self) -> str:
+        """R, S, T …, as /proc/<pid>/stat has it."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+    async def limit_cpu(self) -> None:
+        self.is_limited = True
 
     async def freeze(self) -> None:
         self.is_frozen = True
@@ -56,13 +73,9 @@ class PlainSandbox:
         self.usage()
         self._signal(signal.SIGKILL)
         await asyncio.shield(self._exit)
-        if not self.is_killed:
-            self.is_killed = True
-            self.runtime_api.close()
-            self.endpoint.close()
-            os.close(self.output)
-            if self.ready is not None:
-                os.close(self.ready)
+        if not self.is_killed and self.ready is not None:
+            os.close(self.ready)
+        self.is_killed = True
 
     async def wait(self) -> Exit:
         return await asyncio.shield(self._exit)
@@ -75,6 +88,11 @@ class PlainSandbox:
         except (FileNotFoundError, ProcessLookupError):
             pass  # it has ended; the last reading stands
         return Usage(self.peak_bytes, 0.0)
+
+    def close_openings(self) -> None:
+        self.runtime_api.close()
+        self.endpoint.close()
+        os.close(self.output)
 
     def _signal(self, number: int) -> None:
         try:
@@ -132,6 +150,15 @@ class PlainSandboxes:
             cells.append(cell)
             await asyncio.get_running_loop().run_in_executor(None, os.read, cell.ready, 1)
 
+    async def give_up_cell(self, runtime: Runtime) -> Exit:
+        """How a waiting process ends that will never have a function."""
+        cell = self._cells[runtime.name].popleft()
+        os.close(cell.assignment)
+        end = await cell.sandbox.wait()
+        os.close(cell.ready)
+        cell.sandbox.close_openings()
+        return end
+
     async def close(self) -> None:
         for sandbox in self.started:
             await sandbox.kill()
@@ -140,6 +167,7 @@ class PlainSandboxes:
                 os.close(cell.assignment)
                 os.close(cell.ready)
                 await cell.sandbox.kill()
+                cell.sandbox.close_openings()
         self._cells.clear()
 
     def _paths(self, runtime: Runtime, assignment: Assignment) -> list[tuple[str, str]]:
@@ -191,7 +219,6 @@ class PlainSandboxes:
         changed = {name: _translated(value, inside) for name, value in variables.items()}
         changed["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{api.getsockname()[1]}"
         changed["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{endpoint.getsockname()[1]}"
-        changed["WAKEFUL_LAYERS_ROOT"] = dict(inside)["/opt"]
         return changed
 
     def _process(

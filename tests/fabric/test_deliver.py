@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.fabric import deliver as module
-from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, deliver
+from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, bury, deliver
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.trace import Trace
 from wakeful.store import work
@@ -132,6 +132,31 @@ async def test_a_refused_event_goes_to_its_dead_letter_target_and_says_why(fabri
     assert await fabric.accepted() == [("letters", "b")]
     texts = {name: value["StringValue"] for name, value in seen[-1].attributes.items()}
     assert texts == {"RULE_ARN": "r", "ERROR_CODE": "NO", "ERROR_MESSAGE": "it says no"}
+
+
+async def test_a_dead_letter_may_hold_something_else_come_from_somebody_else_and_be_silent(fabric: Fabric) -> None:
+    seen: list[Delivery] = []
+
+    def spy(tx: Tx, each: Delivery) -> None:
+        seen.append(each)
+        accept(tx, each)
+
+    fabric.store.parts = replace(fabric.store.parts, accepts={"test": spy})  # type: ignore[attr-defined]
+    letter = DeadLetter(arn("letters"), code_attribute=None, reason_attribute=None, body="whole", principal="service")
+    attributes = {"own": {"DataType": "String", "StringValue": "v"}}
+    assert not await fabric.store.write(deliver, delivery("no", dead_letter=letter, attributes=attributes))
+    assert await fabric.accepted() == [("letters", "whole")]
+    assert (seen[-1].principal, seen[-1].attributes) == ("service", attributes)
+
+
+async def test_a_giver_may_bury_what_it_knows_cannot_be_delivered(fabric: Fabric) -> None:
+    sent = delivery("yes", dead_letter=DeadLetter(arn("letters")))
+    await fabric.store.write(bury, sent, Refused("it makes no sense", "INVALID_JSON"))
+    assert await fabric.accepted() == [("letters", "b")]
+    assert {(note.resource, note.status) for note in fabric.notes} == {
+        (arn("yes"), "INVALID_JSON"),
+        (arn("letters"), "ok"),
+    }
 
 
 async def test_a_dead_letter_that_is_refused_ends_there(fabric: Fabric) -> None:

@@ -36,7 +36,7 @@ def node(open_store: OpenStore, clock: Clock) -> Any:
     async def working(do: Do, slots: int = 4) -> AsyncIterator[Any]:
         async with open_store(tables=TABLES, on_commit=committed) as store:
             made = SimpleNamespace(id="n", clock=clock, wakes=wakes, store=store)
-            task = asyncio.ensure_future(worker.run(made, Worker("k", do, slots)))  # type: ignore[arg-type]
+            task = asyncio.ensure_future(worker.run(made, Worker("k", do, slots)))
             try:
                 yield made
             finally:
@@ -56,7 +56,11 @@ async def test_everything_due_is_done_once_and_its_effect_is_there(node: Any) ->
 
     async def do(_: Any, item: work.Item) -> Done:
         done.append(item.body)
-        return Done(lambda tx: tx.run("INSERT INTO test_effects(n) VALUES (?)", item.body) and None)
+
+        def effect(tx: Tx) -> None:
+            tx.run("INSERT INTO test_effects(n) VALUES (?)", item.body)
+
+        return Done(effect)
 
     async with node(do) as made:
         for number in range(50):

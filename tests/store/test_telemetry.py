@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store.telemetry import LogEvent, Note, Telemetry
+from wakeful.store.telemetry import Note, Telemetry
 
 
 @pytest.fixture
@@ -57,44 +57,3 @@ async def test_too_many_unwritten_notes_push_out_the_oldest_and_that_is_told(
         small.note(note(str(number), at=float(number)))
     assert [each.id for each in await small.notes_of("t")] == ["3", "4", "5", "6", "7"]
     assert "3 notes" in caplog.text
-
-
-async def test_log_events_are_read_in_order_of_time_whatever_order_they_came_in(telemetry: Telemetry) -> None:
-    telemetry.log("g", "s1", [LogEvent(30, "c"), LogEvent(10, "a")])
-    await telemetry.flush()
-    telemetry.log("g", "s2", [LogEvent(20, "b")])
-    telemetry.log("other", "s1", [LogEvent(15, "not mine")])
-    found = await telemetry.events("g", None, None, None)
-    assert [(each.timestamp_ms, each.stream, each.message) for each in found] == [
-        (10, "s1", "a"),
-        (20, "s2", "b"),
-        (30, "s1", "c"),
-    ]
-    assert [each.message for each in await telemetry.events("g", ["s1"], 10, 30)] == ["a"]
-
-
-async def test_events_of_one_moment_keep_the_order_in_which_they_came(telemetry: Telemetry) -> None:
-    telemetry.log("g", "s", [LogEvent(1, str(number)) for number in range(50)])
-    telemetry.log("g", "s", [LogEvent(1, str(number)) for number in range(50, 60)])
-    found = await telemetry.events("g", None, None, None)
-    assert [each.message for each in found] == [str(number) for number in range(60)]
-    assert len({(each.timestamp_ms, each.chunk, each.place) for each in found}) == 60
-
-
-async def test_a_streams_extent_says_how_far_it_reaches(telemetry: Telemetry) -> None:
-    telemetry.log("g", "s", [LogEvent(10, "a"), LogEvent(30, "bb")])
-    telemetry.log("g", "t", [LogEvent(5, "ü")])
-    extents = {each.stream: each for each in await telemetry.extents("g")}
-    assert (extents["s"].first_ms, extents["s"].last_ms, extents["s"].stored_bytes) == (10, 30, 3 + 2 * 26)
-    assert extents["t"].stored_bytes == 2 + 26
-
-
-async def test_events_are_forgotten_by_stream_and_by_age(telemetry: Telemetry) -> None:
-    telemetry.log("g", "s", [LogEvent(10, "old")])
-    await telemetry.flush()
-    telemetry.log("g", "s", [LogEvent(30, "new")])
-    telemetry.log("g", "t", [LogEvent(10, "t")])
-    await telemetry.forget_events("g", before_ms=20)
-    assert [each.message for each in await telemetry.events("g", None, None, None)] == ["new"]
-    await telemetry.forget_events("g", stream="s")
-    assert await telemetry.events("g", None, None, None) == []

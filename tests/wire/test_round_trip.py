@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 from botocore import handlers, parsers, serialize
 from botocore.awsrequest import HeadersDict, create_request_object, prepare_request_dict
-from botocore.model import OperationModel, ServiceModel, Shape
 
+from tests.wire.theirs import their_operation
 from tests.wire.values import Values
 from wakeful.wire import codec, sqs_query
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, service_model
+from wakeful.wire.model import OperationModel, ServiceModel, Shape, members_of, service_model
 from wakeful.wire.target import Target
 
 SERVICES = ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts")
@@ -86,7 +86,7 @@ def read_back(operation: OperationModel, seed: str) -> None:
     expected = as_read(operation, asked)
     given = codec.read(target, http)
     if operation.has_streaming_input and operation.service_model.service_name == "s3":
-        payload = str(operation.input_shape.serialization["payload"])  # type: ignore[union-attr]
+        payload = payload_of(operation)
         assert hasattr(given.pop(payload), "__aiter__")
         assert http.body == expected.pop(payload, b"")
     if "ContentLength" not in asked:
@@ -118,7 +118,7 @@ def with_operation(target: Target, operation: OperationModel) -> Target:
 def request_of(operation: OperationModel, asked: dict[str, Any]) -> HttpRequest:
     """The request that botocore makes, as a server sees it."""
     serializer = serialize.create_serializer(operation.service_model.protocol, include_validation=False)
-    request = serializer.serialize_to_request(asked, operation)
+    request = serializer.serialize_to_request(asked, their_operation(operation))
     if operation.service_model.service_name == "s3" and isinstance(asked.get(payload_of(operation)), dict):
         handlers.escape_xml_payload(request)  # what a client of S3 does as well
     prepare_request_dict(request, endpoint_url="http://127.0.0.1:4566", user_agent="x")
@@ -144,9 +144,10 @@ def payload_of(operation: OperationModel) -> str:
 def parse(operation: OperationModel, response: HttpResponse) -> dict[str, Any]:
     """What botocore's client makes of the answer."""
     parser = parsers.create_parser(operation.service_model.protocol)
-    body: Any = io.BytesIO(response.body) if operation.has_streaming_output else response.body
+    is_stream = operation.has_streaming_output and response.status < 300
+    body: Any = io.BytesIO(response.body) if is_stream else response.body
     given = {"status_code": response.status, "headers": HeadersDict(response.headers), "body": body, "context": {}}
-    parsed: dict[str, Any] = parser.parse(given, operation.output_shape)  # type: ignore[arg-type]
+    parsed: dict[str, Any] = parser.parse(given, their_operation(operation).output_shape)
     if operation.name == "GetBucketLocation":
         handlers.parse_get_bucket_location(parsed, SimpleNamespace(content=response.body, raw=True))
     return parsed
@@ -173,9 +174,9 @@ def as_seconds(shape: Shape, value: Any, is_form: bool) -> Any:
     if isinstance(value, datetime):
         return value.timestamp()
     if isinstance(value, list):
-        return [as_seconds(shape.member, item, is_form) for item in value]  # type: ignore[attr-defined]
+        return [as_seconds(shape.member, item, is_form) for item in value]
     if isinstance(value, dict) and shape.type_name == "map":
-        return {key: as_seconds(shape.value, item, is_form) for key, item in value.items()}  # type: ignore[attr-defined]
+        return {key: as_seconds(shape.value, item, is_form) for key, item in value.items()}
     if isinstance(value, dict) and shape.type_name == "structure":
         found = {name: as_seconds(members_of(shape)[name], item, is_form) for name, item in value.items()}
         return {name: item for name, item in found.items() if not (is_form and item == {})}

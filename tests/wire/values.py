@@ -7,9 +7,7 @@ import string
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.model import Shape
-
-from wakeful.wire.model import members_of
+from wakeful.wire.model import Shape, members_of
 
 TEXTS = ("a", "ä€𝄞", " x ", "<&>\"'", "a\r\nb\tc", "%41+ /~", "]]>", "\\u0041", "null", "x" * 40)
 HEADER_TEXTS = ("a", "x-y.z", "text/plain; charset=utf-8", "a b", '"quoted"', "100%", "ABC=")
@@ -30,11 +28,11 @@ class Values:
         if kind == "structure":
             return self.structure(shape, depth)
         if kind == "list":
-            return [self.value(shape.member, depth + 1) for _ in range(self.count(shape))]  # type: ignore[attr-defined]
+            return [self.value(shape.member, depth + 1) for _ in range(self.count(shape))]
         if shape.serialization.get("location") == "headers":
             return {f"name-{number}": self.random.choice(HEADER_TEXTS) for number in range(self.count(shape))}
         if kind == "map":
-            return {key: self.value(shape.value, depth + 1) for key in self.keys(shape)}  # type: ignore[attr-defined]
+            return {key: self.value(shape.value, depth + 1) for key in self.keys(shape)}
         return self.scalar(shape)
 
     def structure(self, shape: Shape, depth: int = 0) -> dict[str, Any]:
@@ -88,7 +86,7 @@ class Values:
         return text[: int(shape.metadata.get("max", len(text)))]
 
     def keys(self, shape: Shape) -> set[str]:
-        key: Shape = shape.key  # type: ignore[attr-defined]
+        key: Shape = shape.key
         if key.metadata.get("enum"):
             return {self.value(key) for _ in range(self.count(shape))}
         return {f"{number}{self.text(key)}"[: int(key.metadata.get("max", 99))] for number in range(self.count(shape))}

@@ -1,4 +1,4 @@
-"""Wakes when a photograph comes into the bucket: makes its thumbnail, keeps it, and says on the bus that it is there."""
+"""Wakes when a photograph comes into the bucket: makes its thumbnail, keeps it, and says so on the bus."""
 
 import io
 import json

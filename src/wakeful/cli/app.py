@@ -14,6 +14,7 @@ import typer
 from wakeful import __version__
 from wakeful.cli import client, timeline
 from wakeful.config import DEFAULT_PORT, Config, IamMode, Isolation
+from wakeful.names import DEFAULT_ACCOUNT
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,6 +68,39 @@ def status(endpoint: Endpoint = None) -> None:
     health = client.ask("health", endpoint)
     for name, value in health.items():
         typer.echo(f"{name:<12} {value}")
+
+
+@app.command()
+def doctor(
+    data_dir: Annotated[Path, typer.Option(help="The state that a node would use.")] = Path(".wakeful"),
+    isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+) -> None:
+    """Try what this host gives: isolation, runtimes, storage."""
+    from wakeful.cli import doctor as examination
+
+    _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))
+    for line in examination.examine(data_dir, isolation):
+        typer.echo(line)
+
+
+keys = typer.Typer(no_args_is_help=True, help="Access keys of the roots of accounts.")
+app.add_typer(keys, name="keys")
+
+
+@keys.command("create")
+def create_key(
+    account: Annotated[str, typer.Option(help="Twelve digits.")] = DEFAULT_ACCOUNT,
+    data_dir: Annotated[Path, typer.Option(help="Where the state is kept.")] = Path(".wakeful"),
+    store: Annotated[str | None, typer.Option(help="postgresql://…, where the state is there.")] = None,
+) -> None:
+    """Make an access key for the root of an account. From then on the node takes no unknown keys."""
+    from wakeful.cli import keys as making
+
+    if not (account.isdigit() and len(account) == 12):
+        raise typer.BadParameter("an account is twelve digits")
+    key = making.create(Config(data_dir=data_dir, store=store), account)
+    typer.echo(f"export AWS_ACCESS_KEY_ID={key.id}")
+    typer.echo(f"export AWS_SECRET_ACCESS_KEY={key.secret}")
 
 
 @app.command()

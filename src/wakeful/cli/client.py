@@ -27,7 +27,7 @@ def aws(service: str, endpoint: str | None) -> Any:
     has_credentials = "AWS_ACCESS_KEY_ID" in os.environ or "AWS_PROFILE" in os.environ
     open_node = {} if has_credentials else {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return boto3.client(service, endpoint_url=endpoint_of(endpoint), region_name=region, **open_node)  # type: ignore[call-overload]
+    return boto3.client(service, endpoint_url=endpoint_of(endpoint), region_name=region, **open_node)
 
 
 def ask(path: str, endpoint: str | None) -> Any:

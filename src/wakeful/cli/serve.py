@@ -14,7 +14,6 @@ import uvloop
 from wakeful.config import Config
 from wakeful.node import CannotStart, Node, running
 
-
 log = logging.getLogger(__name__)
 
 
@@ -37,16 +36,16 @@ async def _serve(config: Config) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
     async with running(config) as node:
-        for line in introduction(node):
+        for line in await introduction(node):
             typer.echo(line)
         sys.stdout.flush()
         await stop.wait()
         log.info("stopping")
 
 
-def introduction(node: Node) -> list[str]:
+async def introduction(node: Node) -> list[str]:
     """What a person should know of the node that has just started."""
-    facts: dict[str, Any] = node.describe()
+    facts: dict[str, Any] = await node.describe()
     width = max(map(len, facts))
     lines = [f"Wakeful is ready on {node.endpoint}"]
     lines += [f"  {name:<{width}}  {value}" for name, value in facts.items() if name != "endpoint"]

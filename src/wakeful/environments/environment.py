@@ -1,6 +1,6 @@
 """An environment: the one place where one function version runs, one invocation at a time, from INIT to its end.
 
-Every change of state is listed in TRANSITIONS; what is not listed is our error. The life of an environment follows
+Every change of state is listed in `states.py`; what is not listed is our error. The life of an environment follows
 "Understanding the Lambda execution environment lifecycle" in the Lambda guide.
 """
 
@@ -8,105 +8,52 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import enum
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from wakeful import limits, names
 from wakeful.clock import Clock
-from wakeful.environments import report, variables
-from wakeful.environments.output import Output, Tail
+from wakeful.environments import faults, report, states, variables
+from wakeful.environments.faults import Fault
+from wakeful.environments.output import Tail
 from wakeful.environments.report import Phase, Run, Status
-from wakeful.environments.runtime_api import RuntimeApi
-from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, Sandboxes
+from wakeful.environments.runtime_process import Closeable as Closeable
+from wakeful.environments.runtime_process import RuntimeProcess
+from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandboxes
+from wakeful.environments.states import State as State
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
-class State(enum.Enum):
-    STARTING = "starting"
-    """Its sandbox is being made."""
-
-    INITIALISING = "initialising"
-    """The runtime is on its way to its first /next."""
-
-    READY = "ready"
-    """The runtime waits for an event."""
-
-    FROZEN = "frozen"
-    """As READY, but no process inside runs."""
-
-    INVOKING = "invoking"
-    FAILED = "failed"
-    """INIT has failed; there is no process. The next invocation starts it again."""
-
-    STOPPING = "stopping"
-    GONE = "gone"
-
-
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.STARTING: frozenset({State.INITIALISING, State.FAILED, State.STOPPING}),
-    State.INITIALISING: frozenset({State.READY, State.FAILED, State.STOPPING}),
-    State.READY: frozenset({State.INVOKING, State.FROZEN, State.STOPPING}),
-    State.FROZEN: frozenset({State.READY, State.STOPPING}),
-    State.INVOKING: frozenset({State.READY, State.STOPPING}),
-    State.FAILED: frozenset({State.STARTING, State.STOPPING}),
-    State.STOPPING: frozenset({State.GONE}),
-    State.GONE: frozenset(),
-}
-
-
-class IllegalTransition(AssertionError):
-    """An environment was asked for something that its state does not allow. Always an error of ours."""
+class Ended(Exception):
+    """The environment ended by itself before it could take an event."""
 
 
 class Stopped(Exception):
     """The environment was stopped while it was being started."""
 
 
-class InvalidEntrypoint(Exception):
-    """The package has nothing that could be started. The message is as exec would word it."""
-
-
-class Closeable(Protocol):
-    def close(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What environments need of the node.
 
-    `runtime` finds how a version is run; it raises InvalidEntrypoint where the package is at fault. `log` takes events
-    as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own socket, so that a call
-    is known to come from this environment and, by `current`, from which invocation. `endpoint_url` is that socket's
-    address as functions see it.
+    `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
+    socket, so that a call is known to come from this environment and, by `current`, from which invocation.
+    `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
+    stream.
     """
 
     sandboxes: Sandboxes
-    runtime: Callable[[Version], Awaitable[Runtime]]
+    runtimes: Runtimes
     clock: Clock
     credentials: Callable[[Version], Awaitable[Credentials]]
     log: Callable[[Version, str, list[tuple[int, str]]], None]
     serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
     endpoint_url: str = "http://127.0.0.1:4566"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a runtime is of no use any more. `words` become part of the message, `payload` is the runtime's own."""
-
-    status: Status
-    error_type: str | None
-    words: str = ""
-    payload: bytes | None = None
-
-    def document(self, request_id: str) -> bytes:
-        if self.payload is not None:
-            return self.payload
-        kind = "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
-        return report.error_document(kind, f"RequestId: {request_id} Error: {self.words}")
+    log_ended: Callable[[Version, str], None] = lambda version, stream: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +95,17 @@ class Environment:
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._report = report.report_of(version)
-        self._process: _Process | None = None
+        self._process: RuntimeProcess | None = None
         self._verdict: asyncio.Future[Fault | None] | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
         self._answer: _Answer | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.Task[None] | None = None
+        self._end: asyncio.Task[None]
         self._tail: Tail | None = None
         self._init_tail: Tail | None = Tail()
+        self._is_left = False
+        self._init_began = 0.0
         self._began = 0.0
         self._started_at = 0.0
         self._memory_read_at = 0.0
@@ -164,15 +114,19 @@ class Environment:
 
     async def start(self) -> None:
         """INIT has ended: READY, or FAILED, in which case the first invocation repeats it."""
-        began = time.monotonic()
         fault = await self._initialise(limits.INIT_TIMEOUT_S, is_first=True)
-        self.init_ms = (time.monotonic() - began) * 1000
+        self.init_ms = (time.monotonic() - self._init_began) * 1000
         if fault is not None:
             self._print_init_failure(self.init_ms, "init", fault)
             self.init_ms = None  # what is repeated within an invocation is part of its duration
+        elif self._process is not None:
+            self._spawn(self._process.sandbox.limit_cpu())  # INIT had a whole core
 
     async def invoke(self, invocation: Invocation) -> Outcome:
-        """The function has answered, failed or timed out. It runs to its end even if the caller does not wait."""
+        """The function has answered, failed or timed out. It runs to its end even if the caller does not wait.
+
+        Raises Ended where the environment ended first: the function has not seen the event.
+        """
         if self.state is State.FROZEN:
             try:
                 await self._thaw()
@@ -184,6 +138,8 @@ class Environment:
             self._outcome = self._loop.create_future()
             self._spawn(self._invoke_anew(invocation, self._outcome))
             return await self._outcome
+        if self.state is not State.READY:
+            raise Ended(f"environment {self.id} ended before it had the event")
         return await self.begin(invocation)
 
     def begin(self, invocation: Invocation) -> asyncio.Future[Outcome]:
@@ -195,6 +151,10 @@ class Environment:
         self._give(invocation, self.version.timeout_s, now)
         return outcome
 
+    def leave(self) -> None:
+        """The caller of the invocation under way has gone: when it is over, `on_free` hears."""
+        self._is_left = True
+
     def rest(self) -> None:
         """No process inside runs until the next invocation."""
         self._to(State.FROZEN)
@@ -204,52 +164,49 @@ class Environment:
         """Gone, whatever it did. May be called at any time and more than once."""
         if self.state in (State.STOPPING, State.GONE):
             return
-        self._to(State.STOPPING)
-        fault = _fault_of(Exit(signal=9))
-        if self._verdict is not None and not self._verdict.done():
-            self._verdict.set_result(fault)
-        self._stop_timer()
-        await self._close_process()
-        self._to(State.GONE)
-        if self.current is not None:
-            self._finish(self.current, fault.document(self.current.request_id), fault)
-        self._on_end(self)
+        self._abandon(faults.ended(Exit(signal=9)))
+        await self._end
 
     def _to(self, state: State) -> None:
-        if state not in TRANSITIONS[self.state]:
-            raise IllegalTransition(f"environment {self.id}: {self.state.value} → {state.value}")
+        states.check(self.state, state)
         self.state = state
 
     # ------------------------------------------------------------------ INIT
 
     async def _initialise(self, timeout_s: float, *, is_first: bool) -> Fault | None:
         """READY, or FAILED for the returned reason. Raises only what is no fault of the function."""
+        self._init_began = time.monotonic()
+        try:
+            runtime = await self._surroundings.runtimes.find(self.version)
+        except InvalidEntrypoint as error:
+            self._still_wanted()
+            self._to(State.FAILED)
+            return faults.invalid_entrypoint(str(error))
+        if is_first:
+            now = self._clock.now()
+            self._print(self._report.init_start(now, runtime.release), now)
+        credentials = await self._surroundings.credentials(self.version)
+        self._still_wanted()
+        self.usable_until = credentials.expires_at - self.version.timeout_s - limits.CREDENTIALS_MARGIN_S
         verdict: asyncio.Future[Fault | None] = self._loop.create_future()
         self._verdict = verdict
+        self._init_began = time.monotonic()  # what the node had to do first is not the function's
         timer = self._loop.call_later(timeout_s, self._decide, Fault("timeout", None))
         try:
-            try:
-                runtime = await self._surroundings.runtime(self.version)
-                if is_first:
-                    now = self._clock.now()
-                    self._print(self._report.init_start(now, runtime.release), now)
-                await self._open_process(runtime)
-                fault = await verdict
-                self._still_wanted()
-            except InvalidEntrypoint as error:
-                fault = Fault("error", "Runtime.InvalidEntrypoint", str(error))
+            await self._open_process(runtime, credentials)
+            fault = await verdict
         finally:
             timer.cancel()
             self._verdict = None
+        self._still_wanted()
         if fault is not None:
             await self._close_process()
+            self._still_wanted()
             self._to(State.FAILED)
         return fault
 
-    async def _open_process(self, runtime: Runtime) -> None:
+    async def _open_process(self, runtime: Runtime, credentials: Credentials) -> None:
         version = self.version
-        credentials = await self._surroundings.credentials(version)
-        self.usable_until = credentials.expires_at - version.timeout_s - limits.CREDENTIALS_MARGIN_S
         assignment = Assignment(
             code=version.code,
             layers=version.layers,
@@ -259,15 +216,14 @@ class Environment:
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = _Process(sandbox, RuntimeApi(self), Output(sandbox.output, self._printed))
-        self._process = process
-        if self.state is not State.STARTING:
-            await self._close_process()
+        process = RuntimeProcess(sandbox, self, self._printed)
+        if self.state is not State.STARTING:  # stopped in the meantime
+            await process.close()
         self._still_wanted()
+        self._process = process
         self._to(State.INITIALISING)
         self._spawn(self._watch(process))
-        process.endpoint = await self._surroundings.serve_endpoint(sandbox.endpoint, self)
-        await process.api.serve(sandbox.runtime_api)
+        await process.serve(lambda: self._surroundings.serve_endpoint(sandbox.endpoint, self))
 
     def _still_wanted(self) -> None:
         if self.state in (State.STOPPING, State.GONE):
@@ -289,11 +245,14 @@ class Environment:
             self._still_wanted()
             self._to(State.STARTING)
             fault = await self._initialise(self.version.timeout_s, is_first=False)
+        except Stopped:
+            return  # whoever stopped it has told the caller
         except Exception as error:  # noqa: BLE001  what the node could not do is the caller's to hear
             self.current = None
             if not outcome.done():
                 outcome.set_exception(error)
             await self.stop()
+            self._tell_who_left()
             return
         spent = time.monotonic() - self._began
         if fault is None:
@@ -303,9 +262,8 @@ class Environment:
         now = self._clock.now()
         self._print(self._report.start(now, invocation.request_id), now)
         if fault.status == "timeout":
-            fault = self._timeout_fault()
-        self._finish(invocation, fault.document(invocation.request_id), fault)
-        await self.stop()
+            fault = faults.timed_out(self.version.timeout_s)
+        self._abandon(fault)
 
     # ------------------------------------------------------------------ INVOKE
 
@@ -351,29 +309,30 @@ class Environment:
         self._finish(invocation, answer.payload, fault)
 
     def _time_is_up(self) -> None:
-        self._abandon(self._timeout_fault())
-
-    def _timeout_fault(self) -> Fault:
-        return Fault("timeout", None, f"Task timed out after {self.version.timeout_s:.2f} seconds")
+        self._abandon(faults.timed_out(self.version.timeout_s))
 
     def _abandon(self, fault: Fault) -> None:
-        """The invocation under way ends with its environment."""
+        """The environment ends, and with it the invocation under way, if there is one."""
         self._stop_timer()
         self._to(State.STOPPING)
-        self._spawn(self._end_with(fault))
+        if self._verdict is not None and not self._verdict.done():
+            self._verdict.set_result(fault)
+        self._end = self._spawn(self._end_with(fault))
 
     async def _end_with(self, fault: Fault) -> None:
         """Nothing inside runs any more when the caller hears of it. An answer that was given stays the answer."""
-        assert self.current is not None
-        await self._close_process()
-        self._to(State.GONE)
-        answer = self._answer
-        if answer is not None and not answer.is_error:
-            self._finish(self.current, answer.payload, fault, is_answered=True)
-        else:
-            payload = answer.payload if answer is not None else fault.document(self.current.request_id)
-            self._finish(self.current, payload, fault)
-        self._on_end(self)
+        try:
+            await self._close_process()
+        finally:
+            self._to(State.GONE)
+            invocation, answer = self.current, self._answer
+            if invocation is not None:
+                if answer is not None and answer.error_type is not None:
+                    fault = Fault("error", answer.error_type)  # what it did wrong first is what went wrong
+                payload = answer.payload if answer is not None else fault.document(invocation.request_id)
+                self._finish(invocation, payload, fault, is_answered=answer is not None and not answer.is_error)
+            self._on_end(self)
+            self._surroundings.log_ended(self.version, self.log_stream)
 
     def _finish(
         self, invocation: Invocation, payload: bytes, fault: Fault | None, *, is_answered: bool = False
@@ -405,8 +364,8 @@ class Environment:
         self._print(self._report.end(now, run), now)
         tail, self._tail = self._tail, None
         self.current = None
-        if outcome.done():  # the caller has gone
-            self._on_free(self)
+        self._tell_who_left()
+        if outcome.done():  # cancelled by the caller who has gone
             return
         outcome.set_result(
             Outcome(
@@ -427,6 +386,11 @@ class Environment:
             )
         )
 
+    def _tell_who_left(self) -> None:
+        if self._is_left:
+            self._is_left = False
+            self._on_free(self)
+
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -434,32 +398,23 @@ class Environment:
 
     # ------------------------------------------------------------------ the process
 
-    async def _watch(self, process: _Process) -> None:
+    async def _watch(self, process: RuntimeProcess) -> None:
         """Waits for the runtime's end and draws the consequences."""
-        end = await process.sandbox.wait()
+        fault = faults.ended(await process.sandbox.wait())
         if process is not self._process or self.state in (State.STOPPING, State.GONE):
             return
-        process.output.drain()
-        fault = _fault_of(end)
         if self.state is State.INITIALISING:
+            process.output.drain()
             self._decide(fault)
-        elif self.state is State.INVOKING:
-            self._abandon(fault)
         else:
-            await self.stop()
+            self._abandon(fault)
 
     async def _close_process(self) -> None:
         """Every process inside is dead, and what they printed is in the log."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.api.close()
-        self._read_memory(process.sandbox)
-        await process.sandbox.kill()
-        process.output.drain()
-        process.output.close()
-        if process.endpoint is not None:
-            process.endpoint.close()
+        if process is not None:
+            await process.close()
+            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
 
     async def _freeze(self) -> None:
         if self._process is not None and self.state is State.FROZEN:
@@ -477,12 +432,8 @@ class Environment:
         process, now = self._process, time.monotonic()
         if process is not None and now - self._memory_read_at > limits.MEMORY_READ_INTERVAL_S:
             self._memory_read_at = now
-            self._read_memory(process.sandbox)
+            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
         return min(self.memory_peak_mb, self.version.memory_mb)
-
-    def _read_memory(self, sandbox: Sandbox) -> None:
-        peak_mb = -(-sandbox.usage().memory_peak_bytes // (1024 * 1024))
-        self.memory_peak_mb = max(self.memory_peak_mb, peak_mb)
 
     # ------------------------------------------------------------------ the log
 
@@ -501,17 +452,3 @@ class Environment:
     def _print_init_failure(self, duration_ms: float, phase: Phase, fault: Fault) -> None:
         now = self._clock.now()
         self._print(self._report.init_failed(now, duration_ms, phase, fault.status, fault.error_type), now)
-
-
-@dataclass(slots=True)
-class _Process:
-    """One runtime process and what is attached to it."""
-
-    sandbox: Sandbox
-    api: RuntimeApi
-    output: Output
-    endpoint: Closeable | None = None
-
-
-def _fault_of(end: Exit) -> Fault:
-    return Fault("error", "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError", report.exit_words(end))

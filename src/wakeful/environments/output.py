@@ -42,21 +42,23 @@ class Lines:
 
 
 class Output:
-    """Reads an environment's output as it comes. `events` is called with the texts, in order, never with none."""
+    """Reads an environment's output as it comes. `events` is called with the texts, in order, never with none.
+
+    The descriptor is non-blocking, and ours to close.
+    """
 
     def __init__(self, descriptor: int, events: Callable[[list[str]], None]) -> None:
-        self._descriptor = os.dup(descriptor)
-        os.set_blocking(self._descriptor, False)
+        self._descriptor = descriptor
         self._events = events
         self._lines = Lines()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._descriptor, self._read)
-        self._is_open = True
+        self.is_open = True
 
     def drain(self) -> None:
         """Everything that was printed before this call has become events."""
         read_bytes = 0
-        while self._is_open and read_bytes < limits.OUTPUT_DRAIN_BYTES_MAX:
+        while self.is_open and read_bytes < limits.OUTPUT_DRAIN_BYTES_MAX:
             got = self._take()
             if not got:
                 break
@@ -67,8 +69,8 @@ class Output:
 
     def close(self) -> None:
         """Nothing is read any more. May be called twice."""
-        if self._is_open:
-            self._is_open = False
+        if self.is_open:
+            self.is_open = False
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
 

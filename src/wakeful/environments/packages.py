@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+import hmac
 import os
+import secrets
 import shutil
 import stat
 import zipfile
@@ -26,6 +28,22 @@ class Packages:
         self._folder = folder
         self._blobs = blobs
         self._unpacking: dict[str, asyncio.Lock] = {}
+        self._secret = secrets.token_bytes(32)
+
+    def ticket(self, key: str, until: float) -> str:
+        """What lets its bearer have the package for some minutes, as the end of an address."""
+        return f"{key}/{int(until)}/{self._seal(key, int(until))}"
+
+    def admits(self, ticket: str, now: float) -> str | None:
+        """The package that a ticket of ours is for; None for any other text, or after its time."""
+        key, _, rest = ticket.partition("/")
+        until, _, seal = rest.partition("/")
+        if not until.isdigit() or int(until) < now:
+            return None
+        return key if hmac.compare_digest(seal, self._seal(key, int(until))) else None
+
+    def _seal(self, key: str, until: int) -> str:
+        return hmac.digest(self._secret, f"{key}/{until}".encode(), "sha256").hex()
 
     async def complaint(self, body: bytes) -> str | None:
         """What Lambda says against this as a deployment package; None where it can be unpacked."""

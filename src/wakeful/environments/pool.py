@@ -7,6 +7,7 @@ put back when its invocation is over. Everything else happens beside it, in task
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Coroutine
@@ -15,19 +16,14 @@ from types import TracebackType
 from typing import Any
 
 from wakeful import limits
-from wakeful.environments.environment import Environment, State, Stopped, Surroundings
+from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.environments.version import Throttled as Throttled
+
+log = logging.getLogger(__name__)
 
 Key = tuple[str, str, str]
 """Function, version, revision: environments of the same key can stand in for each other."""
-
-
-class Throttled(Exception):
-    """An invocation that may not run now. Lambda answers TooManyRequestsException with this reason."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +81,8 @@ class Pool:
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._sweep_at = float("inf")
+        self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
 
     @property
@@ -108,17 +106,33 @@ class Pool:
             if environment.state is State.READY:
                 return await environment.begin(invocation)
             return await environment.invoke(invocation)
+        except Ended:
+            log.info("an idle environment of %s had ended; the event goes to another", version.arn)
         finally:
             if environment.current is None:
                 self._free(environment)
+            else:
+                environment.leave()
+        return await self.invoke(version, invocation, deadline=deadline)
 
-    async def retire(self, function_arn: str) -> None:
+    async def prepare(self, runtime_name: str) -> str | None:
+        """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
+
+        From now on cells of this runtime stand ready.
+        """
+        reason = await self._surroundings.runtimes.prepare(runtime_name)
+        if reason is None:
+            cell = await self._surroundings.runtimes.cell(runtime_name)
+            await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
+        return reason
+
+    def retire(self, function_arn: str) -> None:
         """No environment that exists now serves this function again; those that are busy end after their invocation."""
         now_idle = [environment for environment in self._idle if environment.version.arn == function_arn]
         self._retired |= {e for e in self._environments if e.version.arn == function_arn}
         for environment in now_idle:
             self._forget_idle(environment)
-        await asyncio.gather(*(self._give_up(environment) for environment in now_idle))
+            self._give_up(environment)
 
     async def close(self) -> None:
         """Every environment is gone, and nobody waits any more."""
@@ -221,11 +235,11 @@ class Pool:
         if waiter is None and environment.state is State.FAILED:
             self._give_up(environment)
         elif waiter is None:
-            environment.idle_since = time.monotonic()
+            environment.idle_since = now = time.monotonic()
             fleet.idle.append(environment)
             self._idle[environment] = None
-            if self._sweep_timer is None:
-                self._sweep_in(self._bounds.freeze_after_s)
+            if self._sweep_at > now + self._rest_s:
+                self._sweep_in(self._rest_s, now)
             if self._waiting:
                 self._plan()
         elif self._must_give_way(waiter, key):
@@ -322,14 +336,16 @@ class Pool:
 
     # ------------------------------------------------------------------ time
 
-    def _sweep_in(self, delay_s: float) -> None:
+    def _sweep_in(self, delay_s: float, now: float) -> None:
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        self._sweep_at = now + delay_s
         self._sweep_timer = asyncio.get_running_loop().call_later(delay_s, self._sweep)
 
     def _sweep(self) -> None:
         """Freezes what has been idle for a moment and gives up what has been idle for long."""
-        self._sweep_timer = None
         now = time.monotonic()
-        wake_at = float("inf")
+        self._sweep_at = wake_at = float("inf")
         for environment in list(self._idle):
             idle_s = now - environment.idle_since
             if idle_s >= self._bounds.idle_s:
@@ -345,7 +361,7 @@ class Pool:
         for key in [key for key, fleet in self._fleets.items() if not (fleet.idle or fleet.waiters or fleet.starting)]:
             del self._fleets[key]
         if wake_at != float("inf"):
-            self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now))
+            self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now), now)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -385,8 +401,11 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         environment = self._environment
-        if environment is not None and environment.current is None:
+        assert environment is not None
+        if environment.current is None:
             self._pool._free(environment)
+        else:
+            environment.leave()
 
 
 def _first(waiters: deque[_Waiter]) -> _Waiter | None:

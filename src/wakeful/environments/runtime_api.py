@@ -356,8 +356,8 @@ def _message(status: int, content_type: bytes, body: bytes) -> bytes:
 def _event(invocation: Invocation, deadline_ms: int) -> bytes:
     """The answer to /next, written in one piece: a head and a body sent apart cost 40 ms on a delayed ACK."""
     optional = b""
-    if invocation.trace_header:
-        optional += b"Lambda-Runtime-Trace-Id: %b\r\n" % _value(invocation.trace_header)
+    if invocation.trace is not None:
+        optional += b"Lambda-Runtime-Trace-Id: %b\r\n" % invocation.trace.header.encode()
     if invocation.client_context:
         optional += b"Lambda-Runtime-Client-Context: %b\r\n" % _value(invocation.client_context)
     if invocation.cognito_identity:

@@ -24,6 +24,9 @@ PROCESS_VARIABLES: Mapping[str, str] = {
 UNCHANGEABLE_PREFIXES = ("LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
 """Read by the loader and the C library once; a function that sets one needs a process of its own."""
 
+LAYERS_VARIABLE = "WAKEFUL_LAYERS_ROOT"
+"""For our own runtime clients, which take it away: where layers are, also without a file tree of the sandbox's own."""
+
 EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
@@ -51,6 +54,7 @@ def inside(version: Version, credentials: Credentials, *, endpoint_url: str, log
         "AWS_LAMBDA_RUNTIME_API": RUNTIME_API,
         "LAMBDA_TASK_ROOT": TASK_ROOT,
         "LAMBDA_RUNTIME_DIR": RUNTIME_DIR,
+        LAYERS_VARIABLE: LAYERS_ROOT,
     }
     if not version.runtime.startswith("provided"):
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from wakeful.fabric.trace import Trace
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -55,7 +57,9 @@ class Invocation:
     request_id: str
     payload: bytes
     invoked_arn: str
-    trace_header: str | None = None
+    trace: Trace | None = None
+    """Where the invocation stands in its story; calls that the function makes go on from here."""
+
     client_context: str | None = None
     """JSON, already out of its base64."""
 
@@ -87,6 +91,14 @@ class Outcome:
     started_at: float
     environment_id: str
     log_stream: str
+
+
+class Throttled(Exception):
+    """An invocation that may not run now. Lambda answers TooManyRequestsException with this reason."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from wakeful.fabric import authorize
 from wakeful.fabric.service import Call, Need, Node, Operation, Request, Service
 from wakeful.store.telemetry import Note
 from wakeful.wire.errors import AwsError, NotImplementedHere
@@ -24,12 +23,13 @@ async def perform(
     try:
         (check or service.operations.check_of(operation))(request)
         needs = needs_of(call, service, operation, request)
-        await authorize.check_call(node, call, needs)
+        await node.authorizer.check_call(call, needs)
         result = await _run(node, call, found, request)
     except AwsError as error:
         _note(node, call, found, begun, request, status=error.shape_name)
         raise
-    _note(node, call, found, begun, request, status="ok")
+    if not found.notes_itself:
+        _note(node, call, found, begun, request, status="ok")
     return result
 
 

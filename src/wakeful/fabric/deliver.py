@@ -26,7 +26,8 @@ LATER = "fabric.deliver"
 class Refused(Exception):
     """The target cannot take this event, and asking again will not help: it is missing, it says no, it is no target.
 
-    `code` is what a dead letter or a log shows, such as AWS's `NO_PERMISSIONS`.
+    `code` is what a dead letter or a log shows: one of those that "Using dead-letter queues to process undelivered
+    events in EventBridge" lists, such as `NO_RESOURCE` and `NO_PERMISSIONS`, where one of them fits.
     """
 
     def __init__(self, reason: str, code: str = "TARGET_REFUSED") -> None:
@@ -40,8 +41,12 @@ class DeadLetter:
 
     arn: str
     attributes: Mapping[str, str] = field(default_factory=dict)
-    code_attribute: str = "ERROR_CODE"
-    reason_attribute: str = "ERROR_MESSAGE"
+    code_attribute: str | None = "ERROR_CODE"
+    reason_attribute: str | None = "ERROR_MESSAGE"
+    body: str | None = None
+    """What the letter holds, where it is not what the target would have got."""
+    principal: str | None = None
+    """On whose behalf the letter is sent, where it is not the event's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Delivery:
     trace: Trace
     label: str = ""
     """What happened, for people: ObjectCreated:Put."""
+    subject: str | None = None
+    """What a topic's subscribers get as the subject."""
     dead_letter: DeadLetter | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Message attributes, in the shape of SQS's API."""
@@ -85,14 +92,43 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
         with tx.savepoint():
             _accept(tx, delivery)
     except Refused as refusal:
-        _note(tx, delivery, status=refusal.code, reason=str(refusal))
-        if delivery.dead_letter is not None:
-            deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
+        bury(tx, delivery, refusal)
         return False
     finally:
         tx.depth -= 1
     _note(tx, delivery, status="ok")
     return True
+
+
+def refusal(tx: Tx, delivery: Delivery) -> Refused | None:
+    """Why the target would not take this event; None where it would. Nothing is left of the asking."""
+    before = tx.deliveries
+    tx.depth += 1
+    try:
+        with tx.savepoint():
+            _accept(tx, delivery)
+            raise _OnlyAsking
+    except _OnlyAsking:
+        return None
+    except Refused as refused:
+        return refused
+    finally:
+        tx.depth -= 1
+        tx.deliveries = before
+
+
+class _OnlyAsking(Exception):
+    """Undoes what a target did to be asked whether it would."""
+
+
+def bury(tx: Tx, delivery: Delivery, refusal: Refused) -> None:
+    """The delivery has failed for good: a note says why, and the dead-letter target, where there is one, has the event.
+
+    For givers that know by themselves that the target could not take it.
+    """
+    _note(tx, delivery, status=refusal.code, reason=str(refusal))
+    if delivery.dead_letter is not None:
+        deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
 
 
 def to_json(delivery: Delivery) -> dict[str, Any]:
@@ -140,13 +176,15 @@ def _accept(tx: Tx, delivery: Delivery) -> None:
 def _letter(delivery: Delivery, dead_letter: DeadLetter, refusal: Refused) -> Delivery:
     why = {
         **dead_letter.attributes,
-        dead_letter.code_attribute: refusal.code,
-        dead_letter.reason_attribute: str(refusal),
+        **({dead_letter.code_attribute: refusal.code} if dead_letter.code_attribute else {}),
+        **({dead_letter.reason_attribute: str(refusal)} if dead_letter.reason_attribute else {}),
     }
     return dataclasses.replace(
         delivery,
         id=names.new_uuid(),
         target_arn=dead_letter.arn,
+        body=delivery.body if dead_letter.body is None else dead_letter.body,
+        principal=dead_letter.principal or delivery.principal,
         dead_letter=None,
         trace=delivery.effects,
         label=f"dead letter: {delivery.label}",

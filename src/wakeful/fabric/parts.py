@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wakeful.config import IamMode
 from wakeful.store.tx import Tx
@@ -12,6 +12,8 @@ from wakeful.store.tx import Tx
 if TYPE_CHECKING:
     from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
+
+T = TypeVar("T")
 
 Accept = Callable[[Tx, "Delivery"], None]
 PolicyOf = Callable[[Tx, str], str | None]
@@ -25,9 +27,24 @@ class Parts:
     accepts: Mapping[str, Accept] = field(default_factory=dict)
     policies: Mapping[str, PolicyOf] = field(default_factory=dict)
     iam_mode: IamMode = "audit"
+    kept: dict[type[Any], Any] = field(default_factory=dict)
+    """See `kept`."""
 
 
 def parts_of(tx: Tx) -> Parts:
     parts = tx.parts
     assert isinstance(parts, Parts), "the node attaches its parts to the store"
     return parts
+
+
+def kept(tx: Tx, kind: type[T]) -> T:
+    """The node's one object of this kind, made when first asked for: what services compile from rows, for transactions.
+
+    A transaction may be undone, and several may run at once on different views. So whoever keeps something compares it
+    with the rows that this transaction sees, by revisions that are never given twice, each time before using it.
+    """
+    things = parts_of(tx).kept
+    found = things.get(kind)
+    if found is None:
+        found = things.setdefault(kind, kind())
+    return found  # type: ignore[no-any-return] # made under this key, of this type

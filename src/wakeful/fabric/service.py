@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -15,20 +15,39 @@ from wakeful.store.telemetry import Telemetry
 from wakeful.store.tx import Store, Tx
 from wakeful.store.wakes import Wakes
 from wakeful.wire.checks import compile_check
-from wakeful.wire.model import service_model, snake
+from wakeful.wire.model import ServiceModel, service_model, snake
 from wakeful.wire.target import Check
 
 if TYPE_CHECKING:
-    from botocore.model import ServiceModel
-
     from wakeful.config import Config
     from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
+    from wakeful.environments.runtimes import Runtimes
+    from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.source import Source
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Request = dict[str, Any]
+
+CREDENTIALS_CHANGED = "iam.credentials"
+"""Woken when an access key comes, goes or is switched, or its user is called otherwise."""
+
+RIGHTS_CHANGED = "iam.rights"
+"""Woken when anything changes that says what users, roles and their sessions may do, or who may assume a role."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What temporary credentials say of their holder. `policies` (documents, or ARNs of managed policies) limit what
+    the holder may do; None is no limit. Transitive tags go along into the next session.
+    """
+
+    issued: float
+    policies: tuple[str, ...] | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    transitive: tuple[str, ...] = ()
+    source_identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,8 @@ class Principal:
     """IAM's unique id; of a role session `AROA…:session-name`."""
     role_arn: str | None = None
     """The role behind a role session."""
+    session: Session | None = None
+    """Of temporary credentials that STS issued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,8 @@ class Operation:
     name: str
     touch: Literal["reads", "writes", "waits"]
     handler: Callable[..., Any]
+    notes_itself: bool = False
+    """What it does when it goes well is told by notes of its own."""
 
 
 class Operations(dict[str, Operation]):
@@ -98,6 +121,10 @@ class Operations(dict[str, Operation]):
     def model(self) -> ServiceModel:
         return service_model(self.service)
 
+    def enum(self, shape: str) -> list[str]:
+        """The values that the model knows for a string shape."""
+        return list(self.model.shape_for(shape).enum)
+
     def reads(self, handler: Handler) -> Handler:
         """`def f(call, tx, request)`: on a reader; it cannot change rows."""
         return self._add(handler, "reads")
@@ -110,11 +137,17 @@ class Operations(dict[str, Operation]):
         """`async def f(call, node, request)`: on the event loop; it names its transactions."""
         return self._add(handler, "waits")
 
-    def _add(self, handler: Handler, touch: Literal["reads", "writes", "waits"]) -> Handler:
+    def waits_and_notes(self, handler: Handler) -> Handler:
+        """As `waits`; and it tells by notes of its own what it did."""
+        return self._add(handler, "waits", notes_itself=True)
+
+    def _add(
+        self, handler: Handler, touch: Literal["reads", "writes", "waits"], *, notes_itself: bool = False
+    ) -> Handler:
         if self._names is None:
             self._names = {snake(name): name for name in self.model.operation_names}
         name = self._names[handler.__name__]
-        self[name] = Operation(self.service, name, touch, handler)
+        self[name] = Operation(self.service, name, touch, handler, notes_itself)
         return handler
 
 
@@ -150,7 +183,15 @@ class Need:
 
     action: str
     resource: str
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What rows know of a resource that a request names: its whole ARN, and whose it is where the ARN does not say."""
+
+    arn: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +208,17 @@ class Service:
     needs: Callable[[Call, str, Request], Iterable[Need]] | None = None
     """What a request to an operation needs. None: the action of the operation's name on everything."""
     policy: Callable[[Tx, str], str | None] | None = None
-    """The resource policy (JSON) of the resource with that ARN."""
+    """The resource policy (JSON) of the resource with that ARN, for this service's actions on it."""
+    resource: Callable[[Tx, str], Resource] | None = None
+    """What rows know of the resource that `needs` names. None: the ARN says all."""
+    policies_changed: str = ""
+    """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
+    unsigned: frozenset[str] = frozenset()
+    """Operations that may be asked for without a signature; policies still say who may."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()
-    tasks: tuple[Callable[[Node], Awaitable[None]], ...] = ()
+    tasks: tuple[Callable[[Node], Coroutine[Any, Any, None]], ...] = ()
     """Coroutines that run as long as the node does."""
     first: Callable[[Tx], None] | None = None
     """What must be true before anybody calls: rows a fresh store needs, sweeps."""
@@ -196,23 +243,44 @@ class Credential:
     token: str | None
     expires: float | None
     principal: Principal
+    is_active: bool = True
+    used: float | None = None
+    """When its last use was written down."""
+
+
+class Sessions(Protocol):
+    """Opens session tokens. Needs no rows: a token holds all there is to know of its session."""
+
+    def open(self, token: str) -> Credential | None:
+        """The credential that was issued with the token, expired or not; None for what was not issued here."""
 
 
 class Identities(Protocol):
-    """What authentication and authorisation ask IAM. Both run on a reader."""
+    """What authentication and authorisation ask IAM."""
 
-    def credential(self, tx: Tx, access_key_id: str) -> Credential | None: ...
+    def credential(self, tx: Tx, access_key_id: str) -> Credential | None:
+        """The long-term access key, switched off or not."""
 
-    def policies(self, tx: Tx, principal: Principal) -> IdentityPolicies: ...
+    def sessions(self, tx: Tx) -> Sessions:
+        """The same for as long as the store is the same."""
+
+    def has_root_key(self, tx: Tx) -> bool:
+        """Whether anybody was given a root's key."""
+
+    def note_use(self, tx: Tx, access_key_id: str, service: str, region: str) -> None:
+        """The key is known to have been used now."""
+
+    def policies(self, tx: Tx, principal: Principal) -> IdentityPolicies:
+        """What is said about the principal, at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityPolicies:
-    """The policy documents (JSON) that speak about one principal."""
+    """The policy documents (JSON) that speak about one principal. None is no boundary, no limit of the session."""
 
     identity: tuple[str, ...] = ()
     boundary: str | None = None
-    session: tuple[str, ...] = ()
+    session: tuple[str, ...] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -228,7 +296,9 @@ class Node(Protocol):
     wakes: Wakes
     environments: Pool
     packages: Packages
+    runtimes: Runtimes
     caches: Caches
+    authorizer: Authorizer
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]

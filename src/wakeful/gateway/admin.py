@@ -4,6 +4,7 @@
     GET  /_wakeful/clock             {"now": epoch seconds, "offset_s": …}
     POST /_wakeful/clock             {"advance_s": seconds}: moves the clock, and answers when all due work was done
     GET  /_wakeful/notes?kind=run&name=…&limit=…          the latest notes, newest first
+    GET  /_wakeful/packages/{ticket}   a function's code, for whom GetFunction gave the address
     GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
 
 Nothing of this can be reached from inside a sandbox. Beyond loopback it needs a signature by the root of an account.
@@ -21,11 +22,18 @@ import orjson
 
 from wakeful import __version__
 from wakeful.clock import Clock
+from wakeful.store.blobs import Blobs
 from wakeful.store.telemetry import Note, Telemetry
 from wakeful.wire.message import HttpRequest, HttpResponse
 
 _LIMIT_MAX = 1000
 _ADVANCE_MAX_S = 10 * 366 * 86_400.0
+
+
+class Tickets(Protocol):
+    """Who may have which package."""
+
+    def admits(self, ticket: str, now: float) -> str | None: ...
 
 
 class AdminNode(Protocol):
@@ -34,10 +42,14 @@ class AdminNode(Protocol):
     id: str
     clock: Clock
     telemetry: Telemetry
+    blobs: Blobs
+
+    @property
+    def packages(self) -> Tickets: ...
 
     async def advance(self, seconds: float) -> None: ...
 
-    def describe(self) -> dict[str, Any]: ...
+    async def describe(self) -> dict[str, Any]: ...
 
 
 class BadRequest(Exception):
@@ -48,10 +60,14 @@ class Admin:
     def __init__(self, node: AdminNode) -> None:
         self._node = node
 
-    async def answer(self, http: HttpRequest, body: bytes) -> HttpResponse:
-        """The response. Who asks was looked at before."""
+    async def answer(self, http: HttpRequest, body: bytes, *, is_inside: bool) -> HttpResponse:
+        """The response. Who asks from inside a sandbox is told nothing, unless GetFunction gave the address."""
         route = http.path.removeprefix("/_wakeful").strip("/")
         name, _, rest = route.partition("/")
+        if (http.method, name) == ("GET", "packages"):
+            return await self._package(rest)
+        if is_inside:
+            return _json(403, {"message": "this cannot be asked from inside a function"})
         handler: Callable[[str, HttpRequest, bytes], Awaitable[Any]] | None = {
             ("GET", "health"): self._health,
             ("GET", "clock"): self._time,
@@ -67,8 +83,14 @@ class Admin:
             return _json(400, {"message": str(error)})
         return _json(404, {"message": "no such thing"}) if answer is None else _json(200, answer)
 
+    async def _package(self, ticket: str) -> HttpResponse:
+        key = self._node.packages.admits(ticket, self._node.clock.now())
+        if key is None:
+            return _json(403, {"message": "this address is not good, or not good any more"})
+        return HttpResponse(200, {"content-type": "application/zip"}, stream=self._node.blobs.pieces(key))
+
     async def _health(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
-        return {"status": "ready", "version": __version__, "node": self._node.id, **self._node.describe()}
+        return {"status": "ready", "version": __version__, "node": self._node.id, **await self._node.describe()}
 
     async def _time(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
         return {"now": self._node.clock.now(), "offset_s": self._node.clock.offset_s}

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wakeful import limits, names
+from wakeful import names
 from wakeful.fabric.call import perform
 from wakeful.fabric.service import Call, Node, Principal, Service
 from wakeful.fabric.trace import Trace, new_trace
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
+from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
@@ -24,16 +26,10 @@ from wakeful.wire.target import Target
 
 log = logging.getLogger(__name__)
 
+_NOT_ROOT = b'{"message":"beyond loopback this needs a signature by the root of an account"}'
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class ClientGone(Exception):
-    """The client went away in the middle of its request."""
-
-
-class BodyTooLarge(Exception):
-    """The body of a request that is read whole is larger than any of them may be."""
 
 
 class Origin(Protocol):
@@ -46,6 +42,15 @@ class Origin(Protocol):
     @property
     def trace(self) -> Trace | None:
         """Of what the invocation running there causes; None between invocations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How a request came to us."""
+
+    scheme: str
+    client: str
+    origin: Origin | None = None
 
 
 class Gateway:
@@ -61,32 +66,48 @@ class Gateway:
 
         async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             http = _request(scope)
-            http.stream = _body(receive)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
-            response = await self.answer(http, scope["scheme"], client, origin)
+            visit = Visit(scope["scheme"], client, origin)
+            body = _Incoming(receive)
+            response = await self.answer(http, body.pieces(), visit)
+            if "expect" in http.headers and not body.was_asked_for:
+                # The client waits to be told to send its body, and will not send it now. Where the next request would
+                # begin, nobody could say.
+                response.headers["connection"] = "close"
             await _send(response, http.method, send)
 
         return answer
 
-    async def answer(self, http: HttpRequest, scheme: str, client: str, origin: Origin | None) -> HttpResponse:
-        """The response to a request whose `stream` yields the body. Never raises."""
-        if http.path.startswith("/_wakeful/") or http.path == "/_wakeful":
-            return await self._admin.answer(http, await _whole(http), origin is not None)
+    async def answer(self, http: HttpRequest, pieces: AsyncIterator[bytes], visit: Visit) -> HttpResponse:
+        """The response to a request whose body comes in `pieces`. Never raises."""
         try:
-            if self._catalogue.needs_body(http):
-                http.body, http.stream = await _whole(http), None
-            return await self._answer(self._catalogue.identify(http), http, scheme, client, origin)
+            if http.path == "/_wakeful" or http.path.startswith("/_wakeful/"):
+                http.body = await whole(pieces)
+                return await self._administer(http, visit)
+            is_whole = self._catalogue.needs_body(http)
+            if is_whole:
+                http.body = await whole(pieces)
+            return await self._answer(self._catalogue.identify(http), http, None if is_whole else pieces, visit)
         except BodyTooLarge:
             return HttpResponse(413)
         except ClientGone:
             return HttpResponse(400)  # nobody is there to read it
 
+    async def _administer(self, http: HttpRequest, visit: Visit) -> HttpResponse:
+        try:
+            may = self._node.config.is_loopback or await self._authenticator.is_root(http)
+        except AwsError:
+            may = False
+        if not may and visit.origin is None:
+            return HttpResponse(403, {"content-type": "application/json"}, _NOT_ROOT)
+        return await self._admin.answer(http, http.body, is_inside=visit.origin is not None)
+
     async def _answer(
-        self, target: Target, http: HttpRequest, scheme: str, client: str, origin: Origin | None
+        self, target: Target, http: HttpRequest, pieces: AsyncIterator[bytes] | None, visit: Visit
     ) -> HttpResponse:
         request_id = names.new_uuid()
         try:
-            return await self._perform(target, http, request_id, scheme, client, origin)
+            return await self._perform(target, http, pieces, request_id, visit)
         except AwsError as error:
             return codec.error(target, error, request_id, http)
         except (BodyTooLarge, ClientGone):
@@ -96,23 +117,27 @@ class Gateway:
             return codec.error(target, InternalFailure(), request_id, http)
 
     async def _perform(
-        self, target: Target, http: HttpRequest, request_id: str, scheme: str, client: str, origin: Origin | None
+        self,
+        target: Target,
+        http: HttpRequest,
+        pieces: AsyncIterator[bytes] | None,
+        request_id: str,
+        visit: Visit,
     ) -> HttpResponse:
         operation = target.operation
         if operation is None:
             assert target.error is not None
             raise target.error
-        if not operation.streams_in and http.stream is not None:
-            http.body, http.stream = await _whole(http), None
-        identity = await self._authenticator.identify(http, target, origin)
+        address = self._catalogue.path_style(http) if target.service == "s3" else None
+        identity = await self._authenticator.admit(http, pieces, target, visit.origin, address=address)
         call = Call(
             account=identity.principal.account,
             region=identity.region,
             principal=identity.principal,
             request_id=request_id,
-            trace=self._trace(http, origin),
-            endpoint=f"{scheme}://{http.headers.get('host', '127.0.0.1')}",
-            source_ip=client,
+            trace=self._trace(http, visit.origin),
+            endpoint=f"{visit.scheme}://{http.headers.get('host', '127.0.0.1')}",
+            source_ip=visit.client,
         )
         service = self._services[operation.service]
         request = operation.read(target, http)
@@ -144,29 +169,25 @@ def _request(scope: dict[str, Any]) -> HttpRequest:
     )
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone("the client went away in the middle of its request")
-        piece = message.get("body", b"")
-        if piece:
-            yield piece
-        if not message.get("more_body", False):
-            return
+class _Incoming:
+    """The body of one request, on its way."""
 
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.was_asked_for = False
 
-async def _whole(http: HttpRequest) -> bytes:
-    if http.stream is None:
-        return http.body
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in http.stream:
-        size += len(piece)
-        if size > limits.HTTP_BODY_BYTES_MAX:
-            raise BodyTooLarge(f"more than {limits.HTTP_BODY_BYTES_MAX} bytes")
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Raises ClientGone."""
+        while True:
+            self.was_asked_for = True
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("the client went away in the middle of its request")
+            piece = message.get("body", b"")
+            if piece:
+                yield piece
+            if not message.get("more_body", False):
+                return
 
 
 async def _send(response: HttpResponse, method: str, send: Send) -> None:

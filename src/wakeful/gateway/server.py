@@ -51,6 +51,10 @@ class Servers:
             protocol.app = app
             return protocol
 
+        if listener.family != socket.AF_UNIX:
+            # Connections inherit it. asyncio sets it only on sockets that name their protocol, which made ones do not;
+            # without it the body of an answer waits some 40 ms for the client to acknowledge the head.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = await asyncio.get_running_loop().create_server(connection, sock=listener, backlog=limits.HTTP_BACKLOG)
         self._listening.append(server)
         return server

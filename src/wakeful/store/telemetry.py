@@ -11,15 +11,18 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from wakeful import limits
 from wakeful.clock import Clock
+from wakeful.store import log_chunks
+from wakeful.store.log_chunks import LogEvent, Page, Passage, StreamExtent
 from wakeful.store.tx import Row, Store, Tx
 
-SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS telemetry_notes(
     id          TEXT NOT NULL,
     trace       TEXT NOT NULL,
@@ -37,21 +40,10 @@ CREATE TABLE IF NOT EXISTS telemetry_notes(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS telemetry_notes_id ON telemetry_notes(id);
 CREATE INDEX IF NOT EXISTS telemetry_notes_at ON telemetry_notes(at);
-CREATE TABLE IF NOT EXISTS telemetry_log_chunks(
-    id       INTEGER PRIMARY KEY,
-    log      TEXT NOT NULL,
-    stream   TEXT NOT NULL,
-    first_ms INTEGER NOT NULL,
-    last_ms  INTEGER NOT NULL,
-    put_ms   INTEGER NOT NULL,
-    bytes    INTEGER NOT NULL,
-    events   BLOB NOT NULL             -- [[timestamp_ms, message], …] as they came
-);
-CREATE INDEX IF NOT EXISTS telemetry_log_chunks_stream ON telemetry_log_chunks(log, stream, last_ms)
 """
+    + log_chunks.SCHEMA
+)
 
-EVENT_OVERHEAD_BYTES = 26
-"""CloudWatch Logs counts so many bytes for each event besides its message."""
 
 log = logging.getLogger(__name__)
 
@@ -78,30 +70,7 @@ class Note:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-class LogEvent(NamedTuple):
-    timestamp_ms: int
-    message: str
-
-
-class StoredEvent(NamedTuple):
-    """A log event as it is read. (`timestamp_ms`, `chunk`, `place`) is unique and the order of reading."""
-
-    timestamp_ms: int
-    chunk: int
-    place: int
-    stream: str
-    put_ms: int
-    message: str
-
-
-class StreamExtent(NamedTuple):
-    """How far one log stream reaches."""
-
-    stream: str
-    first_ms: int
-    last_ms: int
-    put_ms: int
-    stored_bytes: int
+__all__ = ["LogEvent", "Note", "Page", "Passage", "StreamExtent", "Telemetry"]
 
 
 class Telemetry:
@@ -167,22 +136,53 @@ class Telemetry:
 
     # --- logs ---
 
-    async def events(
-        self, log_name: str, streams: Sequence[str] | None, start_ms: int | None, end_ms: int | None
-    ) -> list[StoredEvent]:
-        """The events of these streams (None: all) with `start_ms` <= timestamp < `end_ms`, in reading order."""
+    async def put_events(self, log_name: str, stream: str, events: Sequence[LogEvent]) -> None:
+        """The events are on disk. For those who promise that; `log` is for everyone else."""
+        await self._store.write(log_chunks.put, {(log_name, stream): events})
+
+    async def page(self, passage: Passage, *, count: int, bytes_max: int = limits.LOG_PAGE_BYTES_MAX) -> Page:
+        """The next up to `count` events of the passage, or about as many as `bytes_max` have room for."""
         await self.flush()
-        return await self._store.read(_events, log_name, streams, start_ms, end_ms)
+        return await self._store.read(log_chunks.read, passage, count, bytes_max)
 
     async def extents(self, log_name: str) -> list[StreamExtent]:
         """For each stream that has events, how far it reaches."""
         await self.flush()
-        return await self._store.read(_extents, log_name)
+        return await self._store.read(log_chunks.extents, log_name)
 
-    async def forget_events(self, log_name: str, *, stream: str | None = None, before_ms: int | None = None) -> None:
-        """No event of the log (of that stream only, older than `before_ms` only) is left."""
+    async def extents_of(self, log_name: str, streams: Iterable[str]) -> dict[str, StreamExtent]:
+        """How far each of these streams reaches; those without events are missing."""
         await self.flush()
-        await self._store.write(_forget_events, log_name, stream, before_ms)
+        return await self._store.read(log_chunks.extents_of, log_name, streams)
+
+    async def stored_bytes(self, log_names: Iterable[str]) -> dict[str, int]:
+        """How much is stored of each of these logs."""
+        await self.flush()
+        return await self._store.read(log_chunks.stored_bytes, log_names)
+
+    async def log_names(self) -> list[str]:
+        """Every log that has events."""
+        await self.flush()
+        return await self._store.read(log_chunks.names)
+
+    async def forget_log(self, log_name: str) -> None:
+        """Nothing of the log is left."""
+        await self.flush()
+        await self._store.write(log_chunks.forget, log_name)
+
+    async def forget_stream(self, log_name: str, stream: str) -> None:
+        """Nothing of the stream is left."""
+        await self.flush()
+        await self._store.write(log_chunks.forget_stream, log_name, stream)
+
+    async def forget_older(self, log_name: str, before_ms: int) -> None:
+        """Events before the moment are gone, but for some that were stored together with later ones."""
+        await self._store.write(log_chunks.forget_older, log_name, before_ms)
+
+    async def forget_put_before(self, log_name: str, put_ms: int) -> None:
+        """Nothing is left that was written before the moment, whatever its own time."""
+        if await self._store.read(log_chunks.extents, log_name):
+            await self._store.write(log_chunks.forget_put_before, log_name, put_ms)
 
 
 def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]]) -> None:
@@ -193,19 +193,7 @@ def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]])
             *(n.id, n.trace, n.cause, n.hops, n.kind, n.name, n.resource, n.account, n.at, n.duration_ms, n.status),
             orjson.dumps(n.detail),
         )
-    put_ms = int(tx.now * 1000)
-    for (log_name, stream), events in logs.items():
-        tx.run(
-            "INSERT INTO telemetry_log_chunks(log, stream, first_ms, last_ms, put_ms, bytes, events)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            log_name,
-            stream,
-            min(event.timestamp_ms for event in events),
-            max(event.timestamp_ms for event in events),
-            put_ms,
-            sum(len(event.message.encode()) + EVENT_OVERHEAD_BYTES for event in events),
-            orjson.dumps([tuple(event) for event in events]),
-        )
+    log_chunks.put(tx, logs)
 
 
 def _notes(tx: Tx, where: str, *args: Any) -> list[Note]:
@@ -221,46 +209,3 @@ def _note(row: Row) -> Note:
 def _forget_notes(tx: Tx, before: float) -> None:
     tx.lock("telemetry", "notes")
     tx.run("DELETE FROM telemetry_notes WHERE at < ?", before)
-
-
-def _events(
-    tx: Tx, log_name: str, streams: Sequence[str] | None, start_ms: int | None, end_ms: int | None
-) -> list[StoredEvent]:
-    start = start_ms if start_ms is not None else 0
-    end = end_ms if end_ms is not None else 1 << 62
-    rows = tx.all(
-        "SELECT id, stream, put_ms, events FROM telemetry_log_chunks WHERE log = ? AND last_ms >= ? AND first_ms < ?",
-        log_name,
-        start,
-        end,
-    )
-    wanted = None if streams is None else set(streams)
-    return sorted(
-        StoredEvent(timestamp_ms, row["id"], place, row["stream"], row["put_ms"], message)
-        for row in rows
-        if wanted is None or row["stream"] in wanted
-        for place, (timestamp_ms, message) in enumerate(orjson.loads(row["events"]))
-        if start <= timestamp_ms < end
-    )
-
-
-def _extents(tx: Tx, log_name: str) -> list[StreamExtent]:
-    rows = tx.all(
-        "SELECT stream, min(first_ms) AS first_ms, max(last_ms) AS last_ms, max(put_ms) AS put_ms, sum(bytes) AS bytes"
-        " FROM telemetry_log_chunks WHERE log = ? GROUP BY stream ORDER BY stream",
-        log_name,
-    )
-    return [
-        StreamExtent(row["stream"], row["first_ms"], row["last_ms"], row["put_ms"], int(row["bytes"])) for row in rows
-    ]
-
-
-def _forget_events(tx: Tx, log_name: str, stream: str | None, before_ms: int | None) -> None:
-    tx.lock("telemetry", log_name)
-    where = "log = ?"
-    args: list[Any] = [log_name]
-    if stream is not None:
-        where, args = f"{where} AND stream = ?", [*args, stream]
-    if before_ms is not None:
-        where, args = f"{where} AND last_ms < ?", [*args, before_ms]
-    tx.run(f"DELETE FROM telemetry_log_chunks WHERE {where}", *args)  # noqa: S608 - constants of ours

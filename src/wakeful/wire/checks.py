@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from botocore.model import OperationModel, Shape
-
 from wakeful import limits
 from wakeful.wire import sqs_query
 from wakeful.wire.errors import (
@@ -26,7 +24,7 @@ from wakeful.wire.errors import (
     ValidationException,
 )
 from wakeful.wire.knots import Knots
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import OperationModel, Shape, members_of, wire_name
 from wakeful.wire.patterns import compile_pattern
 from wakeful.wire.target import Check, Target
 
@@ -39,6 +37,7 @@ Rule = tuple[Callable[[Any], bool], str]
 # What the model says and the service does not mind: (service, shape) and why.
 NOT_ENFORCED: Mapping[tuple[str, str], str] = MappingProxyType(
     {
+        ("lambda", "Runtime"): "Lambda answers InvalidParameterValueException, and takes ARNs as well",
         ("iam", "policyDocumentType"): "IAM answers MalformedPolicyDocument to odd characters, after parsing",
         ("sts", "sessionPolicyDocumentType"): "STS answers MalformedPolicyDocument to odd characters, after parsing",
         ("sts", "unrestrictedSessionPolicyDocumentType"): "as above",
@@ -174,7 +173,7 @@ class _Looks:
 
     def _list(self, shape: Shape) -> Look | None:
         size = self._rules(shape)
-        member: Shape = shape.member  # type: ignore[attr-defined]
+        member: Shape = shape.member
         is_secret = bool(shape.metadata.get("sensitive") or member.metadata.get("sensitive"))
         apply_size = self._apply(size, is_secret=is_secret)
         scalar = self._each(member) if member.type_name not in ("structure", "list", "map") else None
@@ -208,8 +207,8 @@ class _Looks:
         size = self._rules(shape)
         is_secret = bool(shape.metadata.get("sensitive"))
         apply_size = self._apply(size, is_secret=is_secret)
-        key_rules, key_text = self._each(shape.key)  # type: ignore[attr-defined]
-        value_shape: Shape = shape.value  # type: ignore[attr-defined]
+        key_rules, key_text = self._each(shape.key)
+        value_shape: Shape = shape.value
         scalar = self._each(value_shape) if value_shape.type_name not in ("structure", "list", "map") else None
         look = self._look(value_shape) if scalar is None else None
 
@@ -368,7 +367,7 @@ def _sqs_look(shape: Shape) -> Callable[[dict[str, Any]], str | None]:
     lists = []
     for name, member in members_of(shape).items():
         if member.type_name == "list":
-            element: Shape = member.member  # type: ignore[attr-defined]
+            element: Shape = member.member
             inner = _sqs_look(element) if element.type_name == "structure" else None
             lists.append((name, sqs_query.LISTS.get(member.name, name), inner))
 
@@ -424,8 +423,8 @@ def _s3_structure(shape: Shape, knots: Knots[Whole]) -> Whole:
     for name, member in members_of(shape).items():
         if member.type_name == "structure":
             inner.append((name, False, _s3_look(member, knots)))
-        elif member.type_name == "list" and member.member.type_name == "structure":  # type: ignore[attr-defined]
-            inner.append((name, True, _s3_look(member.member, knots)))  # type: ignore[attr-defined]
+        elif member.type_name == "list" and member.member.type_name == "structure":
+            inner.append((name, True, _s3_look(member.member, knots)))
 
     def is_whole(value: dict[str, Any]) -> bool:
         if not all(name in value for name in required):

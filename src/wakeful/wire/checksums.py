@@ -58,6 +58,12 @@ def start(algorithm: str) -> Checksum:
     return _MAKERS[algorithm]()
 
 
+def combine(algorithm: str, first: bytes, second: bytes, second_size: int) -> bytes:
+    """The checksum of what `first` and `second` are checksums of, put together. Raises KeyError unless it is cyclic."""
+    of_both = _COMBINERS[algorithm]()(int.from_bytes(first, "big"), int.from_bytes(second, "big"), second_size)
+    return of_both.to_bytes(SIZES[algorithm], "big")
+
+
 def text(digest: bytes) -> str:
     """A digest as headers have it."""
     return b64encode(digest).decode("ascii")
@@ -89,7 +95,16 @@ _MAKERS: Mapping[str, Callable[[], Checksum]] = MappingProxyType(
     }
 )
 
+_COMBINERS: Mapping[str, Callable[[], Callable[[int, int, int], int]]] = MappingProxyType(
+    {
+        "CRC32": lambda: _crt().combine_crc32,
+        "CRC32C": lambda: _crt().combine_crc32c,
+        "CRC64NVME": lambda: _crt().combine_crc64nvme,
+    }
+)
+
 ALGORITHMS = tuple(_MAKERS)
+CYCLIC = frozenset(_COMBINERS)
 SIZES: Mapping[str, int] = MappingProxyType(
     {
         "CRC32": 4,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -42,7 +42,7 @@ class Body:
     def __init__(
         self,
         http: HttpRequest,
-        pieces: AsyncIterator[bytes],
+        pieces: AsyncIterable[bytes],
         credential: Credential | None = None,
         secret_key: str | None = None,
         *,
@@ -59,7 +59,7 @@ class Body:
     async def __anext__(self) -> bytes:
         return await anext(self._iterator)
 
-    async def _checked(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _checked(self, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         update = self._promises.update
         if self._frames is None:
             async for piece in pieces:
@@ -75,7 +75,7 @@ class Body:
         self.checksums = self._promises.keep(self._frames.finish())
 
 
-async def read_all(body: AsyncIterator[bytes], bytes_max: int) -> bytes:
+async def read_all(body: AsyncIterable[bytes], bytes_max: int) -> bytes:
     """A body that must be complete before anything can be done. Raises InvalidRequest if it is too large."""
     parts = []
     size = 0

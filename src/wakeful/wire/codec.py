@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.model import OperationModel
-
 from wakeful.wire import checks, faults, json_codec, query_codec, rest
 from wakeful.wire.errors import AwsError, NotImplementedHere
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import streams_in
+from wakeful.wire.model import OperationModel, streams_in
 from wakeful.wire.target import Operation, Protocol, Read, Target, Write
 
 _READ: dict[Protocol, Callable[[OperationModel], Read]] = {

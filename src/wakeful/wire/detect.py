@@ -25,8 +25,10 @@ from wakeful.wire.model import service_model
 from wakeful.wire.routes import Routes
 from wakeful.wire.target import Operation, Protocol, Target
 
+_ACTION = re.compile(rb"(?:^|&)Action=")
 _FORM = "application/x-www-form-urlencoded"
 _QUEUE_PATH = re.compile(r"/\d{12}/[^/]+/?")
+_S3_HOST = re.compile(r"(?:(.+)\.)?s3(?:\..+|-[a-z0-9-]+\.amazonaws\.com)")
 _SMITHY_RPC_PATH = re.compile(r"/service/([^/]+)/operation/([^/]+)")
 
 
@@ -98,6 +100,11 @@ class Catalogue:
             self._operations[service, protocol, name] = operation
         return operation
 
+    def path_style(self, http: HttpRequest) -> str:
+        """The path of a request to S3 with the bucket in it, wherever the client put the bucket."""
+        bucket = self._bucket_of_host(_host(http))
+        return f"/{bucket}{http.path}" if bucket else http.path
+
     # --- by header ---
 
     def _by_target(self, header: str) -> Target:
@@ -129,10 +136,10 @@ class Catalogue:
         if service is not None and (service, "query") not in self._models:
             return None
         try:
-            if http.method == "POST" and http.body and http.headers.get("content-type", "").startswith(_FORM):
-                form = read_form(http.body)
-                if "Action" in form:
-                    return form
+            # Some clients call everything they send a form, such as the JSON for a function.
+            is_form = http.method == "POST" and http.headers.get("content-type", "").startswith(_FORM)
+            if is_form and _ACTION.search(http.body):
+                return read_form(http.body)
             if "Action=" in http.query:
                 form = {name: values[0] for name, values in read_query(http.query).items()}
                 if "Action" in form:
@@ -172,7 +179,7 @@ class Catalogue:
                 return self._by_route(http, "sqs")
             if "s3" in self._speaks and not http.headers.get("content-type", "").startswith("application/x-amz-json"):
                 return self._by_route(http, "s3")
-        except UnicodeDecodeError:
+        except (MalformedInput, UnicodeDecodeError):
             service = service or "s3"
             return self._failed(service, self._speaks.get(service, "rest-xml"), "", InvalidURI())
         return self._unknown("", "json", "", f"{http.method} {http.path} is no operation of a service here.")
@@ -184,30 +191,28 @@ class Catalogue:
         routes = self._routes.get(service)
         if routes is None:
             model = self._models[service, protocol]
-            routes = self._routes[service] = Routes(map(model.operation_model, model.operation_names))
-        path = self._path_style(http) if service == "s3" else http.path
+            routes = self._routes[service] = Routes(
+                map(model.operation_model, model.operation_names), is_strict=service == "s3"
+            )
+        path = self.path_style(http) if service == "s3" else http.path
         query = read_query(http.query)
         found = routes.find(http.method, path, query, http.headers)
         if found is None:
-            return self._unknown(service, protocol, "", f"{http.method} {http.path} is no operation of {service}.")
+            message = f"{http.method} {http.path} is no operation of {service}."
+            return self._unknown(service, protocol, "", message, http.method)
         operation = self.operation(service, found.operation, protocol)
         assert operation is not None
         model = operation.model.service_model
         return Target(service, protocol, found.operation, model, operation, labels=found.labels, query=query)
 
-    def _path_style(self, http: HttpRequest) -> str:
-        bucket = self._bucket_of_host(_host(http))
-        return f"/{bucket}{http.path}" if bucket else http.path
-
     def _bucket_of_host(self, host: str) -> str:
         """The bucket in a virtual-host address, where the host is one. Bucket names may have dots."""
-        bucket, separator, _ = host.rpartition(".s3.")
-        if separator:
-            return bucket
+        found = _S3_HOST.fullmatch(host)
+        if found:
+            return found[1] or ""
         for domain in self._domains:
             if host.endswith(domain):
-                bucket = host.removesuffix(domain)
-                return bucket if bucket not in self._by_host else ""
+                return host.removesuffix(domain) if host != f"s3{domain}" else ""
         return ""
 
     def _service_of_host(self, http: HttpRequest) -> str | None:
@@ -220,13 +225,13 @@ class Catalogue:
         second = rest.partition(".")[0]
         return "sqs" if second == "queue" and "sqs" in self._speaks else None  # us-east-1.queue.amazonaws.com
 
-    def _unknown(self, service: str, protocol: Protocol, name: str, message: str) -> Target:
+    def _unknown(self, service: str, protocol: Protocol, name: str, message: str, method: str = "") -> Target:
         """As AWS answers, but naming what was asked for. Never a 5xx: clients would try that again and again."""
         error: AwsError
         if protocol == "query":
             error = InvalidAction(message)
         elif protocol == "rest-xml":
-            error = MethodNotAllowed()
+            error = MethodNotAllowed(Method=method or None)
         else:
             error = UnknownOperationException(message)
         return self._failed(service, protocol, name, error)

@@ -65,6 +65,15 @@ _OWN: Mapping[tuple[str, str], tuple[str, int]] = MappingProxyType(
     }
 )
 
+# SQS's codes for what its model has no shape for are those of its older protocol. In `__type` they have newer names.
+_NEWER: Mapping[str, str] = MappingProxyType(
+    {
+        "AccessDenied": "AccessDeniedException",
+        "InvalidParameterValue": "InvalidParameterValueException",
+        "MissingParameter": "MissingRequiredParameterException",
+    }
+)
+
 # Names that AWS's framework gives, not the service: in `__type` they have the framework's namespace.
 FRAMEWORK = "com.amazon.coral.service#"
 NAMESPACES: Mapping[str, str] = MappingProxyType({"sqs": "com.amazonaws.sqs#"})
@@ -94,6 +103,7 @@ def name_of(error: AwsError, service: str, protocol: Protocol, trait: Mapping[st
         code, status = error.code or shape, error.status or 400
     if service != "sqs":
         return Name(code, status, trait is not None, None)
+    code = _NEWER.get(code, code)
     older, older_status = sqs_query.ERRORS.get(shape, sqs_query.ERRORS.get(code, (code, status)))
     if protocol == "query":
         return Name(older, older_status, trait is not None, None)

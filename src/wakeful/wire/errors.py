@@ -18,6 +18,8 @@ class AwsError(Exception):
     def __init__(self, message: str | None = None, **members: Any) -> None:
         self.message = message if message is not None else " ".join((type(self).__doc__ or "").split())
         self.members = members
+        self.headers: dict[str, str] = {}
+        """Headers of the answer that say more, in lower case: a 304 still names the entity's tag."""
         super().__init__(self.message)
 
     @property

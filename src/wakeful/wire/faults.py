@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from botocore.model import ServiceModel, Shape
 
+from wakeful import names
 from wakeful.wire import dialects, json_codec, timestamps, xml_codec
 from wakeful.wire.dialects import Name
 from wakeful.wire.errors import AwsError
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, wire_name
-from wakeful.wire.rest import header_text, host_id, request_id_headers
+from wakeful.wire.model import ServiceModel, Shape, members_of, wire_name
+from wakeful.wire.rest import header_text, request_id_headers
 from wakeful.wire.target import Protocol, Target
 
 
@@ -24,6 +24,7 @@ def write_error(target: Target, error: AwsError, request_id: str, http: HttpRequ
     trait: Mapping[str, object] | None = shape.metadata.get("error", {}) if shape is not None else None
     name = dialects.name_of(error, target.service, target.protocol, trait)
     response = _WRITERS[target.protocol](target, error, name, shape, request_id, http)
+    response.headers |= error.headers
     if http.method == "HEAD" or name.status == 304:
         response.body = b""
         response.headers.pop("content-type", None)
@@ -84,7 +85,7 @@ def _rest_xml(
     target: Target, error: AwsError, name: Name, shape: Shape | None, request_id: str, http: HttpRequest
 ) -> HttpResponse:
     parts = [xml_codec.DECLARATION, "<Error>"]
-    ids = {"RequestId": request_id, "HostId": host_id(request_id)}
+    ids = {"RequestId": request_id, "HostId": names.host_id(request_id)}
     _append_xml(parts, {"Code": name.code, "Message": error.message, **error.members, **ids}, shape)
     parts.append("</Error>")
     headers = request_id_headers(request_id) | {"content-type": "application/xml"}

@@ -14,13 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from botocore.model import OperationModel, Shape
 
 from wakeful.wire import timestamps
 from wakeful.wire.errors import SerializationException
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import OperationModel, Shape, members_of, wire_name
 from wakeful.wire.target import Read, Target, Write
 
 Convert = Callable[[Any], Any]
@@ -54,11 +53,10 @@ _JAVA = {
 def compile_read(operation: OperationModel) -> Read:
     if operation.input_shape is None:
         return lambda target, http: {}
-    read = compile_reader(operation.input_shape, Knots())
+    read = compile_body(operation.input_shape)
 
     def read_json(target: Target, http: HttpRequest) -> dict[str, Any]:
-        request: dict[str, Any] = read(loads(http.body) if http.body else {})
-        return request
+        return read(http.body)
 
     return read_json
 
@@ -74,6 +72,21 @@ def compile_write(operation: OperationModel) -> Write:
         return HttpResponse(200, headers, orjson.dumps(write(value)))
 
     return write_json
+
+
+def compile_body(shape: Shape) -> Callable[[bytes], dict[str, Any]]:
+    """A reader of a whole body; no body is an empty structure. What it raises is SerializationException."""
+    convert = compile_reader(shape, Knots())
+
+    def read(body: bytes) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = convert(loads(body)) if body else {}
+        except RecursionError as error:
+            # Only a body that was made for this is nested so deeply, in a shape that may contain itself.
+            raise SerializationException("The request is nested too deeply.") from error
+        return found
+
+    return read
 
 
 def loads(body: bytes) -> Any:
@@ -105,8 +118,9 @@ def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     members = {}
     for name, member in members_of(shape).items():
         if "location" not in member.serialization:
-            # What already has this type needs no call.
+            # What already has this type needs no call. Integers do: JSON's may be too large for anything below us.
             exact = _KINDS.get(member.type_name) if not _is_special(member) else None
+            exact = None if exact is int else exact
             members[wire_name(member, name)] = (name, exact, compile_reader(member, knots))
     find = members.get
 
@@ -125,7 +139,7 @@ def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 
 def _list_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
-    member: Shape = shape.member  # type: ignore[attr-defined]
+    member: Shape = shape.member
     convert = compile_reader(member, knots)
 
     def read(value: Any) -> list[Any]:
@@ -138,7 +152,7 @@ def _list_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 
 def _map_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
-    convert = compile_reader(shape.value, knots)  # type: ignore[attr-defined]
+    convert = compile_reader(shape.value, knots)
 
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
@@ -297,12 +311,12 @@ def _structure_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 
 def _list_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
-    convert = compile_writer(shape.member, knots)  # type: ignore[attr-defined]
+    convert = compile_writer(shape.member, knots)
     return lambda value: [convert(item) for item in value]
 
 
 def _map_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
-    convert = compile_writer(shape.value, knots)  # type: ignore[attr-defined]
+    convert = compile_writer(shape.value, knots)
     return lambda value: {key: convert(item) for key, item in value.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class HttpRequest:
     and several headers of one name are joined by ",".
 
     `body` is complete, except for operations whose input has a streaming blob: there `stream` yields it and `body`
-    is empty.
+    is empty. A handler of those is given the stream as a BodyStream (see `chunked`).
     """
 
     method: str
@@ -32,7 +32,7 @@ class HttpRequest:
     query: str
     headers: dict[str, str]
     body: bytes = b""
-    stream: BodyStream | None = None
+    stream: AsyncIterable[bytes] | None = None
 
 
 @dataclass(slots=True)

@@ -6,15 +6,13 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.model import OperationModel, Shape
-
 from wakeful import limits
 from wakeful.wire import timestamps
 from wakeful.wire.errors import MalformedInput
 from wakeful.wire.forms import Tree, tree_of
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import OperationModel, Shape, members_of, wire_name
 from wakeful.wire.target import Read, Target, Write
 from wakeful.wire.xml_codec import compile_body, escape, text_reader
 
@@ -82,7 +80,7 @@ def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     for name, member in members_of(shape).items():
         wire = wire_name(member, name)
         if member.type_name == "list" and member.serialization.get("flattened"):
-            element: Shape = member.member  # type: ignore[attr-defined]
+            element: Shape = member.member
             wire = wire_name(element, wire)
         members.append((wire, name, _compile_reader(member, knots)))
 
@@ -97,7 +95,7 @@ def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 
 def _list_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
-    member: Shape = shape.member  # type: ignore[attr-defined]
+    member: Shape = shape.member
     convert = _compile_reader(member, knots)
     element = None if shape.serialization.get("flattened") else wire_name(member, "member")
 
@@ -114,8 +112,8 @@ def _list_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 
 def _map_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
-    key_shape: Shape = shape.key  # type: ignore[attr-defined]
-    value_shape: Shape = shape.value  # type: ignore[attr-defined]
+    key_shape: Shape = shape.key
+    value_shape: Shape = shape.value
     key_name, value_name = wire_name(key_shape, "key"), wire_name(value_shape, "value")
     read_value = _compile_reader(value_shape, knots)
     is_flattened = shape.serialization.get("flattened")

@@ -7,18 +7,17 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha512
 from typing import Any, Literal
 from urllib.parse import quote
 
 import orjson
-from botocore.model import OperationModel, Shape
 
+from wakeful import names
 from wakeful.wire import json_codec, s3_xml, timestamps, xml_codec
 from wakeful.wire.errors import AwsError, InvalidArgument, MalformedXML, SerializationException
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import members_of, streams_in, wire_name
+from wakeful.wire.model import OperationModel, Shape, members_of, streams_in, wire_name
 from wakeful.wire.target import Read, Target, Write
 
 FromText = Callable[[str], Any]
@@ -85,21 +84,21 @@ def compile_read(operation: OperationModel) -> Read:
                 request[member] = found
         if read_body is not None:
             request |= read_body(http)
-        if "ContentEncoding" in request and "aws-chunked" in request["ContentEncoding"]:
-            _forget_framing(request, http)
+        if "x-amz-decoded-content-length" in given or "aws-chunked" in given.get("content-encoding", ""):
+            _forget_framing(request, given)
         return request
 
     return read
 
 
-def _forget_framing(request: dict[str, Any], http: HttpRequest) -> None:
+def _forget_framing(request: dict[str, Any], headers: Mapping[str, str]) -> None:
     """What was said of the body's framing is not true of the body that a handler gets."""
-    encodings = [name.strip() for name in request.pop("ContentEncoding").split(",")]
-    kept = ",".join(name for name in encodings if name != "aws-chunked")
+    encodings = [name.strip() for name in request.pop("ContentEncoding", "").split(",")]
+    kept = ",".join(name for name in encodings if name not in ("", "aws-chunked"))
     if kept:
         request["ContentEncoding"] = kept
     request.pop("ContentLength", None)
-    decoded = http.headers.get("x-amz-decoded-content-length", "")
+    decoded = headers.get("x-amz-decoded-content-length", "")
     if decoded.isascii() and decoded.isdigit():
         request["ContentLength"] = int(decoded)
 
@@ -111,7 +110,7 @@ def _places(shape: Shape, location: Location) -> list[_Place]:
             continue
         wire = wire_name(member, name)
         is_list = member.type_name == "list"
-        element: Shape = member.member if is_list else member  # type: ignore[attr-defined]
+        element: Shape = member.member if is_list else member
         from_text = _from_text(element, "rfc822" if location == "header" else "iso8601")
         places.append(_Place(name, wire.lower() if location == "header" else wire, location, is_list, from_text))
     return places
@@ -191,13 +190,8 @@ def _body_reader(operation: OperationModel, shape: Shape) -> ReadBody | None:
 
 
 def _json_body(shape: Shape) -> ReadBody:
-    convert = json_codec.compile_reader(shape, Knots())
-
-    def read(http: HttpRequest) -> dict[str, Any]:
-        found: dict[str, Any] = convert(json_codec.loads(http.body)) if http.body else {}
-        return found
-
-    return read
+    read = json_codec.compile_body(shape)
+    return lambda http: read(http.body)
 
 
 def _xml_body(shape: Shape, root: str) -> ReadBody:
@@ -209,7 +203,10 @@ def _xml_body(shape: Shape, root: str) -> ReadBody:
         element = xml_codec.parse(http.body)
         if xml_codec.local(element.tag) != root:
             raise MalformedXML
-        found: dict[str, Any] = convert(element)
+        try:
+            found: dict[str, Any] = convert(element)
+        except RecursionError as error:
+            raise MalformedXML from error
         return found
 
     return read
@@ -260,10 +257,13 @@ def compile_write(operation: OperationModel) -> Write:
     ]
     prefixes = _prefixes(shape) if shape is not None else []
     write_body = _body_writer(operation, shape) if shape is not None else None
+    may_be_partial = "ContentRange" in members  # RFC 9110, 15.3.7: an answer that says which part it is has status 206
     identify = request_id_headers if operation.service_model.service_name == "s3" else _amzn_request_id
 
     def write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
         response = HttpResponse(status, identify(request_id))
+        if may_be_partial and value.get("ContentRange") is not None:
+            response.status = 206
         if name_of_status is not None and value.get(name_of_status) is not None:
             response.status = value[name_of_status]
         for name, header, to_text in headers:
@@ -282,11 +282,7 @@ def compile_write(operation: OperationModel) -> Write:
 
 def request_id_headers(request_id: str) -> dict[str, str]:
     """How S3 names a request: by two ids, the second of which is longer and says nothing more."""
-    return {"x-amz-request-id": request_id, "x-amz-id-2": host_id(request_id)}
-
-
-def host_id(request_id: str) -> str:
-    return b64encode(sha512(request_id.encode()).digest()[:57]).decode("ascii")
+    return {"x-amz-request-id": request_id, "x-amz-id-2": names.host_id(request_id)}
 
 
 def _amzn_request_id(request_id: str) -> dict[str, str]:
@@ -307,7 +303,7 @@ def header_text(text: str) -> str:
 
 def _header_writer(shape: Shape) -> ToText:
     if shape.type_name == "list":
-        write_item = _header_writer(shape.member)  # type: ignore[attr-defined]
+        write_item = _header_writer(shape.member)
         return lambda value: ",".join(_quoted(write_item(item)) for item in value)
     if shape.serialization.get("jsonvalue"):
         return lambda value: b64encode(orjson.dumps(value)).decode("ascii")

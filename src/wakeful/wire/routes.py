@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from botocore.model import OperationModel
-
 from wakeful.wire.forms import Query, decoded
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import OperationModel, members_of, wire_name
 
 
 @dataclass(slots=True, frozen=True)
@@ -53,10 +51,15 @@ class Found:
 
 
 class Routes:
-    """The routes of one service. `find` gives None where the service has nothing at that path and method."""
+    """The routes of one service. `find` gives None where the service has nothing at that path and method.
 
-    def __init__(self, operations: Iterable[OperationModel]) -> None:
+    With `is_strict`, as S3 has it, an operation is only meant if its required parameters are there: POST to an object
+    without an upload's id is no CompleteMultipartUpload. Otherwise the parameter is missed later.
+    """
+
+    def __init__(self, operations: Iterable[OperationModel], *, is_strict: bool = False) -> None:
         self._root = _Node()
+        self._is_strict = is_strict
         for operation in operations:
             self._add(operation)
 
@@ -70,10 +73,19 @@ class Routes:
             has_slash = False
         values: list[str] = []
         end = _walk(self._root, method, segments, 0, values, has_slash)
-        route = _choose(end, query, headers) if end is not None else None
+        route = self._choose(end, query, headers) if end is not None else None
         if route is None:
             return None
         return Found(route.operation, dict(zip(route.labels, map(decoded, values), strict=True)))
+
+    def _choose(self, end: _End, query: Query, headers: Mapping[str, str]) -> Route | None:
+        for name in query:
+            fitting = [route for route in end.named.get(name, ()) if route.fits(query)]
+            if fitting:
+                # "?analytics" without "&id" can only mean the operation that wants an id.
+                return _complete(fitting, query, headers) or fitting[-1]
+        bare = end.bare
+        return _complete(bare, query, headers) or (bare[-1] if bare and not self._is_strict else None)
 
     def _add(self, operation: OperationModel) -> None:
         path, _, query = str(operation.http["requestUri"]).partition("?")
@@ -116,17 +128,6 @@ def _walk(node: _Node, method: str, segments: list[str], at: int, values: list[s
         values.append("/".join(segments[at:]) + ("/" if has_slash else ""))
         return node.greedy.ends.get(method)
     return None
-
-
-def _choose(end: _End, query: Query, headers: Mapping[str, str]) -> Route | None:
-    if query:
-        for name in query:
-            fitting = [route for route in end.named.get(name, ()) if route.fits(query)]
-            if fitting:
-                # "?analytics" without "&id" can only mean the operation that wants an id.
-                return _complete(fitting, query, headers) or fitting[-1]
-    # A bare path means nothing in particular: POST to an object without an upload's id is no CompleteMultipartUpload.
-    return _complete(end.bare, query, headers)
 
 
 def _complete(routes: list[Route], query: Query, headers: Mapping[str, str]) -> Route | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botocore.model import OperationModel
+from wakeful.wire.model import OperationModel
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 

@@ -73,12 +73,11 @@ def verify(
     """
     if service is not None and service != credential.scope.service:
         raise _misdirected(credential, service)
+    check_time(http, credential, now)
     if credential.version == "2":
-        _check_older_time(http, credential, now)
         _verify_older(http, credential, secret_key, path or http.path)
         return
     is_s3 = credential.scope.service == "s3"
-    _check_time(credential, now, is_s3=is_s3)
     _check_signed_headers(http, credential, is_s3=is_s3)
     payload = _payload_hash(http, credential, body_sha256, is_s3=is_s3)
     key = signing_key(secret_key, credential.scope.date, credential.scope.region, credential.scope.service)
@@ -93,10 +92,16 @@ def verify(
 
 
 async def hash_body(body: bytes) -> str:
-    """The SHA-256 of a body, away from the loop where that is worth the way."""
-    if len(body) < limits.HASHED_ON_LOOP_BYTES_MAX:
+    """The SHA-256 of a body; while a large one is hashed, others have their turns."""
+    piece_bytes = limits.HASHED_AT_ONCE_BYTES_MAX
+    if len(body) <= piece_bytes:
         return sha256(body).hexdigest()
-    return await asyncio.to_thread(lambda: sha256(body).hexdigest())
+    digest = sha256()
+    view = memoryview(body)
+    for at in range(0, len(body), piece_bytes):
+        digest.update(view[at : at + piece_bytes])
+        await asyncio.sleep(0)
+    return digest.hexdigest()
 
 
 def promised_sha256(http: HttpRequest, credential: Credential | None) -> str | None:
@@ -118,6 +123,14 @@ def string_to_sign(algorithm: str, credential: Credential, *rest: str) -> str:
 
 
 # --- time ---
+
+
+def check_time(http: HttpRequest, credential: Credential, now: float) -> None:
+    """Raises AwsError unless the claim, true or not, is timely."""
+    if credential.version == "2":
+        _check_older_time(http, credential, now)
+    else:
+        _check_time(credential, now, is_s3=credential.scope.service == "s3")
 
 
 def _check_time(credential: Credential, now: float, *, is_s3: bool) -> None:
@@ -277,12 +290,10 @@ def _canonical_addresses(http: HttpRequest, credential: Credential, *, is_s3: bo
     they may have signed it as the rules want it; both mean the same.
     """
     path, query = http.path or "/", http.query
-    if is_s3:
-        sent, ruled = path, _encode(path)
-    else:
-        sent, ruled = quote(_normal(path), safe="/~"), quote(_normal(_encode(path)), safe="/~")
+    sent = path if is_s3 or path == "/" else quote(_normal(path), safe="/~")
     sorted_query = _sorted_query(query, str, credential.is_presigned) if query else ""
     yield sent, sorted_query
+    ruled = _encode(path) if is_s3 else quote(_normal(_encode(path)), safe="/~")
     encoded_query = _sorted_query(query, _encode_parameter, credential.is_presigned) if query else ""
     if (ruled, encoded_query) != (sent, sorted_query):
         yield ruled, encoded_query
@@ -351,10 +362,14 @@ def _mismatch(credential: Credential, canonical: str, to_sign: str, *, is_s3: bo
 
 
 def _verify_older(http: HttpRequest, credential: Credential, secret_key: str, path: str) -> None:
-    to_sign = _older_string_to_sign(http, credential, path)
-    digest = hmac.digest(secret_key.encode(), to_sign.encode(), "sha1")
-    if not hmac.compare_digest(b64encode(digest), credential.signature.encode("ascii", "replace")):
-        raise _mismatch(credential, "", to_sign, is_s3=True)
+    # A bucket is "/bucket/" to some clients even where they send "/bucket".
+    paths = (path, path + "/") if path.count("/") == 1 and len(path) > 1 else (path,)
+    for each in paths:
+        to_sign = _older_string_to_sign(http, credential, each)
+        digest = hmac.digest(secret_key.encode(), _as_sent(to_sign), "sha1")
+        if hmac.compare_digest(b64encode(digest), credential.signature.encode("ascii", "replace")):
+            return
+    raise _mismatch(credential, "", _older_string_to_sign(http, credential, path), is_s3=True)
 
 
 def _older_string_to_sign(http: HttpRequest, credential: Credential, path: str) -> str:

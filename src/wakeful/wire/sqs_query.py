@@ -9,9 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from botocore.model import ServiceModel
-
-from wakeful.wire.model import raw_model, undocumented
+from wakeful.wire.model import ServiceModel, raw_model, undocumented
 
 # What an element of a flattened list is called, by the list's shape.
 LISTS = {

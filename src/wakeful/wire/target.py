@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botocore.model import OperationModel, ServiceModel
-
 from wakeful.wire.errors import AwsError
 from wakeful.wire.forms import Form, Query
 from wakeful.wire.message import HttpRequest, HttpResponse
+from wakeful.wire.model import OperationModel, ServiceModel
 
 Protocol = Literal["json", "query", "rest-json", "rest-xml"]
 

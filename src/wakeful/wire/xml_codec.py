@@ -14,13 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 
-from botocore.model import Shape
-
 from wakeful import limits
 from wakeful.wire import timestamps
 from wakeful.wire.errors import MalformedXML
 from wakeful.wire.knots import Knots
-from wakeful.wire.model import members_of, wire_name
+from wakeful.wire.model import Shape, members_of, wire_name
 
 Read = Callable[[Element], Any]
 Append = Callable[[str], None]
@@ -38,8 +36,9 @@ _NAMES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 def parse(body: bytes) -> Element:
     """The root element. Raises MalformedXML."""
-    # The encoding is forced, so a document type can only be spelt in these bytes; without one there are no entities.
-    if b"<!DOCTYPE" in body or body.count(b"<") > limits.XML_TAGS_MAX:
+    # The encoding is forced, which only UTF-16 escapes, and that has zeros in it. So a document type can be spelt in
+    # these bytes only; and without one there are no entities.
+    if b"<!DOCTYPE" in body or b"\x00" in body or body.count(b"<") > limits.XML_TAGS_MAX:
         raise MalformedXML
     parser = XMLParser(encoding="utf-8")
     try:
@@ -80,7 +79,7 @@ def _structure_reader(shape: Shape, knots: Knots[Read]) -> Read:
         elif not member.serialization.get("flattened"):
             plain[wire] = (name, compile_reader(member, knots))
         elif member.type_name == "list":
-            element: Shape = member.member  # type: ignore[attr-defined]
+            element: Shape = member.member
             lists[wire] = lists[wire_name(element, wire)] = (name, compile_reader(element, knots))
         else:
             maps[wire] = (name, _entry_reader(member, knots))
@@ -109,7 +108,7 @@ def _structure_reader(shape: Shape, knots: Knots[Read]) -> Read:
 
 
 def _list_reader(shape: Shape, knots: Knots[Read]) -> Read:
-    member: Shape = shape.member  # type: ignore[attr-defined]
+    member: Shape = shape.member
     tag = wire_name(member, "member")
     convert = compile_reader(member, knots)
     return lambda element: [convert(child) for child in element if local(child.tag) == tag]
@@ -121,8 +120,8 @@ def _map_reader(shape: Shape, knots: Knots[Read]) -> Read:
 
 
 def _entry_reader(shape: Shape, knots: Knots[Read]) -> Read:
-    key_shape: Shape = shape.key  # type: ignore[attr-defined]
-    value_shape: Shape = shape.value  # type: ignore[attr-defined]
+    key_shape: Shape = shape.key
+    value_shape: Shape = shape.value
     key_tag, value_tag = wire_name(key_shape, "key"), wire_name(value_shape, "value")
     read_key, read_value = compile_reader(key_shape, knots), compile_reader(value_shape, knots)
 
@@ -272,7 +271,7 @@ def _structure_body(shape: Shape, knots: Knots[WriteElement], write_timestamp: C
 def _list_items(
     shape: Shape, tag: str, knots: Knots[WriteElement], write_timestamp: Callable[[Any], str]
 ) -> WriteElement:
-    member: Shape = shape.member  # type: ignore[attr-defined]
+    member: Shape = shape.member
     element = tag if shape.serialization.get("flattened") else wire_name(member, "member")
     write_item = compile_writer(member, element, knots, write_timestamp)
 
@@ -286,8 +285,8 @@ def _list_items(
 def _map_items(
     shape: Shape, tag: str, knots: Knots[WriteElement], write_timestamp: Callable[[Any], str]
 ) -> WriteElement:
-    key_shape: Shape = shape.key  # type: ignore[attr-defined]
-    value_shape: Shape = shape.value  # type: ignore[attr-defined]
+    key_shape: Shape = shape.key
+    value_shape: Shape = shape.value
     entry = tag if shape.serialization.get("flattened") else "entry"
     write_key = compile_writer(key_shape, wire_name(key_shape, "key"), knots, write_timestamp)
     write_value = compile_writer(value_shape, wire_name(value_shape, "value"), knots, write_timestamp)
@@ -343,7 +342,7 @@ def _attribute_members(shape: Shape) -> list[tuple[str, str]]:
 def _tag(member: Shape, name: str) -> str:
     """A flattened list has no element of its own; its items are named after the list's member, if that has a name."""
     if member.type_name == "list" and member.serialization.get("flattened"):
-        element: Shape = member.member  # type: ignore[attr-defined]
+        element: Shape = member.member
         return wire_name(element, wire_name(member, name))
     return wire_name(member, name)
 

@@ -104,19 +104,12 @@ def test_a_long_poll_ends_the_moment_a_message_arrives(node: RunningNode, sqs: A
 
     waiting = threading.Thread(target=wait)
     waiting.start()
-    node.run(_listened(node, "arn:aws:sqs:us-east-1:000000000000:q"))
+    node.wait_for_listener("arn:aws:sqs:us-east-1:000000000000:q")
     sent = time.monotonic()
     sqs.send_message(QueueUrl=url, MessageBody="m")
     waiting.join(10)
     assert received, "the long poll came back without the message"
     assert received[0] - sent < 5
-
-
-async def _listened(node: RunningNode, name: str) -> None:
-    import asyncio
-
-    while name not in node.node.wakes._listeners:
-        await asyncio.sleep(0.005)
 
 
 def test_a_long_poll_of_an_empty_queue_ends_with_its_time(node: RunningNode, sqs: Any) -> None:
@@ -126,7 +119,7 @@ def test_a_long_poll_of_an_empty_queue_ends_with_its_time(node: RunningNode, sqs
         target=lambda: answers.append(node.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20))
     )
     waiting.start()
-    node.run(_listened(node, "arn:aws:sqs:us-east-1:000000000000:q"))
+    node.wait_for_listener("arn:aws:sqs:us-east-1:000000000000:q")
     node.advance(21)
     waiting.join(10)
     assert [bodies(answer) for answer in answers] == [[]]

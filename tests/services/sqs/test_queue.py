@@ -69,9 +69,7 @@ def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
         ({"Policy": "no json"}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
         ({"RedrivePolicy": '{"maxReceiveCount": 1}'}, "InvalidParameterValue", "deadLetterTargetArn"),
         (
-            {
-                "RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:none", "maxReceiveCount": 1}'
-            },
+            {"RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:no", "maxReceiveCount": 1}'},
             "InvalidParameterValue",
             "Dead letter target does not exist.",
         ),

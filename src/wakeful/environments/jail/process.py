@@ -23,7 +23,7 @@ from .walls import RUNTIME_API, Openings, Order, Room, limit, limit_all, listen
 _PATH_VARIABLES = frozenset(
     (
         *("LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LD_LIBRARY_PATH", "PATH"),
-        *("CLASSPATH", "GEM_PATH", "NODE_PATH", "PYTHONPATH", "RUBYLIB"),
+        *("CLASSPATH", "GEM_PATH", "NODE_PATH", "PYTHONPATH", "RUBYLIB", "WAKEFUL_LAYERS_ROOT"),
     )
 )
 _RUNTIME_API_VARIABLE = "AWS_LAMBDA_RUNTIME_API"

@@ -8,6 +8,7 @@ from pathlib import Path
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
 from wakeful.services.lambda_ import (
+    attendant,
     events,
     functions,
     invoke,
@@ -32,7 +33,7 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     else:
         yield Need(action, "*")
     if "Role" in request:
-        yield Need("iam:PassRole", request["Role"], {"iam:PassedToService": runs.SERVICE})
+        yield Need("iam:PassRole", request["Role"], {"iam:PassedToService": attendant.SERVICE})
 
 
 service = Service(
@@ -48,4 +49,4 @@ service = Service(
     tasks=(poller.run,),
 )
 
-__all__ = ["invoke", "mapping_operations", "operations", "service"]
+__all__ = ["attendant", "invoke", "mapping_operations", "operations", "service"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -18,6 +18,9 @@ from wakeful.services.lambda_.errors import (
 )
 from wakeful.services.lambda_.references import LATEST, Reference
 from wakeful.store.tx import Row, Tx
+
+if TYPE_CHECKING:
+    from wakeful.shapes import lambda_ as shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def find(tx: Tx, function: str, name: str) -> Alias:
 
 def listed(tx: Tx, function: str, version: str | None, after: str, limit: int) -> list[Alias]:
     rows = tx.all(
-        "SELECT * FROM lambda_aliases WHERE function = ? AND name > ? AND (? = '' OR version = ?) ORDER BY name LIMIT ?",
+        "SELECT * FROM lambda_aliases WHERE function = ? AND name > ? AND (? = '' OR version = ?)"
+        " ORDER BY name LIMIT ?",
         *(function, after, version or "", version or "", limit),
     )
     return [_alias(row) for row in rows]
@@ -101,16 +105,18 @@ def delete(tx: Tx, reference: Reference, name: str) -> None:
     tx.wake(functions.CHANGED)
 
 
-def described(alias: Alias) -> dict[str, Any]:
+def described(alias: Alias) -> shapes.AliasConfiguration:
     """AliasConfiguration."""
-    return {
+    shown: shapes.AliasConfiguration = {
         "AliasArn": alias.arn,
         "Name": alias.name,
         "FunctionVersion": alias.version,
         "Description": alias.description,
         "RevisionId": alias.revision,
-        **({"RoutingConfig": {"AdditionalVersionWeights": dict(alias.routing)}} if alias.routing else {}),
     }
+    if alias.routing:
+        shown["RoutingConfig"] = {"AdditionalVersionWeights": dict(alias.routing)}
+    return shown
 
 
 def _check_target(tx: Tx, reference: Reference, version: str, routing: Mapping[str, float]) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
-from wakeful.environments.pool import Throttled
-from wakeful.environments.version import Outcome, Version
+from wakeful.environments.version import Outcome, Throttled, Version
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
@@ -54,7 +53,7 @@ def accept(tx: Tx, delivery: Delivery) -> None:
         function = of_arn(delivery.target_arn)
         functions.find(tx, function)
     except (ValueError, LambdaError) as error:
-        raise Refused(str(error), "NO_SUCH_FUNCTION") from error
+        raise Refused(str(error), "NO_RESOURCE") from error
     if len(delivery.body.encode()) > limits.LAMBDA_EVENT_BYTES_MAX:
         raise Refused("the event is larger than a function takes", "REQUEST_TOO_LARGE")
     put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))

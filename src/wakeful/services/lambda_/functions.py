@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -19,6 +19,9 @@ from wakeful.services.lambda_.errors import (
 from wakeful.services.lambda_.references import LATEST, Reference
 from wakeful.store import blobs, work
 from wakeful.store.tx import Row, Tx
+
+if TYPE_CHECKING:
+    from wakeful.shapes import lambda_ as shapes
 
 CHANGED = "lambda.functions"
 """Woken when anything changed that an invocation depends on."""
@@ -177,7 +180,8 @@ def publish_version(tx: Tx, reference: Reference, description: str | None) -> Ve
     if newest is not None and _is_same(_version(newest), latest):
         return _version(newest)
     row = tx.one(
-        "UPDATE lambda_functions SET next_version = next_version + 1 WHERE arn = ? RETURNING next_version - 1 AS number",
+        "UPDATE lambda_functions SET next_version = next_version + 1 WHERE arn = ?"
+        " RETURNING next_version - 1 AS number",
         reference.arn,
     )
     assert row is not None
@@ -286,7 +290,7 @@ def _is_same(published: Version, latest: Version) -> bool:
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 
-def described(version: Version, *, qualified: bool) -> dict[str, Any]:
+def described(version: Version, *, qualified: bool) -> shapes.FunctionConfiguration:
     """FunctionConfiguration. The ARN carries the version where the request named one."""
     config = dict(version.config)
     log_group = f"/aws/lambda/{version.function.rsplit(':', 1)[1]}"
@@ -312,7 +316,8 @@ def described(version: Version, *, qualified: bool) -> dict[str, Any]:
         "LastUpdateStatusReasonCode": version.update_code,
         "LastUpdateStatusReason": version.update_reason,
     }
-    return {**shown, **{member: value for member, value in optional.items() if value is not None}}
+    given = {member: value for member, value in optional.items() if value is not None}
+    return cast("shapes.FunctionConfiguration", {**shown, **given})
 
 
 def _time(epoch_s: float) -> str:

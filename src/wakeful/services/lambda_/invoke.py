@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from wakeful import limits
-from wakeful.environments.pool import Throttled
+from wakeful.environments.version import Throttled
 from wakeful.fabric.service import Call, Node
 from wakeful.services.lambda_ import events, runs
 from wakeful.services.lambda_.api import api
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wakeful.shapes import lambda_ as shapes
 
 
-@api.waits
+@api.waits_and_notes
 async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> shapes.InvocationResponse:
     """RequestResponse answers what the function returned; Event answers 202 once the event is safe; DryRun checks."""
     for member, what in (("TenantId", "tenant isolation"), ("DurableExecutionName", "durable functions")):
@@ -56,12 +56,16 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
         outcome = await runs.run(node, version, invocation, call.trace)
     except Throttled as refusal:
         raise too_many(refusal) from refusal
-    answer: dict[str, Any] = {"StatusCode": 200, "Payload": outcome.payload, "ExecutedVersion": version.version}
+    answer: shapes.InvocationResponse = {
+        "StatusCode": 200,
+        "Payload": outcome.payload,
+        "ExecutedVersion": version.version,
+    }
     if outcome.error is not None:
         answer["FunctionError"] = outcome.error
     if invocation.log_tail:
         answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 def too_many(refusal: Throttled) -> TooManyRequestsException:

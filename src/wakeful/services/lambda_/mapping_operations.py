@@ -34,14 +34,14 @@ async def create_event_source_mapping(
         )
     function = reference(call, request["FunctionName"])
     made = await node.store.write(_create, call, function, source, node.sources[service], request)
-    return mappings.described(made, state="Creating" if made.state == "Enabled" else made.state)  # type: ignore[return-value]
+    return mappings.described(made, state="Creating" if made.state == "Enabled" else made.state)
 
 
 @api.reads
 def get_event_source_mapping(
     call: Call, tx: Tx, request: shapes.GetEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    return mappings.described(mappings.find(tx, request["UUID"]))  # type: ignore[return-value]
+    return mappings.described(mappings.find(tx, request["UUID"]))
 
 
 @api.writes
@@ -54,14 +54,14 @@ def update_event_source_mapping(
         functions.find(tx, wanted)
         function = wanted.qualified
     changed = mappings.update(tx, request["UUID"], function, request)
-    return mappings.described(changed, state="Updating")  # type: ignore[return-value]
+    return mappings.described(changed, state="Updating")
 
 
 @api.writes
 def delete_event_source_mapping(
     call: Call, tx: Tx, request: shapes.DeleteEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    return mappings.described(mappings.delete(tx, request["UUID"]), state="Deleting")  # type: ignore[return-value]
+    return mappings.described(mappings.delete(tx, request["UUID"]), state="Deleting")
 
 
 @api.reads
@@ -73,10 +73,12 @@ def list_event_source_mappings(
     found = mappings.listed(
         tx, call.account, call.region, request.get("EventSourceArn"), function, request.get("Marker", ""), limit + 1
     )
-    answer: dict[str, Any] = {"EventSourceMappings": [mappings.described(each) for each in found[:limit]]}
+    answer: shapes.ListEventSourceMappingsResponse = {
+        "EventSourceMappings": [mappings.described(each) for each in found[:limit]]
+    }
     if len(found) > limit:
         answer["NextMarker"] = found[limit - 1].uuid
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, request: Any) -> SourceMapping:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -12,6 +12,9 @@ from wakeful import limits, names
 from wakeful.fabric.pattern import InvalidEventPatternException, compile_pattern
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.store.tx import Row, Tx
+
+if TYPE_CHECKING:
+    from wakeful.shapes import lambda_ as shapes
 
 CHANGED = "lambda.mappings"
 """Woken when a mapping comes, goes, or is changed."""
@@ -169,11 +172,12 @@ def processed(tx: Tx, uuid: str, result: str) -> None:
         tx.run("UPDATE lambda_mappings SET result = ? WHERE uuid = ?", result, uuid)
 
 
-def described(mapping: SourceMapping, *, state: str | None = None) -> dict[str, Any]:
+def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.EventSourceMappingConfiguration:
     """EventSourceMappingConfiguration."""
-    return {
+    place = f"arn:aws:lambda:{mapping.region}:{mapping.account}"
+    shown = {
         "UUID": mapping.uuid,
-        "EventSourceMappingArn": f"arn:aws:lambda:{mapping.region}:{mapping.account}:event-source-mapping:{mapping.uuid}",
+        "EventSourceMappingArn": f"{place}:event-source-mapping:{mapping.uuid}",
         "EventSourceArn": mapping.source,
         "FunctionArn": mapping.function,
         **mapping.config,
@@ -182,6 +186,7 @@ def described(mapping: SourceMapping, *, state: str | None = None) -> dict[str, 
         "LastProcessingResult": mapping.result,
         "LastModified": mapping.modified,
     }
+    return cast("shapes.EventSourceMappingConfiguration", shown)
 
 
 def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,19 +36,19 @@ async def create_function(
     return await node.store.write(_create, function, config, package, request)
 
 
-@api.reads
-def get_function(call: Call, tx: Tx, request: shapes.GetFunctionRequest) -> shapes.GetFunctionResponse:
-    """The configuration, where the code can be had, and the tags."""
+@api.waits
+async def get_function(call: Call, node: Node, request: shapes.GetFunctionRequest) -> shapes.GetFunctionResponse:
+    """The configuration, an address from which the code can be had for ten minutes, and the tags."""
     wanted = reference(call, request["FunctionName"], request.get("Qualifier"))
-    version = functions.find(tx, wanted)
-    location = f"{call.endpoint}/_wakeful/packages/{version.package.blob}"
-    tags = functions.tags_of(tx, wanted.arn)
-    answer = {
-        "Configuration": functions.described(version, qualified=bool(wanted.qualifier)),
-        "Code": {"RepositoryType": "S3", "Location": location},
-        **({"Tags": tags} if tags else {}),
+    version, tags = await node.store.read(_with_tags, wanted)
+    ticket = node.packages.ticket(version.package.blob, node.clock.now() + limits.LAMBDA_CODE_LINK_S)
+    answer: shapes.GetFunctionResponse = {
+        "Configuration": _described(version, wanted),
+        "Code": {"RepositoryType": "S3", "Location": f"{call.endpoint}/_wakeful/packages/{ticket}"},
     }
-    return answer  # type: ignore[return-value]
+    if tags:
+        answer["Tags"] = tags
+    return answer
 
 
 @api.reads
@@ -69,11 +69,13 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
     name, _, number = _unmarked(request.get("Marker"), "\n-1").partition("\n")
     after = (name, int(number) if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
-    answer: dict[str, Any] = {"Functions": [functions.described(version, qualified=every) for version in found[:limit]]}
+    answer: shapes.ListFunctionsResponse = {
+        "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
+    }
     if len(found) > limit:
         last = found[limit - 1]
         answer["NextMarker"] = _marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 @api.waits
@@ -128,7 +130,7 @@ def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -
             f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
         )
     published = functions.publish_version(tx, function, request.get("Description"))
-    return functions.described(published, qualified=True)  # type: ignore[return-value]
+    return functions.described(published, qualified=True)
 
 
 @api.reads
@@ -139,10 +141,12 @@ def list_versions_by_function(
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     found = functions.versions_of(tx, function.arn, int(_unmarked(request.get("Marker"), "-1")), limit + 1)
-    answer: dict[str, Any] = {"Versions": [functions.described(each, qualified=True) for each in found[:limit]]}
+    answer: shapes.ListVersionsByFunctionResponse = {
+        "Versions": [functions.described(each, qualified=True) for each in found[:limit]]
+    }
     if len(found) > limit:
         answer["NextMarker"] = _marked(str(found[limit - 1].number))
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 @api.writes
@@ -153,19 +157,19 @@ def create_alias(call: Call, tx: Tx, request: shapes.CreateAliasRequest) -> shap
     made = aliases.create(
         tx, function, request["Name"], request["FunctionVersion"], request.get("Description", ""), routing
     )
-    return aliases.described(made)  # type: ignore[return-value]
+    return aliases.described(made)
 
 
 @api.reads
 def get_alias(call: Call, tx: Tx, request: shapes.GetAliasRequest) -> shapes.AliasConfiguration:
     function = reference(call, request["FunctionName"])
-    return aliases.described(aliases.find(tx, function.arn, request["Name"]))  # type: ignore[return-value]
+    return aliases.described(aliases.find(tx, function.arn, request["Name"]))
 
 
 @api.writes
 def update_alias(call: Call, tx: Tx, request: shapes.UpdateAliasRequest) -> shapes.AliasConfiguration:
     function = reference(call, request["FunctionName"])
-    return aliases.described(aliases.update(tx, function, request["Name"], request))  # type: ignore[return-value]
+    return aliases.described(aliases.update(tx, function, request["Name"], request))
 
 
 @api.writes
@@ -180,10 +184,10 @@ def list_aliases(call: Call, tx: Tx, request: shapes.ListAliasesRequest) -> shap
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     after = _unmarked(request.get("Marker"), "")
     found = aliases.listed(tx, function.arn, request.get("FunctionVersion"), after, limit + 1)
-    answer: dict[str, Any] = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
+    answer: shapes.ListAliasesResponse = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
     if len(found) > limit:
         answer["NextMarker"] = _marked(found[limit - 1].name)
-    return answer  # type: ignore[return-value]
+    return answer
 
 
 # --- permissions -----------------------------------------------------------------------------------------------------
@@ -211,15 +215,21 @@ def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.G
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
+def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, str]]:
+    return functions.find(tx, wanted), functions.tags_of(tx, wanted.arn)
+
+
 def _create(
     tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
-) -> Any:
+) -> shapes.FunctionConfiguration:
     publish = request.get("Publish", False)
     made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
     return functions.described(made, qualified=publish)
 
 
-def _update_code(tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]) -> Any:
+def _update_code(
+    tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]
+) -> shapes.FunctionConfiguration:
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = dict(latest.config)
     if "Architectures" in request:
@@ -245,7 +255,7 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
     return latest
 
 
-def _described(version: functions.Version, wanted: Reference) -> Any:
+def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
     return functions.described(version, qualified=bool(wanted.qualifier))
 
 

@@ -1,4 +1,4 @@
-"""Resource policies of functions: who else may invoke them. A statement speaks of the function, a version or an alias."""
+"""Resource policies of functions: who else may invoke them. A statement speaks of a function, version or alias."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 
 from wakeful import names
-from wakeful.environments.pool import Throttled
-from wakeful.environments.version import Outcome
+from wakeful.environments.version import Outcome, Throttled
 from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments.version import Credentials, Invocation, Outcome, Version
-from wakeful.fabric.service import Call, Done, Node, Principal
-from wakeful.fabric.trace import Trace, new_trace
+from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.fabric.service import Done, Node
+from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import aliases, functions, price
 from wakeful.services.lambda_.errors import InvalidRuntimeException, ResourceConflictException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
 from wakeful.store.telemetry import Note
 from wakeful.store.tx import Tx
-
-SERVICE = "lambda.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +28,12 @@ class Target:
         """The version for one invocation."""
         if len(self.versions) == 1:
             return self.versions[0][0]
-        choices, weights = zip(*self.versions, strict=True)
-        return random.choices(choices, weights)[0]
+        left = names.draw()
+        for version, share in self.versions:
+            left -= share
+            if left < 0:
+                return version
+        return self.versions[0][0]
 
 
 async def target(node: Node, reference: Reference) -> Target:
@@ -188,34 +189,3 @@ def invocation_of(
         client_context=client_context,
         log_tail=log_tail,
     )
-
-
-# --- what environments ask of us -------------------------------------------------------------------------------------
-
-
-def role_call(node: Node, version: Version, principal: Principal | None = None) -> Call:
-    """A call by Lambda itself, or as `principal`, for one of the function's account."""
-    return Call(
-        account=version.account,
-        region=version.region,
-        principal=principal or Principal("service", SERVICE, version.account),
-        request_id=names.new_uuid(),
-        trace=new_trace(node.clock.now()),
-        endpoint=node.endpoint,
-    )
-
-
-async def credentials(node: Node, version: Version) -> Credentials:
-    """Temporary credentials of the function's role, in a session named after the function."""
-    answer = await node.call(
-        role_call(node, version),
-        "sts",
-        "AssumeRole",
-        {
-            "RoleArn": version.role_arn,
-            "RoleSessionName": version.name,
-            "DurationSeconds": int(limits.LAMBDA_CREDENTIALS_S),
-        },
-    )
-    issued = answer["Credentials"]
-    return Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], issued["Expiration"])

@@ -1,8 +1,7 @@
-"""What may be configured about a function: defaults, rules the model does not know, and what Wakeful does not have yet."""
+"""What may be configured about a function: defaults, rules the model does not know, and what is not here yet."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,13 +38,30 @@ _NOT_YET = {
 _RANGES = {"Timeout": (1, limits.LAMBDA_TIMEOUT_MAX_S), "MemorySize": (128, limits.LAMBDA_MEMORY_MAX_MB)}
 
 _RESERVED = frozenset(
-    "_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME"
-    " AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE"
-    " AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"
-    " AWS_SESSION_TOKEN AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR AWS_LAMBDA_MAX_CONCURRENCY"
-    " AWS_LAMBDA_METADATA_API AWS_LAMBDA_METADATA_TOKEN".split()
+    (
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+        "AWS_LAMBDA_MAX_CONCURRENCY",
+        "AWS_LAMBDA_METADATA_API",
+        "AWS_LAMBDA_METADATA_TOKEN",
+    )
 )
-_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 _DELIVERABLE = ("sqs", "sns")
 
 
@@ -136,7 +152,7 @@ class ValidationException(LambdaError):
 
 
 def _check_runtime(config: Mapping[str, Any]) -> None:
-    known = api.model.shape_for("Runtime").enum
+    known = api.enum("Runtime")
     if config.get("Runtime") not in known:
         raise InvalidParameterValueException(
             f"Value {config.get('Runtime')} at 'runtime' failed to satisfy constraint: Member must satisfy enum value"
@@ -153,13 +169,6 @@ def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None
             " provided contains reserved keys that are currently not supported for modification. Reserved keys used in"
             f" this request: {', '.join(reserved)}"
         )
-    for name in variables:
-        if not _VARIABLE.fullmatch(name):
-            raise ValidationException(
-                f"1 validation error detected: Value '{{{name}=***}}' at 'environment.variables' failed to satisfy"
-                " constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern:"
-                " [a-zA-Z]([a-zA-Z0-9_])+]"
-            )
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > limits.LAMBDA_VARIABLES_BYTES_MAX:
         raise InvalidParameterValueException(

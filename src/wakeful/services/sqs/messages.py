@@ -191,9 +191,12 @@ def accept(tx: Tx, delivery: Delivery) -> None:
     """Others may deliver to a queue."""
     queue = queues.get(tx, delivery.target_arn)
     if queue is None:
-        raise Refused(f"the queue {delivery.target_arn} does not exist", "AWS.SimpleQueueService.NonExistentQueue")
+        raise Refused(f"the queue {delivery.target_arn} does not exist", "NO_RESOURCE")
     if len(delivery.body.encode()) + rules.size_of(delivery.attributes) > queue.setting("MaximumMessageSize"):
         raise Refused("the event is larger than the queue's MaximumMessageSize", "INVALID_PARAMETER")
+    system = {"SenderId": delivery.principal, "AWSTraceHeader": delivery.effects.header}
+    if delivery.group_id is not None:
+        system["MessageGroupId"] = delivery.group_id
     put(
         tx,
         queue,
@@ -201,7 +204,7 @@ def accept(tx: Tx, delivery: Delivery) -> None:
         trace=delivery.effects,
         message_id=names.new_uuid(),
         attributes=delivery.attributes,
-        system={"SenderId": delivery.principal, "AWSTraceHeader": delivery.effects.header},
+        system=system,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node, Operations
@@ -88,7 +88,7 @@ def get_queue_attributes(
 ) -> shapes.GetQueueAttributesResult:
     """What was set, as it was set, with AWS's defaults for what was not; the counts are exact."""
     wanted: set[str] = set(request.get("AttributeNames", ()))
-    known = set(api.model.shape_for("QueueAttributeName").enum)
+    known = set(api.enum("QueueAttributeName"))
     for name in wanted - known:
         raise InvalidAttributeName(f"Unknown Attribute {name}.")
     found = _queue(call, tx, request["QueueUrl"])
@@ -182,7 +182,7 @@ def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionReques
 
 @api.writes
 def send_message(call: Call, tx: Tx, request: shapes.SendMessageRequest) -> shapes.SendMessageResult:
-    return _send(tx, call, _queue(call, tx, request["QueueUrl"]), request)
+    return cast("shapes.SendMessageResult", _send(tx, call, _queue(call, tx, request["QueueUrl"]), request))
 
 
 @api.writes
@@ -198,7 +198,8 @@ def send_message_batch(call: Call, tx: Tx, request: shapes.SendMessageBatchReque
         raise BatchRequestTooLong(
             f"Batch requests cannot be longer than {limits.SQS_MESSAGE_BYTES_MAX} bytes. You have sent {total} bytes."
         )
-    return _each(tx, request["Entries"], lambda entry: _send(tx, call, target, entry))
+    sent = _each(tx, request["Entries"], lambda entry: _send(tx, call, target, entry))
+    return cast("shapes.SendMessageBatchResult", sent)
 
 
 @api.waits
@@ -239,7 +240,8 @@ def delete_message_batch(
 ) -> shapes.DeleteMessageBatchResult:
     found = _queue(call, tx, request["QueueUrl"])
     _check_batch("DeleteMessageBatchRequestEntry", request["Entries"])
-    return _each(tx, request["Entries"], lambda entry: messages.forget(tx, found, entry["ReceiptHandle"]))
+    gone = _each(tx, request["Entries"], lambda entry: messages.forget(tx, found, entry["ReceiptHandle"]))
+    return cast("shapes.DeleteMessageBatchResult", gone)
 
 
 @api.writes
@@ -257,7 +259,7 @@ def change_message_visibility_batch(
     def hide(entry: Mapping[str, Any]) -> None:
         messages.hide(tx, found, entry["ReceiptHandle"], entry.get("VisibilityTimeout", 0))
 
-    return _each(tx, request["Entries"], hide)
+    return cast("shapes.ChangeMessageVisibilityBatchResult", _each(tx, request["Entries"], hide))
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
@@ -267,7 +269,7 @@ def _queue(call: Call, tx: Tx, queue_url: str) -> Queue:
     return queue.find(tx, queue.arn_of(call, queue_url))
 
 
-def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
     if "MessageDeduplicationId" in entry:
         raise InvalidParameterValue(
             f"Value {entry['MessageDeduplicationId']} for parameter MessageDeduplicationId is invalid. Reason: The"
@@ -341,7 +343,7 @@ def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:
     if attributes:
         message["MD5OfMessageAttributes"] = rules.md5_of(attributes)
         message["MessageAttributes"] = rules.shown(attributes)
-    return message  # type: ignore[return-value] - built member by member
+    return cast("shapes.Message", message)
 
 
 def _wanted(attributes: Mapping[str, Any], patterns: Iterable[str]) -> dict[str, Any]:

@@ -33,7 +33,12 @@ def answer(value: Any) -> tuple[bytes, bytes | None]:
 
 def write(value: Any) -> bytes:
     """JSON. Decimals become numbers digit by digit, bytes text; other than ASCII is escaped up to Python 3.11."""
-    return _writer().write(value)
+    return _writer().write(value).encode()
+
+
+def write_document(document: dict[str, object]) -> bytes:
+    """An error document. What cannot be written of an exception's words is left out, but the rest arrives."""
+    return _writer().write(document).encode("utf-8", "replace")
 
 
 class _Writer:
@@ -44,10 +49,10 @@ class _Writer:
         self.numbers: list[str] = []
         self._mark = ""
 
-    def write(self, value: Any) -> bytes:
+    def write(self, value: Any) -> str:
         try:
             text = self._encode(value)
-            return (self.put_back(text) if self.numbers else text).encode("utf-8", "surrogatepass")
+            return self.put_back(text) if self.numbers else text
         finally:
             if self.numbers:
                 self.numbers = []

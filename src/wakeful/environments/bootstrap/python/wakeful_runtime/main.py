@@ -36,7 +36,7 @@ def run() -> None:
     except Exception as error:  # noqa: BLE001  whatever the function's module raised is told to the Runtime API
         failure = failure_of(error)
         log.error(failure.document(), failure.lines())
-        client.fail_to_start(failure.kind, json_codec.write(failure.document()))
+        client.fail_to_start(failure.kind, json_codec.write_document(failure.document()))
         sys.exit(1)
     function = Function()
     while True:
@@ -60,7 +60,7 @@ def serve(client: runtime_api.Client, function: Function, handler: handlers.Hand
     except Exception as error:  # noqa: BLE001  whatever the handler raised is the answer
         failure = failure_of(error, log.Running.request_id)
         log.error(failure.document(), failure.lines())
-        client.fail(request_id, failure.kind, json_codec.write(failure.document()))
+        client.fail(request_id, failure.kind, json_codec.write_document(failure.document()))
     else:
         client.respond(request_id, answer, content_type)
 
@@ -87,7 +87,8 @@ def _set_up_interpreter() -> None:
     task = environment.get("LAMBDA_TASK_ROOT", "/var/task")
     layers = environment.pop("WAKEFUL_LAYERS_ROOT", "/opt")
     library = os.__file__.rpartition("/")[0]
-    stdlib = [path for path in sys.path if path.endswith(".zip") or path.startswith(library)]
+    # Not the interpreter's own packages: what happens to be installed here is not there on Lambda.
+    stdlib = [path for path in sys.path if path.endswith(".zip") or path in (library, f"{library}/lib-dynload")]
     runtime = __file__.rpartition("/")[0].rpartition("/")[0]
     named = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
     site_packages = f"{layers}/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
@@ -96,6 +97,8 @@ def _set_up_interpreter() -> None:
     sys.argv[:] = [f"{runtime}/bootstrap.py"]
     sys.dont_write_bytecode = True  # /var/task and /opt are read-only
     os.chdir(task)
+    if not sys.flags.isolated:
+        site.execsitecustomize()  # how layers that instrument functions get in
 
 
 def _warm_up() -> None:

@@ -1,0 +1,101 @@
+"""`wakeful doctor`: what this host gives, found out by trying it, and what would help where it gives too little."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wakeful import __version__
+from wakeful.environments.runtimes import Runtimes
+from wakeful.environments.sandboxes import open_sandboxes
+from wakeful.environments.scratch import open_scratch
+from wakeful.environments.tiers import Finding, Isolation, NotConfined
+
+_SLOW_SYNC_MS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One finding: good, or something to know."""
+
+    holds: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"  {'ok  ' if self.holds else 'note'}  {self.text}"
+
+
+def examine(data_dir: Path, isolation: str) -> Iterator[str]:
+    """The findings, section by section, as they are found."""
+    yield f"Wakeful {__version__} on Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    yield ""
+    yield "Isolation of functions (a sandbox was built and attacked from inside)"
+    yield from map(str, asyncio.run(_isolation(data_dir, isolation)))
+    yield ""
+    yield "Runtimes"
+    yield from map(str, asyncio.run(_runtimes(data_dir)))
+    yield ""
+    yield "State"
+    yield from map(str, _state(data_dir))
+
+
+async def _isolation(data_dir: Path, isolation: str) -> list[Line]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    try:
+        sandboxes = await open_sandboxes(port, isolation, private=(data_dir.resolve(),))
+    except NotConfined as error:
+        return [Line(False, f"functions cannot be confined here: {error}"), Line(False, "try --isolation none")]
+    found = sandboxes.isolation
+    await sandboxes.close()
+    assert isinstance(found, Isolation), "it was examined before it was given out"
+    return [
+        Line(found.tier in "AB", f"tier {found.tier}"),
+        *(_finding(finding, "a function cannot", "a function can") for finding in found.findings),
+        *(_finding(finding, "", "") for finding in found.limits),
+    ]
+
+
+def _finding(finding: Finding, good: str, bad: str) -> Line:
+    text = f"{good if finding.holds else bad} {finding.what} {finding.detail}"
+    return Line(finding.holds, " ".join(text.split()))
+
+
+async def _runtimes(data_dir: Path) -> list[Line]:
+    return [
+        Line(found.reason is None, f"{found.name:<16} {found.reason or found.path or 'runs its own bootstrap'}")
+        for found in await Runtimes(open_scratch(data_dir).runtimes).listing()
+    ]
+
+
+def _state(data_dir: Path) -> Iterator[Line]:
+    folder = data_dir if data_dir.exists() else data_dir.resolve().parent
+    sync_ms = _sync_ms(folder)
+    words = "" if sync_ms < _SLOW_SYNC_MS else "; every acknowledged write waits for it"
+    yield Line(sync_ms < _SLOW_SYNC_MS, f"{folder.resolve()} syncs in {sync_ms:.2f} ms{words}")
+    try:
+        import psycopg
+
+        yield Line(True, f"PostgreSQL can be used (psycopg {psycopg.__version__})")
+    except ImportError:
+        yield Line(False, "PostgreSQL needs psycopg: pip install 'wakeful[postgres]'")
+
+
+def _sync_ms(folder: Path) -> float:
+    """The median of a few small synced writes."""
+    times = []
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".wakeful-doctor-") as file:
+        for _ in range(11):
+            begun = time.perf_counter()
+            file.write(b"x" * 512)
+            file.flush()
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - begun) * 1000)
+    return sorted(times)[5]

@@ -1,0 +1,132 @@
+/** The Runtime API over one socket. An answer and the question for the next event travel in one piece. */
+
+import { createConnection } from "node:net";
+
+const PATH = "/2018-06-01/runtime/";
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+/** A client of the Runtime API at `address` (host:port). */
+export async function connect(address) {
+  const colon = address.lastIndexOf(":");
+  const socket = createConnection({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
+  await new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+  });
+  socket.removeAllListeners("error");
+  return new Client(socket, address);
+}
+
+export class Client {
+  #socket;
+  #host;
+  #received = [];
+  #receivedBytes = 0;
+  #wantedBytes = 0;
+  #waiting = []; // who gets the next answers on the connection, in order
+
+  constructor(socket, address) {
+    this.#socket = socket;
+    this.#host = ` HTTP/1.1\r\nHost: ${address}\r\n`;
+    socket.on("data", (data) => this.#take(data));
+    // The environment is being taken down: no exit handlers, as after a kill.
+    socket.on("error", () => process.reallyExit(1));
+    socket.on("close", () => process.reallyExit(1));
+  }
+
+  /** Calls `onEvent` with the headers and the body of the next event. */
+  next(onEvent) {
+    this.#socket.ref();
+    this.#waiting.push((status, headers, body) => this.#give(onEvent, status, headers, body));
+    this.#socket.write(this.#nextRequest());
+  }
+
+  /** The event is answered; `onEvent` gets the next one. */
+  respond(requestId, body, onEvent) {
+    this.#answerAndAsk(`invocation/${requestId}/response`, "", body, onEvent);
+  }
+
+  /** The event has failed; `onEvent` gets the next one. */
+  fail(requestId, errorType, body, onEvent) {
+    this.#answerAndAsk(`invocation/${requestId}/error`, typeHeader(errorType), body, onEvent);
+  }
+
+  /** The event has failed, and no other is asked for. Calls `onTold` when the Runtime API knows. */
+  failForGood(requestId, errorType, body, onTold) {
+    this.#tell(`invocation/${requestId}/error`, errorType, body, onTold);
+  }
+
+  /** INIT has failed. Calls `onTold` when the Runtime API knows. */
+  failToStart(errorType, body, onTold) {
+    this.#tell("init/error", errorType, body, onTold);
+  }
+
+  close() {
+    this.#socket.removeAllListeners();
+    this.#socket.destroy();
+  }
+
+  #tell(path, errorType, body, onTold) {
+    this.#socket.ref();
+    this.#waiting.push(() => onTold());
+    this.#socket.write(this.#request(path, typeHeader(errorType), body));
+  }
+
+  #answerAndAsk(path, header, body, onEvent) {
+    this.#socket.ref();
+    this.#waiting.push((status, headers, answer) => {
+      // A response that is too large has ended the invocation, not the runtime.
+      if (status !== 202 && status !== 413) throw new Error(`${path}: ${status} ${answer}`);
+    });
+    this.#waiting.push((status, headers, answer) => this.#give(onEvent, status, headers, answer));
+    this.#socket.write(this.#request(path, header, body) + this.#nextRequest());
+  }
+
+  #nextRequest() {
+    return `GET ${PATH}invocation/next${this.#host}\r\n`;
+  }
+
+  #request(path, header, body) {
+    return `POST ${PATH}${path}${this.#host}${header}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  }
+
+  #give(onEvent, status, headers, body) {
+    if (status !== 200) throw new Error(`next: ${status} ${body}`);
+    // While the handler runs the connection must not keep the event loop busy: an empty one ends the invocation.
+    this.#socket.unref();
+    onEvent(headers, body);
+  }
+
+  #take(data) {
+    this.#received.push(data);
+    this.#receivedBytes += data.length;
+    if (this.#receivedBytes < this.#wantedBytes) return;
+    let received = this.#received.length === 1 ? data : Buffer.concat(this.#received);
+    for (;;) {
+      const end = received.indexOf(HEAD_END);
+      this.#wantedBytes = 0;
+      if (end < 0) break;
+      const lines = received.latin1Slice(0, end).split("\r\n");
+      const headers = {};
+      for (let i = 1; i < lines.length; i++) {
+        const colon = lines[i].indexOf(":");
+        headers[lines[i].slice(0, colon).toLowerCase()] = lines[i].slice(colon + 2);
+      }
+      const bodyEnd = end + 4 + Number(headers["content-length"] ?? 0);
+      if (received.length < bodyEnd) {
+        this.#wantedBytes = bodyEnd;
+        break;
+      }
+      const body = received.utf8Slice(end + 4, bodyEnd);
+      received = received.subarray(bodyEnd);
+      this.#waiting.shift()(Number(lines[0].slice(9, 12)), headers, body);
+    }
+    this.#received = received.length ? [received] : [];
+    this.#receivedBytes = received.length;
+  }
+}
+
+function typeHeader(errorType) {
+  const safe = String(errorType).replace(/[^\x20-\x7e]/g, "?");
+  return `Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: ${safe}\r\n`;
+}

@@ -1,0 +1,40 @@
+"""Why a runtime is of no use any more, and the document that tells the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wakeful.environments import report
+from wakeful.environments.report import Status
+from wakeful.environments.sandbox import Exit
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`words` become part of the message; `payload` is a document of the runtime's own, told as it is."""
+
+    status: Status
+    error_type: str | None
+    words: str = ""
+    payload: bytes | None = None
+
+    def document(self, request_id: str) -> bytes:
+        if self.payload is not None:
+            return self.payload
+        kind = "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
+        return report.error_document(kind, f"RequestId: {request_id} Error: {self.words}")
+
+
+def timed_out(timeout_s: float) -> Fault:
+    return Fault("timeout", None, f"Task timed out after {timeout_s:.2f} seconds")
+
+
+def invalid_entrypoint(words: str) -> Fault:
+    return Fault("error", "Runtime.InvalidEntrypoint", words)
+
+
+def ended(end: Exit) -> Fault:
+    """The runtime process has ended, or never ran."""
+    if end.error is not None:
+        return invalid_entrypoint(end.error)
+    return Fault("error", "Runtime.OutOfMemory" if end.out_of_memory else "Runtime.ExitError", report.exit_words(end))

@@ -1,0 +1,110 @@
+"""/var/runtime of the Python runtimes: our runtime client and the AWS SDK, compiled for each version of Python.
+
+Without compiled files every cold import of boto3 would cost a second. One folder serves all versions, because Python
+keeps compiled files of different versions side by side; it is named after its content, so it is never changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from wakeful import limits, names
+from wakeful.environments.interpreters import Interpreter
+
+CLIENT = Path(__file__).parent / "bootstrap" / "python"
+SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
+"""As AWS puts them into its runtimes; a package or a layer can bring its own, which then comes first."""
+
+
+class RuntimeFolder:
+    """Makes the folder when it is first asked for."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._making = asyncio.Lock()
+        self._made: dict[bool, Path] = {}
+
+    async def path(self, interpreter: Interpreter) -> Path:
+        """The folder for this interpreter. A Python that is too old for the SDK gets one without."""
+        with_sdk = _suits_sdk(interpreter)
+        async with self._making:
+            if with_sdk not in self._made:
+                self._made[with_sdk] = await asyncio.to_thread(_make, self._cache, with_sdk)
+            return self._made[with_sdk]
+
+    async def compile(self, interpreter: Interpreter) -> None:
+        """Its compiled files are there."""
+        folder = await self.path(interpreter)
+        major, minor, _ = interpreter.version
+        done = folder.with_name(f"{folder.name}.compiled-{major}.{minor}")
+        async with self._making:
+            if done.exists():
+                return
+            process = await asyncio.create_subprocess_exec(
+                interpreter.path,
+                *("-I", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash", folder),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                async with asyncio.timeout(limits.SDK_COMPILE_S):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+                return  # functions run without; only their imports are slower
+            done.touch()
+
+
+def _suits_sdk(interpreter: Interpreter) -> bool:
+    """Whether the SDK that is installed beside us says that it runs on this Python."""
+    for name in SDK:
+        wanted = importlib.metadata.metadata(name).json.get("requires_python") or ""
+        least = re.search(r">=\s*(\d+)\.(\d+)", str(wanted))
+        if least is not None and interpreter.version[:2] < (int(least[1]), int(least[2])):
+            return False
+    return True
+
+
+def _make(cache: Path, with_sdk: bool) -> Path:
+    files = [(path, path.relative_to(CLIENT)) for path in sorted(CLIENT.rglob("*.py"))]
+    digest = hashlib.sha256()
+    for path, _ in files:
+        digest.update(path.read_bytes())
+    if with_sdk:
+        for name in SDK:
+            digest.update(f"{name} {importlib.metadata.version(name)}".encode())
+        files += _sdk_files()
+    final = cache / f"python-{digest.hexdigest()[:16]}"
+    if final.exists():
+        return final
+    beside = final.with_name(f"{final.name}.{names.new_token(4)}")
+    for source, target in files:
+        place = beside / target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, place)
+    try:
+        beside.rename(final)
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        if not final.exists():  # another node of the same machine may have been faster
+            raise
+    return final
+
+
+def _sdk_files() -> Iterator[tuple[Path, Path]]:
+    for name in SDK:
+        for file in importlib.metadata.files(name) or ():
+            target = Path(file)
+            if ".." not in target.parts and "__pycache__" not in target.parts:
+                source = Path(os.fspath(file.locate()))
+                if source.is_file():
+                    yield source, target

@@ -1,0 +1,50 @@
+"""One runtime process in its sandbox, with what is attached to it: its Runtime API, its output, the node's endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from wakeful.environments.output import Output
+from wakeful.environments.runtime_api import Host, RuntimeApi
+from wakeful.environments.sandbox import Sandbox
+
+
+class Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+class RuntimeProcess:
+    """`host` hears what the runtime says, `printed` what it prints."""
+
+    def __init__(self, sandbox: Sandbox, host: Host, printed: Callable[[list[str]], None]) -> None:
+        self.sandbox = sandbox
+        self.api = RuntimeApi(host)
+        self.output = Output(sandbox.output, printed)
+        self._endpoint: Closeable | None = None
+        self._is_closed = False
+
+    async def serve(self, serve_endpoint: Callable[[], Awaitable[Closeable]]) -> None:
+        """The runtime and what it runs are answered from now on."""
+        endpoint = await serve_endpoint()
+        if self._is_closed:
+            endpoint.close()
+            return
+        self._endpoint = endpoint
+        await self.api.serve(self.sandbox.runtime_api)
+
+    async def close(self) -> None:
+        """Every process inside is dead, and what they printed has been heard."""
+        self._is_closed = True
+        self.api.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
+        await self.sandbox.kill()
+        self.output.drain()
+        self.output.close()
+        self.sandbox.runtime_api.close()
+        self.sandbox.endpoint.close()
+
+    @property
+    def memory_peak_mb(self) -> int:
+        return -(-self.sandbox.usage().memory_peak_bytes // (1024 * 1024))

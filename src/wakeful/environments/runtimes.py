@@ -1,0 +1,214 @@
+"""Lambda's runtimes by their identifiers, and how each is run on this host, or why it is not.
+
+A function's architecture does not matter to Python and Node.js: they run on this machine's, whatever the function asks
+for. What a custom runtime's package brings must be built for this machine, or it fails as exec fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wakeful.environments import variables
+from wakeful.environments.interpreters import Interpreter, Language, discover
+from wakeful.environments.runtime_folder import RuntimeFolder
+from wakeful.environments.sandbox import Runtime
+from wakeful.environments.version import Version
+
+NODE_CLIENT = Path(__file__).parent / "bootstrap" / "nodejs"
+
+_LANG = "/var/lang"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How one language's runtimes are run. `late` can be taken up by a process that already runs."""
+
+    prefixes: tuple[str, ...]
+    late: frozenset[str]
+
+
+_PYTHON = _Kind(("PYTHON",), frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}))
+_NODE = _Kind(("NODE_", "UV_"), frozenset({"NODE_PATH", "NODE_ENV"}))
+
+MANAGED: Mapping[str, tuple[Language, tuple[int, ...]]] = {
+    **{f"python3.{minor}": ("python", (3, minor)) for minor in range(9, 15)},
+    **{f"nodejs{major}.x": ("nodejs", (major,)) for major in (18, 20, 22, 24)},
+}
+"""What we have a runtime client for, with the part of the interpreter's version that counts."""
+
+CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023": "provided:al2023.v1"}
+"""The package brings its own bootstrap; with the name for INIT_START."""
+
+LATER = frozenset(
+    {
+        *("java8.al2", "java11", "java17", "java21", "java25"),
+        *("ruby3.2", "ruby3.3", "ruby3.4"),
+        *("dotnet6", "dotnet8", "dotnet10"),
+    }
+)
+"""Runtimes of Lambda that Wakeful does not have yet."""
+
+
+class RuntimeAbsent(Exception):
+    """This host cannot run the runtime. The message is for whoever made the function."""
+
+
+class InvalidEntrypoint(Exception):
+    """The package has nothing that could be started. The message is as Lambda words it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One line of what this host has."""
+
+    name: str
+    path: Path | None
+    release: str
+    reason: str | None
+
+
+class Runtimes:
+    """Finds out what the host has when it is first asked, and remembers it in `cache`."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._folder = RuntimeFolder(cache)
+        self._discovering = asyncio.Lock()
+        self._interpreters: list[Interpreter] | None = None
+        self._runtimes: dict[str, Runtime] = {}
+
+    async def prepare(self, name: str) -> str | None:
+        """None once functions of this runtime start as fast as they ever will; else why it cannot be had."""
+        try:
+            await self._runtime(name)
+        except RuntimeAbsent as absent:
+            return str(absent)
+        if MANAGED.get(name, ("", ()))[0] == "python":
+            await self._folder.compile(await self._interpreter(name))
+        return None
+
+    async def cell(self, name: str) -> Runtime:
+        """The runtime as a waiting cell is started. Raises RuntimeAbsent."""
+        return await self._runtime(name)
+
+    async def find(self, version: Version) -> Runtime:
+        """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
+        runtime = await self._runtime(version.runtime)
+        if version.runtime in CUSTOM:
+            return replace(runtime, argv=(_bootstrap(version),))
+        language = MANAGED[version.runtime][0]
+        kind = _PYTHON if language == "python" else _NODE
+        if not variables.needs_own_process(version.variables, kind.prefixes, kind.late):
+            return runtime
+        argv = _without_isolation(runtime.argv)
+        wrapper = version.variables.get(variables.EXEC_WRAPPER)
+        return replace(runtime, prestart=False, argv=(wrapper, *argv) if wrapper else argv)
+
+    async def listing(self) -> list[Found]:
+        """Every runtime that Lambda has, and what this host makes of it."""
+        found = []
+        for name in (*MANAGED, *CUSTOM, *sorted(LATER)):
+            try:
+                runtime = await self._runtime(name)
+            except RuntimeAbsent as absent:
+                found.append(Found(name, None, "", str(absent)))
+            else:
+                path = (await self._interpreter(name)).path if name in MANAGED else None
+                found.append(Found(name, path, runtime.release, None))
+        return found
+
+    async def _runtime(self, name: str) -> Runtime:
+        runtime = self._runtimes.get(name)
+        if runtime is None:
+            runtime = self._runtimes[name] = await self._make(name)
+        return runtime
+
+    async def _make(self, name: str) -> Runtime:
+        if name in CUSTOM:
+            return Runtime(name, ("/var/task/bootstrap",), (), False, variables.PROCESS_VARIABLES, CUSTOM[name])
+        if name not in MANAGED:
+            known = name in LATER
+            raise RuntimeAbsent(f"The runtime {name} is {'not implemented in Wakeful yet' if known else 'not known'}.")
+        interpreter = await self._interpreter(name)
+        mounts: list[tuple[Path, str]] = []
+        binary = str(interpreter.path)
+        if not interpreter.is_of_host:
+            mounts.append((interpreter.prefix, _LANG))
+            binary = f"{_LANG}/{interpreter.path.relative_to(interpreter.prefix)}"
+        major, minor, patch = interpreter.version
+        if interpreter.language == "python":
+            mounts.append((await self._folder.path(interpreter), variables.RUNTIME_DIR))
+            argv: tuple[str, ...] = (binary, "-I", "-S", "-X", "utf8", f"{variables.RUNTIME_DIR}/bootstrap.py")
+            release = f"python:{major}.{minor}.v{patch}"
+        else:
+            mounts.append((NODE_CLIENT, variables.RUNTIME_DIR))
+            argv = (binary, "--max-semi-space-size=4", f"{variables.RUNTIME_DIR}/index.mjs")
+            release = f"nodejs:{major}.v{minor}"
+        return Runtime(name, argv, tuple(mounts), True, variables.PROCESS_VARIABLES, release)
+
+    async def _interpreter(self, name: str) -> Interpreter:
+        async with self._discovering:
+            if self._interpreters is None:
+                self._interpreters = await discover(self._cache)
+        language, wanted = MANAGED[name]
+        for interpreter in self._interpreters:
+            if interpreter.language == language and interpreter.version[: len(wanted)] == wanted:
+                return interpreter
+        number = ".".join(map(str, wanted))
+        if language == "python":
+            remedy = (
+                f"No Python {number} was found on this machine. Install it, for instance: uv python install {number}"
+            )
+        else:
+            remedy = f"No Node.js {number} was found on this machine. Install it, for instance: nvm install {number}"
+        raise RuntimeAbsent(f"The runtime {name} is not available: {remedy}")
+
+
+def _without_isolation(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """For a process of the function's own: its interpreter honours the variables it is started with."""
+    return tuple("-s" if word == "-I" else word for word in argv)
+
+
+# --- custom runtimes --------------------------------------------------------------------------------------------------
+
+_MACHINES = {"x86_64": 62, "aarch64": 183}
+"""e_machine of an ELF header."""
+
+
+def _bootstrap(version: Version) -> str:
+    """Where the bootstrap is, inside. Raises InvalidEntrypoint, worded as for a failed exec."""
+    places = [(variables.TASK_ROOT, version.code)]
+    if version.layers is not None:
+        places.append((variables.LAYERS_ROOT, version.layers))
+    for root, folder in places:
+        path = folder / "bootstrap"
+        if not path.is_file():
+            continue
+        inside = f"{root}/bootstrap"
+        complaint = _complaint(path)
+        if complaint is not None:
+            raise InvalidEntrypoint(f"fork/exec {inside}: {complaint}")
+        return inside
+    raise InvalidEntrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+
+
+def _complaint(path: Path) -> str | None:
+    """What exec would say."""
+    if not os.access(path, os.X_OK):
+        return "permission denied"
+    with path.open("rb") as file:
+        head = file.read(20)
+    if head.startswith(b"#!"):
+        return None
+    if not head.startswith(b"\x7fELF") or len(head) < 20:
+        return "exec format error"
+    order = "<" if head[5] == 1 else ">"
+    (machine,) = struct.unpack_from(order + "H", head, 18)
+    ours = _MACHINES.get(platform.machine())
+    return None if ours is None or machine == ours else "exec format error"

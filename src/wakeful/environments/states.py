@@ -1,0 +1,49 @@
+"""The states of an environment and every change between them. What is not listed here does not happen."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+
+
+class State(enum.Enum):
+    STARTING = "starting"
+    """Its sandbox is being made."""
+
+    INITIALISING = "initialising"
+    """The runtime is on its way to its first /next."""
+
+    READY = "ready"
+    """The runtime waits for an event."""
+
+    FROZEN = "frozen"
+    """As READY, but no process inside runs."""
+
+    INVOKING = "invoking"
+    FAILED = "failed"
+    """INIT has failed; there is no process. The next invocation starts it again."""
+
+    STOPPING = "stopping"
+    GONE = "gone"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.STARTING: frozenset({State.INITIALISING, State.FAILED, State.STOPPING}),
+    State.INITIALISING: frozenset({State.READY, State.FAILED, State.STOPPING}),
+    State.READY: frozenset({State.INVOKING, State.FROZEN, State.STOPPING}),
+    State.FROZEN: frozenset({State.READY, State.STOPPING}),
+    State.INVOKING: frozenset({State.READY, State.STOPPING}),
+    State.FAILED: frozenset({State.STARTING, State.STOPPING}),
+    State.STOPPING: frozenset({State.GONE}),
+    State.GONE: frozenset(),
+}
+
+
+class IllegalTransition(AssertionError):
+    """An environment was asked for something that its state does not allow. Always an error of ours."""
+
+
+def check(before: State, after: State) -> None:
+    """Raises IllegalTransition where the change is not listed."""
+    if after not in TRANSITIONS[before]:
+        raise IllegalTransition(f"{before.value} → {after.value}")

@@ -1,0 +1,281 @@
+"""SNS's API: one function for each operation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from wakeful import limits
+from wakeful.fabric.service import Call, Need, Node, Operations, Request
+from wakeful.services.sns import fanout
+from wakeful.services.sns import message as messages
+from wakeful.services.sns import subscription as subscriptions
+from wakeful.services.sns import topic as topics
+from wakeful.services.sns.arns import subscription_arn, topic_arn
+from wakeful.services.sns.errors import (
+    BatchEntryIdsNotDistinctException,
+    BatchRequestTooLongException,
+    EmptyBatchRequestException,
+    InvalidBatchEntryIdException,
+    InvalidParameterException,
+    NotFoundException,
+    TooManyEntriesInBatchRequestException,
+)
+from wakeful.services.sns.message import Message
+from wakeful.store.tx import Tx
+from wakeful.wire.errors import NotImplementedHere
+
+if TYPE_CHECKING:
+    from wakeful.shapes import sns as shapes
+
+api = Operations("sns")
+
+
+# --- topics ----------------------------------------------------------------------------------------------------------
+
+
+@api.writes
+def create_topic(call: Call, tx: Tx, request: shapes.CreateTopicInput) -> shapes.CreateTopicResponse:
+    """The topic is there; asked again with the same attributes, or with fewer, its ARN is answered again."""
+    if "DataProtectionPolicy" in request:
+        raise NotImplementedHere("Wakeful does not look into messages (DataProtectionPolicy).")
+    tags = topics.tags_of(request["Tags"]) if "Tags" in request else None
+    return {"TopicArn": topics.create(tx, call, request["Name"], request.get("Attributes", {}), tags).arn}
+
+
+@api.writes
+def delete_topic(call: Call, tx: Tx, request: shapes.DeleteTopicInput) -> None:
+    """Neither the topic nor a subscription to it is left; there may have been none."""
+    arn = topic_arn(call, request["TopicArn"])
+    subscriptions.delete_all(tx, arn)
+    topics.delete(tx, arn)
+
+
+@api.reads
+def list_topics(call: Call, tx: Tx, request: shapes.ListTopicsInput) -> shapes.ListTopicsResponse:
+    found = topics.named(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    page = found[: limits.SNS_LIST_MAX]
+    return {
+        "Topics": [{"TopicArn": each.arn} for each in page],
+        "NextToken": page[-1].name if len(found) > len(page) else None,
+    }
+
+
+@api.reads
+def get_topic_attributes(
+    call: Call, tx: Tx, request: shapes.GetTopicAttributesInput
+) -> shapes.GetTopicAttributesResponse:
+    """What was set, as it was set, with AWS's defaults for what was not; the counts are exact."""
+    found = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    return {"Attributes": found.shown(**subscriptions.counts(tx, found))}
+
+
+@api.writes
+def set_topic_attributes(call: Call, tx: Tx, request: shapes.SetTopicAttributesInput) -> None:
+    arn, name, value = topic_arn(call, request["TopicArn"]), request["AttributeName"], request.get("AttributeValue", "")
+    topics.set_attribute(tx, arn, name, value)
+    found = topics.find(tx, arn)
+    most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
+    if found.message_bytes_max > limits.SNS_MESSAGE_BYTES and sum(subscriptions.counts(tx, found).values()) > most:
+        raise InvalidParameterException(
+            f"Invalid parameter: MaximumMessageSize Reason: a topic with more than {most} subscriptions cannot take"
+            f" messages of more than {limits.SNS_MESSAGE_BYTES} bytes"
+        )
+
+
+@api.writes
+def add_permission(call: Call, tx: Tx, request: shapes.AddPermissionInput) -> None:
+    """The topic's policy has one more statement, named by its label."""
+    arn = topic_arn(call, request["TopicArn"])
+    topics.permit(tx, arn, request["Label"], request["AWSAccountId"], request["ActionName"])
+
+
+@api.writes
+def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionInput) -> None:
+    topics.forbid(tx, topic_arn(call, request["TopicArn"]), request["Label"])
+
+
+@api.reads
+def list_tags_for_resource(
+    call: Call, tx: Tx, request: shapes.ListTagsForResourceRequest
+) -> shapes.ListTagsForResourceResponse:
+    found = topics.find_tagged(tx, topic_arn(call, request["ResourceArn"], "ResourceArn"))
+    return {"Tags": [{"Key": key, "Value": value} for key, value in found.tags.items()]}
+
+
+@api.writes
+def tag_resource(call: Call, tx: Tx, request: shapes.TagResourceRequest) -> None:
+    found = topics.find_tagged(tx, topic_arn(call, request["ResourceArn"], "ResourceArn"))
+    topics.set_tags(tx, found, {**found.tags, **topics.tags_of(request["Tags"])})
+
+
+@api.writes
+def untag_resource(call: Call, tx: Tx, request: shapes.UntagResourceRequest) -> None:
+    found = topics.find_tagged(tx, topic_arn(call, request["ResourceArn"], "ResourceArn"))
+    gone = set(request["TagKeys"])
+    topics.set_tags(tx, found, {key: value for key, value in found.tags.items() if key not in gone})
+
+
+# --- subscriptions ---------------------------------------------------------------------------------------------------
+
+
+@api.writes
+def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.SubscribeResponse:
+    """The endpoint gets the topic's messages, or is asked whether it wants them where it is somebody else's.
+
+    Asked again with the same attributes, or with fewer, the subscription there is is answered again.
+    """
+    found = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    subscription = subscriptions.create(
+        tx, call, found, request["Protocol"], request.get("Endpoint", ""), request.get("Attributes", {})
+    )
+    if subscription.is_pending:
+        fanout.ask(tx, found, subscription, call.effects)
+    is_told = request.get("ReturnSubscriptionArn", False) or not subscription.is_pending
+    return {"SubscriptionArn": subscription.arn if is_told else "pending confirmation"}
+
+
+@api.writes
+def confirm_subscription(
+    call: Call, tx: Tx, request: shapes.ConfirmSubscriptionInput
+) -> shapes.ConfirmSubscriptionResponse:
+    """The endpoint gets messages from now on. Whoever has the token has it from the endpoint."""
+    if "AuthenticateOnUnsubscribe" in request:
+        raise NotImplementedHere("Wakeful does not keep who confirmed a subscription (AuthenticateOnUnsubscribe).")
+    try:
+        found = topics.find(tx, request["TopicArn"])
+    except NotFoundException:
+        raise InvalidParameterException("Invalid parameter: Topic") from None
+    return {"SubscriptionArn": subscriptions.confirm(tx, found, request["Token"]).arn}
+
+
+@api.writes
+def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
+    """No subscription of that ARN is left; there may have been none."""
+    subscriptions.delete(tx, subscription_arn(request["SubscriptionArn"]))
+
+
+@api.reads
+def list_subscriptions(call: Call, tx: Tx, request: shapes.ListSubscriptionsInput) -> shapes.ListSubscriptionsResponse:
+    found = subscriptions.of_caller(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    return cast("shapes.ListSubscriptionsResponse", _page(found))
+
+
+@api.reads
+def list_subscriptions_by_topic(
+    call: Call, tx: Tx, request: shapes.ListSubscriptionsByTopicInput
+) -> shapes.ListSubscriptionsByTopicResponse:
+    topic = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    found = subscriptions.of_topic(tx, topic, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    return cast("shapes.ListSubscriptionsByTopicResponse", _page(found))
+
+
+@api.reads
+def get_subscription_attributes(
+    call: Call, tx: Tx, request: shapes.GetSubscriptionAttributesInput
+) -> shapes.GetSubscriptionAttributesResponse:
+    return {"Attributes": subscriptions.find(tx, subscription_arn(request["SubscriptionArn"])).shown()}
+
+
+@api.writes
+def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscriptionAttributesInput) -> None:
+    arn = subscription_arn(request["SubscriptionArn"])
+    subscriptions.set_attribute(tx, arn, request["AttributeName"], request.get("AttributeValue", ""))
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+@api.waits
+async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shapes.PublishResponse:
+    """Whoever is subscribed and wants the message has it, or will have it though the node should die now."""
+    arn = _target(call, request)
+    message = messages.read(request)
+    await node.store.write(fanout.publish, arn, (message,), call.effects)
+    return {"MessageId": message.id}
+
+
+@api.waits
+async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInput) -> shapes.PublishBatchResponse:
+    """Up to ten messages, in their order. One that cannot be published fails the whole request, as on AWS."""
+    arn = topic_arn(call, request["TopicArn"])
+    entries = request["PublishBatchRequestEntries"]
+    _check_batch(entries)
+    batch = [messages.read(entry) for entry in entries]
+    await node.store.write(_publish_batch, arn, batch, call)
+    return {
+        "Successful": [
+            {"Id": entry["Id"], "MessageId": message.id} for entry, message in zip(entries, batch, strict=True)
+        ],
+        "Failed": [],
+    }
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+
+
+def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
+    """The rights SNS asks for ("Actions, resources, and condition keys for Amazon SNS")."""
+    action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
+    resource = request.get("TopicArn") or request.get("TargetArn") or request.get("ResourceArn") or "*"
+    context: dict[str, str] = {}
+    if operation == "CreateTopic":
+        resource = call.arn("sns", request["Name"])
+        if "Tags" in request:
+            yield Need("sns:TagResource", resource)
+    elif operation == "Subscribe":
+        context = {"sns:Protocol": request["Protocol"], "sns:Endpoint": request.get("Endpoint", "")}
+    elif operation == "ConfirmSubscription" or (operation == "Unsubscribe" and call.principal.kind == "anonymous"):
+        return  # whoever follows a link in a message may
+    yield Need(action, resource, context)
+
+
+# --- below -----------------------------------------------------------------------------------------------------------
+
+_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
+
+
+def _target(call: Call, request: Mapping[str, Any]) -> str:
+    """The ARN of the topic to publish to."""
+    given = [member for member in _TARGETS if member in request]
+    if not given:
+        raise InvalidParameterException(
+            "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter"
+        )
+    if len(given) > 1:
+        raise InvalidParameterException(
+            "Invalid parameter: You must specify only one of TopicArn, TargetArn, PhoneNumber"
+        )
+    member = given[0]
+    if member == "PhoneNumber":
+        raise NotImplementedHere("Wakeful does not send text messages (PhoneNumber).")
+    if member == "TargetArn" and ":endpoint/" in request[member]:
+        raise InvalidParameterException(
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
+        )
+    return topic_arn(call, request[member], member)
+
+
+def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
+    if not entries:
+        raise EmptyBatchRequestException()
+    if len(entries) > limits.SNS_BATCH_MAX:
+        raise TooManyEntriesInBatchRequestException()
+    if not all(_BATCH_ID.fullmatch(entry["Id"]) for entry in entries):
+        raise InvalidBatchEntryIdException()
+    if len({entry["Id"] for entry in entries}) < len(entries):
+        raise BatchEntryIdsNotDistinctException()
+
+
+def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call) -> None:
+    if sum(message.size for message in batch) > topics.find(tx, arn).message_bytes_max:
+        raise BatchRequestTooLongException()
+    fanout.publish(tx, arn, batch, call.effects)
+
+
+def _page(found: Sequence[subscriptions.Subscription]) -> dict[str, Any]:
+    page = found[: limits.SNS_LIST_MAX]
+    token = page[-1].arn if len(found) > len(page) else None
+    return {"Subscriptions": [each.listed() for each in page], "NextToken": token}

@@ -1,0 +1,360 @@
+"""One topic: its attributes, its policy, its tags, and who may use it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from wakeful import limits
+from wakeful.fabric.service import Call
+from wakeful.services.sns.errors import (
+    InvalidParameterException,
+    NotFoundException,
+    ResourceNotFoundException,
+    TagLimitExceededException,
+)
+from wakeful.store.tx import Row, Tx
+from wakeful.wire.errors import NotImplementedHere
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_FIFO = "Wakeful does not have FIFO topics yet"
+
+_SETTABLE = ("DisplayName", "MaximumMessageSize", "Policy", "TracingConfig")
+_ON_CREATION = ("FifoTopic",)
+_REFUSED = {
+    "ArchivePolicy": f"{_FIFO} (ArchivePolicy).",
+    "ContentBasedDeduplication": f"{_FIFO} (ContentBasedDeduplication).",
+    "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
+    "FifoThroughputScope": f"{_FIFO} (FifoThroughputScope).",
+    "FifoTopic": f"{_FIFO} (FifoTopic).",
+    "KmsMasterKeyId": "Wakeful has no KMS: a topic cannot be encrypted with a key of it (KmsMasterKeyId).",
+    "SignatureVersion": "Wakeful does not sign messages yet (SignatureVersion).",
+}
+_FEEDBACK = re.compile(
+    r"(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedback(RoleArn|SampleRate)|FailureFeedbackRoleArn)"
+)
+_DEFAULTS = {
+    "DisplayName": "",
+    "MaximumMessageSize": str(limits.SNS_MESSAGE_BYTES),
+    "TracingConfig": "PassThrough",
+    "FifoTopic": "false",
+}
+
+_DEFAULT_ACTIONS = (
+    "GetTopicAttributes",
+    "SetTopicAttributes",
+    "AddPermission",
+    "RemovePermission",
+    "DeleteTopic",
+    "Subscribe",
+    "ListSubscriptionsByTopic",
+    "Publish",
+)
+_POLICY_ACTIONS = {
+    action.lower()
+    for action in (
+        *_DEFAULT_ACTIONS,
+        "GetDataProtectionPolicy",
+        "ListTagsForResource",
+        "PutDataProtectionPolicy",
+        "Receive",
+    )
+}
+_OUT_OF_SCOPE = "Invalid parameter: Policy statement action out of service scope!"
+_POLICY_FAULT = "Invalid parameter: Policy Error: null"
+
+# What AWS does with HTTP endpoints where nobody says otherwise ("Amazon SNS message delivery retries").
+_DELIVERY_POLICY = {
+    "http": {
+        "defaultHealthyRetryPolicy": {
+            "minDelayTarget": 20,
+            "maxDelayTarget": 20,
+            "numRetries": 3,
+            "numMaxDelayRetries": 0,
+            "numNoDelayRetries": 0,
+            "numMinDelayRetries": 0,
+            "backoffFunction": "linear",
+        },
+        "disableSubscriptionOverrides": False,
+        "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it stands in the store. `attributes` are as they were set; the properties apply the defaults."""
+
+    arn: str
+    account: str
+    region: str
+    name: str
+    attributes: Mapping[str, str]
+    tags: Mapping[str, str]
+    deleted: int
+
+    @property
+    def message_bytes_max(self) -> int:
+        return int(self.attributes.get("MaximumMessageSize") or limits.SNS_MESSAGE_BYTES)
+
+    @property
+    def policy(self) -> str:
+        return self.attributes.get("Policy") or _json(_default_policy(self))
+
+    def shown(self, *, confirmed: int, pending: int) -> dict[str, str]:
+        """As GetTopicAttributes answers, with the counts of its subscriptions."""
+        return {
+            "DisplayName": "",
+            **self.attributes,
+            "EffectiveDeliveryPolicy": _json(_DELIVERY_POLICY),
+            "Owner": self.account,
+            "Policy": self.policy,
+            "SubscriptionsConfirmed": str(confirmed),
+            "SubscriptionsDeleted": str(self.deleted),
+            "SubscriptionsPending": str(pending),
+            "TopicArn": self.arn,
+        }
+
+
+def find(tx: Tx, arn: str) -> Topic:
+    """Raises NotFoundException."""
+    topic = get(tx, arn)
+    if topic is None:
+        raise NotFoundException()
+    return topic
+
+
+def get(tx: Tx, arn: str) -> Topic | None:
+    row = tx.one("SELECT * FROM sns_topics WHERE arn = ?", arn)
+    return None if row is None else _topic(row)
+
+
+def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: Mapping[str, str] | None) -> Topic:
+    """The topic is there. Asked again with the same attributes and tags, or without, it answers the one there is."""
+    if name.endswith(".fifo"):
+        raise NotImplementedHere(f"{_FIFO} ({name}).")
+    if not _NAME.fullmatch(name):
+        raise InvalidParameterException("Invalid parameter: Topic Name")
+    for attribute, value in attributes.items():
+        if attribute not in (*_SETTABLE, *_ON_CREATION) and not _is_refused(attribute):
+            raise InvalidParameterException(f"Invalid parameter: Attributes Reason: Unknown attribute: {attribute}")
+        check_attribute(attribute, value)
+    arn = call.arn("sns", name)
+    tx.lock("sns", arn)
+    existing = get(tx, arn)
+    if existing is not None:
+        _check_same(existing, attributes, tags)
+        return existing
+    kept = {attribute: value for attribute, value in attributes.items() if value and attribute in _SETTABLE}
+    tx.run(
+        "INSERT INTO sns_topics(arn, account, region, name, attributes, tags) VALUES (?, ?, ?, ?, ?, ?)",
+        *(arn, call.account, call.region, name, orjson.dumps(kept), orjson.dumps(dict(tags or {}))),
+    )
+    return find(tx, arn)
+
+
+def delete(tx: Tx, arn: str) -> None:
+    """No topic of that ARN is left. Its subscriptions are the caller's to delete."""
+    tx.lock("sns", arn)
+    tx.run("DELETE FROM sns_topics WHERE arn = ?", arn)
+
+
+def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
+    """The attribute is set; an empty value is the default again."""
+    if name in _ON_CREATION or (name not in _SETTABLE and not _is_refused(name)):
+        raise InvalidParameterException("Invalid parameter: AttributeName")
+    check_attribute(name, value)
+    tx.lock("sns", arn)
+    topic = find(tx, arn)
+    kept = {attribute: text for attribute, text in {**topic.attributes, name: value}.items() if text}
+    tx.run("UPDATE sns_topics SET attributes = ? WHERE arn = ?", orjson.dumps(kept), arn)
+
+
+def check_attribute(name: str, value: str) -> None:
+    """Raises unless a topic may have it. What would have no effect here is refused; an empty value asks for nothing."""
+    if not value or (name, value.lower()) == ("FifoTopic", "false"):
+        return
+    if _is_refused(name):
+        raise NotImplementedHere(_REFUSED.get(name) or f"Wakeful does not log the deliveries of topics yet ({name}).")
+    match name:
+        case "DisplayName":
+            if len(value) > limits.SNS_DISPLAY_NAME_CHARS_MAX or not value.isprintable():
+                raise InvalidParameterException("Invalid parameter: DisplayName")
+        case "MaximumMessageSize":
+            low, high = limits.SNS_MESSAGE_BYTES_RANGE
+            if not re.fullmatch(r"[0-9]{1,7}", value) or not low <= int(value) <= high:
+                raise InvalidParameterException(
+                    f"Invalid parameter: MaximumMessageSize Reason: must be between {low} and {high}"
+                )
+        case "TracingConfig":
+            if value == "Active":
+                raise NotImplementedHere("Wakeful does not record X-Ray segments (TracingConfig Active).")
+            if value != "PassThrough":
+                raise InvalidParameterException("Invalid parameter: TracingConfig")
+        case "Policy":
+            _check_policy(value)
+
+
+def named(tx: Tx, call: Call, after: str, limit: int) -> list[Topic]:
+    """The caller's topics in this region by name, from the one after `after`."""
+    rows = tx.all(
+        "SELECT * FROM sns_topics WHERE account = ? AND region = ? AND name > ? ORDER BY name LIMIT ?",
+        *(call.account, call.region, after, limit),
+    )
+    return [_topic(row) for row in rows]
+
+
+def count_deleted(tx: Tx, arn: str) -> None:
+    """The topic has lost one more subscription."""
+    tx.lock("sns", arn)
+    tx.run("UPDATE sns_topics SET deleted = deleted + 1 WHERE arn = ?", arn)
+
+
+# --- permissions -----------------------------------------------------------------------------------------------------
+
+
+def permit(tx: Tx, arn: str, label: str, accounts: Sequence[str], actions: Sequence[str]) -> None:
+    """The policy has one more statement, named by its label."""
+    tx.lock("sns", arn)
+    topic = find(tx, arn)
+    statements = _statements(topic)
+    if any(statement.get("Sid") == label for statement in statements):
+        raise InvalidParameterException("Invalid parameter: Statement already exists")
+    if not {action.lower() for action in actions} <= _POLICY_ACTIONS:
+        raise InvalidParameterException(_OUT_OF_SCOPE)
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
+        "Action": _one_or_all([f"SNS:{action}" for action in actions]),
+        "Resource": arn,
+    }
+    _put_statements(tx, topic, [*statements, statement])
+
+
+def forbid(tx: Tx, arn: str, label: str) -> None:
+    """The policy has no statement with that label. Raises where it would have none at all, which SNS does not take."""
+    tx.lock("sns", arn)
+    topic = find(tx, arn)
+    statements = _statements(topic)
+    left = [statement for statement in statements if statement.get("Sid") != label]
+    if not left:
+        raise InvalidParameterException(_POLICY_FAULT)
+    if len(left) < len(statements):
+        _put_statements(tx, topic, left)
+
+
+def policy(tx: Tx, arn: str) -> str | None:
+    """The topic's policy, as authorisation asks for it."""
+    topic = get(tx, arn)
+    return None if topic is None else topic.policy
+
+
+def _statements(topic: Topic) -> list[dict[str, Any]]:
+    found = json.loads(topic.policy)["Statement"]
+    return [found] if isinstance(found, dict) else list(found)
+
+
+def _put_statements(tx: Tx, topic: Topic, statements: list[dict[str, Any]]) -> None:
+    set_attribute(tx, topic.arn, "Policy", _json({**json.loads(topic.policy), "Statement": statements}))
+
+
+def _check_policy(text: str) -> None:
+    try:
+        document = json.loads(text)
+        statements = document["Statement"]
+        for statement in [statements] if isinstance(statements, dict) else statements:
+            actions = statement["Action"]
+            for action in [actions] if isinstance(actions, str) else actions:
+                service, _, name = action.partition(":")
+                if service.lower() != "sns" or name.lower() not in _POLICY_ACTIONS:
+                    raise InvalidParameterException(_OUT_OF_SCOPE)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise InvalidParameterException(_POLICY_FAULT) from None
+
+
+# --- tags ------------------------------------------------------------------------------------------------------------
+
+
+def find_tagged(tx: Tx, arn: str) -> Topic:
+    """Raises ResourceNotFoundException."""
+    topic = get(tx, arn)
+    if topic is None:
+        raise ResourceNotFoundException()
+    return topic
+
+
+def set_tags(tx: Tx, topic: Topic, tags: Mapping[str, str]) -> None:
+    if len(tags) > limits.SNS_TAGS_MAX:
+        raise TagLimitExceededException()
+    tx.lock("sns", topic.arn)
+    tx.run("UPDATE sns_topics SET tags = ? WHERE arn = ?", orjson.dumps(dict(tags)), topic.arn)
+
+
+def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Tags as they stand in requests, by key. Raises InvalidParameterException where a key comes twice."""
+    tags = {pair["Key"]: pair["Value"] for pair in pairs}
+    if len(tags) < len(pairs):
+        raise InvalidParameterException("Invalid parameter: Duplicated keys are not allowed.")
+    if len(tags) > limits.SNS_TAGS_MAX:
+        raise TagLimitExceededException()
+    return tags
+
+
+# --- below -----------------------------------------------------------------------------------------------------------
+
+
+def _is_refused(name: str) -> bool:
+    return name in _REFUSED or _FEEDBACK.fullmatch(name) is not None
+
+
+def _check_same(topic: Topic, attributes: Mapping[str, str], tags: Mapping[str, str] | None) -> None:
+    there = {**_DEFAULTS, "Policy": topic.policy, **topic.attributes}
+    if any(there.get(name, "") != value for name, value in attributes.items()):
+        raise InvalidParameterException(
+            "Invalid parameter: Attributes Reason: Topic already exists with different attributes"
+        )
+    if tags is not None and tags != topic.tags:
+        raise InvalidParameterException("Invalid parameter: Tags Reason: Topic already exists with different tags")
+
+
+def _default_policy(topic: Topic) -> dict[str, Any]:
+    return {
+        "Version": "2008-10-17",
+        "Id": "__default_policy_ID",
+        "Statement": [
+            {
+                "Sid": "__default_statement_ID",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": [f"SNS:{action}" for action in _DEFAULT_ACTIONS],
+                "Resource": topic.arn,
+                "Condition": {"StringEquals": {"AWS:SourceOwner": topic.account}},
+            }
+        ],
+    }
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _topic(row: Row) -> Topic:
+    return Topic(
+        arn=row["arn"],
+        account=row["account"],
+        region=row["region"],
+        name=row["name"],
+        attributes=orjson.loads(row["attributes"]),
+        tags=orjson.loads(row["tags"]),
+        deleted=row["deleted"],
+    )

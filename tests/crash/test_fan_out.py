@@ -1,0 +1,117 @@
+"""SIGKILL under load: one publish reaches two queues and a function, or none of them; what was acknowledged, always.
+
+`CRASHES` says how often the node is killed; `make crash` does it fifty times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.functions import deploy
+from tests.node_process import NodeProcess
+
+CRASHES = int(os.environ.get("CRASHES", "5"))
+PUBLISHERS = 8
+
+FORWARD = """
+import boto3, json, os
+
+sqs = boto3.client("sqs")
+
+def handler(event, context):
+    for record in event["Records"]:
+        sqs.send_message(QueueUrl=os.environ["DONE"], MessageBody=record["Sns"]["Message"])
+"""
+
+
+class Publishers:
+    """Publish as fast as they can; remember what was acknowledged."""
+
+    def __init__(self, node: NodeProcess, topic: str) -> None:
+        self.acknowledged: set[str] = set()
+        self._node = node
+        self._topic = topic
+        self._is_over = threading.Event()
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def run(self, seconds: float) -> None:
+        """Publishes until the node has been killed, `seconds` after the beginning."""
+        self._is_over.clear()
+        threads = [threading.Thread(target=self._publish) for _ in range(PUBLISHERS)]
+        for thread in threads:
+            thread.start()
+        time.sleep(seconds)  # the moment of the crash is what this test is about
+        self._node.kill()
+        self._is_over.set()
+        for thread in threads:
+            thread.join()
+
+    def _publish(self) -> None:
+        sns = self._node.client("sns")
+        while not self._is_over.is_set():
+            with self._lock:
+                self._count += 1
+                message = f"message {self._count}"
+            try:
+                sns.publish(TopicArn=self._topic, Message=message)
+            except (BotoCoreError, ClientError):
+                return
+            self.acknowledged.add(message)
+
+
+def queue(sqs: Any, name: str) -> tuple[str, str]:
+    url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def drain(sqs: Any, url: str) -> list[str]:
+    bodies: list[str] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        bodies += [message["Body"] for message in messages]
+        entries = [{"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(messages)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+    return bodies
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_and_no_fan_out_is_uneven(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data")
+    node.start()
+    sqs, sns = node.client("sqs"), node.client("sns")
+    (url_a, arn_a), (url_b, arn_b), (url_done, _) = (queue(sqs, name) for name in ("a", "b", "done"))
+    function = deploy(node.client("lambda"), code=FORWARD, Timeout=60, Environment={"Variables": {"DONE": url_done}})
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    for protocol, endpoint in (("sqs", arn_a), ("sqs", arn_b), ("lambda", function)):
+        attributes = {"RawMessageDelivery": "true"} if protocol == "sqs" else {}
+        sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint, Attributes=attributes)
+
+    publishers = Publishers(node, topic)
+    for _ in range(CRASHES):
+        publishers.run(random.uniform(0.2, 1.2))
+        node.start()
+    assert len(publishers.acknowledged) > 20 * CRASHES, "there was no load to speak of"
+
+    sqs = node.client("sqs")
+    in_a, in_b = drain(sqs, url_a), drain(sqs, url_b)
+    assert len(in_a) == len(set(in_a)), "a message stands twice in a queue"
+    assert publishers.acknowledged - set(in_a) == set(), "acknowledged, and lost"
+    assert set(in_a) ^ set(in_b) == set(), "one queue has what the other has not"
+
+    forwarded: set[str] = set()
+    deadline = time.monotonic() + 300
+    while forwarded < set(in_a) and time.monotonic() < deadline:
+        answer = sqs.receive_message(QueueUrl=url_done, MaxNumberOfMessages=10, WaitTimeSeconds=5)
+        forwarded |= {message["Body"] for message in answer.get("Messages", [])}
+    assert forwarded == set(in_a), "an event reached the queues and not the function"
+    assert node.stop() == 0
+    print(json.dumps({"kills": CRASHES, "acknowledged": len(publishers.acknowledged), "delivered": len(in_a)}))

@@ -1,0 +1,181 @@
+"""Functions in the sandboxes that this host gives: the same behaviour as in the plain ones, at the paths of Lambda."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.environments.conftest import MakeWorld
+from tests.environments.test_nodejs_runtime import skip_without
+from tests.environments.world import World, until
+from wakeful.environments.pool import Bounds
+from wakeful.environments.sandboxes import open_sandboxes
+from wakeful.environments.states import State
+from wakeful.environments.tiers import NotConfined
+
+PYTHON = "python3.11"
+NODE = "nodejs20.x"
+
+
+@asynccontextmanager
+async def confined(make_world: MakeWorld, isolation: str = "auto", **settings: Any) -> AsyncIterator[World]:
+    try:
+        sandboxes = await open_sandboxes(4566, isolation)
+    except NotConfined as error:
+        pytest.skip(f"NO SANDBOXES ON THIS HOST: {error}")
+    try:
+        async with make_world(sandboxes=sandboxes, **settings) as world:
+            await skip_without(world, PYTHON)
+            assert sandboxes.isolation is not None
+            world.isolation = sandboxes.isolation.tier
+            yield world
+    finally:
+        await sandboxes.close()
+
+
+LOOK = {
+    "app.py": """
+import os, sys
+import boto3
+TMP = os.environ.get("TMPDIR", "/tmp")
+def handler(event, context):
+    open(TMP + "/written", "a").close()
+    return {
+        "path": sys.path,
+        "cwd": os.getcwd(),
+        "boto3": boto3.__file__,
+        "note": open(event).read(),
+        "tmp": os.listdir(TMP),
+        "api": os.environ["AWS_LAMBDA_RUNTIME_API"],
+        "variables": [name for name in os.environ if name.startswith("WAKEFUL")],
+    }
+"""
+}
+
+
+@pytest.mark.parametrize("isolation", ["auto", "C", "none"])
+async def test_a_python_function_finds_everything(make_world: MakeWorld, isolation: str) -> None:
+    async with confined(make_world, isolation) as world:
+        layers = world.files({"note": "of the layer"})
+        version = world.version(LOOK, layers=layers, memory_mb=1024)
+        has_tree = world.isolation in ("A", "B")
+        found = await world.answer(version, "/opt/note" if has_tree else f"{layers}/note")
+        assert (found["note"], found["variables"]) == ("of the layer", [])
+        assert "written" in found["tmp"]
+        if has_tree:
+            assert found["cwd"] == "/var/task"
+            assert found["path"][:4] == [
+                "/var/task",
+                "/opt/python/lib/python3.11/site-packages",
+                "/opt/python",
+                "/var/runtime",
+            ]
+            assert found["boto3"] == "/var/runtime/boto3/__init__.py"
+            assert found["api"] == "127.0.0.1:9001"
+
+
+async def test_a_node_function_finds_everything(make_world: MakeWorld) -> None:
+    async with confined(make_world) as world:
+        await skip_without(world, NODE)
+        files = {
+            "app.js": """
+exports.handler = async () => ({
+  cwd: process.cwd(), argv: process.argv.slice(1), layer: require("of-layer").name,
+});
+"""
+        }
+        layers = world.files({"nodejs/node_modules/of-layer/index.js": "exports.name = 'layer'"})
+        found = await world.answer(world.version(files, runtime=NODE, layers=layers))
+        assert found["layer"] == "layer"
+        if world.isolation in ("A", "B"):
+            assert found["cwd"] == "/var/task"
+            assert found["argv"] == ["/var/runtime/index.mjs"]
+        missing = await world.error(world.version({}, "nothing.handler", runtime=NODE))
+        assert missing["errorMessage"].startswith("Error: Cannot find module 'nothing'\nRequire stack:\n- /")
+
+
+async def test_waiting_cells_serve_cold_starts(make_world: MakeWorld) -> None:
+    async with confined(make_world) as world:
+        version = world.version({"app.py": "def handler(event, context): return event"})
+        runtime = await world.runtimes.cell(PYTHON)
+        sandboxes = world.surroundings().sandboxes
+        await sandboxes.prepare(runtime, 2)
+        try:
+            outcomes = [await world.invoke(world.version({"app.py": "def handler(e, c): pass"})) for _ in range(4)]
+            assert all(outcome.error is None for outcome in outcomes)
+            assert await world.answer(version, 1) == 1
+        finally:
+            await sandboxes.prepare(runtime, 0)
+
+
+async def test_memory_beyond_the_functions_is_an_out_of_memory_fault(make_world: MakeWorld) -> None:
+    code = {"app.py": "def handler(event, context):\n    return len(bytearray(event << 20))"}
+    async with confined(make_world) as world:
+        version = world.version(code, memory_mb=128, timeout_s=20)
+        assert await world.answer(version, 30) == 30 << 20
+        outcome = await world.invoke(version, 400)
+        assert (outcome.status, outcome.error_type) == ("error", "Runtime.OutOfMemory")
+        assert json.loads(outcome.payload)["errorMessage"].endswith("signal: killed")
+        assert await world.answer(version, 1) == 1 << 20
+
+
+async def test_what_forks_away_ends_with_its_invocation(make_world: MakeWorld, tmp_path: Path) -> None:
+    code = {
+        "app.py": """
+import os, time
+def handler(event, context):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            while True:
+                os.write(1, b"alive\\n")
+                time.sleep(0.01)
+        os._exit(0)
+    time.sleep(60)
+"""
+    }
+    async with confined(make_world) as world:
+        outcome = await world.invoke(world.version(code, timeout_s=0.5))
+        assert outcome.status == "timeout"
+        assert "alive\n" in world.printed
+        count = len(world.lines)
+        assert world.lines[-1].startswith("REPORT ")
+        assert await world.answer(world.version({"app.py": "def handler(event, context): return 1"})) == 1
+        assert "alive\n" not in world.lines[count:]
+
+
+async def test_an_entry_point_that_cannot_be_run_is_named(make_world: MakeWorld) -> None:
+    async with confined(make_world) as world:
+        version = world.version({"bootstrap": "#!/no/such/interpreter\n"}, runtime="provided.al2023")
+        document = await world.error(version)
+        assert document["errorType"] == "Runtime.InvalidEntrypoint"
+        assert document["errorMessage"].endswith("bootstrap: no such file or directory")
+
+
+async def test_a_shell_script_is_a_runtime(make_world: MakeWorld) -> None:
+    script = """#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
+while true; do
+  event=$(curl -sS -D "$TMPDIR/head" "$api/invocation/next")
+  id=$(tr -d '\\r' < "$TMPDIR/head" | sed -n 's/^Lambda-Runtime-Aws-Request-Id: //p')
+  curl -sS -o /dev/null -d "$event" "$api/invocation/$id/response"
+done
+""".replace("api=", 'TMPDIR="${TMPDIR:-/tmp}"\napi=', 1)
+    async with confined(make_world) as world:
+        version = world.version({"bootstrap": script}, runtime="provided.al2023")
+        assert await world.answer(version, {"a": 1}) == {"a": 1}
+        assert await world.answer(version, {"b": 2}) == {"b": 2}
+
+
+async def test_an_idle_environment_is_frozen_and_thawed(make_world: MakeWorld) -> None:
+    async with confined(make_world, bounds=Bounds(freeze_after_s=0.01)) as world:
+        version = world.version({"app.py": "def handler(event, context): return event"})
+        for number in range(3):
+            assert await world.answer(version, number) == number
+            await until(lambda: all(e.state is State.FROZEN for e in world.pool._environments))
+        assert world.pool.counts.environments == 1

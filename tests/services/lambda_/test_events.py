@@ -1,0 +1,126 @@
+"""Asynchronous invocations: safe at once, tried three times, then a dead letter; all in the node's own time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functions import deploy
+from tests.running_node import RunningNode, running_node
+
+FAIL = "def handler(event, context):\n    print('tried', event)\n    raise ValueError('no luck')\n"
+
+
+def invoke_event(client: Any, event: Any = None, name: str = "f") -> str:
+    answer = client.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event).encode())
+    assert answer["StatusCode"] == 202
+    assert answer["Payload"].read() == b""
+    return str(answer["ResponseMetadata"]["RequestId"])
+
+
+def runs(node: RunningNode) -> list[Any]:
+    return list(reversed(node.run(node.node.telemetry.recent_notes(kind="run", limit=100))))
+
+
+@pytest.fixture
+def queue(node: RunningNode) -> tuple[str, str]:
+    """(URL, ARN)"""
+    sqs = node.client("sqs")
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def letters(node: RunningNode, url: str) -> list[Any]:
+    answer = node.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    return list(answer.get("Messages", []))
+
+
+def test_an_event_is_answered_at_once_and_runs_by_itself(node: RunningNode, client: Any) -> None:
+    deploy(client)
+    request_id = invoke_event(client, {"a": 1})
+    node.settle()
+    (run,) = runs(node)
+    assert (run.id, run.status) == (request_id, "ok")
+
+
+def test_a_failing_event_is_tried_again_after_one_and_two_minutes_and_then_is_a_dead_letter(
+    node: RunningNode, client: Any, queue: tuple[str, str]
+) -> None:
+    url, arn = queue
+    deploy(client, code=FAIL, DeadLetterConfig={"TargetArn": arn})
+    request_id = invoke_event(client, {"a": 1})
+    node.settle()
+    assert len(runs(node)) == 1
+    node.advance(59)
+    assert len(runs(node)) == 1
+    node.advance(2)
+    assert len(runs(node)) == 2
+    assert letters(node, url) == []
+    node.advance(121)
+    tries = runs(node)
+    assert len(tries) == 3
+    assert {run.id for run in tries} == {request_id}
+    pauses = [later.at - earlier.at for earlier, later in itertools.pairwise(tries)]
+    assert pauses == [pytest.approx(60, abs=5), pytest.approx(120, abs=5)]
+    (letter,) = letters(node, url)
+    assert json.loads(letter["Body"]) == {"a": 1}
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "no luck"}
+    node.advance(6 * 3600)
+    assert len(runs(node)) == 3
+
+
+def test_an_event_that_fails_once_is_done_with_its_second_try(node: RunningNode, client: Any, tmp_path: Path) -> None:
+    code = """
+        import os
+        def handler(event, context):
+            if not os.path.exists(event):
+                open(event, "w").close()
+                raise ValueError("the first time")
+        """
+    deploy(client, code=textwrap.dedent(code))
+    invoke_event(client, str(tmp_path / "mark"))
+    node.advance(600)
+    assert [run.status for run in runs(node)] == ["Unhandled", "ok"]
+
+
+def test_without_a_dead_letter_queue_the_event_ends_with_its_third_try(node: RunningNode, client: Any) -> None:
+    deploy(client, code=FAIL)
+    invoke_event(client)
+    node.advance(24 * 3600)
+    assert len(runs(node)) == 3
+
+
+def test_an_event_for_a_function_that_has_gone_is_dropped(node: RunningNode, client: Any) -> None:
+    deploy(client, code=FAIL)
+    invoke_event(client)
+    node.settle()
+    client.delete_function(FunctionName="f")
+    node.advance(3600)
+    assert len(runs(node)) == 1
+
+
+def test_a_dead_letter_that_cannot_be_delivered_harms_nobody(node: RunningNode, client: Any) -> None:
+    deploy(client, code=FAIL, DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:000000000000:none"})
+    invoke_event(client)
+    node.advance(3600)
+    assert len(runs(node)) == 3
+    notes = node.run(node.node.telemetry.recent_notes(kind="event", limit=10))
+    assert [note.status for note in notes] == ["NO_RESOURCE"]
+
+
+def test_an_event_outlives_the_node(tmp_path: Path) -> None:
+    with running_node(tmp_path / "data") as node:
+        client = node.client("lambda")
+        deploy(client, code=FAIL)
+        invoke_event(client)
+        node.settle()
+        assert len(runs(node)) == 1
+    with running_node(tmp_path / "data") as node:
+        node.advance(3600)
+        assert len(runs(node)) == 3

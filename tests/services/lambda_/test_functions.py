@@ -1,0 +1,217 @@
+"""Functions: made, shown, changed and gone, in AWS's states and words."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.errors import refusal, status_of
+from tests.functions import ECHO, ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
+from tests.running_node import RunningNode, running_node
+
+
+def creation(**more: Any) -> dict[str, Any]:
+    return {
+        "FunctionName": "f",
+        "Runtime": RUNTIME,
+        "Role": ROLE,
+        "Handler": "index.handler",
+        "Code": {"ZipFile": package(index__py=ECHO)},
+        **more,
+    }
+
+
+def test_a_new_function_is_pending_with_awss_defaults_and_becomes_active(client: Any) -> None:
+    body = package(index__py=ECHO)
+    made = client.create_function(**creation(Code={"ZipFile": body}, Description="d"))
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
+    assert (made["State"], made["StateReasonCode"]) == ("Pending", "Creating")
+    assert made["FunctionArn"] == "arn:aws:lambda:us-east-1:000000000000:function:f"
+    assert made["CodeSha256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
+    assert made["CodeSize"] == len(body)
+    assert (made["MemorySize"], made["Timeout"], made["Version"]) == (128, 3, "$LATEST")
+    assert made["Architectures"] == ["x86_64"]
+    assert made["EphemeralStorage"] == {"Size": 512}
+    assert made["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/f"}
+    wait_until_active(client, "f")
+    shown = client.get_function(FunctionName="f")
+    assert shown["Configuration"]["State"] == "Active"
+    assert shown["Configuration"]["LastUpdateStatus"] == "Successful"
+    assert shown["Configuration"]["Description"] == "d"
+    assert shown["Code"]["RepositoryType"] == "S3"
+
+
+def test_the_code_can_be_had_back(client: Any, node: RunningNode) -> None:
+    import urllib.request
+
+    body = package(index__py=ECHO)
+    deploy(client, Code={"ZipFile": body})
+    location = client.get_function(FunctionName="f")["Code"]["Location"]
+    with urllib.request.urlopen(location, timeout=10) as response:
+        assert response.read() == body
+
+
+def test_code_comes_from_s3_as_well(client: Any, node: RunningNode) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="code")
+    s3.put_object(Bucket="code", Key="f.zip", Body=package(index__py=ECHO))
+    deploy(client, Code={"S3Bucket": "code", "S3Key": "f.zip"})
+    assert call(client, event={"a": 1}).payload == {"a": 1}
+    code, message = refusal(
+        client.create_function, **creation(FunctionName="g", Code={"S3Bucket": "code", "S3Key": "x"})
+    )
+    assert code == "InvalidParameterValueException"
+    assert "S3 Error Code: NoSuchKey" in message
+
+
+def test_a_second_function_of_that_name_is_refused(client: Any) -> None:
+    deploy(client)
+    code, message = refusal(client.create_function, **creation())
+    assert (code, message) == ("ResourceConflictException", "Function already exist: f")
+    assert status_of(client.create_function, **creation()) == 409
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        ({"Code": {"ZipFile": b"no zip"}}, "InvalidParameterValueException", "Could not unzip uploaded file."),
+        ({"Code": {"ZipFile": package()}}, "InvalidParameterValueException", "non-empty zip"),
+        ({"Code": {}}, "InvalidParameterValueException", "Please provide a source for function code."),
+        ({"Code": {"ZipFile": package(**{"../evil": "x"})}}, "InvalidParameterValueException", "Could not unzip"),
+        ({"Runtime": "python1.0"}, "InvalidParameterValueException", "python1.0"),
+        ({"Timeout": 901}, "ValidationException", "less than or equal to 900"),
+        ({"MemorySize": 10241}, "ValidationException", "less than or equal to 10240"),
+        ({"Role": "no role"}, "ValidationException", "'role' failed to satisfy constraint"),
+        ({"FunctionName": "with space"}, "ValidationException", "'functionName' failed to satisfy constraint"),
+        ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "AWS_REGION"),
+        ({"Environment": {"Variables": {"A1": "x" * 4096}}}, "InvalidParameterValueException", "4KB limit"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "InvalidParameterValueException", "layers"),
+        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "InvalidParameterValueException", "SnapStart"),
+        (
+            {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
+            "InvalidParameterValueException",
+            "VpcConfig",
+        ),
+        ({"PackageType": "Image", "Code": {"ImageUri": "i"}}, "InvalidParameterValueException", "container images"),
+        ({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::b"}}, "InvalidParameterValueException", "dead letter"),
+        ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "InvalidParameterValueException", "Log levels"),
+    ],
+)
+def test_what_no_function_can_be_made_of_is_refused_and_nothing_is_kept(
+    client: Any, more: dict[str, Any], code: str, words: str
+) -> None:
+    answered, message = refusal(client.create_function, **creation(**more))
+    assert answered == code
+    assert words in message
+    assert client.list_functions()["Functions"] == []
+
+
+def test_an_absent_runtime_fails_the_function_and_says_what_would_help(client: Any) -> None:
+    client.create_function(**creation(Runtime="ruby3.4"))
+    while (shown := client.get_function_configuration(FunctionName="f"))["State"] == "Pending":
+        pass
+    assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert "ruby3.4" in shown["StateReason"]
+    assert refusal(client.invoke, FunctionName="f")[0] == "InvalidRuntimeException"
+
+
+def test_new_code_serves_once_it_is_ready(client: Any) -> None:
+    deploy(client, code="def handler(event, context):\n    return 1\n")
+    assert call(client).payload == 1
+    changed = client.update_function_code(
+        FunctionName="f", ZipFile=package(index__py="def handler(event, context):\n    return 2\n")
+    )
+    assert changed["LastUpdateStatus"] == "InProgress"
+    wait_until_updated(client, "f")
+    assert call(client).payload == 2
+    assert client.get_function_configuration(FunctionName="f")["RevisionId"] != ""
+
+
+def test_new_settings_serve_and_the_others_stay(client: Any) -> None:
+    code = "import os\ndef handler(event, context):\n    return os.environ.get('AA'), context.memory_limit_in_mb\n"
+    deploy(client, code=code, Timeout=7, Description="kept")
+    client.update_function_configuration(FunctionName="f", MemorySize=256, Environment={"Variables": {"AA": "b"}})
+    wait_until_updated(client, "f")
+    assert call(client).payload == ["b", "256"]
+    shown = client.get_function_configuration(FunctionName="f")
+    assert (shown["Timeout"], shown["Description"], shown["MemorySize"]) == (7, "kept", 256)
+
+
+def test_an_outdated_revision_changes_nothing(client: Any) -> None:
+    deploy(client)
+    for change, more in (
+        (client.update_function_configuration, {"Timeout": 9}),
+        (client.update_function_code, {"ZipFile": package(index__py=ECHO)}),
+        (client.publish_version, {}),
+    ):
+        code, message = refusal(change, FunctionName="f", RevisionId="another", **more)
+        assert code == "PreconditionFailedException"
+        assert "Revision Id provided does not match" in message
+    assert client.get_function_configuration(FunctionName="f")["Timeout"] == 3
+
+
+def test_a_dry_run_of_new_code_changes_nothing(client: Any) -> None:
+    deploy(client)
+    before = client.get_function_configuration(FunctionName="f")
+    shown = client.update_function_code(FunctionName="f", ZipFile=package(index__py="x = 1"), DryRun=True)
+    assert shown["CodeSha256"] == before["CodeSha256"]
+    assert client.get_function_configuration(FunctionName="f")["RevisionId"] == before["RevisionId"]
+
+
+def test_a_deleted_function_is_gone_with_all_it_had(client: Any) -> None:
+    deploy(client)
+    call(client)
+    client.publish_version(FunctionName="f")
+    client.delete_function(FunctionName="f")
+    for ask in (client.get_function, client.invoke, client.delete_function):
+        code, message = refusal(ask, FunctionName="f")
+        assert code == "ResourceNotFoundException"
+        assert message.startswith("Function not found: arn:aws:lambda:us-east-1:000000000000:function:f")
+    deploy(client, code="def handler(event, context):\n    return 'new'\n")
+    assert call(client).payload == "new"
+    assert client.publish_version(FunctionName="f")["Version"] == "1"
+
+
+def test_functions_are_listed_by_name_and_page_by_page(client: Any, node: RunningNode) -> None:
+    for name in ("c", "a", "b", "d"):
+        client.create_function(**creation(FunctionName=name))
+    pages = [
+        page["Functions"] for page in client.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 3})
+    ]
+    assert [[each["FunctionName"] for each in page] for page in pages] == [["a", "b", "c"], ["d"]]
+    wait_until_active(client, "a")
+    client.publish_version(FunctionName="a")
+    every = client.list_functions(FunctionVersion="ALL", MaxItems=2)
+    assert [each["Version"] for each in every["Functions"]] == ["$LATEST", "1"]
+    rest = client.list_functions(FunctionVersion="ALL", Marker=every["NextMarker"])
+    assert [each["FunctionName"] for each in rest["Functions"]] == ["b", "c", "d"]
+    assert node.client("lambda", key="111111111111").list_functions()["Functions"] == []
+
+
+def test_a_function_can_be_named_in_every_way_that_aws_knows(client: Any) -> None:
+    arn = deploy(client)
+    for name in ("f", arn, "000000000000:function:f", "000000000000:f", "function:f"):
+        assert client.get_function_configuration(FunctionName=name)["FunctionArn"] == arn
+    qualified = client.get_function_configuration(FunctionName=f"{arn}:$LATEST")
+    assert qualified["FunctionArn"] == f"{arn}:$LATEST"
+    code, message = refusal(client.get_function, FunctionName=f"{arn}:1", Qualifier="2")
+    assert code == "InvalidParameterValueException"
+    assert "derived qualifier" in message
+    other = arn.replace("us-east-1", "eu-west-1")
+    assert refusal(client.get_function, FunctionName=other)[0] == "ResourceNotFoundException"
+
+
+def test_tags_given_at_the_beginning_are_shown(client: Any) -> None:
+    deploy(client, Tags={"a": "1"})
+    assert client.get_function(FunctionName="f")["Tags"] == {"a": "1"}
+
+
+def test_functions_outlive_the_node(tmp_path: Path) -> None:
+    with running_node(tmp_path) as node:
+        deploy(node.client("lambda"), code="def handler(event, context):\n    return 'still here'\n")
+    with running_node(tmp_path) as node:
+        assert call(node.client("lambda")).payload == "still here"

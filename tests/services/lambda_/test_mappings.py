@@ -1,0 +1,224 @@
+"""Event source mappings: made, refused, changed, and what they draw."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.errors import refusal
+from tests.functions import deploy
+from tests.running_node import RunningNode
+
+COLLECT = """
+import json, os
+
+def handler(event, context):
+    bodies = [record["body"] for record in event["Records"]]
+    with open(os.environ["SEEN"], "a") as seen:
+        seen.write(json.dumps(bodies) + "\\n")
+    if "poison" in bodies:
+        raise ValueError("poison")
+    return {"batchItemFailures": [
+        {"itemIdentifier": record["messageId"]} for record in event["Records"] if record["body"].startswith("bad")
+    ]}
+"""
+
+
+class Scene:
+    """A queue, a function that writes down what it gets, and a mapping between them."""
+
+    def __init__(self, node: RunningNode, seen: Any) -> None:
+        self.node = node
+        self.client = node.client("lambda")
+        self.sqs = node.client("sqs")
+        self._seen = seen
+        deploy(self.client, code=COLLECT, Timeout=10, Environment={"Variables": {"SEEN": str(seen)}})
+        self.url, self.arn = self.queue("q")
+
+    def queue(self, name: str, **attributes: str) -> tuple[str, str]:
+        url = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        asked = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return url, asked["Attributes"]["QueueArn"]
+
+    def map(self, **more: Any) -> str:
+        made = self.client.create_event_source_mapping(EventSourceArn=self.arn, FunctionName="f", **more)
+        return str(made["UUID"])
+
+    def send(self, *bodies: str) -> None:
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def batches(self) -> list[list[str]]:
+        self.node.settle()
+        return [json.loads(line) for line in self._seen.read_text().splitlines()] if self._seen.exists() else []
+
+    def left(self, url: str | None = None) -> int:
+        wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        asked = self.sqs.get_queue_attributes(QueueUrl=url or self.url, AttributeNames=wanted)
+        return sum(int(value) for value in asked["Attributes"].values())
+
+
+@pytest.fixture
+def scene(node: RunningNode, tmp_path: Any) -> Scene:
+    return Scene(node, tmp_path / "seen")
+
+
+def test_what_is_in_the_queue_reaches_the_function_and_leaves_the_queue(scene: Scene) -> None:
+    scene.map()
+    scene.send(*"abcde")
+    assert sorted(body for batch in scene.batches() for body in batch) == list("abcde")
+    assert scene.left() == 0
+
+
+def test_a_batch_has_at_most_its_size(scene: Scene) -> None:
+    scene.send(*(str(number) for number in range(9)))
+    scene.map(BatchSize=4)
+    batches = scene.batches()
+    assert sorted(body for batch in batches for body in batch) == [str(number) for number in range(9)]
+    assert max(map(len, batches)) == 4
+
+
+def test_a_window_gathers_what_comes_within_it(scene: Scene) -> None:
+    scene.map(BatchSize=100, MaximumBatchingWindowInSeconds=20)
+    scene.send("a")
+    scene.node.wait_for_listener(scene.arn)
+    scene.send("b", "c")
+    scene.node.advance(21)
+    assert scene.batches() == [["a", "b", "c"]]
+
+
+def test_a_failed_batch_comes_again_after_its_visibility_and_ends_as_dead_letters(scene: Scene) -> None:
+    """The poison message: received, failed, hidden, received again, and at last buried."""
+    dead_url, dead_arn = scene.queue("dead")
+    policy = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2})
+    scene.sqs.set_queue_attributes(QueueUrl=scene.url, Attributes={"RedrivePolicy": policy})
+    scene.map()
+    scene.send("poison")
+    assert scene.batches() == [["poison"]]
+    assert (scene.left(), scene.left(dead_url)) == (1, 0)
+    scene.node.advance(31)
+    assert scene.batches() == [["poison"], ["poison"]]
+    scene.node.advance(31)
+    assert len(scene.batches()) == 2
+    assert (scene.left(), scene.left(dead_url)) == (0, 1)
+    (mapping,) = scene.client.list_event_source_mappings(FunctionName="f")["EventSourceMappings"]
+    assert mapping["LastProcessingResult"] == "PROBLEM: Function call failed"
+
+
+def test_only_what_the_function_reported_as_failed_comes_again(scene: Scene) -> None:
+    scene.send("good", "bad", "fine")
+    scene.map(FunctionResponseTypes=["ReportBatchItemFailures"])
+    assert sorted(body for batch in scene.batches() for body in batch) == ["bad", "fine", "good"]
+    assert scene.left() == 1
+    scene.node.advance(31)
+    assert scene.batches()[-1] == ["bad"]
+
+
+def test_what_the_filter_does_not_want_leaves_the_queue_unseen(scene: Scene) -> None:
+    scene.map(FilterCriteria={"Filters": [{"Pattern": '{"body": {"kind": ["order"]}}'}]})
+    scene.send('{"kind": "order", "n": 1}', '{"kind": "noise"}', "no json")
+    assert [body for batch in scene.batches() for body in batch] == ['{"kind": "order", "n": 1}']
+    assert scene.left() == 0
+
+
+def test_a_disabled_mapping_draws_nothing_until_it_is_enabled(scene: Scene) -> None:
+    uuid = scene.map(Enabled=False)
+    scene.send("a")
+    assert scene.batches() == []
+    assert scene.client.get_event_source_mapping(UUID=uuid)["State"] == "Disabled"
+    scene.client.update_event_source_mapping(UUID=uuid, Enabled=True)
+    assert scene.batches() == [["a"]]
+    scene.client.update_event_source_mapping(UUID=uuid, Enabled=False)
+    scene.node.settle()
+    scene.send("b")
+    assert scene.batches() == [["a"]]
+
+
+def test_a_deleted_mapping_draws_no_more(scene: Scene) -> None:
+    uuid = scene.map()
+    assert scene.client.delete_event_source_mapping(UUID=uuid)["State"] == "Deleting"
+    scene.node.settle()
+    scene.send("a")
+    assert scene.batches() == []
+    assert refusal(scene.client.get_event_source_mapping, UUID=uuid)[0] == "ResourceNotFoundException"
+
+
+def test_while_the_function_is_gone_nothing_is_taken_and_nothing_counts_as_received(scene: Scene) -> None:
+    scene.map()
+    scene.node.settle()
+    scene.client.delete_function(FunctionName="f")
+    scene.node.settle()
+    scene.send("a")
+    scene.node.settle()
+    (message,) = scene.sqs.receive_message(QueueUrl=scene.url, AttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_path: Any) -> None:
+    code = "import json, os\ndef handler(event, context):\n    open(os.environ['SEEN'], 'w').write(json.dumps(event))\n"
+    seen = tmp_path / "event"
+    deploy(scene.client, "shows", code, Environment={"Variables": {"SEEN": str(seen)}})
+    attributes = {
+        "text": {"DataType": "String", "StringValue": "v"},
+        "bytes": {"DataType": "Binary", "BinaryValue": b"\x01"},
+    }
+    sent = scene.sqs.send_message(QueueUrl=scene.url, MessageBody="m", MessageAttributes=attributes)
+    scene.client.create_event_source_mapping(EventSourceArn=scene.arn, FunctionName="shows")
+    node.settle()
+    (record,) = json.loads(seen.read_text())["Records"]
+    assert record["messageId"] == sent["MessageId"]
+    assert record["md5OfBody"] == sent["MD5OfMessageBody"]
+    assert (record["eventSource"], record["eventSourceARN"], record["awsRegion"]) == ("aws:sqs", scene.arn, "us-east-1")
+    assert record["attributes"]["ApproximateReceiveCount"] == "1"
+    assert record["messageAttributes"]["text"] == {
+        "stringValue": "v",
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": "String",
+    }
+    assert record["messageAttributes"]["bytes"]["binaryValue"] == "AQ=="
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
+        ({"StartingPosition": "LATEST"}, "StartingPosition"),
+        ({"BisectBatchOnFunctionError": True}, "BisectBatchOnFunctionError"),
+        ({"ProvisionedPollerConfig": {"MinimumPollers": 1}}, "ProvisionedPollerConfig"),
+        ({"FilterCriteria": {"Filters": [{"Pattern": "no pattern"}]}}, "Invalid filter pattern definition"),
+        ({"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:none"}, "NonExistentQueue"),
+        ({"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, "kinesis"),
+    ],
+)
+def test_mappings_that_cannot_be_are_refused(scene: Scene, more: dict[str, Any], words: str) -> None:
+    request = {"EventSourceArn": scene.arn, "FunctionName": "f", **more}
+    code, message = refusal(scene.client.create_event_source_mapping, **request)
+    assert code == "InvalidParameterValueException"
+    assert words in message
+    assert scene.client.list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_a_queue_that_shows_messages_again_before_the_function_ends_is_refused(scene: Scene) -> None:
+    scene.sqs.set_queue_attributes(QueueUrl=scene.url, Attributes={"VisibilityTimeout": "5"})
+    code, message = refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="f")
+    assert code == "InvalidParameterValueException"
+    assert message == "Queue visibility timeout: 5 seconds is less than Function timeout: 10 seconds"
+
+
+def test_the_same_mapping_is_made_only_once(scene: Scene) -> None:
+    uuid = scene.map()
+    code, message = refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="f")
+    assert code == "ResourceConflictException"
+    assert uuid in message
+
+
+def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
+    uuid = scene.map(BatchSize=5, ScalingConfig={"MaximumConcurrency": 2})
+    shown = scene.client.get_event_source_mapping(UUID=uuid)
+    assert (shown["BatchSize"], shown["ScalingConfig"], shown["State"]) == (5, {"MaximumConcurrency": 2}, "Enabled")
+    assert shown["FunctionArn"].endswith(":function:f")
+    changed = scene.client.update_event_source_mapping(UUID=uuid, BatchSize=7)
+    assert (changed["BatchSize"], changed["State"]) == (7, "Updating")
