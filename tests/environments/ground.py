@@ -109,7 +109,7 @@ def _start(who: str, python: str, folder: Path) -> Ground:
     place.mkdir(mode=0o755)
     if who in (USER, FENCED) and os.geteuid() == 0:
         shutil.chown(place, NEUTRAL_USER)
-    command = [python, "-m", "tests.environments.driver", "C" if who == FENCED else "auto", str(place)]
+    command = [python, "-m", "tests.environments.driver", "C" if who == FENCED else "B", str(place)]
     process = subprocess.Popen(
         _as(who, command),
         cwd=folder,

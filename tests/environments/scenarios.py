@@ -338,3 +338,11 @@ async def run_on(site: Site) -> list[int]:
         site.kept.append(started)
     await site.kept[0].sandbox.freeze()
     return [launcher_of(site), *processes.descendants(launcher_of(site))]
+
+
+async def leave_a_child_of_the_node(site: Site) -> int:
+    """A child of the node's that forked without exec, as some libraries do: it holds the launcher's channel open."""
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    return pid

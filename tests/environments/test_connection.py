@@ -38,9 +38,11 @@ def test_a_launcher_says_what_it_found_and_ends_when_asked() -> None:
     asyncio.run(scenario())
 
 
-def test_walls_that_nobody_knows_are_refused_with_the_reason() -> None:
+def test_walls_that_nobody_knows_are_refused_with_the_reason_and_nobody_is_lost() -> None:
+    lost: list[bool] = []
     with pytest.raises(LauncherFailed, match="paper"):
-        asyncio.run(connect({**OPENING, "walls": "paper"}, ignore, lambda: None))
+        asyncio.run(connect({**OPENING, "walls": "paper"}, ignore, lambda: lost.append(True)))
+    assert lost == []
 
 
 def test_a_launcher_that_does_not_come_up_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

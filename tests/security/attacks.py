@@ -157,7 +157,13 @@ def write_kernel_settings() -> list[str]:
     """Every file below /proc/sys that opens for writing, and of /proc what a process has no business with."""
     paths = [f"{folder}/{name}" for folder, _, files in os.walk("/proc/sys") for name in files]
     names = ("sysrq-trigger", "irq/default_smp_affinity", "mtrr", "scsi/scsi", "acpi/wakeup", "latency_stats")
-    return opened([*paths, *(f"/proc/{name}" for name in names)], os.O_WRONLY)
+    own = [f"/proc/{name}" for name in names if not _is_null(f"/proc/{name}")]
+    return opened([*paths, *own], os.O_WRONLY)
+
+
+def _is_null(path: str) -> bool:
+    """It is /dev/null in the place of something else."""
+    return os.path.exists(path) and os.stat(path).st_rdev == os.makedev(1, 3)
 
 
 def read_kernel_memory() -> list[str]:
@@ -450,6 +456,73 @@ def reach_addresses(addresses: list[Any]) -> list[str]:
         else:
             gained.append(f"{kind} {where!r}")
     return gained
+
+
+def reach_by_other_ways(port: int, path: str) -> list[str]:
+    """A TCP port past the call that is guarded, and a datagram socket by its path."""
+
+    def fast_open() -> None:
+        with socket.socket() as client:
+            client.sendto(b"?", socket.MSG_FASTOPEN, ("127.0.0.1", port))
+
+    def other_stream(protocol: int) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol) as client:
+            client.connect(("127.0.0.1", port))
+
+    def from_a_pair() -> None:
+        mine, _ = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        mine.sendto(b"?", path)
+
+    return achieved(
+        {
+            "fast open": fast_open,
+            "MPTCP": partial(other_stream, 262),
+            "SCTP": partial(other_stream, 132),
+            "a socket of a pair": from_a_pair,
+        }
+    )
+
+
+def change_files(path: str) -> list[str]:
+    """Permissions, times and attributes of a file of our user's; whether we would be told of changes to it."""
+    watch = LIBC.inotify_init()
+    return achieved(
+        {
+            "permissions": lambda: os.chmod(path, 0o777),
+            "owner": lambda: os.chown(path, os.getuid(), os.getgid()),
+            "times": lambda: os.utime(path, (1, 1)),
+            "attributes": lambda: os.setxattr(path, "user.attack", b"x"),
+            "contents": lambda: os.truncate(path, 0),
+            "name": lambda: os.rename(path, path + "-stolen"),
+            "watch": lambda: _refuse_negative(LIBC.inotify_add_watch(watch, path.encode(), 0xFFF)),
+        }
+    )
+
+
+def _refuse_negative(result: int) -> None:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+
+
+def disturb_processes(pids: list[int]) -> list[str]:
+    """Limits and priorities of processes of our user's, set to what they are."""
+    attempts: dict[str, Callable[[], object]] = {}
+    for pid in pids:
+        attempts[f"limits of {pid}"] = partial(resource.prlimit, pid, resource.RLIMIT_CORE)
+        attempts[f"processors of {pid}"] = partial(os.sched_setaffinity, pid, os.sched_getaffinity(0))
+        attempts[f"priority of {pid}"] = partial(os.setpriority, os.PRIO_PROCESS, pid, 0)
+    attempts["priority of all"] = partial(os.setpriority, os.PRIO_USER, os.getuid(), 0)
+    return achieved(attempts)
+
+
+def use_host_ipc(shared_memory: int) -> list[str]:
+    """A segment of shared memory that the host made, by its id."""
+    address = LIBC.shmat(shared_memory, None, 0)
+    return [] if address == -1 else ["shared memory"]
+
+
+def my_cgroup() -> str:
+    return Path("/proc/self/cgroup").read_text()
 
 
 def knock(port: int, word: str) -> None:

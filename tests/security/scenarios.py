@@ -6,6 +6,7 @@ Run by the driver, which may be a Python without pytest.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,28 @@ async def knock_at_endpoint(site: Site) -> str:
         await started.discard()
 
 
+async def change_a_file_of_the_node(site: Site) -> list[str]:
+    """What changed of a file that belongs to the node's user."""
+    path = site.folder / "belongs to the node"
+    path.write_text("before")
+    path.chmod(0o644)
+    gained: list[str] = await attack(site, "change_files", {"path": str(path)})
+    assert path.read_text() == "before"
+    return gained
+
+
+async def attach_shared_memory(site: Site) -> list[str]:
+    """A segment that the node's user has made with the host's own means."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    segment = libc.shmget(0, 4096, 0o1600)
+    assert segment >= 0, os.strerror(ctypes.get_errno())
+    try:
+        gained: list[str] = await attack(site, "use_host_ipc", {"shared_memory": segment})
+        return gained
+    finally:
+        libc.shmctl(segment, 0, None)
+
+
 async def users_of_two(site: Site) -> list[str]:
     code = site.package(ATTACKS)
     first = await site.start(code, "attacks", "hang", {"word": "here"})
@@ -125,6 +148,7 @@ async def outlive_the_kill(site: Site) -> list[str]:
     started = await site.start(site.package(ATTACKS), "attacks", "outlive", {"token": token})
     try:
         await started.said(b"ready")
+        await until(lambda: _processes_with(token), "the grandchild is there")
         before = _processes_with(token)
         await started.sandbox.kill()
         return [str(len(before)), *_processes_with(token)]

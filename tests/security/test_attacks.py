@@ -116,6 +116,40 @@ def test_services_on_the_host_cannot_be_reached(ground: Ground) -> None:
         assert achieved(ground, "reach_addresses", addresses=addresses) == []
 
 
+def test_services_on_the_host_cannot_be_reached_around_the_corner(ground: Ground) -> None:
+    path = ground.folder.parent / "datagrams.sock"
+    path.unlink(missing_ok=True)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams,
+    ):
+        datagrams.bind(str(path))
+        path.chmod(0o777)
+        assert achieved(ground, "reach_by_other_ways", port=tcp.getsockname()[1], path=str(path)) == []
+
+
+def test_files_of_the_nodes_user_cannot_be_changed_or_watched(ground: Ground) -> None:
+    assert ground.run(scenarios.change_a_file_of_the_node) == []
+
+
+def test_processes_of_the_nodes_user_cannot_be_disturbed(ground: Ground) -> None:
+    pids = [ground.opened.pid, ground.opened.launcher_pid]
+    found = achieved(ground, "disturb_processes", pids=pids)
+    # In a process namespace of its own these are nobody's numbers, and "all" are its own.
+    assert [what for what in found if what != "priority of all" or ground.who == FENCED] == []
+
+
+def test_shared_memory_of_the_host_cannot_be_attached(ground: Ground) -> None:
+    assert ground.run(scenarios.attach_shared_memory) == []
+
+
+def test_where_it_is_among_the_hosts_control_groups_is_not_seen(walled: Ground) -> None:
+    lines = achieved(walled, "my_cgroup").splitlines()
+    assert [line for line in lines if "wakeful" in line] == []
+    if walled.counts:
+        assert {line.rpartition(":")[2] for line in lines if ":memory:" in line or line.startswith("0::")} == {"/"}
+
+
 def test_the_node_is_where_the_endpoint_says(ground: Ground) -> None:
     """The other side of the test above: what should be reached is."""
     assert ground.run(scenarios.knock_at_endpoint) == "knock"

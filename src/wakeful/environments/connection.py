@@ -151,10 +151,10 @@ async def connect(
         connection._on_message = on_message
 
     def lost() -> None:
-        if settled.done():
-            on_lost()
-        else:
+        if not settled.done():
             settled.set_result({"error": f"it ended with status {process.returncode} before it was ready"})
+        elif "error" not in settled.result():
+            on_lost()
 
     connection = Connection(process, ours, counters, first, lost)
     answer = await settled

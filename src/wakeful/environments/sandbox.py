@@ -56,7 +56,11 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the sandbox has used so far; the memory peak is of the whole process tree."""
+    """What the sandbox has used so far.
+
+    The memory peak is the larger of two: what all processes together had to themselves, which is what the limit is
+    about, and what the runtime process had in memory with the files it has mapped.
+    """
 
     memory_peak_bytes: int
     cpu_s: float

@@ -9,12 +9,13 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from wakeful.environments import tiers
 from wakeful.environments.connection import Connection, LauncherFailed, connect
+from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
@@ -33,7 +34,7 @@ async def open_sandboxes(
     """
     if isolation not in tiers.CHOICES:
         raise ValueError(f"isolation {isolation!r}: one of {', '.join(tiers.CHOICES)} is known")
-    reasons = []
+    reasons: list[str] = []
     for walls in tiers.WALLS[isolation]:
         sandboxes = LaunchedSandboxes(walls, endpoint_port)
         try:
@@ -47,7 +48,7 @@ async def open_sandboxes(
             await sandboxes.close()
             raise
         if isolation == tiers.AUTO or found.tier <= isolation:  # A before B before C before none
-            sandboxes.isolation = found
+            sandboxes.isolation = replace(found, passed_over=tuple(reasons))
             return sandboxes
         await sandboxes.close()
         reasons.append(f"{walls}: this host gives tier {found.tier}: {found.summary}")
@@ -68,6 +69,8 @@ class LaunchedSandbox:
         self._id: int = message.body["sandbox"]
         self._number: int = message.body["number"]
         self._group = Group.of(message.body["group"])
+        self._keeper: int = message.body["keeper"]
+        self._runtime_pid = 0
         self._peak_bytes = 0
         self._last: Usage | None = None
         loop = asyncio.get_running_loop()
@@ -96,14 +99,22 @@ class LaunchedSandbox:
         if self._last is not None:
             return self._last
         counted_bytes, cpu_ns = self._connection.counters(self._number)
+        self._peak_bytes = max(self._peak_bytes, counted_bytes, self._resident_peak_bytes())
         if not self._group.places:
-            return Usage(counted_bytes, cpu_ns / 1e9)
+            return Usage(self._peak_bytes, cpu_ns / 1e9)
         try:
             # The launcher looks every 20 ms; a short invocation may fall between two looks.
-            self._peak_bytes = max(self._peak_bytes, counted_bytes, self._group.memory().private_bytes)
+            self._peak_bytes = max(self._peak_bytes, self._group.memory().private_bytes)
             return Usage(self._peak_bytes, self._group.cpu_s())
         except FileNotFoundError:
-            return Usage(max(self._peak_bytes, counted_bytes), 0.0)  # ended a moment ago; the last word is on its way
+            return Usage(self._peak_bytes, 0.0)  # ended a moment ago; the last word is on its way
+
+    def _resident_peak_bytes(self) -> int:
+        """Of the runtime process itself, with the libraries it has mapped, as Lambda's own numbers have them."""
+        if not self._runtime_pid:
+            # The keeper's first child. Others come to it only when they are orphaned.
+            self._runtime_pid = next(iter(processes.children(self._keeper)), 0)
+        return processes.resident_peak_bytes(self._runtime_pid) if self._runtime_pid else 0
 
     def close_openings(self) -> None:
         """For a sandbox that nobody took over."""

@@ -58,6 +58,8 @@ class Isolation:
     tier: str
     findings: tuple[Finding, ...]
     limits: tuple[Finding, ...]
+    passed_over: tuple[str, ...] = ()
+    """Why nothing better was had, where something better was tried."""
 
     @property
     def summary(self) -> str:
@@ -65,7 +67,8 @@ class Isolation:
         through = [f"a function can {finding.what}" for finding in self.findings if not finding.holds]
         weak = [f"{finding.what} {finding.detail}" for finding in self.limits if not finding.holds]
         stopped = f"{len(self.findings)} attacks from inside a sandbox were stopped"
-        return f"isolation {self.tier}: {'; '.join([*(through or [stopped]), *weak])}"
+        better = [f"nothing better, because {reason}" for reason in self.passed_over]
+        return f"isolation {self.tier}: {'; '.join([*(through or [stopped]), *weak, *better])}"
 
 
 async def examine(sandboxes: Sandboxes, walls: str, features: Mapping[str, Any], private: Sequence[Path]) -> Isolation:
@@ -145,7 +148,8 @@ def _home() -> list[Path]:
     """Something in the user's home that is not our interpreter's."""
     prefix = Path(sys.base_prefix).resolve()
     try:
-        entries = sorted(Path.home().iterdir())
+        home = Path.home()
+        entries = sorted(home.iterdir()) if home != Path("/") else []  # as for some users of services
     except (OSError, RuntimeError):
         return []  # no home, or none that even we may read
     return [path for path in entries if not prefix.is_relative_to(path.resolve())][:3]

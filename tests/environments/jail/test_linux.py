@@ -103,3 +103,25 @@ def test_a_directory_is_locked_once(tmp_path: Path) -> None:
 
 def test_every_architecture_has_every_number() -> None:
     assert all(len(numbers) == len(linux.ARCHITECTURES) for numbers in linux.NUMBERS.values())
+
+
+def test_a_directory_that_is_cleared_up_between_its_making_and_its_locking_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clearings = tmp_path / "mine", 3
+    really_lock = linux.lock_directory
+
+    def lock_after_a_clearing(place: str) -> int:
+        nonlocal clearings
+        if clearings:
+            clearings -= 1
+            path.rmdir()
+        return really_lock(place)
+
+    monkeypatch.setattr(linux, "lock_directory", lock_after_a_clearing)
+    descriptor = linux.make_locked_directory(str(path))
+    assert path.is_dir()
+    assert clearings == 0
+    with pytest.raises(BlockingIOError):
+        really_lock(str(path))
+    os.close(descriptor)

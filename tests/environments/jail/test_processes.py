@@ -57,6 +57,14 @@ def test_memory_shared_by_a_fork_counts_once_when_it_matters(family: subprocess.
     assert 30 << 20 < exact < 60 << 20
 
 
+def test_the_peak_stays_when_memory_is_given_back() -> None:
+    before = processes.resident_peak_bytes(os.getpid())
+    block = bytearray(b"x" * (20 << 20))
+    del block
+    assert processes.resident_peak_bytes(os.getpid()) >= max(before, 20 << 20)
+    assert processes.resident_peak_bytes(2**22 + 1) == 0
+
+
 def test_cpu_time_is_counted() -> None:
     before = processes.use([os.getpid()], 1 << 40).cpu_s
     end = time.process_time() + 0.05

@@ -67,6 +67,34 @@ def test_every_denied_call_answers_not_permitted(architecture: Architecture) -> 
 
 
 @EITHER
+def test_behind_landlock_what_it_does_not_see_answers_not_permitted(architecture: Architecture) -> None:
+    for group in seccomp.DENIED_AMONG_HOST_PROCESSES.values():
+        for name, numbers in group.items():
+            number = numbers[architecture.column]
+            if number is not None:
+                assert answer(architecture, number, fenced=True) == ERRNO | errno.EPERM, name
+                assert answer(architecture, number) == ALLOW, name
+
+
+@EITHER
+@given(pid=st.integers(0, 2**32 - 1))
+def test_behind_landlock_nobody_sets_limits_and_priorities_of_another(architecture: Architecture, pid: int) -> None:
+    for numbers in seccomp.ON_A_PROCESS.values():
+        got = answer(architecture, number_of(numbers, architecture), pid, 1, 2, fenced=True)
+        assert got == (ALLOW if pid == 0 else ERRNO | errno.EPERM)
+
+
+@EITHER
+@given(flags=words)
+def test_behind_landlock_sending_never_connects(architecture: Architecture, flags: int) -> None:
+    for numbers, place in seccomp.SENDING.values():
+        arguments = [0] * place + [flags]
+        got = answer(architecture, number_of(numbers, architecture), *arguments, fenced=True)
+        assert got == (ERRNO | errno.EPERM if flags & seccomp.MSG_FASTOPEN else ALLOW)
+        assert answer(architecture, number_of(numbers, architecture), *arguments) == ALLOW
+
+
+@EITHER
 def test_what_the_c_library_can_do_without_answers_not_implemented(architecture: Architecture) -> None:
     for numbers in seccomp.NOT_IMPLEMENTED.values():
         assert answer(architecture, number_of(numbers, architecture)) == ERRNO | errno.ENOSYS
@@ -128,13 +156,30 @@ def test_netlink_is_for_routes_only(architecture: Architecture, protocol: int) -
 
 
 @EITHER
-@given(family=st.integers(0, 60), kind=st.integers(0, 15), flags=st.sampled_from([0, 0x800, 0x80000, 0x80800]))
-def test_behind_landlock_sockets_are_tcp_only(architecture: Architecture, family: int, kind: int, flags: int) -> None:
-    got = answer(architecture, number_of(seccomp.SOCKET, architecture), family, kind | flags, 0, fenced=True)
+@given(
+    family=st.sampled_from([1, 2, 10, 16, 17, 40]),
+    kind=st.integers(0, 15),
+    flags=st.sampled_from([0, 0x800, 0x80000, 0x80800]),
+    protocol=st.sampled_from([0, 1, 6, 17, 132, 262]),
+)
+def test_behind_landlock_sockets_are_tcp_only(
+    architecture: Architecture, family: int, kind: int, flags: int, protocol: int
+) -> None:
+    """Not MPTCP or SCTP either, which are streams as well."""
+    got = answer(architecture, number_of(seccomp.SOCKET, architecture), family, kind | flags, protocol, fenced=True)
     if family not in (socket.AF_INET, socket.AF_INET6):
         assert got == ERRNO | errno.EAFNOSUPPORT
     else:
-        assert got == (ALLOW if kind == socket.SOCK_STREAM else ERRNO | errno.EACCES)
+        is_tcp = kind == socket.SOCK_STREAM and protocol in (0, socket.IPPROTO_TCP)
+        assert got == (ALLOW if is_tcp else ERRNO | errno.EACCES)
+
+
+@EITHER
+@given(kind=st.integers(0, 15), flags=st.sampled_from([0, 0x800, 0x80000, 0x80800]))
+def test_behind_landlock_pairs_of_sockets_are_streams(architecture: Architecture, kind: int, flags: int) -> None:
+    pair = number_of(seccomp.SOCKET_PAIR, architecture)
+    got = answer(architecture, pair, socket.AF_UNIX, kind | flags, fenced=True)
+    assert got == (ALLOW if kind == socket.SOCK_STREAM else ERRNO | errno.EACCES)
 
 
 @EITHER
@@ -173,7 +218,12 @@ def test_numbers_are_those_of_the_kernels_headers(architecture: Architecture) ->
     pattern = re.compile(r"#define __NR(?:3264)?_(\w+)\s+(\d+)")
     known = {found[1]: int(found[2]) for found in map(pattern.match, header.read_text().splitlines()) if found}
     ours: dict[str, int | None] = {name: numbers[architecture.column] for name, numbers in NUMBERS.items()}
-    for group in (*seccomp.DENIED.values(), seccomp.NOT_IMPLEMENTED):
+    more = (
+        seccomp.NOT_IMPLEMENTED,
+        seccomp.ON_A_PROCESS,
+        {name: numbers for name, (numbers, _) in seccomp.SENDING.items()},
+    )
+    for group in (*seccomp.DENIED.values(), *seccomp.DENIED_AMONG_HOST_PROCESSES.values(), *more):
         ours |= {name: numbers[architecture.column] for name, numbers in group.items()}
     ours |= {"socket": seccomp.SOCKET[architecture.column], "clone": seccomp.CLONE[architecture.column]}
     ours |= {"socketpair": seccomp.SOCKET_PAIR[architecture.column], "ioctl": seccomp.IOCTL[architecture.column]}

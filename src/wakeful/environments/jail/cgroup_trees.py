@@ -41,10 +41,11 @@ def open_groups() -> Groups:
     # Version 2 first: freezing and CPU time cost a fraction there, and any group has them.
     for tree in sorted(trees, key=lambda tree: -tree.version):
         wanted = {f.name: c for f in FEATURES if f.name not in places and (c := controller(f, tree)) is not None}
-        place = _settle(tree, name, set(wanted.values()) - {""}) if wanted else None
-        if place is None:
+        settled = _settle(tree, name, set(wanted.values()) - {""}) if wanted else None
+        if settled is None:
             continue
-        locks.append(linux.lock_directory(place.path))
+        place, lock = settled
+        locks.append(lock)
         given = _controllers_below(place) | {""} if tree.version == 2 else tree.controllers
         places.update({feature: place for feature, needed in wanted.items() if needed in given})
     return Groups(places, locks)
@@ -99,8 +100,8 @@ def _inside(path: str, root: str) -> str | None:
     return path[len(root) :] if path.startswith(root + "/") else None
 
 
-def _settle(tree: Tree, name: str, controllers: set[str]) -> Place | None:
-    """A directory of our own at the nearest place that gives all we want, or else some of it; None for nowhere."""
+def _settle(tree: Tree, name: str, controllers: set[str]) -> tuple[Place, int] | None:
+    """A directory of our own, and its lock: at the nearest place that gives all we want, or else some; or None."""
     here = Place(tree.path, tree.version)
     if tree.version == 1:
         _sweep(here)
@@ -110,13 +111,13 @@ def _settle(tree: Tree, name: str, controllers: set[str]) -> Place | None:
     for parent in ancestors:
         _sweep(parent)
     for parent in ancestors:
-        if place := _found(parent, name, controllers):
-            return place
-    if _step_aside(here) and (place := _found(here, name, controllers)):
-        return place
+        if found := _found(parent, name, controllers):
+            return found
+    if _step_aside(here) and (found := _found(here, name, controllers)):
+        return found
     for parent in ancestors:
-        if place := _found(parent, name, controllers & set(parent.read("cgroup.controllers").split())):
-            return place
+        if found := _found(parent, name, controllers & set(parent.read("cgroup.controllers").split())):
+            return found
     return _found(here, name, set())
 
 
@@ -129,11 +130,11 @@ def _upwards(tree: Tree) -> Iterator[Place]:
     yield Place(path, tree.version)
 
 
-def _found(parent: Place, name: str, controllers: set[str]) -> Place | None:
-    """A new directory with these controllers in which processes of ours can live, or None."""
+def _found(parent: Place, name: str, controllers: set[str]) -> tuple[Place, int] | None:
+    """A new directory with these controllers in which processes of ours can live, and its lock; or None."""
     place = parent.below(name)
     try:
-        os.mkdir(place.path)
+        lock = linux.make_locked_directory(place.path)
     except OSError:
         return None
     try:
@@ -143,8 +144,9 @@ def _found(parent: Place, name: str, controllers: set[str]) -> Place | None:
         _try(place)
     except OSError:
         remove(place)
+        os.close(lock)
         return None
-    return place
+    return place, lock
 
 
 def _step_aside(here: Place) -> bool:

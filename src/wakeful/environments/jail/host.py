@@ -65,8 +65,8 @@ class Rooms:
     def __init__(self) -> None:
         self._sweep()
         self._path = f"{_ROOMS_PARENT}/{_ROOMS_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
-        os.mkdir(self._path, 0o700)
-        self._lock = linux.lock_directory(self._path)
+        self._lock = linux.make_locked_directory(self._path)
+        os.chmod(self._path, 0o700)
 
     def make(self, number: int) -> str:
         path = f"{self._path}/{number}"

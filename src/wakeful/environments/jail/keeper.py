@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import socket
-import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -83,8 +82,7 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 - a keeper's last words: whatever it was, somebody has to hear it
             self._tell({"verb": "failed", "error": f"{type(error).__name__}: {error}"})
         finally:
-            self._walls.signal_everyone(signal.SIGKILL)
-            self._reap_all()
+            self._walls.bury()
             os._exit(status)
 
     def _live(self) -> None:
@@ -159,6 +157,7 @@ class Keeper:
             if self._runtime_pid == 0:
                 self._start_waiting(directory)  # behind walls that depend on the function; `_on_ready` goes on
             else:
+                self._limit_data(self._runtime_pid)
                 self._hand_over()
         else:
             assigned: dict[str, str] = json.loads(_read_all(variables))["variables"]
@@ -167,8 +166,13 @@ class Keeper:
             self._start(self._walls.relocate(assigned), directory, stdin, None)
             os.close(stdin)
         if self._counters is not None:
-            limit_data(self._runtime_pid, order.memory_mb)
             self._watch()
+        self._walls.retire()
+
+    def _limit_data(self, pid: int) -> None:
+        """Of a process, or of our own (0), where no cgroup does it."""
+        if self._memory_max_bytes is not None:
+            limit_data(pid, self._memory_max_bytes)
 
     def _start_waiting(self, directory: str) -> None:
         """The runtime process runs, warms up, and waits for its assignment on its standard input."""
@@ -230,6 +234,7 @@ class Keeper:
             error_end = fcntl.fcntl(error_end, fcntl.F_DUPFD_CLOEXEC, _SCRATCH_DESCRIPTOR)
             taken = [os.dup2(fd, place) for place, fd in enumerate(scratch) if fd is not None]
             linux.close_all_but(*taken, error_end)
+            self._limit_data(0)
             self._walls.confine()
             os.chdir(directory)
         except OSError as error:
@@ -283,16 +288,6 @@ class Keeper:
         ended = {"verb": "ended", "status": None, "signal": int(signal.SIGKILL), "out_of_memory": True, "error": None}
         self._tell(ended)
         return False
-
-    def _reap_all(self) -> None:
-        """Orphans come to us when their parents die, so this ends only when nothing is left."""
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            try:
-                os.waitpid(-1, 0)
-            except ChildProcessError:
-                return
-            self._walls.signal_everyone(signal.SIGKILL)
 
     def _tell(self, body: dict[str, Any]) -> None:
         try:

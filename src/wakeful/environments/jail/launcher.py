@@ -222,6 +222,7 @@ class Launcher:
                 "verb": "started",
                 "sandbox": start.sandbox,
                 "number": cell.number,
+                "keeper": cell.pid,
                 "group": cell.group.described if self._host.counts else {},
                 "task_root": TASK_ROOT if is_inside else start.code,
                 "opt_root": LAYERS_ROOT if is_inside else start.layers,

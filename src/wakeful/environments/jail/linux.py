@@ -12,7 +12,10 @@ import os
 import signal
 import socket
 import struct
+import time
 from dataclasses import dataclass
+
+_CLEARING_S = 0.001  # who clears up holds a lock for about so long
 
 # PyDLL keeps the interpreter lock during a call: nothing here blocks, and fork must not run with the lock given away.
 _LIBC = ctypes.PyDLL(None, use_errno=True)
@@ -245,6 +248,25 @@ def lock_directory(path: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def make_locked_directory(path: str) -> int:
+    """A new directory, and the descriptor that holds its lock.
+
+    Somebody who clears up after the dead may come between its making and its locking, and take it for theirs. Then it
+    is made again, by a name that must be nobody else's.
+    """
+    os.mkdir(path)
+    while True:
+        try:
+            descriptor = lock_directory(path)
+            if os.fstat(descriptor).st_ino == os.stat(path).st_ino:
+                return descriptor
+            os.close(descriptor)
+        except BlockingIOError:
+            time.sleep(_CLEARING_S)
+        except FileNotFoundError:
+            os.mkdir(path)
 
 
 def close_all_but(*keep: int) -> None:

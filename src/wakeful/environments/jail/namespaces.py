@@ -68,8 +68,7 @@ class Namespaces:
         return list(argv)
 
     def confine(self) -> None:
-        if self._room.is_counted:
-            linux.unshare(linux.CLONE_NEWCGROUP)  # after joining: its cgroup is now "/" to it
+        linux.unshare(linux.CLONE_NEWCGROUP)  # after joining: where it is on the host is now "/" to it
         if self._room.user is not None:
             linux.change_user(self._room.user, self._room.user)
         uid, gid = os.geteuid(), os.getegid()
@@ -83,6 +82,12 @@ class Namespaces:
         linux.forbid_new_privileges()
         linux.load_filter(self._filter)
 
+    def retire(self) -> None:
+        if self._room.is_counted:
+            linux.forbid_new_privileges()
+            linux.clear_capabilities()
+        # else it has to signal a process of another user, should that take too much memory
+
     def everyone(self) -> list[int]:
         return [pid for pid in processes.all_visible() if pid != os.getpid()]
 
@@ -92,6 +97,9 @@ class Namespaces:
             os.kill(-1, number)
         except ProcessLookupError:
             return  # nobody is left
+
+    def bury(self) -> None:
+        """The kernel does it: with the first process of a process namespace all others die."""
 
     def _enter_root(self, tree: int) -> None:
         linux.unmount("/")  # our copy of the launcher's shelf

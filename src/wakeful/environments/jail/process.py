@@ -3,7 +3,8 @@
 The function sees the host's file tree, so nothing is at /var/task, /opt or /var/lang: commands and the variables that
 Lambda itself sets are rewritten to the places on the host. The Runtime API and the endpoint are on ports of the host's
 loopback. /tmp is the host's and, behind the fence, closed: TMPDIR names a directory of the function's own, whose size
-nothing limits.
+nothing limits. Behind the fence a function still sees which files there are on the host, and how large; it cannot use
+UNIX sockets or UDP, listen, or change permissions and times of files, not even its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Sequence
 
 from . import landlock, linux, processes, seccomp
@@ -41,6 +43,7 @@ _WRITABLE = ("/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero
 
 _NOWHERE = "/nonexistent"
 _ROUNDS_MAX = 1000
+_BURIAL_TIME_MAX_S = 5.0
 
 
 class HostProcess:
@@ -93,6 +96,9 @@ class HostProcess:
         )
         linux.load_filter(self._filter)
 
+    def retire(self) -> None:
+        """It has no more rights than the node."""
+
     def everyone(self) -> list[int]:
         return processes.descendants(os.getpid())
 
@@ -109,6 +115,16 @@ class HostProcess:
                 except ProcessLookupError:
                     continue
             reached.update(found)
+
+    def bury(self) -> None:
+        # Orphans come to us when their parents die, so there is an end only when nothing is left.
+        deadline = time.monotonic() + _BURIAL_TIME_MAX_S
+        while time.monotonic() < deadline:
+            self.signal_everyone(signal.SIGKILL)
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
 
     def _relocate(self, name: str, value: str) -> str:
         if name in _PATH_VARIABLES:

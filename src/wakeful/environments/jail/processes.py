@@ -87,6 +87,11 @@ def use(pids: Iterable[int], exact_above_bytes: int) -> Use:
     return Use(memory_bytes, sum(_cpu_s(pid) for pid in pids))
 
 
+def resident_peak_bytes(pid: int) -> int:
+    """The most that was ever in memory of one process, with the files it has mapped; 0 when it is gone."""
+    return _kilobytes(_read(f"/proc/{pid}/status"), (b"VmHWM:",)) * 1024
+
+
 def _own_bytes(pid: int) -> int:
     return _kilobytes(_read(f"/proc/{pid}/status"), (b"RssAnon:", b"RssShmem:")) * 1024
 

@@ -128,6 +128,69 @@ NOT_IMPLEMENTED: dict[str, Numbers] = {
     "memfd_secret": (447, 447),  # memory that no limit of ours sees
 }
 
+# In the host's own file tree and IPC namespace: what Landlock has no word for. It guards the contents of files and the
+# names in directories, but not permissions, owners and times, nor who is told of changes.
+DENIED_AMONG_HOST_PROCESSES: dict[str, dict[str, Numbers]] = {
+    "attributes of files": {
+        "chmod": (90, None),
+        "chown": (92, None),
+        "fchmod": (91, 52),
+        "fchmodat": (268, 53),
+        "fchmodat2": (452, 452),
+        "fchown": (93, 55),
+        "fchownat": (260, 54),
+        "file_setattr": (469, 469),
+        "fremovexattr": (199, 16),
+        "fsetxattr": (190, 7),
+        "futimesat": (261, None),
+        "lchown": (94, None),
+        "lremovexattr": (198, 15),
+        "lsetxattr": (189, 6),
+        "removexattr": (197, 14),
+        "removexattrat": (466, 466),
+        "setxattr": (188, 5),
+        "setxattrat": (463, 463),
+        "utime": (132, None),
+        "utimensat": (280, 88),
+        "utimes": (235, None),
+    },
+    "changes of files": {"inotify_add_watch": (254, 27)},
+    "shared memory, queues and semaphores": {
+        "mq_open": (240, 180),
+        "mq_unlink": (241, 181),
+        "msgctl": (71, 187),
+        "msgget": (68, 186),
+        "msgrcv": (70, 188),
+        "msgsnd": (69, 189),
+        "semctl": (66, 191),
+        "semget": (64, 190),
+        "semop": (65, 193),
+        "semtimedop": (220, 192),
+        "shmat": (30, 196),
+        "shmctl": (31, 195),
+        "shmget": (29, 194),
+    },
+    # Of any process of the same user, which the node is one of.
+    "priorities": {"ioprio_set": (251, 30), "setpriority": (141, 140)},
+}
+
+# Calls whose first argument is a process: only on the caller itself, which is 0.
+ON_A_PROCESS: dict[str, Numbers] = {
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
+    "sched_setattr": (314, 274),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+}
+
+# Calls that send, and which of their arguments has the flags: with MSG_FASTOPEN they also connect, past Landlock.
+SENDING: dict[str, tuple[Numbers, int]] = {
+    "sendmmsg": ((307, 269), 3),
+    "sendmsg": ((46, 211), 2),
+    "sendto": ((44, 206), 3),
+}
+MSG_FASTOPEN = 0x20000000
+
 SOCKET: Numbers = (41, 198)
 SOCKET_PAIR: Numbers = (53, 199)
 CLONE: Numbers = (56, 220)
@@ -155,16 +218,21 @@ Instruction = tuple[int, int, int, int]
 
 def in_namespaces(architecture: Architecture) -> bytes:
     """The filter for a process that has namespaces of its own around it."""
-    return _assemble(_program(architecture, _family_allowed()))
+    rules = {SOCKET: _family_allowed(), SOCKET_PAIR: _pair_allowed()}
+    return _assemble(_program(architecture, rules, DENIED))
 
 
 def among_host_processes(architecture: Architecture) -> bytes:
     """The filter for a process in the host's own network and file tree, where Landlock guards files and TCP ports.
 
-    Landlock does not see UNIX sockets in the file tree or datagrams: of sockets, only TCP remains. Pairs of connected
-    UNIX sockets are made by another call and stay.
+    Landlock does not see UNIX sockets in the file tree, datagrams, or protocols beside TCP: of sockets, only TCP
+    remains. Pairs of connected UNIX streams are made by another call and stay; a datagram socket of such a pair could
+    be connected anew.
     """
-    return _assemble(_program(architecture, _tcp_only()))
+    rules = {SOCKET: _tcp_only(), SOCKET_PAIR: _stream_pair_allowed()}
+    rules |= {numbers: _on_ourselves() for numbers in ON_A_PROCESS.values()}
+    rules |= {numbers: _without_flag(place, MSG_FASTOPEN) for numbers, place in SENDING.values()}
+    return _assemble(_program(architecture, rules, DENIED | DENIED_AMONG_HOST_PROCESSES))
 
 
 def instructions_of(program: bytes) -> list[Instruction]:
@@ -172,7 +240,9 @@ def instructions_of(program: bytes) -> list[Instruction]:
     return list(struct.iter_unpack("HBBI", program))
 
 
-def _program(architecture: Architecture, socket_rule: list[Instruction]) -> list[Instruction]:
+def _program(
+    architecture: Architecture, rules: dict[Numbers, list[Instruction]], denied: dict[str, dict[str, Numbers]]
+) -> list[Instruction]:
     column = architecture.column
     program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -184,18 +254,12 @@ def _program(architecture: Architecture, socket_rule: list[Instruction]) -> list
         # x32: the same architecture by name, other calls by number.
         program += [(_AT_LEAST, 0, 1, _X32_BIT), _error(errno.ENOSYS)]
     program += [(_AT_LEAST, 0, 1, KNOWN_UP_TO + 1), _error(errno.ENOSYS)]
-    for rule_number, rule in (
-        (SOCKET, socket_rule),
-        (SOCKET_PAIR, _pair_allowed()),
-        (CLONE, _no_namespaces()),
-        (IOCTL, _no_terminal_requests()),
-    ):
-        number = rule_number[column]
+    for numbers, rule in {**rules, CLONE: _no_namespaces(), IOCTL: _no_terminal_requests()}.items():
+        number = numbers[column]
         assert number is not None
         program += [(_EQUAL, 0, len(rule), number), *rule]
     program += _refuse([numbers[column] for numbers in NOT_IMPLEMENTED.values()], errno.ENOSYS)
-    denied = [numbers[column] for group in DENIED.values() for numbers in group.values()]
-    program += _refuse(denied, errno.EPERM)
+    program += _refuse([numbers[column] for group in denied.values() for numbers in group.values()], errno.EPERM)
     program.append((_RETURN, 0, 0, _ALLOW))
     return program
 
@@ -237,6 +301,10 @@ def _tcp_only() -> list[Instruction]:
         (_MASK, 0, 0, _SOCKET_KIND),
         (_EQUAL, 1, 0, socket.SOCK_STREAM),
         _error(errno.EACCES),
+        _argument(2),
+        (_EQUAL, 2, 0, 0),
+        (_EQUAL, 1, 0, socket.IPPROTO_TCP),
+        _error(errno.EACCES),
         (_RETURN, 0, 0, _ALLOW),
     ]
 
@@ -245,8 +313,29 @@ def _pair_allowed() -> list[Instruction]:
     return [_argument(0), (_EQUAL, 1, 0, socket.AF_UNIX), _error(errno.EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
 
 
+def _stream_pair_allowed() -> list[Instruction]:
+    return [
+        _argument(0),
+        (_EQUAL, 1, 0, socket.AF_UNIX),
+        _error(errno.EAFNOSUPPORT),
+        _argument(1),
+        (_MASK, 0, 0, _SOCKET_KIND),
+        (_EQUAL, 1, 0, socket.SOCK_STREAM),
+        _error(errno.EACCES),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def _on_ourselves() -> list[Instruction]:
+    return [_argument(0), (_EQUAL, 1, 0, 0), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+
+
+def _without_flag(place: int, flag: int) -> list[Instruction]:
+    return [_argument(place), (_ANY_BIT, 0, 1, flag), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+
+
 def _no_namespaces() -> list[Instruction]:
-    return [_argument(0), (_ANY_BIT, 0, 1, CLONE_NAMESPACES), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+    return _without_flag(0, CLONE_NAMESPACES)
 
 
 def _no_terminal_requests() -> list[Instruction]:

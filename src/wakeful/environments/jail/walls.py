@@ -85,11 +85,17 @@ class Walls(Protocol):
     def confine(self) -> None:
         """In the runtime process, last before exec: nothing that is given up here comes back."""
 
+    def retire(self) -> None:
+        """Nothing remains to be built: the keeper gives up what rights it can."""
+
     def everyone(self) -> list[int]:
         """Every process inside."""
 
     def signal_everyone(self, number: int) -> None:
-        """Sends a signal to every process inside, however it forked."""
+        """Sends a signal to every process inside, however it forked. Not after `retire`, where groups count."""
+
+    def bury(self) -> None:
+        """The keeper is about to end: when it has, nothing inside is alive."""
 
 
 def listen(port: int) -> socket.socket:
@@ -115,12 +121,12 @@ def limit_all(room: Room) -> None:
     limit(resource.RLIMIT_MEMLOCK, 64 * 1024)
 
 
-def limit_data(pid: int, memory_mb: int) -> None:
+def limit_data(pid: int, memory_bytes: int) -> None:
     """Private memory of one process ends at the function's memory and some room. Used where no cgroup counts it.
 
     RLIMIT_AS would be simpler and does not work: Node and Java reserve far more than they ever use.
     """
-    value = (memory_mb << 20) * 2 + _DATA_ROOM_BYTES
+    value = memory_bytes * 2 + _DATA_ROOM_BYTES
     try:
         resource.prlimit(pid, resource.RLIMIT_DATA, (value, value))
     except PermissionError:
