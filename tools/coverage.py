@@ -24,9 +24,8 @@ def render() -> str:
     services = sorted(SERVICES, key=lambda service: service.name)
     lines = [HEAD, "| service | operations here | of the model |", "|---|---|---|"]
     for service in services:
-        lines.append(
-            f"| {service.name} | {len(service.operations)} | {len(service.operations.model.operation_names)} |"
-        )
+        api = service.operations
+        lines += [f"| {service.name} | {len(api)} | {len(api.model.operation_names)} |"]
     for service in services:
         lines += ["", *_section(service)]
     return "\n".join(lines) + "\n"
