@@ -62,6 +62,7 @@ class Bench:
         self.waiting = Runtime("waiting", argv, mounts, True, {"PATH": "/usr/bin:/bin"})
         self.fresh = Runtime("fresh", argv, mounts, False, {})
         self.true = Runtime("true", ("/usr/bin/true",), mounts, False, {})
+        self.wanted: dict[str, int] = {}
         self.argv = (tiers.interpreter(), "-I", "-S", str(program))
 
     async def start(self, runtime: Runtime) -> Sandbox:
@@ -73,15 +74,22 @@ class Bench:
         await first_request(sandbox)
         return time.perf_counter() - began, sandbox
 
+    async def prepare(self, runtime: Runtime, count: int) -> None:
+        self.wanted[runtime.name] = count * (2 if runtime.prestart else 1)  # each has a keeper
+        await self.sandboxes.prepare(runtime, count)
+        await self.settle()
+
     async def settle(self) -> None:
-        """All cells wait that should."""
+        """All cells are there that should be, and nothing moves in them any more."""
         launcher = self.sandboxes.launcher_pid
         assert launcher is not None
-        quiet = 0
+        wanted, quiet = sum(self.wanted.values()), 0
         while quiet < 5:
-            before = processes.use(processes.descendants(launcher), 1 << 40)
+            before = processes.use(processes.descendants(launcher), 1 << 40).cpu_s
             await asyncio.sleep(0.02)
-            quiet = quiet + 1 if processes.use(processes.descendants(launcher), 1 << 40).cpu_s == before.cpu_s else 0
+            pids = processes.descendants(launcher)
+            is_quiet = len(pids) == wanted and processes.use(pids, 1 << 40).cpu_s == before
+            quiet = quiet + 1 if is_quiet else 0
 
 
 async def first_request(sandbox: Sandbox) -> None:
@@ -201,14 +209,12 @@ VARIANTS: dict[str, Callable[[Bench], Awaitable[float]]] = {
 
 async def burst(bench: Bench, runtime: Runtime, waiting: int) -> float:
     """So many starts at once, until every one has made its first request."""
-    await bench.sandboxes.prepare(runtime, waiting)
-    await bench.settle()
+    await bench.prepare(runtime, waiting)
     began = time.perf_counter()
     started = await asyncio.gather(*(bench.to_first_request(runtime) for _ in range(BURST)))
     took = time.perf_counter() - began
     await asyncio.gather(*(discard(sandbox) for _, sandbox in started))
-    await bench.sandboxes.prepare(runtime, 0)
-    await bench.settle()
+    await bench.prepare(runtime, 0)
     return took
 
 
@@ -218,12 +224,10 @@ async def cost_of_waiting(bench: Bench) -> tuple[float, float]:
     assert launcher is not None
     before_kb = sum(map(proportional_kb, [launcher, *processes.descendants(launcher)]))
     before_s = cpu_s(launcher)
-    await bench.sandboxes.prepare(bench.waiting, BURST)
-    await bench.settle()
+    await bench.prepare(bench.waiting, BURST)
     after_kb = sum(map(proportional_kb, [launcher, *processes.descendants(launcher)]))
     after_s = cpu_s(launcher)
-    await bench.sandboxes.prepare(bench.waiting, 0)
-    await bench.settle()
+    await bench.prepare(bench.waiting, 0)
     return (after_kb - before_kb) / BURST / 1024, (after_s - before_s) / BURST * 1000
 
 
@@ -244,17 +248,16 @@ async def measure(isolation: str, rounds: int, folder: Path) -> dict[str, float]
     sys.stderr.write(f"{sandboxes.isolation.summary}\n")
     bench = Bench(sandboxes, folder)
     try:
-        await sandboxes.prepare(bench.waiting, WAITING)
-        await sandboxes.prepare(bench.fresh, WAITING)
+        await bench.prepare(bench.waiting, WAITING)
+        await bench.prepare(bench.fresh, WAITING)
         samples: dict[str, list[float]] = {name: [] for name in VARIANTS}
         for _ in range(rounds):
             for name, variant in VARIANTS.items():
                 samples[name].append(await variant(bench) * 1000)
         for name, values in samples.items():
             found[name] = statistics.median(values)
-        await sandboxes.prepare(bench.waiting, 0)
-        await sandboxes.prepare(bench.fresh, 0)
-        await bench.settle()
+        await bench.prepare(bench.waiting, 0)
+        await bench.prepare(bench.fresh, 0)
         found[f"{BURST} at once, all from waiting cells"] = await burst(bench, bench.waiting, BURST) * 1000
         found[f"{BURST} at once, fresh interpreters in waiting sandboxes"] = (
             await burst(bench, bench.fresh, BURST) * 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,34 @@ def test_descriptors_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
         counts = []
         for _ in range(3):
             await once()
-            counts.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+            counts.append(descriptor_count())
         return counts
 
     counts = asyncio.run(scenario())
     assert counts[0] == counts[-1]
+
+
+def test_what_is_said_to_a_launcher_that_is_dead_is_forgotten_with_its_descriptors() -> None:
+    async def scenario() -> None:
+        lost = asyncio.get_running_loop().create_future()
+        opened = await connect(OPENING, ignore, lambda: lost.set_result(None))
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.kill(opened.pid, signal.SIGSTOP)
+        before = descriptor_count()
+        for _ in range(2000):
+            opened.send({"verb": "prepare", "runtime": 99, "count": 0, "fill": "x" * 1000}, [null])
+        assert descriptor_count() > before
+        os.kill(opened.pid, signal.SIGKILL)
+        await asyncio.wait_for(lost, 20)
+        opened.send({"verb": "close"}, [null])
+        assert descriptor_count() < before  # its own channel is gone, too
+        os.close(null)
+
+    asyncio.run(scenario())
+
+
+def descriptor_count() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def test_messages_wait_until_the_launcher_listens() -> None:

@@ -540,8 +540,10 @@ def knock_at_endpoint(word: str) -> None:
 
 
 def take_memory(mb: int, how: str) -> int:
-    """Megabytes that were had before the end: private, shared, or of several processes together."""
-    if how == "forked":
+    """Megabytes that were had before the end: private, shared, or of several processes, which may hide their maps."""
+    if how == "hidden":
+        LIBC.prctl(4, 0)
+    if how in ("forked", "hidden"):
         for _ in range(8):
             if os.fork() == 0:
                 take_memory(mb // 8, "private")
@@ -584,6 +586,17 @@ def fill_tmp(mb: int) -> list[Any]:
     except OSError as error:
         return [written, error.errno]
     return [written, 0]
+
+
+def map_tmp(mb: int) -> int:
+    """Megabytes of a file in /tmp that were written and looked at through a mapping, for as long as anybody watches."""
+    with open("/tmp/mapped", "wb+") as file:
+        file.truncate(mb << 20)
+        mapping = mmap.mmap(file.fileno(), mb << 20)
+    for offset in range(0, mb << 20, 4096):
+        mapping[offset] = 1
+    time.sleep(0.3)
+    return len(mapping) >> 20
 
 
 def fork_many(count: int) -> int:

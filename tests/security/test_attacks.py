@@ -272,7 +272,7 @@ def test_nothing_dumps_core(ground: Ground) -> None:
 # ── limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("how", ["private", "shared", "forked"])
+@pytest.mark.parametrize("how", ["private", "shared", "forked", "hidden"])
 def test_more_memory_than_the_function_has_ends_it(ground: Ground, how: str) -> None:
     arguments = {"mb": 900, "how": how}
     status, signal, out_of_memory, *_, peak_mb = ground.run(
@@ -301,6 +301,12 @@ def test_tmp_ends_at_its_size_and_is_not_the_functions_memory(walled: Ground) ->
     assert out_of_memory is False
     assert printed in (f"[300, {errno.ENOSPC}]", f"[299, {errno.ENOSPC}]")
     assert peak_mb < SMALL["memory_mb"]
+
+
+def test_a_file_in_tmp_that_is_mapped_is_not_the_functions_memory(walled: Ground) -> None:
+    limits = {**SMALL, "tmp_mb": 300}
+    status, *_, printed, _ = walled.run(scenarios.ending_of, function="map_tmp", arguments={"mb": 200}, limits=limits)
+    assert (status, printed) == (0, "200")
 
 
 def test_processes_end_at_their_number(ground: Ground) -> None:

@@ -89,12 +89,18 @@ class Connection:
                 self._loop.add_writer(self._channel, self._flush)
                 return
             except OSError:
-                self._outbox.clear()  # its end is about to be read, and is handled there
+                self._forget_outbox()  # its end is about to be read, and is handled there
                 return
             self._outbox.popleft()
             for descriptor in descriptors:
                 os.close(descriptor)
         self._loop.remove_writer(self._channel)
+
+    def _forget_outbox(self) -> None:
+        for _, descriptors in self._outbox:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._outbox.clear()
 
     def _read(self) -> None:
         while True:
@@ -110,6 +116,7 @@ class Connection:
     def _lose(self) -> None:
         self._loop.remove_reader(self._channel)
         self._loop.remove_writer(self._channel)
+        self._forget_outbox()
         self._channel.close()
         self._reap()
 

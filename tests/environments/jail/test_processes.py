@@ -76,7 +76,8 @@ def test_cpu_time_is_counted() -> None:
 def test_one_that_is_gone_uses_nothing() -> None:
     with subprocess.Popen(["/bin/true"]) as process:
         process.wait()
-        assert processes.use([process.pid], 0) == processes.Use(0, 0.0)
+        assert processes.use([process.pid], 0) == processes.Use(0, 0, 0.0)
+        assert processes.use([], 0) == processes.Use(0, 0, 0.0)
         assert processes.descendants(process.pid) == []
         assert processes.state(process.pid) == ""
         processes.kill(process.pid)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -176,46 +177,64 @@ class Cell:
 def build(
     host: Host, runtime: Runtime, shape: Shape, number: int, endpoint_port: int, tmp_mb: int, counters: memoryview
 ) -> Cell:
-    """A new cell, on its way. Raises OSError where the host is out of something."""
-    room = Room(
-        number=number,
-        user=host.users.of(number) if host.users else None,
-        tree=linux.copy_tree("", runtime.tree) if runtime.tree is not None else None,
-        directory=host.rooms.make(number) if host.rooms else None,
-        endpoint_port=endpoint_port,
-        tmp_mb=tmp_mb,
-        processes_max=shape.processes_max,
-        open_files_max=shape.open_files_max,
-        is_counted=host.counts,
-    )
+    """A new cell, on its way. Raises OSError where the host is out of something; nothing is left of it then."""
+    with ExitStack() as undo:
+        cell = _build(undo, host, runtime, shape, number, endpoint_port, tmp_mb, counters)
+        undo.pop_all()
+    return cell
+
+
+def _build(
+    undo: ExitStack,
+    host: Host,
+    runtime: Runtime,
+    shape: Shape,
+    number: int,
+    endpoint_port: int,
+    tmp_mb: int,
+    counters: memoryview,
+) -> Cell:
+    directory = host.rooms.make(number) if host.rooms else None
+    if host.rooms is not None:
+        undo.callback(host.rooms.remove_now, number)
     own = counters[number * COUNTERS_EACH : (number + 1) * COUNTERS_EACH]
     own[0] = own[1] = 0
     group = host.groups.make(number)
+    undo.callback(group.remove)
     group.limit_processes(shape.processes_max)
     group.limit_cpu(1)
-    entrance = group.entrance()
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    output, write_end = os.pipe()
-    try:
+    with ExitStack() as theirs:
+        tree = None
+        if runtime.tree is not None:
+            tree = linux.copy_tree("", runtime.tree)
+            theirs.callback(os.close, tree)
+        room = Room(
+            number=number,
+            user=host.users.of(number) if host.users else None,
+            tree=tree,
+            directory=directory,
+            endpoint_port=endpoint_port,
+            tmp_mb=tmp_mb,
+            processes_max=shape.processes_max,
+            open_files_max=shape.open_files_max,
+            is_counted=host.counts,
+        )
+        entrance = group.entrance()
+        theirs.callback(entrance.close)
+        channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        undo.callback(channel.close)
+        theirs.callback(far_end.close)
+        output, write_end = os.pipe()
+        undo.callback(os.close, output)
+        theirs.callback(os.close, write_end)
         if room.user is not None:
             os.fchown(write_end, room.user, room.user)  # so that /dev/stdout can be opened again
         pid = linux.fork(linux.CLONE_NEWPID if host.kind == NAMESPACES else 0)
         if pid == 0:
-            _become_keeper(host.kind, room, runtime, theirs, write_end, entrance, None if host.counts else own)
-    except OSError:
-        ours.close()
-        os.close(output)
-        group.remove()
-        raise
-    finally:
-        entrance.close()
-        theirs.close()
-        os.close(write_end)
-        if room.tree is not None:
-            os.close(room.tree)
-    ours.setblocking(False)
+            _become_keeper(host.kind, room, runtime, far_end, write_end, entrance, None if host.counts else own)
+    channel.setblocking(False)
     os.set_blocking(output, False)
-    return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), ours, output)
+    return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), channel, output)
 
 
 def _become_keeper(

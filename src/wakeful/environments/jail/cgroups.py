@@ -228,8 +228,12 @@ class Groups:
     def make(self, number: int) -> Group:
         """A new, empty group for one sandbox."""
         group = Group({feature: place.below(str(number)) for feature, place in self._places.items()})
-        for place in set(group.places.values()):
-            os.mkdir(place.path)
+        try:
+            for place in set(group.places.values()):
+                os.mkdir(place.path)
+        except OSError:
+            group.remove()
+            raise
         return group
 
     def close(self) -> None:

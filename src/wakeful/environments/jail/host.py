@@ -73,6 +73,10 @@ class Rooms:
         os.mkdir(path, 0o700)
         return path
 
+    def remove_now(self, number: int) -> None:
+        """For one that nobody has used yet."""
+        os.rmdir(f"{self._path}/{number}")
+
     def remove(self, number: int) -> int:
         """The process that is removing it. Its name is free at once."""
         path = f"{self._path}/{number}"

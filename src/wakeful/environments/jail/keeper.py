@@ -26,12 +26,10 @@ WATCH_INTERVAL_MAX_S = 0.1
 """The time between two looks grows to this while nothing changes."""
 
 CELL_VARIABLE = "WAKEFUL_CELL"
-READY_DESCRIPTOR = 3
 READY = b"."
 
 _EXEC_FAILED = 127
 _SCRATCH_DESCRIPTOR = 16  # above the ones that a runtime process starts with
-_COPY_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +218,7 @@ class Keeper:
     def _become_runtime(
         self, variables: dict[str, str], directory: str, descriptors: tuple[int | None, ...], error_end: int
     ) -> None:
+        """`descriptors` become 0, 1, 2 and, for one that waits, 3."""
         argv = self._walls.translate(self._command.argv)
         try:
             signal.set_wakeup_fd(-1)
@@ -277,12 +276,13 @@ class Keeper:
         """Counts; kills all when there is more memory in use than the function has. False when it did."""
         assert self._counters is not None and self._memory_max_bytes is not None
         use = processes.use(self._walls.everyone(), min(self._memory_max_bytes, self._counters[0]))
+        memory_bytes = use.private_bytes + max(0, use.shared_bytes - self._walls.tmp_bytes())
         cpu_ns = int(use.cpu_s * 1e9)
-        is_quiet = cpu_ns == self._counters[1] and use.memory_bytes <= self._counters[0]
+        is_quiet = cpu_ns == self._counters[1] and memory_bytes <= self._counters[0]
         self._interval_s = min(self._interval_s * 2, WATCH_INTERVAL_MAX_S) if is_quiet else WATCH_INTERVAL_S
-        self._counters[0] = max(self._counters[0], use.memory_bytes)
+        self._counters[0] = max(self._counters[0], memory_bytes)
         self._counters[1] = max(self._counters[1], cpu_ns)
-        if use.memory_bytes <= self._memory_max_bytes:
+        if memory_bytes <= self._memory_max_bytes:
             return True
         self._walls.signal_everyone(signal.SIGKILL)
         ended = {"verb": "ended", "status": None, "signal": int(signal.SIGKILL), "out_of_memory": True, "error": None}

@@ -391,6 +391,18 @@ class Launcher:
         cell.is_reaped = True
         self._loop.forget(cell.channel.fileno())
         self._loop.forget(cell.pidfd)
+        try:
+            self._report_end(cell)
+        finally:
+            cell.is_leaving = True
+            if not cell.is_namespaced:
+                self._kill_strays()
+            cell.close()
+            self._release(cell, time.monotonic() + _LEAVING_TIME_MAX_S)
+            self._refill()
+
+    def _report_end(self, cell: Cell) -> None:
+        """To whoever it was promised to, if that was somebody."""
         if cell.state == RUNNING:
             killed = {"status": None, "signal": int(signal.SIGKILL), "out_of_memory": False, "error": cell.error}
             self._on_ended(cell, killed)
@@ -399,12 +411,6 @@ class Launcher:
             cell.start = None
         elif not cell.is_leaving or cell.error is not None:
             self._on_stillborn(cell.runtime, cell.last_words())
-        cell.is_leaving = True
-        if not cell.is_namespaced:
-            self._kill_strays()
-        cell.close()
-        self._release(cell, time.monotonic() + _LEAVING_TIME_MAX_S)
-        self._refill()
 
     def _kill_strays(self) -> None:
         """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""
@@ -428,13 +434,17 @@ class Launcher:
 
         self._loop.when_readable(pidfd, on_end)
 
+    def _remove_room(self, cell: Cell) -> None:
+        assert self._host.rooms is not None
+        self._wait_for(self._host.rooms.remove(cell.number))
+
     def _release(self, cell: Cell, deadline: float) -> None:
         """All that the cell had is given back; its group as soon as the kernel has forgotten the last process."""
         if not cell.group.remove() and time.monotonic() < deadline:
             self._loop.after(_REMOVE_RETRY_S, partial(self._release, cell, deadline))
             return
         if self._host.rooms is not None:
-            self._wait_for(self._host.rooms.remove(cell.number))
+            self._contained(self._remove_room, cell)
         del self._cells[cell.number]
         heapq.heappush(self._free_numbers, cell.number)
         if cell.start is not None:

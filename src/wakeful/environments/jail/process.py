@@ -116,6 +116,9 @@ class HostProcess:
                     continue
             reached.update(found)
 
+    def tmp_bytes(self) -> int:
+        return 0  # it is on the host's disk
+
     def bury(self) -> None:
         # Orphans come to us when their parents die, so there is an end only when nothing is left.
         deadline = time.monotonic() + _BURIAL_TIME_MAX_S

@@ -15,10 +15,16 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Memory that is theirs alone (not files), and CPU time, of some processes together."""
+    """Memory that is not the contents of files, and CPU time, of some processes together."""
 
-    memory_bytes: int
+    private_bytes: int
+    shared_bytes: int
+    """What is mapped of shared memory and of file systems in memory."""
     cpu_s: float
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.private_bytes + self.shared_bytes
 
 
 def all_visible() -> list[int]:
@@ -81,27 +87,32 @@ def use(pids: Iterable[int], exact_above_bytes: int) -> Use:
     they are counted by their share, which costs the kernel a walk through the page tables.
     """
     pids = list(pids)
-    memory_bytes = sum(_own_bytes(pid) for pid in pids)
-    if len(pids) > 1 and memory_bytes > exact_above_bytes:
-        memory_bytes = sum(_proportional_bytes(pid) for pid in pids)
-    return Use(memory_bytes, sum(_cpu_s(pid) for pid in pids))
+    memory = [_resident(pid) for pid in pids]
+    if len(pids) > 1 and sum(private + shared for private, shared in memory) > exact_above_bytes:
+        memory = [_proportional(pid) or resident for pid, resident in zip(pids, memory, strict=True)]
+    private_bytes, shared_bytes = (sum(column) for column in zip(*memory, strict=True)) if memory else (0, 0)
+    return Use(private_bytes, shared_bytes, sum(_cpu_s(pid) for pid in pids))
 
 
 def resident_peak_bytes(pid: int) -> int:
     """The most that was ever in memory of one process, with the files it has mapped; 0 when it is gone."""
-    return _kilobytes(_read(f"/proc/{pid}/status"), (b"VmHWM:",)) * 1024
+    return _bytes_of(_read(f"/proc/{pid}/status"), b"VmHWM:")
 
 
-def _own_bytes(pid: int) -> int:
-    return _kilobytes(_read(f"/proc/{pid}/status"), (b"RssAnon:", b"RssShmem:")) * 1024
+def _resident(pid: int) -> tuple[int, int]:
+    """Private and shared bytes of one process."""
+    text = _read(f"/proc/{pid}/status")
+    return _bytes_of(text, b"RssAnon:"), _bytes_of(text, b"RssShmem:")
 
 
-def _proportional_bytes(pid: int) -> int:
-    return _kilobytes(_read(f"/proc/{pid}/smaps_rollup"), (b"Pss_Anon:", b"Pss_Shmem:")) * 1024
+def _proportional(pid: int) -> tuple[int, int] | None:
+    """The same, where several share a page each with its part. None where the process hides that, as it may."""
+    text = _read(f"/proc/{pid}/smaps_rollup")
+    return (_bytes_of(text, b"Pss_Anon:"), _bytes_of(text, b"Pss_Shmem:")) if text else None
 
 
-def _kilobytes(text: bytes, names: tuple[bytes, ...]) -> int:
-    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith(names))
+def _bytes_of(text: bytes, name: bytes) -> int:
+    return next((int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith(name)), 0)
 
 
 def _cpu_s(pid: int) -> float:

@@ -94,6 +94,9 @@ class Walls(Protocol):
     def signal_everyone(self, number: int) -> None:
         """Sends a signal to every process inside, however it forked. Not after `retire`, where groups count."""
 
+    def tmp_bytes(self) -> int:
+        """What of shared memory is the contents of /tmp."""
+
     def bury(self) -> None:
         """The keeper is about to end: when it has, nothing inside is alive."""
 
