@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.fabric import deliver as module
-from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, bury, deliver
+from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, bury, deliver, refusal
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.trace import Trace
 from wakeful.store import work
@@ -111,6 +111,17 @@ async def test_a_refusal_undoes_only_itself(fabric: Fabric) -> None:
     assert await fabric.store.write(cause) == [True, False, True]
     assert await fabric.accepted() == [("after", "b"), ("before", "b")]
     assert sorted(note.status for note in fabric.notes) == ["NO", "ok", "ok"]
+
+
+async def test_who_is_only_asked_keeps_nothing_and_nothing_is_told(fabric: Fabric) -> None:
+    def ask(tx: Tx) -> list[str | None]:
+        answers = [refusal(tx, delivery(name)) for name in ("yes", "no", "again-3")]
+        assert (tx.depth, tx.deliveries) == (0, 0)
+        return [answer.code if answer else None for answer in answers]
+
+    assert await fabric.store.write(ask) == [None, "NO", None]
+    assert await fabric.accepted() == []
+    assert fabric.notes == []
 
 
 @pytest.mark.parametrize("target", [arn("x", service="nobody"), "no arn at all"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,11 @@ async def test_old_notes_are_forgotten(telemetry: Telemetry) -> None:
     await telemetry.flush()
     await telemetry.forget_notes(5.0)
     assert [each.id for each in await telemetry.notes_of("t")] == ["new"]
+
+
+async def test_a_resource_with_a_nul_in_its_name_is_told_on_every_engine(telemetry: Telemetry) -> None:
+    telemetry.note(replace(note("a"), resource="b/k\0"))
+    assert [each.resource for each in await telemetry.notes_of("t")] == ["b/k\N{REPLACEMENT CHARACTER}"]
 
 
 async def test_too_many_unwritten_notes_push_out_the_oldest_and_that_is_told(

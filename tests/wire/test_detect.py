@@ -328,6 +328,13 @@ def test_a_function_stands_in_the_path(line: str, name: str, function: str) -> N
             "apigateway",
         ),
         (request("POST /b/k", scope="s3"), "s3", "rest-xml", "MethodNotAllowed", ""),
+        (
+            request("POST /b", content_type="multipart/form-data; boundary=x"),
+            "s3",
+            "rest-xml",
+            "NotImplementedHere",
+            "PostObject",
+        ),
         (request("PATCH /b/k"), "s3", "rest-xml", "MethodNotAllowed", ""),
         (request("GET //k"), "s3", "rest-xml", "MethodNotAllowed", ""),
         (

@@ -190,10 +190,16 @@ def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]])
         tx.run(
             "INSERT INTO telemetry_notes(id, trace, cause, hops, kind, name, resource, account, at, duration_ms,"
             " status, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            *(n.id, n.trace, n.cause, n.hops, n.kind, n.name, n.resource, n.account, n.at, n.duration_ms, n.status),
+            *(n.id, n.trace, n.cause, n.hops, n.kind, n.name, _writable(n.resource), n.account, n.at, n.duration_ms),
+            n.status,
             orjson.dumps(n.detail),
         )
     log_chunks.put(tx, logs)
+
+
+def _writable(name: str) -> str:
+    # PostgreSQL takes no NUL in a text, and a client may have asked for a resource with one in its name.
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _notes(tx: Tx, where: str, *args: Any) -> list[Note]:

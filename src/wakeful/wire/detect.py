@@ -17,6 +17,7 @@ from wakeful.wire.errors import (
     InvalidURI,
     MalformedInput,
     MethodNotAllowed,
+    NotImplementedHere,
     UnknownOperationException,
 )
 from wakeful.wire.forms import Form, read_form, read_query
@@ -198,6 +199,10 @@ class Catalogue:
         query = read_query(http.query)
         found = routes.find(http.method, path, query, http.headers)
         if found is None:
+            if service == "s3" and http.headers.get("content-type", "").startswith("multipart/form-data"):
+                # What a browser sends ("POST Object") is in no model.
+                post = NotImplementedHere("Wakeful does not have s3:PostObject, the upload by a form, yet.")
+                return self._failed(service, protocol, "PostObject", post)
             message = f"{http.method} {http.path} is no operation of {service}."
             return self._unknown(service, protocol, "", message, http.method)
         operation = self.operation(service, found.operation, protocol)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.sql import SQL, Identifier
 
 from tests.running_node import RunningNode, running_node
 from tests.services.s3.conftest import BUCKET, in_parts, refused
-from tests.services.s3.nouns import ACCOUNT
+from tests.services.s3.nouns import ACCOUNT, references
+from wakeful import limits
 from wakeful.services.s3 import keys, notifications
 from wakeful.services.s3.buckets import Bucket
 from wakeful.services.s3.errors import InvalidArgument
@@ -341,3 +346,47 @@ def test_no_event_is_wanted_by_two_rules_that_do_not_overlap(one: Rule, two: Rul
         for event in ("ObjectCreated:Put", "ObjectCreated:Copy", "ObjectRemoved:Delete"):
             assert not (one.wants(event, keys.encoded(key)) and two.wants(event, keys.encoded(key)))
     assert one.overlaps(two) == two.overlaps(one)
+
+
+def test_the_whole_story_holds_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    """Every statement of S3's is understood there: a story through all of them, told into a queue."""
+    name = f"s3_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
+        admin.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    store = urlsplit(postgres_dsn)._replace(path=f"/{name}").geturl()
+    with running_node(tmp_path, store=store) as node:
+        s3, ear = node.client("s3"), Ear(node)
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"Tags": [{"Key": "t", "Value": ""}]})
+        configure(s3, entry(ear.arn, CREATED, "s3:ObjectRemoved:*"))
+        for key in ("a/1", "a/2", "é\x00/3", "é\U0001f600"):
+            s3.put_object(Bucket=BUCKET, Key=key, Body=key.encode(), Tagging="x=1")
+        content = in_parts(s3, "parts", [limits.S3_PART_BYTES_MIN, 7])
+        s3.copy_object(Bucket=BUCKET, Key="copy", CopySource=f"{BUCKET}/parts")
+        assert s3.get_object(Bucket=BUCKET, Key="copy")["Body"].read() == content
+        rolled = s3.list_objects_v2(Bucket=BUCKET, Delimiter="/", MaxKeys=2)
+        assert [each["Prefix"] for each in rolled["CommonPrefixes"]] == ["a/"]
+        assert [each["Key"] for each in rolled["Contents"]] == ["copy"]
+        token = rolled["NextContinuationToken"]
+        rest = s3.list_objects_v2(Bucket=BUCKET, Delimiter="/", ContinuationToken=token)
+        assert [each["Key"] for each in rest["Contents"]] == ["parts", "é\U0001f600"]
+        s3.create_multipart_upload(Bucket=BUCKET, Key="unfinished")
+        uploads = s3.list_multipart_uploads(Bucket=BUCKET, Prefix="un", KeyMarker="a")["Uploads"]
+        assert [each["Key"] for each in uploads] == ["unfinished"]
+        assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == [{"Key": "t", "Value": ""}]
+        assert [each["Name"] for each in s3.list_buckets(Prefix="b", BucketRegion="us-east-1")["Buckets"]] == [BUCKET]
+        keys_there = [each["Key"] for each in s3.list_objects(Bucket=BUCKET)["Contents"]]
+        s3.delete_object(Bucket=BUCKET, Key="é\x00/3")  # no XML can name it
+        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys_there if "\x00" not in key]})
+        s3.delete_bucket(Bucket=BUCKET)
+        node.settle()
+        assert node.run(node.node.store.read(references)) == {}
+        records = [record for message in ear.heard() for record in message.get("Records", [])]
+    assert len(records) == 2 * len(keys_there) == 12
+    assert {record["eventName"].split(":")[0] for record in records} == {"ObjectCreated", "ObjectRemoved"}
+    for key in map(keys.encoded, keys_there):
+        (made, gone) = (
+            record["s3"]["object"]["sequencer"]
+            for record in sorted(records, key=lambda record: str(record["eventName"]))
+            if record["s3"]["object"]["key"] == key
+        )
+        assert made < gone
