@@ -36,11 +36,11 @@ format: setup-dev ## formats the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix-only --quiet $(CODE)
 
-check: setup-dev ## format, lint, types, architecture and the fast tests, in under a minute
+check: setup-dev ## format, lint, types, architecture and the tests that run no function and no PostgreSQL
 	$(BIN)/ruff format --check --quiet $(CODE)
 	$(BIN)/ruff check --quiet $(CODE)
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -n 2 -m "not slow" --hypothesis-profile=quick
 
 test: setup-dev ## every test
 	$(BIN)/pytest -n 2

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import postgres
 from tests.running_node import RunningNode, running_node
@@ -17,6 +18,7 @@ from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.sqlite import SqliteStore
 from wakeful.store.tx import Outbox, Store
 
+settings.register_profile("quick", max_examples=15)
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 
 KERNEL_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "telemetry": telemetry.SCHEMA}
@@ -39,7 +41,7 @@ def node(tmp_path: Path) -> Iterator[RunningNode]:
         yield started
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -18,6 +18,8 @@ from wakeful.environments.pool import Bounds
 from wakeful.environments.states import IllegalTransition, State
 from wakeful.environments.version import Outcome, Version
 
+pytestmark = pytest.mark.slow
+
 ECHO = {"app.py": "def handler(event, context): return event"}
 SLEEPY = {
     "app.py": """

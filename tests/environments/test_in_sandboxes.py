@@ -18,6 +18,8 @@ from wakeful.environments.sandboxes import open_sandboxes
 from wakeful.environments.states import State
 from wakeful.environments.tiers import NotConfined
 
+pytestmark = pytest.mark.slow
+
 PYTHON = "python3.11"
 NODE = "nodejs20.x"
 

@@ -12,6 +12,8 @@ from tests.environments.conftest import MakeWorld
 from tests.environments.world import World, until
 from wakeful.environments.runtimes import RuntimeAbsent
 
+pytestmark = pytest.mark.slow
+
 NODE = "nodejs20.x"
 
 APP = r"""

@@ -389,6 +389,7 @@ ACTIONS = some.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ACTIONS, some.integers(1, 3), some.booleans())
 def test_whatever_happens_nobody_is_forgotten_and_nothing_is_shared(
@@ -422,6 +423,7 @@ def test_whatever_happens_nobody_is_forgotten_and_nothing_is_shared(
     asyncio.run(play())
 
 
+@pytest.mark.slow
 async def test_real_functions_share_nothing_under_load(make_world: MakeWorld) -> None:
     code = {
         "app.py": """

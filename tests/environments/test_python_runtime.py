@@ -14,6 +14,8 @@ from tests.environments.conftest import MakeWorld
 from tests.environments.world import World
 from wakeful.environments.runtimes import RuntimeAbsent
 
+pytestmark = pytest.mark.slow
+
 APP = """
 import collections, datetime, decimal, json, logging, os, sys, time
 

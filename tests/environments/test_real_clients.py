@@ -13,6 +13,8 @@ import pytest
 from tests.environments.conftest import MakeWorld
 from tests.environments.test_python_runtime import FILES
 
+pytestmark = pytest.mark.slow
+
 HANDLERS = [
     *("app.echo", "app.raises", "app.raises_own", "app.raises_without_words", "app.returns_set", "app.returns_circle"),
     *("app.returns_datetime", "app.returns_decimals", "app.returns_nan", "app.returns_bytes", "app.returns_keys"),

@@ -15,6 +15,8 @@ from tests.environments import scenarios
 from tests.environments.ground import FENCED, WITH_NAMESPACES, Ground, open_ground, people
 from wakeful.environments.jail import processes
 
+pytestmark = pytest.mark.slow
+
 PLAIN_VARIABLES = {"AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "PATH", "CALL", "GREETING"}
 
 

@@ -305,6 +305,7 @@ def matches_by_the_book(fields: list[tuple[str, list[Any]]], leaves: list[Leaf],
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=600)
 @given(WITH_OR, EVENTS)
 def test_it_matches_what_a_search_by_the_book_finds(pattern: dict[str, Any], event: dict[str, Any]) -> None:
@@ -313,6 +314,7 @@ def test_it_matches_what_a_search_by_the_book_finds(pattern: dict[str, Any], eve
     assert compile_pattern(pattern).matches(event) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(WITH_OR, max_size=12), st.lists(EVENTS, min_size=1, max_size=4), st.sets(st.integers(0, 11)))
 def test_a_set_finds_what_trying_each_would_find(

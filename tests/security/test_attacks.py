@@ -14,6 +14,8 @@ import pytest
 from tests.environments.ground import FENCED, ROOT, USER, WITH_NAMESPACES, Ground, open_ground, people
 from tests.security import scenarios
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"memory_mb": 128, "tmp_mb": 64, "processes_max": 50, "open_files_max": 100}
 
 

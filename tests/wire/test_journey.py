@@ -73,8 +73,10 @@ class Raw(io.BytesIO):
 def client(
     service: str, handler: Handler, secret: str = SECRET, host: str = "http://127.0.0.1:4566", **config: Any
 ) -> Any:
-    made: Any = boto3.session.Session(aws_access_key_id="AKID", aws_secret_access_key=SECRET).client(
+    made: Any = boto3.client(
         service,
+        aws_access_key_id="AKID",
+        aws_secret_access_key=SECRET,
         region_name="us-east-1",
         endpoint_url=host,
         config=Config(retries={"max_attempts": 1}, **config),

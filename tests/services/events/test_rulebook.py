@@ -113,6 +113,7 @@ def test_no_more_buses_are_kept_than_the_limit_says(node: RunningNode, monkeypat
     assert write(node, fill) == 2
 
 
+@pytest.mark.slow
 def test_ten_thousand_rules_cost_an_event_no_more_than_ten_do(tmp_path: Path) -> None:
     """The bound is a ratio: ten events are put among ten rules and among ten thousand, in one run."""
     with running_node(tmp_path, rehearse=False) as node:

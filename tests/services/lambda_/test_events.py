@@ -13,6 +13,8 @@ import pytest
 from tests.functions import deploy
 from tests.running_node import RunningNode, running_node
 
+pytestmark = pytest.mark.slow
+
 FAIL = "def handler(event, context):\n    print('tried', event)\n    raise ValueError('no luck')\n"
 
 

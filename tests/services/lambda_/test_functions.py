@@ -13,6 +13,8 @@ from tests.errors import refusal, status_of
 from tests.functions import ECHO, ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
 from tests.running_node import RunningNode, running_node
 
+pytestmark = pytest.mark.slow
+
 
 def creation(**more: Any) -> dict[str, Any]:
     return {

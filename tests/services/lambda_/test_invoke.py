@@ -12,6 +12,8 @@ from tests.errors import refusal, status_of
 from tests.functions import call, deploy, package, wait_until_updated
 from tests.running_node import RunningNode
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_function_gets_its_event_and_its_answer_comes_back(client: Any) -> None:
     deploy(client)

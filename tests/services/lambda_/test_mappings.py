@@ -11,6 +11,8 @@ from tests.errors import refusal
 from tests.functions import deploy
 from tests.running_node import RunningNode
 
+pytestmark = pytest.mark.slow
+
 COLLECT = """
 import json, os
 

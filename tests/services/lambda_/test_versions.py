@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.errors import refusal
 from tests.functions import call, deploy, package, wait_until_updated
+
+pytestmark = pytest.mark.slow
 
 
 def code(answer: int) -> str:

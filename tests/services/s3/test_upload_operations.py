@@ -8,6 +8,7 @@ import zlib
 from base64 import b64encode
 from typing import Any
 
+import pytest
 from boto3.s3.transfer import TransferConfig
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -222,6 +223,7 @@ def test_the_parts_of_an_upload_have_its_algorithm(node: RunningNode, s3: Any) -
 puts = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=7)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=puts, data=st.data())
 def test_whatever_is_uploaded_in_whatever_order_the_listed_parts_are_the_object(

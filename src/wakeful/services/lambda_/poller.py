@@ -20,6 +20,7 @@ from wakeful.services.lambda_ import functions, mappings, runs
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store.tx import Tx
+from wakeful.store.wakes import Listener
 from wakeful.wire.errors import AwsError
 
 log = logging.getLogger(__name__)
@@ -64,13 +65,12 @@ async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> N
                 if due is None or due > node.clock.now():
                     await listener.wait(due)
                     continue
-                with node.wakes.busy():
-                    taken = await _gather(node, mapping, source, stopped)
-                    if taken:
-                        task = batches.create_task(_handle(node, mapping, source, patterns, taken))
-                        running.add(task)
-                        task.add_done_callback(running.discard)
-                        await asyncio.sleep(0)  # the batch has begun, and counts as busy itself
+                taken = await _gather(node, mapping, source, stopped, listener)
+                if taken:
+                    task = batches.create_task(_handle(node, mapping, source, patterns, taken))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                    await asyncio.sleep(0)  # the batch has begun, and counts as busy itself
 
 
 async def _next_due(node: Node, mapping: SourceMapping, source: Source) -> float | None:
@@ -83,17 +83,21 @@ async def _next_due(node: Node, mapping: SourceMapping, source: Source) -> float
         return None
 
 
-async def _gather(node: Node, mapping: SourceMapping, source: Source, stopped: asyncio.Event) -> list[Taken]:
-    """A batch: what is there, and what comes within the batching window, up to the batch's size."""
+async def _gather(
+    node: Node, mapping: SourceMapping, source: Source, stopped: asyncio.Event, listener: Listener
+) -> list[Taken]:
+    """A batch: what is there, and what comes within the batching window, up to the batch's size.
+
+    It waits with the poll's own listener: who waits for a window is asleep, and the clock can be moved to its end.
+    """
     batch: list[Taken] = await node.store.write(_take, source, mapping, mapping.batch_size)
     deadline = node.clock.now() + mapping.window_s
-    with node.wakes.listen(source.wake_name(mapping.source), _stop_name(mapping)) as listener:
-        while batch and len(batch) < mapping.batch_size and node.clock.now() < deadline and not stopped.is_set():
-            due = await node.store.read(source.next_due, mapping.source)
-            if due is None or due > node.clock.now():
-                await listener.wait(deadline if due is None else min(due, deadline))
-                continue
-            batch += await node.store.write(_take, source, mapping, mapping.batch_size - len(batch))
+    while batch and len(batch) < mapping.batch_size and node.clock.now() < deadline and not stopped.is_set():
+        due = await node.store.read(source.next_due, mapping.source)
+        if due is None or due > node.clock.now():
+            await listener.wait(deadline if due is None else min(due, deadline))
+            continue
+        batch += await node.store.write(_take, source, mapping, mapping.batch_size - len(batch))
     return batch
 
 
