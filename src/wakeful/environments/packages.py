@@ -14,13 +14,19 @@ import secrets
 import shutil
 import stat
 import zipfile
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from wakeful import limits, names
+from wakeful.environments.version import BadPackage
 from wakeful.store.blobs import Blobs
 
 _COULD_NOT_UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+
+
+_MERGED = "merged"
+_KEY_CHARS = 16  # of a blob's key, in the name of what was merged from it
 
 
 class Packages:
@@ -45,9 +51,9 @@ class Packages:
     def _seal(self, key: str, until: int) -> str:
         return hmac.digest(self._secret, f"{key}/{until}".encode(), "sha256").hex()
 
-    async def complaint(self, body: bytes) -> str | None:
-        """What Lambda says against this as a deployment package; None where it can be unpacked."""
-        return await asyncio.to_thread(_complaint, body)
+    async def unzipped_bytes(self, body: bytes) -> int:
+        """How large the package is when it is unpacked. Raises BadPackage where it cannot be."""
+        return await asyncio.to_thread(_unzipped_bytes, body)
 
     async def unpacked(self, key: str) -> Path:
         """The folder with the content of the package that this blob is. Raises FileNotFoundError without the blob."""
@@ -57,25 +63,40 @@ class Packages:
                 await asyncio.to_thread(_unpack, self._blobs.path(key), final)
         return final
 
+    async def merged(self, keys: Sequence[str]) -> Path | None:
+        """The folder with the content of several packages, of which a later one covers an earlier; None for none."""
+        folders = [await self.unpacked(key) for key in keys]
+        if len(folders) < 2:
+            return folders[0] if folders else None
+        final = self._folder / "-".join([_MERGED, *(key[:_KEY_CHARS] for key in keys)])
+        async with self._unpacking.setdefault(final.name, asyncio.Lock()):
+            if not final.exists():
+                await asyncio.to_thread(_merge, folders, final)
+        return final
+
     async def forget(self, key: str) -> None:
-        """The unpacked content is gone. Environments that have it mounted keep what they opened."""
-        self._unpacking.pop(key, None)
-        await asyncio.to_thread(shutil.rmtree, self._folder / key, True)
+        """The unpacked content is gone, and whatever was merged from it."""
+        for folder in (self._folder / key, *self._folder.glob(f"{_MERGED}-*{key[:_KEY_CHARS]}*")):
+            self._unpacking.pop(folder.name, None)
+            await asyncio.to_thread(shutil.rmtree, folder, True)
 
 
-def _complaint(body: bytes) -> str | None:
+def _unzipped_bytes(body: bytes) -> int:
     try:
         with zipfile.ZipFile(BytesIO(body)) as package:
             entries = package.infolist()
+            size = sum(entry.file_size for entry in entries)
             if not entries:
-                return "Uploaded file must be a non-empty zip"
-            if sum(entry.file_size for entry in entries) >= limits.LAMBDA_UNZIPPED_BYTES_MAX:
-                return f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes"
+                raise BadPackage("Uploaded file must be a non-empty zip")
+            if size >= limits.LAMBDA_UNZIPPED_BYTES_MAX:
+                raise BadPackage(f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes")
             if any(_is_outside(entry.filename) or entry.flag_bits & 0x1 for entry in entries):
-                return _COULD_NOT_UNZIP
-            return _COULD_NOT_UNZIP if package.testzip() is not None else None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, ValueError):
-        return _COULD_NOT_UNZIP
+                raise BadPackage(_COULD_NOT_UNZIP)
+            if package.testzip() is not None:
+                raise BadPackage(_COULD_NOT_UNZIP)
+            return size
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+        raise BadPackage(_COULD_NOT_UNZIP) from error
 
 
 def _is_outside(name: str) -> bool:
@@ -101,6 +122,37 @@ def _unpack(package: Path, final: Path) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         if not final.exists():  # another node of the same machine may have been faster
             raise
+
+
+def _merge(folders: Sequence[Path], final: Path) -> None:
+    beside = final.with_name(f"{final.name}.{names.new_token(4)}")
+    beside.mkdir()
+    try:
+        for folder in folders:
+            _cover(folder, beside)
+        beside.chmod(0o755)
+        beside.rename(final)
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        if not final.exists():
+            raise
+
+
+def _cover(folder: Path, merged: Path) -> None:
+    """All that is in the folder is in `merged` too. Nothing is ever written through a link of an earlier layer."""
+    for entry in os.scandir(folder):
+        target = merged / entry.name
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if target.is_symlink() or target.is_file():
+            target.unlink()
+        elif target.is_dir() and not is_folder:
+            shutil.rmtree(target)
+        if is_folder:
+            target.mkdir(exist_ok=True)
+            target.chmod(0o755)
+            _cover(Path(entry.path), target)
+        else:
+            os.link(entry.path, target, follow_symlinks=False)
 
 
 def _place(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:

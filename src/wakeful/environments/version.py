@@ -101,6 +101,10 @@ class Throttled(Exception):
         self.reason = reason
 
 
+class BadPackage(Exception):
+    """What Lambda says against a deployment package that cannot be unpacked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Temporary credentials of a function's role. `expires_at` is the node's time, epoch seconds."""

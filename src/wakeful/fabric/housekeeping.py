@@ -20,6 +20,7 @@ async def _remove_blob(node: Node, item: work.Item) -> Done | Again:
     if await node.store.read(blobs.is_named, key):
         return Done()
     if await node.blobs.remove(key, wall=node.clock.wall()):
+        await node.packages.forget(key)
         return Done()
     return Again(node.clock.now() + limits.BLOB_GRACE_S)
 

@@ -5,6 +5,19 @@ from typing import Required, TypedDict
 class AcceleratorConfig(TypedDict, total=False):
     AcceleratorMemorySize: Required[int]
 
+class AddLayerVersionPermissionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+    StatementId: Required[str]
+    Action: Required[str]
+    Principal: Required[str]
+    OrganizationId: str
+    RevisionId: str
+
+class AddLayerVersionPermissionResponse(TypedDict, total=False):
+    Statement: str | None
+    RevisionId: str | None
+
 class AddPermissionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     StatementId: Required[str]
@@ -128,6 +141,10 @@ class DeleteFunctionRequest(TypedDict, total=False):
 
 class DeleteFunctionResponse(TypedDict, total=False):
     StatusCode: int | None
+
+class DeleteLayerVersionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
 
 class DestinationConfig(TypedDict, total=False):
     OnSuccess: OnSuccess
@@ -305,6 +322,32 @@ class GetFunctionResponse(TypedDict, total=False):
     TagsError: TagsError | None
     Concurrency: Concurrency | None
 
+class GetLayerVersionByArnRequest(TypedDict, total=False):
+    Arn: Required[str]
+
+class GetLayerVersionPolicyRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+
+class GetLayerVersionPolicyResponse(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
+
+class GetLayerVersionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+
+class GetLayerVersionResponse(TypedDict, total=False):
+    Content: LayerVersionContentOutput | None
+    LayerArn: str | None
+    LayerVersionArn: str | None
+    Description: str | None
+    CreatedDate: str | None
+    Version: int | None
+    CompatibleArchitectures: list[str] | None
+    CompatibleRuntimes: list[str] | None
+    LicenseInfo: str | None
+
 class GetPolicyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -368,6 +411,35 @@ class Layer(TypedDict, total=False):
     SigningProfileVersionArn: str | None
     SigningJobArn: str | None
 
+class LayerVersionContentInput(TypedDict, total=False):
+    S3Bucket: str
+    S3Key: str
+    S3ObjectVersion: str
+    S3ObjectStorageMode: str
+    ZipFile: bytes
+
+class LayerVersionContentOutput(TypedDict, total=False):
+    Location: str | None
+    CodeSha256: str | None
+    CodeSize: int | None
+    SigningProfileVersionArn: str | None
+    SigningJobArn: str | None
+    ResolvedS3Object: ResolvedS3Object | None
+
+class LayerVersionsListItem(TypedDict, total=False):
+    LayerVersionArn: str | None
+    Version: int | None
+    Description: str | None
+    CreatedDate: str | None
+    CompatibleArchitectures: list[str] | None
+    CompatibleRuntimes: list[str] | None
+    LicenseInfo: str | None
+
+class LayersListItem(TypedDict, total=False):
+    LayerName: str | None
+    LayerArn: str | None
+    LatestMatchingVersion: LayerVersionsListItem | None
+
 class ListAliasesRequest(TypedDict, total=False):
     FunctionName: Required[str]
     FunctionVersion: str
@@ -398,6 +470,27 @@ class ListFunctionsResponse(TypedDict, total=False):
     NextMarker: str | None
     Functions: list[FunctionConfiguration] | None
 
+class ListLayerVersionsRequest(TypedDict, total=False):
+    CompatibleArchitecture: str
+    CompatibleRuntime: str
+    LayerName: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListLayerVersionsResponse(TypedDict, total=False):
+    NextMarker: str | None
+    LayerVersions: list[LayerVersionsListItem] | None
+
+class ListLayersRequest(TypedDict, total=False):
+    CompatibleArchitecture: str
+    CompatibleRuntime: str
+    Marker: str
+    MaxItems: int
+
+class ListLayersResponse(TypedDict, total=False):
+    NextMarker: str | None
+    Layers: list[LayersListItem] | None
+
 class ListVersionsByFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Marker: str
@@ -424,12 +517,37 @@ class ProvisionedPollerConfig(TypedDict, total=False):
     MaximumPollers: int
     PollerGroupName: str
 
+class PublishLayerVersionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    Description: str
+    Content: Required[LayerVersionContentInput]
+    CompatibleArchitectures: list[str]
+    CompatibleRuntimes: list[str]
+    LicenseInfo: str
+
+class PublishLayerVersionResponse(TypedDict, total=False):
+    Content: LayerVersionContentOutput | None
+    LayerArn: str | None
+    LayerVersionArn: str | None
+    Description: str | None
+    CreatedDate: str | None
+    Version: int | None
+    CompatibleArchitectures: list[str] | None
+    CompatibleRuntimes: list[str] | None
+    LicenseInfo: str | None
+
 class PublishVersionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     CodeSha256: str
     Description: str
     RevisionId: str
     PublishTo: str
+
+class RemoveLayerVersionPermissionRequest(TypedDict, total=False):
+    LayerName: Required[str]
+    VersionNumber: Required[int]
+    StatementId: Required[str]
+    RevisionId: str
 
 class RemovePermissionRequest(TypedDict, total=False):
     FunctionName: Required[str]

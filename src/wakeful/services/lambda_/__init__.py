@@ -12,6 +12,8 @@ from wakeful.services.lambda_ import (
     events,
     functions,
     invoke,
+    layer_operations,
+    layers,
     mapping_operations,
     operations,
     permissions,
@@ -20,20 +22,39 @@ from wakeful.services.lambda_ import (
 )
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.references import reference
+from wakeful.store.tx import Tx
+
+_ACTIONS = {"Invoke": "lambda:InvokeFunction", "GetLayerVersionByArn": "lambda:GetLayerVersion"}
 
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights Lambda asks for ("Actions, resources, and condition keys for AWS Lambda")."""
-    action = "lambda:InvokeFunction" if operation == "Invoke" else f"lambda:{operation}"
+    action = _ACTIONS.get(operation, f"lambda:{operation}")
     if "FunctionName" in request:
         function = reference(call, request["FunctionName"], request.get("Qualifier"))
         yield Need(action, function.qualified, {"lambda:FunctionArn": function.qualified})
+    elif "LayerName" in request:
+        yield Need(action, _layer(call, request))
+    elif "Arn" in request:
+        yield Need(action, request["Arn"])
     elif "UUID" in request:
         yield Need(action, call.arn("lambda", f"event-source-mapping:{request['UUID']}"))
     else:
         yield Need(action, "*")
+    for arn in request.get("Layers", ()):
+        yield Need("lambda:GetLayerVersion", arn)
     if "Role" in request:
         yield Need("iam:PassRole", request["Role"], {"iam:PassedToService": attendant.SERVICE})
+
+
+def _layer(call: Call, request: Request) -> str:
+    layer = layers.name_of(call.account, call.region, request["LayerName"]).arn
+    return f"{layer}:{request['VersionNumber']}" if "VersionNumber" in request else layer
+
+
+def policy(tx: Tx, arn: str) -> str | None:
+    """The resource policy of a function, version, alias or layer version."""
+    return permissions.policy(tx, arn) or layers.policy(tx, arn)
 
 
 service = Service(
@@ -41,7 +62,7 @@ service = Service(
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=events.accept,
     needs=needs,
-    policy=permissions.policy,
+    policy=policy,
     workers=(
         Worker(functions.PREPARE, runs.prepare, slots=4),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
@@ -49,4 +70,4 @@ service = Service(
     tasks=(poller.run,),
 )
 
-__all__ = ["attendant", "invoke", "mapping_operations", "operations", "service"]
+__all__ = ["attendant", "invoke", "layer_operations", "mapping_operations", "operations", "service"]

@@ -32,11 +32,22 @@ PREPARE = "lambda.prepare"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A deployment package: its blob, its hash as Lambda shows it, its zipped size."""
+    """A deployment package: its blob, its hash as Lambda shows it, its size zipped and unzipped.
+
+    `layers` are the blobs of the layers it runs with, in their order: they stay as long as a version has them.
+    """
 
     blob: str
     sha256: str
     size: int
+    unzipped_bytes: int
+    layers: tuple[str, ...] = ()
+    layers_bytes: int = 0
+    """Their size, unzipped."""
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        return (self.blob, *self.layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +165,18 @@ def update(
     tx.lock("lambda", reference.arn)
     latest = find_version(tx, reference, LATEST)
     check_idle(latest)
-    if package is not None and package.blob != latest.package.blob:
-        blobs.keep(tx, package.blob)
-        blobs.release(tx, latest.package.blob)
-    revision = names.new_uuid()
     code = package or latest.package
+    _keep(tx, code)
+    _release(tx, latest.package)
+    revision = names.new_uuid()
     tx.run(
-        "UPDATE lambda_versions SET revision = ?, config = ?, code = ?, code_sha256 = ?, code_bytes = ?, modified = ?,"
-        " update_status = 'InProgress', update_code = 'Creating', update_reason = 'The function is being created.'"
+        "UPDATE lambda_versions SET revision = ?, config = ?, code = ?, code_sha256 = ?, code_bytes = ?,"
+        " unzipped_bytes = ?, layers = ?, layers_bytes = ?, modified = ?, update_status = 'InProgress',"
+        " update_code = 'Creating', update_reason = 'The function is being created.'"
         " WHERE function = ? AND version = ?",
         *(revision, orjson.dumps(dict(config if config is not None else latest.config))),
-        *(code.blob, code.sha256, code.size, tx.now, reference.arn, LATEST),
+        *(code.blob, code.sha256, code.size, code.unzipped_bytes, orjson.dumps(code.layers)),
+        *(code.layers_bytes, tx.now, reference.arn, LATEST),
     )
     _prepare(tx, reference.arn, LATEST, revision)
     return find_version(tx, reference, LATEST)
@@ -198,7 +210,7 @@ def delete(tx: Tx, reference: Reference) -> None:
     if not exists(tx, reference.arn):
         raise not_found(reference)
     for version in versions_of(tx, reference.arn, -1, 1 << 31):
-        blobs.release(tx, version.package.blob)
+        _release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in ("lambda_versions", "lambda_aliases", "lambda_permissions"):
         tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own three names
@@ -215,7 +227,7 @@ def _delete_version(tx: Tx, version: Version) -> None:
             f"Version is currently referenced by alias {alias['name']}. Please remove the reference before deleting."
         )
     tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
-    blobs.release(tx, version.package.blob)
+    _release(tx, version.package)
     tx.wake(CHANGED)
 
 
@@ -225,7 +237,8 @@ def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
     row = get_version(tx, function, version)
     if row is None or row.revision != revision:
         return
-    serving = {"config": dict(row.config), "code": row.package.blob, "revision": revision}
+    code = {"code": row.package.blob, "layers": row.package.layers}
+    serving = {"config": dict(row.config), **code, "revision": revision}
     tx.run(
         "UPDATE lambda_versions SET serving = ?, state = 'Active', state_code = NULL, state_reason = NULL,"
         " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
@@ -302,7 +315,7 @@ def described(version: Version, *, qualified: bool) -> shapes.FunctionConfigurat
         **config,
         "CodeSize": version.package.size,
         "CodeSha256": version.package.sha256,
-        "LastModified": _time(version.modified),
+        "LastModified": time_shown(version.modified),
         "Version": version.version,
         "RevisionId": version.revision,
         "State": version.state,
@@ -320,7 +333,8 @@ def described(version: Version, *, qualified: bool) -> shapes.FunctionConfigurat
     return cast("shapes.FunctionConfiguration", {**shown, **given})
 
 
-def _time(epoch_s: float) -> str:
+def time_shown(epoch_s: float) -> str:
+    """As Lambda writes points in time."""
     moment = datetime.fromtimestamp(epoch_s, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}+0000"
 
@@ -332,18 +346,28 @@ def sha256_shown(key: str) -> str:
 
 def _insert(tx: Tx, function: str, version: str, number: int, config: Mapping[str, Any], package: Package) -> Version:
     revision = names.new_uuid()
-    blobs.keep(tx, package.blob)
+    _keep(tx, package)
     tx.run(
         "INSERT INTO lambda_versions(function, version, number, revision, config, code, code_sha256, code_bytes,"
-        " modified, state, state_code, state_reason, update_status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'Pending',"
-        " 'Creating', 'The function is being created.', 'Successful')",
+        " unzipped_bytes, layers, layers_bytes, modified, state, state_code, state_reason, update_status) VALUES"
+        " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Pending', 'Creating', 'The function is being created.', 'Successful')",
         *(function, version, number, revision, orjson.dumps(dict(config)), package.blob, package.sha256, package.size),
-        tx.now,
+        *(package.unzipped_bytes, orjson.dumps(package.layers), package.layers_bytes, tx.now),
     )
     _prepare(tx, function, version, revision)
     inserted = get_version(tx, function, version)
     assert inserted is not None
     return inserted
+
+
+def _keep(tx: Tx, package: Package) -> None:
+    for blob in package.blobs:
+        blobs.keep(tx, blob)
+
+
+def _release(tx: Tx, package: Package) -> None:
+    for blob in package.blobs:
+        blobs.release(tx, blob)
 
 
 def _prepare(tx: Tx, function: str, version: str, revision: str) -> None:
@@ -362,7 +386,14 @@ def _version(row: Row) -> Version:
         number=row["number"],
         revision=row["revision"],
         config=orjson.loads(row["config"]),
-        package=Package(row["code"], row["code_sha256"], row["code_bytes"]),
+        package=Package(
+            row["code"],
+            row["code_sha256"],
+            row["code_bytes"],
+            row["unzipped_bytes"],
+            tuple(orjson.loads(row["layers"])),
+            row["layers_bytes"],
+        ),
         modified=row["modified"],
         state=row["state"],
         state_code=row["state_code"],

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import aliases, functions, permissions, settings
+from wakeful.services.lambda_ import aliases, functions, layers, permissions, settings
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.functions import Package
 from wakeful.services.lambda_.packages import package_of
+from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import LATEST, Reference, reference
 from wakeful.store.tx import Tx
 
@@ -32,7 +33,7 @@ async def create_function(
     config = settings.of_creation(request)
     function = reference(call, request["FunctionName"])
     await node.store.read(_check_free, function)
-    package = await package_of(call, node, request["Code"])
+    package = await package_of(call, node, request["Code"], "CreateFunction")
     return await node.store.write(_create, function, config, package, request)
 
 
@@ -66,7 +67,7 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
         return {"Functions": []}
     every = request.get("FunctionVersion") == "ALL"
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    name, _, number = _unmarked(request.get("Marker"), "\n-1").partition("\n")
+    name, _, number = unmarked(request.get("Marker"), "\n-1").partition("\n")
     after = (name, int(number) if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
     answer: shapes.ListFunctionsResponse = {
@@ -74,7 +75,7 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
     }
     if len(found) > limit:
         last = found[limit - 1]
-        answer["NextMarker"] = _marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
+        answer["NextMarker"] = marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
     return answer
 
 
@@ -87,7 +88,7 @@ async def update_function_code(
         raise settings.NotSupported("Wakeful does not have container images or PublishTo yet.")
     function = reference(call, request["FunctionName"])
     await node.store.read(_check_changeable, function, request.get("RevisionId"))
-    package = await package_of(call, node, request)
+    package = await package_of(call, node, request, "UpdateFunctionCode")
     return await node.store.write(_update_code, function, package, request)
 
 
@@ -98,7 +99,8 @@ def update_function_configuration(
     function = reference(call, request["FunctionName"])
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
-    return _described(functions.update(tx, function, config=config), function)
+    config, package = _layered(tx, function, config, latest.package, request.get("Layers"))
+    return _described(functions.update(tx, function, config=config, package=package), function)
 
 
 @api.waits
@@ -140,12 +142,12 @@ def list_versions_by_function(
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    found = functions.versions_of(tx, function.arn, int(_unmarked(request.get("Marker"), "-1")), limit + 1)
+    found = functions.versions_of(tx, function.arn, int(unmarked(request.get("Marker"), "-1")), limit + 1)
     answer: shapes.ListVersionsByFunctionResponse = {
         "Versions": [functions.described(each, qualified=True) for each in found[:limit]]
     }
     if len(found) > limit:
-        answer["NextMarker"] = _marked(str(found[limit - 1].number))
+        answer["NextMarker"] = marked(str(found[limit - 1].number))
     return answer
 
 
@@ -182,11 +184,11 @@ def list_aliases(call: Call, tx: Tx, request: shapes.ListAliasesRequest) -> shap
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    after = _unmarked(request.get("Marker"), "")
+    after = unmarked(request.get("Marker"), "")
     found = aliases.listed(tx, function.arn, request.get("FunctionVersion"), after, limit + 1)
     answer: shapes.ListAliasesResponse = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
     if len(found) > limit:
-        answer["NextMarker"] = _marked(found[limit - 1].name)
+        answer["NextMarker"] = marked(found[limit - 1].name)
     return answer
 
 
@@ -223,6 +225,7 @@ def _create(
     tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
 ) -> shapes.FunctionConfiguration:
     publish = request.get("Publish", False)
+    config, package = _layered(tx, function, config, package, request.get("Layers"))
     made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
     return functions.described(made, qualified=publish)
 
@@ -232,6 +235,8 @@ def _update_code(
 ) -> shapes.FunctionConfiguration:
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = dict(latest.config)
+    package = replace(package, layers=latest.package.layers, layers_bytes=latest.package.layers_bytes)
+    layers.check_size(package.unzipped_bytes, package.layers_bytes)
     if "Architectures" in request:
         config["Architectures"] = request["Architectures"]
     if request.get("DryRun"):
@@ -241,6 +246,21 @@ def _update_code(
         published = functions.publish_version(tx, function, description=None)
         return functions.described(published, qualified=True)
     return _described(changed, function)
+
+
+def _layered(
+    tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, arns: Sequence[str] | None
+) -> tuple[dict[str, Any], Package]:
+    """The configuration and the package with these layers instead of those it had; None leaves those."""
+    if arns is None:
+        return dict(config), package
+    chosen = layers.chosen(tx, function.region, arns)
+    total = sum(each.package.unzipped_bytes for each in chosen)
+    layers.check_size(package.unzipped_bytes, total)
+    shown = [{"Arn": each.arn, "CodeSize": each.package.size} for each in chosen]
+    without = {name: value for name, value in config.items() if name != "Layers"}
+    package = replace(package, layers=tuple(each.package.blob for each in chosen), layers_bytes=total)
+    return {**without, **({"Layers": shown} if shown else {})}, package
 
 
 def _check_free(tx: Tx, function: Reference) -> None:
@@ -257,17 +277,3 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
 
 def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
     return functions.described(version, qualified=bool(wanted.qualifier))
-
-
-def _marked(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _unmarked(marker: str | None, default: str) -> str:
-    """What a marker of ours said. Raises what Lambda answers to one that is not."""
-    if not marker:
-        return default
-    try:
-        return base64.urlsafe_b64decode(marker).decode()
-    except ValueError as error:
-        raise InvalidParameterValueException("Invalid Marker") from error

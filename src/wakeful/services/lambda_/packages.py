@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
+from wakeful.environments.version import BadPackage
 from wakeful.fabric.service import Call, Node
 from wakeful.services.lambda_.errors import InvalidParameterValueException, RequestEntityTooLargeException
 from wakeful.services.lambda_.functions import Package
 from wakeful.wire.errors import AwsError
 
 
-async def package_of(call: Call, node: Node, code: Mapping[str, Any]) -> Package:
+async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation: str) -> Package:
     """The package is kept, if it is a zip that can be unpacked. Raises what Lambda answers to any other."""
     if code.get("SourceKMSKeyArn"):
         raise InvalidParameterValueException("Wakeful does not have KMS keys yet (SourceKMSKeyArn).")
@@ -29,17 +30,19 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any]) -> Package
         if len(body) > limits.LAMBDA_UPLOAD_BYTES_MAX:
             raise RequestEntityTooLargeException(
                 f"Request must be smaller than {limits.LAMBDA_UPLOAD_BYTES_MAX * 4 // 3} bytes for the"
-                " CreateFunction operation"
+                f" {operation} operation"
             )
     elif "S3Bucket" in code and "S3Key" in code:
         body = await _from_s3(call, node, code)
     else:
         raise InvalidParameterValueException("Please provide a source for function code.")
-    complaint = await node.packages.complaint(body)
-    if complaint is not None:
-        raise InvalidParameterValueException(complaint)
+    try:
+        unzipped_bytes = await node.packages.unzipped_bytes(body)
+    except BadPackage as error:
+        raise InvalidParameterValueException(str(error)) from error
     blob = await node.blobs.save(body)
-    return Package(blob.key, base64.b64encode(hashlib.sha256(body).digest()).decode(), blob.size)
+    shown = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    return Package(blob.key, shown, blob.size, unzipped_bytes)
 
 
 async def _from_s3(call: Call, node: Node, code: Mapping[str, Any]) -> bytes:

@@ -37,7 +37,7 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
         )
     tx.run(
         "INSERT INTO lambda_permissions(function, qualifier, sid, place, statement) VALUES (?, ?, ?, ?, ?)",
-        *(reference.arn, reference.qualifier, sid, len(statements), _text(statement)),
+        *(reference.arn, reference.qualifier, sid, len(statements), text_of(statement)),
     )
     return statement
 
@@ -61,7 +61,7 @@ def find(tx: Tx, reference: Reference) -> tuple[str, str]:
     if not statements:
         raise ResourceNotFoundException("The resource you requested does not exist.")
     policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
-    return _text(policy), _revision(statements)
+    return text_of(policy), revision_of(statements)
 
 
 def policy(tx: Tx, arn: str) -> str | None:
@@ -71,7 +71,7 @@ def policy(tx: Tx, arn: str) -> str | None:
     except ValueError:
         return None
     statements = _statements(tx, reference)
-    return _text({"Version": "2012-10-17", "Id": "default", "Statement": statements}) if statements else None
+    return text_of({"Version": "2012-10-17", "Id": "default", "Statement": statements}) if statements else None
 
 
 def _statement(reference: Reference, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,14 +93,15 @@ def _statement(reference: Reference, request: Mapping[str, Any]) -> dict[str, An
     return {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": _principal(principal),
+        "Principal": principal_of(principal),
         "Action": request["Action"],
         "Resource": reference.qualified,
         **({"Condition": condition} if condition else {}),
     }
 
 
-def _principal(principal: str) -> Any:
+def principal_of(principal: str) -> Any:
+    """As a statement names it."""
     if principal == "*":
         return "*"
     if names.is_arn(principal):
@@ -129,17 +130,18 @@ def _has(tx: Tx, reference: Reference, sid: str) -> bool:
 
 
 def _check_revision(tx: Tx, reference: Reference, revision: str | None) -> None:
-    if revision is not None and revision != _revision(_statements(tx, reference)):
+    if revision is not None and revision != revision_of(_statements(tx, reference)):
         raise PreconditionFailedException(
             "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the"
             " latest Policy"
         )
 
 
-def _revision(statements: list[dict[str, Any]]) -> str:
+def revision_of(statements: list[dict[str, Any]]) -> str:
     """The same policy has the same revision, and any other another."""
-    return names.uuid_of(_text(statements))
+    return names.uuid_of(text_of(statements))
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """JSON as Lambda writes policies."""
     return json.dumps(value, separators=(",", ":"))

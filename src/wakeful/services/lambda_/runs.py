@@ -91,6 +91,7 @@ async def _version(node: Node, row: functions.Version) -> Version:
         runtime=config["Runtime"],
         handler=config["Handler"],
         code=await node.packages.unpacked(row.serving["code"]),
+        layers=await node.packages.merged(row.serving["layers"]),
         role_arn=config["Role"],
         memory_mb=config["MemorySize"],
         timeout_s=config["Timeout"],
@@ -117,6 +118,7 @@ async def prepare(node: Node, item: work.Item) -> Done:
     if reason is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=reason))
     await node.packages.unpacked(row.package.blob)
+    await node.packages.merged(row.package.layers)
 
     def ready(tx: Tx) -> None:
         functions.made_ready(tx, **which)

@@ -18,6 +18,9 @@ CREATE TABLE IF NOT EXISTS lambda_versions(
     code          TEXT NOT NULL,        -- the package's blob
     code_sha256   TEXT NOT NULL,
     code_bytes    INTEGER NOT NULL,
+    unzipped_bytes INTEGER NOT NULL,
+    layers        BLOB NOT NULL,        -- the blobs of its layers, in their order
+    layers_bytes  INTEGER NOT NULL,
     modified      REAL NOT NULL,
     state         TEXT NOT NULL,
     state_code    TEXT,
@@ -27,6 +30,35 @@ CREATE TABLE IF NOT EXISTS lambda_versions(
     update_reason TEXT,
     serving       BLOB,                 -- config and code that invocations get; an update replaces it when it is ready
     PRIMARY KEY(function, version)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_layers(
+    arn          TEXT PRIMARY KEY,
+    account      TEXT NOT NULL,
+    region       TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    next_version INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_layer_versions(
+    layer          TEXT NOT NULL,
+    version        INTEGER NOT NULL,
+    config         BLOB NOT NULL,       -- in the names of GetLayerVersionResponse
+    code           TEXT NOT NULL,
+    code_sha256    TEXT NOT NULL,
+    code_bytes     INTEGER NOT NULL,
+    unzipped_bytes INTEGER NOT NULL,
+    created        REAL NOT NULL,
+    PRIMARY KEY(layer, version)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_layer_permissions(
+    layer     TEXT NOT NULL,
+    version   INTEGER NOT NULL,
+    sid       TEXT NOT NULL,
+    place     INTEGER NOT NULL,
+    statement TEXT NOT NULL,
+    PRIMARY KEY(layer, version, sid)
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS lambda_aliases(

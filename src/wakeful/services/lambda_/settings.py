@@ -21,7 +21,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 _NOT_YET = {
-    "Layers": "layers",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "KMSKeyArn": "KMS keys",
