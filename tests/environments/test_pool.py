@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from tests.environments.actors import Actors
 from tests.environments.conftest import MakeWorld
-from tests.environments.world import World, until
+from tests.environments.world import ARN, World, until
 from wakeful import limits
 from wakeful.environments.environment import Stopped
 from wakeful.environments.pool import Bounds
@@ -114,7 +114,7 @@ async def test_an_account_has_so_many_invocations_at_a_time(make_stage: Any) -> 
 
 async def test_a_function_has_what_is_reserved_for_it(make_stage: Any) -> None:
     async with make_stage() as stage:
-        stage.function("f", reserved=1)
+        stage.function("f", reservations={ARN + "f": 1})
         running = stage.start("f", {"sleep": 0.1})
         await until(lambda: stage.pool.counts.environments == 1)
         with pytest.raises(Throttled) as refusal:
@@ -127,10 +127,25 @@ async def test_a_function_has_what_is_reserved_for_it(make_stage: Any) -> None:
 
 async def test_a_function_with_nothing_reserved_for_it_does_not_run(make_stage: Any) -> None:
     async with make_stage() as stage:
-        stage.function("f", reserved=0)
+        stage.function("f", reservations={ARN + "f": 0})
         with pytest.raises(Throttled):
             await stage.start("f")
         assert stage.actors.cast == []
+
+
+async def test_what_is_reserved_for_one_function_is_not_there_for_others(make_stage: Any) -> None:
+    async with make_stage(concurrency_max=3) as stage:
+        reservations = {ARN + "f": 2}
+        for name in "fgh":
+            stage.function(name, reservations=reservations)
+        running = [stage.start("g", {"sleep": 0.1})]
+        await until(lambda: stage.pool.counts.environments == 1)
+        with pytest.raises(Throttled) as refusal:
+            await stage.start("h")
+        assert refusal.value.reason == "ConcurrentInvocationLimitExceeded"
+        running += [stage.start("f", {"sleep": 0.1}) for _ in range(2)]
+        assert [outcome.error for outcome in await asyncio.gather(*running)] == [None] * 3
+        assert (await stage.start("h")).error is None
 
 
 # --- waiting ---

@@ -157,12 +157,20 @@ class Pool:
         place = (version.account, version.region)
         of_function = self._in_flight.get(version.arn, 0)
         of_all = self._in_flight_all.get(place, 0)
-        if version.reserved is not None and of_function >= version.reserved:
+        reserved = version.reservations.get(version.arn)
+        if reserved is not None and of_function >= reserved:
             raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.")
-        if of_all >= self._bounds.concurrency_max:
+        if of_all >= self._bounds.concurrency_max or (reserved is None and self._is_rest_in_use(version, of_all)):
             raise Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded.")
         self._in_flight[version.arn] = of_function + 1
         self._in_flight_all[place] = of_all + 1
+
+    def _is_rest_in_use(self, version: Version, of_all: int) -> bool:
+        """Whether functions without a reservation use all that is reserved for nobody."""
+        rest = self._bounds.concurrency_max - sum(version.reservations.values())
+        if of_all < rest:
+            return False
+        return of_all - sum(self._in_flight.get(arn, 0) for arn in version.reservations) >= rest
 
     def _leave(self, version: Version) -> None:
         place = (version.account, version.region)

@@ -34,8 +34,8 @@ class Version:
     tmp_mb: int = 512
     variables: Mapping[str, str] = field(default_factory=dict)
     architecture: str = "x86_64"
-    reserved: int | None = None
-    """Reserved concurrency of the function; 0 refuses every invocation."""
+    reservations: Mapping[str, int] = field(default_factory=dict)
+    """Reserved concurrency of the functions of this account and region, by ARN; 0 refuses every invocation."""
 
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"

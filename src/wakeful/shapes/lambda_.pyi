@@ -5,6 +5,17 @@ from typing import Required, TypedDict
 class AcceleratorConfig(TypedDict, total=False):
     AcceleratorMemorySize: Required[int]
 
+class AccountLimit(TypedDict, total=False):
+    TotalCodeSize: int | None
+    CodeSizeUnzipped: int | None
+    CodeSizeZipped: int | None
+    ConcurrentExecutions: int | None
+    UnreservedConcurrentExecutions: int | None
+
+class AccountUsage(TypedDict, total=False):
+    TotalCodeSize: int | None
+    FunctionCount: int | None
+
 class AddLayerVersionPermissionRequest(TypedDict, total=False):
     LayerName: Required[str]
     VersionNumber: Required[int]
@@ -134,6 +145,9 @@ class DeleteAliasRequest(TypedDict, total=False):
 
 class DeleteEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
+
+class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
 
 class DeleteFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -300,12 +314,24 @@ class FunctionRuntimeConfig(TypedDict, total=False):
     RuntimeArn: Required[str]
     RuntimeAlias: Required[str]
 
+class GetAccountSettingsRequest(TypedDict, total=False): ...
+
+class GetAccountSettingsResponse(TypedDict, total=False):
+    AccountLimit: AccountLimit | None
+    AccountUsage: AccountUsage | None
+
 class GetAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
 
 class GetEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
+
+class GetFunctionConcurrencyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+class GetFunctionConcurrencyResponse(TypedDict, total=False):
+    ReservedConcurrentExecutions: int | None
 
 class GetFunctionConfigurationRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -542,6 +568,10 @@ class PublishVersionRequest(TypedDict, total=False):
     Description: str
     RevisionId: str
     PublishTo: str
+
+class PutFunctionConcurrencyRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    ReservedConcurrentExecutions: Required[int]
 
 class RemoveLayerVersionPermissionRequest(TypedDict, total=False):
     LayerName: Required[str]

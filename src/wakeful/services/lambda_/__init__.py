@@ -9,6 +9,7 @@ from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
 from wakeful.services.lambda_ import (
     attendant,
+    concurrency_operations,
     events,
     functions,
     invoke,
@@ -70,4 +71,12 @@ service = Service(
     tasks=(poller.run,),
 )
 
-__all__ = ["attendant", "invoke", "layer_operations", "mapping_operations", "operations", "service"]
+__all__ = [
+    "attendant",
+    "concurrency_operations",
+    "invoke",
+    "layer_operations",
+    "mapping_operations",
+    "operations",
+    "service",
+]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from wakeful import names
+from wakeful import limits, names
 from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
     PreconditionFailedException,
     ResourceConflictException,
     ResourceNotFoundException,
@@ -140,6 +141,26 @@ def tags_of(tx: Tx, function: str) -> dict[str, str]:
     return {} if row is None else dict(orjson.loads(row["tags"]))
 
 
+def reservations(tx: Tx, account: str, region: str) -> dict[str, int]:
+    """The reserved concurrency of the functions that have one, by ARN."""
+    rows = tx.all(
+        "SELECT arn, reserved FROM lambda_functions WHERE account = ? AND region = ? AND reserved IS NOT NULL",
+        *(account, region),
+    )
+    return {row["arn"]: row["reserved"] for row in rows}
+
+
+def usage(tx: Tx, account: str, region: str) -> tuple[int, int]:
+    """How many functions the account has, and the bytes of all packages of their versions, zipped."""
+    row = tx.one(
+        "SELECT count(DISTINCT f.arn) AS functions, coalesce(sum(v.code_bytes), 0) AS bytes FROM lambda_functions f"
+        " JOIN lambda_versions v ON v.function = f.arn WHERE f.account = ? AND f.region = ?",
+        *(account, region),
+    )
+    assert row is not None
+    return row["functions"], int(row["bytes"])
+
+
 # --- changing --------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +201,23 @@ def update(
     )
     _prepare(tx, reference.arn, LATEST, revision)
     return find_version(tx, reference, LATEST)
+
+
+def reserve(tx: Tx, reference: Reference, count: int | None) -> None:
+    """So much of the account's concurrency is the function's, and no more; None: it shares what nobody has."""
+    tx.lock("lambda", f"concurrency {reference.account} {reference.region}", reference.arn)
+    if not exists(tx, reference.arn):
+        raise not_found(reference)
+    others = reservations(tx, reference.account, reference.region)
+    others.pop(reference.arn, None)
+    rest = limits.CONCURRENT_EXECUTIONS_MAX - sum(others.values()) - (count or 0)
+    if count and rest < limits.LAMBDA_UNRESERVED_CONCURRENCY_MIN:
+        raise InvalidParameterValueException(
+            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
+            f" below its minimum value of [{limits.LAMBDA_UNRESERVED_CONCURRENCY_MIN}]."
+        )
+    tx.run("UPDATE lambda_functions SET reserved = ? WHERE arn = ?", count, reference.arn)
+    tx.wake(CHANGED)
 
 
 def publish_version(tx: Tx, reference: Reference, description: str | None) -> Version:

@@ -105,6 +105,17 @@ def named(tx: Tx, account: str, region: str, after: str) -> list[str]:
     return [row["arn"] for row in rows]
 
 
+def bytes_of(tx: Tx, account: str, region: str) -> int:
+    """The bytes of all versions of the account's layers, zipped."""
+    row = tx.one(
+        "SELECT coalesce(sum(v.code_bytes), 0) AS bytes FROM lambda_layer_versions v JOIN lambda_layers l"
+        " ON l.arn = v.layer WHERE l.account = ? AND l.region = ?",
+        *(account, region),
+    )
+    assert row is not None
+    return int(row["bytes"])
+
+
 def suits(version: LayerVersion, runtime: str | None, architecture: str | None) -> bool:
     """Whether it says that it works there; one that says nothing of architectures works on x86_64."""
     runtimes = version.config.get("CompatibleRuntimes") or []

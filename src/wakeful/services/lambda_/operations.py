@@ -41,7 +41,7 @@ async def create_function(
 async def get_function(call: Call, node: Node, request: shapes.GetFunctionRequest) -> shapes.GetFunctionResponse:
     """The configuration, an address from which the code can be had for ten minutes, and the tags."""
     wanted = reference(call, request["FunctionName"], request.get("Qualifier"))
-    version, tags = await node.store.read(_with_tags, wanted)
+    version, tags, reserved = await node.store.read(_with_tags, wanted)
     ticket = node.packages.ticket(version.package.blob, node.clock.now() + limits.LAMBDA_CODE_LINK_S)
     answer: shapes.GetFunctionResponse = {
         "Configuration": _described(version, wanted),
@@ -49,6 +49,8 @@ async def get_function(call: Call, node: Node, request: shapes.GetFunctionReques
     }
     if tags:
         answer["Tags"] = tags
+    if reserved is not None:
+        answer["Concurrency"] = {"ReservedConcurrentExecutions": reserved}
     return answer
 
 
@@ -217,8 +219,9 @@ def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.G
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
-def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, str]]:
-    return functions.find(tx, wanted), functions.tags_of(tx, wanted.arn)
+def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, str], int | None]:
+    reserved = functions.reservations(tx, wanted.account, wanted.region).get(wanted.arn)
+    return functions.find(tx, wanted), functions.tags_of(tx, wanted.arn), reserved
 
 
 def _create(

@@ -48,17 +48,21 @@ async def _serving(node: Node, reference: Reference) -> Target:
     deadline = node.clock.now() + limits.LAMBDA_PENDING_PATIENCE_S
     with node.wakes.listen(functions.CHANGED) as listener:
         while True:
-            rows = await node.store.read(_rows, reference)
+            rows, reservations = await node.store.read(_rows, reference)
             unready = next((row for row, _ in rows if row.serving is None), None)
             if unready is None:
-                return Target(tuple([(await _version(node, row), weight) for row, weight in rows]))
+                return Target(tuple([(await _version(node, row, reservations), weight) for row, weight in rows]))
             if unready.state != "Pending" or node.clock.now() >= deadline:
                 raise _refusal(unready)
             await listener.wait(deadline)
 
 
-def _rows(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
-    """The versions behind a reference, each with its share of the invocations."""
+def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], dict[str, int]]:
+    """The versions behind a reference, each with its share of the invocations; and what is reserved for whom."""
+    return _shares(tx, reference), functions.reservations(tx, reference.account, reference.region)
+
+
+def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
     alias = aliases.get(tx, reference.arn, reference.qualifier) if reference.qualifier else None
     if alias is None:
         return [(functions.find(tx, reference), 1.0)]
@@ -75,7 +79,7 @@ def _refusal(row: functions.Version) -> Exception:
     )
 
 
-async def _version(node: Node, row: functions.Version) -> Version:
+async def _version(node: Node, row: functions.Version, reservations: Mapping[str, int]) -> Version:
     """What an environment needs to know; the code is unpacked."""
     assert row.serving is not None
     config: Mapping[str, Any] = row.serving["config"]
@@ -98,6 +102,7 @@ async def _version(node: Node, row: functions.Version) -> Version:
         tmp_mb=config["EphemeralStorage"]["Size"],
         variables=(config.get("Environment") or {}).get("Variables") or {},
         architecture=config["Architectures"][0],
+        reservations=reservations,
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),

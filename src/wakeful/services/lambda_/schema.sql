@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS lambda_functions(
     region       TEXT NOT NULL,
     name         TEXT NOT NULL,
     next_version INTEGER NOT NULL DEFAULT 1,
+    reserved     INTEGER,                -- reserved concurrency
     tags         BLOB NOT NULL
 ) WITHOUT ROWID;
 
