@@ -9,6 +9,7 @@ import pytest
 from tools import coverage
 
 from wakeful.cli.app import app
+from wakeful.node import SERVICES
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SPECIFICATION.md")
@@ -16,6 +17,11 @@ PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SPECIFICATION.md")
 
 def test_the_coverage_table_is_current() -> None:
     assert coverage.PAGE.read_text() == coverage.render(), "run `make generate`"
+
+
+def test_the_readme_counts_the_operations() -> None:
+    count = sum(len(service.operations) for service in SERVICES)
+    assert f"{count} operations" in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)
