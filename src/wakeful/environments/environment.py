@@ -73,10 +73,13 @@ class Environment:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_free: Callable[[Environment], None],
         on_end: Callable[[Environment], None],
+        *,
+        is_provisioned: bool = False,
     ) -> None:
         """`on_free` hears when an invocation is over whose caller has gone, `on_end` when the environment is."""
         self.id = names.new_token()
-        self.key = (version.arn, version.version, version.revision)
+        self.key = version.key
+        self.is_provisioned = is_provisioned
         self.version = version
         self.state = State.STARTING
         self.current: Invocation | None = None
@@ -211,7 +214,11 @@ class Environment:
             code=version.code,
             layers=version.layers,
             variables=variables.inside(
-                version, credentials, endpoint_url=self._surroundings.endpoint_url, log_stream=self.log_stream
+                version,
+                credentials,
+                endpoint_url=self._surroundings.endpoint_url,
+                log_stream=self.log_stream,
+                is_provisioned=self.is_provisioned,
             ),
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         )
@@ -348,7 +355,7 @@ class Environment:
             status, error_type = fault.status, fault.error_type
             if status == "timeout":
                 duration_ms = self.version.timeout_s * 1000
-        is_cold = self.invocation_count <= 1
+        is_cold = self.invocation_count <= 1 and not self.is_provisioned
         init_ms = self.init_ms if is_cold else None
         run = Run(
             request_id=invocation.request_id,
@@ -383,6 +390,7 @@ class Environment:
                 started_at=self._started_at,
                 environment_id=self.id,
                 log_stream=self.log_stream,
+                is_provisioned=self.is_provisioned,
             )
         )
 

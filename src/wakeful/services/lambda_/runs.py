@@ -10,7 +10,7 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, functions, price
+from wakeful.services.lambda_ import aliases, functions, price, provisioned
 from wakeful.services.lambda_.errors import InvalidRuntimeException, ResourceConflictException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
@@ -48,18 +48,28 @@ async def _serving(node: Node, reference: Reference) -> Target:
     deadline = node.clock.now() + limits.LAMBDA_PENDING_PATIENCE_S
     with node.wakes.listen(functions.CHANGED) as listener:
         while True:
-            rows, reservations = await node.store.read(_rows, reference)
+            rows, concurrency = await node.store.read(_rows, reference)
             unready = next((row for row, _ in rows if row.serving is None), None)
             if unready is None:
-                return Target(tuple([(await _version(node, row, reservations), weight) for row, weight in rows]))
+                return Target(tuple([(await _version(node, row, concurrency), weight) for row, weight in rows]))
             if unready.state != "Pending" or node.clock.now() >= deadline:
                 raise _refusal(unready)
             await listener.wait(deadline)
 
 
-def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], dict[str, int]]:
-    """The versions behind a reference, each with its share of the invocations; and what is reserved for whom."""
-    return _shares(tx, reference), functions.reservations(tx, reference.account, reference.region)
+@dataclass(frozen=True, slots=True)
+class _Concurrency:
+    """What is reserved for whom, and what is provisioned for the reference."""
+
+    reservations: Mapping[str, int]
+    provisioned: str
+
+
+def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], _Concurrency]:
+    """The versions behind a reference, each with its share of the invocations."""
+    is_provisioned = provisioned.get(tx, reference) is not None
+    reservations = functions.reservations(tx, reference.account, reference.region)
+    return _shares(tx, reference), _Concurrency(reservations, reference.qualifier if is_provisioned else "")
 
 
 def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
@@ -79,7 +89,7 @@ def _refusal(row: functions.Version) -> Exception:
     )
 
 
-async def _version(node: Node, row: functions.Version, reservations: Mapping[str, int]) -> Version:
+async def _version(node: Node, row: functions.Version, concurrency: _Concurrency) -> Version:
     """What an environment needs to know; the code is unpacked."""
     assert row.serving is not None
     config: Mapping[str, Any] = row.serving["config"]
@@ -102,7 +112,8 @@ async def _version(node: Node, row: functions.Version, reservations: Mapping[str
         tmp_mb=config["EphemeralStorage"]["Size"],
         variables=(config.get("Environment") or {}).get("Variables") or {},
         architecture=config["Architectures"][0],
-        reservations=reservations,
+        reservations=concurrency.reservations,
+        provisioned=concurrency.provisioned,
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
@@ -128,7 +139,7 @@ async def prepare(node: Node, item: work.Item) -> Done:
     def ready(tx: Tx) -> None:
         functions.made_ready(tx, **which)
 
-    node.environments.retire(which["function"])
+    node.environments.retire(which["function"], which["version"])
     return Done(ready)
 
 
@@ -143,11 +154,13 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
         memory_mb=outcome.memory_mb,
         tmp_mb=version.tmp_mb,
         architecture=version.architecture,
+        is_provisioned=outcome.is_provisioned,
     )
     detail = {
         "version": version.version,
         "runtime": version.runtime,
         "cold": outcome.cold,
+        "provisioned": outcome.is_provisioned,
         "init_ms": outcome.init_ms,
         "billed_ms": outcome.billed_ms,
         "memory_mb": outcome.memory_mb,
