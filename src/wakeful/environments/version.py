@@ -9,8 +9,8 @@ from typing import Literal
 
 from wakeful.fabric.trace import Trace
 
-Key = tuple[str, str, str, str]
-"""Function, version, revision, and the version or alias whose provisioned concurrency it has."""
+Key = tuple[str, str, str, str, str | None]
+"""Function, version, revision, the version or alias whose provisioned concurrency it has, and the tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ class Version:
     provisioned: str = ""
     """The version or alias for which concurrency is provisioned, where the caller asked for that; "" on demand."""
 
+    is_per_tenant: bool = False
+    tenant: str | None = None
+    """Whose events its environments see, where every tenant has environments of its own."""
+
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"
     application_log_level: str = "INFO"
@@ -53,7 +57,7 @@ class Version:
     @property
     def key(self) -> Key:
         """Environments of the same key can stand in for each other."""
-        return (self.arn, self.version, self.revision, self.provisioned)
+        return (self.arn, self.version, self.revision, self.provisioned, self.tenant)
 
     @property
     def logs_to(self) -> str:

@@ -133,7 +133,7 @@ async def _run(
         request_id=names.new_uuid(),
     )
     try:
-        version = (await runs.target(node, of_arn(mapping.function))).pick()
+        version = runs.for_tenant((await runs.target(node, of_arn(mapping.function))).pick(), None)
         outcome = await runs.run(node, version, invocation, *traces)
     except (Throttled, AwsError) as refusal:
         log.info("mapping %s: %s", mapping.uuid, refusal)

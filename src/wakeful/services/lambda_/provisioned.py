@@ -48,6 +48,10 @@ def put(tx: Tx, reference: Reference, requested: int) -> Config:
     """So many are asked for. Raises what Lambda answers where the account or the function does not have as many."""
     tx.lock("lambda", f"concurrency {reference.account} {reference.region}", reference.arn)
     target = functions.find(tx, reference)
+    if "TenancyConfig" in target.config:
+        raise InvalidParameterValueException(
+            "Provisioned Concurrency cannot be configured for a function with tenant isolation."
+        )
     _check_only(tx, reference, target)
     rest = tx.one(
         "SELECT coalesce(sum(requested), 0) AS sum FROM lambda_provisioned WHERE function = ? AND qualifier <> ?",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
@@ -11,7 +11,11 @@ from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import aliases, functions, price, provisioned
-from wakeful.services.lambda_.errors import InvalidRuntimeException, ResourceConflictException
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    InvalidRuntimeException,
+    ResourceConflictException,
+)
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
 from wakeful.store.telemetry import Note
@@ -81,6 +85,24 @@ def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float
     return [(functions.find_version(tx, reference, alias.version), rest), *others]
 
 
+def for_tenant(version: Version, tenant: str | None) -> Version:
+    """The version as this tenant's environments run it ("Isolate tenants in multi-tenant applications").
+
+    Raises what Lambda answers where a tenant is missing, or named to a function that has none.
+    """
+    if version.is_per_tenant == (tenant is not None):
+        return version if tenant is None else replace(version, tenant=tenant)
+    if version.is_per_tenant:
+        raise InvalidParameterValueException(
+            "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try"
+            " again."
+        )
+    raise InvalidParameterValueException(
+        "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try"
+        " again."
+    )
+
+
 def _refusal(row: functions.Version) -> Exception:
     if row.state == "Failed" and row.state_code == "InvalidRuntime":
         return InvalidRuntimeException(row.state_reason)
@@ -114,6 +136,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         architecture=config["Architectures"][0],
         reservations=concurrency.reservations,
         provisioned=concurrency.provisioned,
+        is_per_tenant="TenancyConfig" in config,
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
@@ -198,6 +221,7 @@ def invocation_of(
     *,
     request_id: str,
     client_context: str | None = None,
+    tenant: str | None = None,
     log_tail: bool = False,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
@@ -207,5 +231,6 @@ def invocation_of(
         invoked_arn=invoked_arn,
         trace=trace.caused_by(request_id, hops=1),
         client_context=client_context,
+        tenant_id=tenant,
         log_tail=log_tail,
     )
