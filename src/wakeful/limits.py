@@ -178,6 +178,10 @@ RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own n
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
+SNAP_START_INIT_TIMEOUT_S = 130.0  # INIT ahead of any invocation; the function's own timeout where that is longer
+SNAP_START_TMP_MB_MAX = 512  # "Improving startup performance with Lambda SnapStart"
+SNAP_START_PARKED = 2  # environments of a version that wait to be restored; each that is taken is replaced
+RESTORE_TIMEOUT_S = 10.0  # what a function may do between being restored and its first event
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node

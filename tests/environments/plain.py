@@ -217,7 +217,8 @@ class PlainSandboxes:
         endpoint: socket.socket,
     ) -> dict[str, str]:
         changed = {name: _translated(value, inside) for name, value in variables.items()}
-        changed["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{api.getsockname()[1]}"
+        for name in {"AWS_LAMBDA_RUNTIME_API", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} & changed.keys():
+            changed[name] = changed[name].replace(_API, f"127.0.0.1:{api.getsockname()[1]}")
         changed["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{endpoint.getsockname()[1]}"
         return changed
 

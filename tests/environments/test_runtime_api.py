@@ -369,7 +369,6 @@ async def test_other_paths_and_methods_have_plain_answers(method: str, path: str
         ("POST", "/2020-01-01/extension/register", "The Extensions API"),
         ("PUT", "/2022-07-01/telemetry", "The Telemetry API"),
         ("PUT", "/2020-08-15/logs", "The Logs API"),
-        ("GET", "/2018-06-01/runtime/restore/next", "SnapStart"),
     ],
 )
 async def test_what_is_not_there_yet_is_refused_by_name(method: str, path: str, name: str) -> None:

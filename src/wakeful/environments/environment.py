@@ -23,7 +23,7 @@ from wakeful.environments.report import Phase, Run, Status
 from wakeful.environments.runtime_process import Closeable as Closeable
 from wakeful.environments.runtime_process import RuntimeProcess
 from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
-from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandboxes
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, Sandboxes
 from wakeful.environments.states import State as State
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
@@ -108,6 +108,8 @@ class Environment:
         self._tail: Tail | None = None
         self._init_tail: Tail | None = Tail()
         self._is_left = False
+        self._restored: tuple[float, int] | None = None
+        """How long it took to be restored for its first event, and how many milliseconds of that are billed."""
         self._init_began = 0.0
         self._began = 0.0
         self._started_at = 0.0
@@ -213,17 +215,11 @@ class Environment:
         assignment = Assignment(
             code=version.code,
             layers=version.layers,
-            variables=variables.inside(
-                version,
-                credentials,
-                endpoint_url=self._surroundings.endpoint_url,
-                log_stream=self.log_stream,
-                is_provisioned=self.is_provisioned,
-            ),
+            variables=self._variables(credentials),
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = RuntimeProcess(sandbox, self, self._printed)
+        process = self._process_in(sandbox)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
@@ -231,6 +227,21 @@ class Environment:
         self._to(State.INITIALISING)
         self._spawn(self._watch(process))
         await process.serve(lambda: self._surroundings.serve_endpoint(sandbox.endpoint, self))
+
+    def _variables(self, credentials: Credentials) -> dict[str, str]:
+        return variables.inside(
+            self.version,
+            credentials,
+            endpoint_url=self._surroundings.endpoint_url,
+            log_stream=self.log_stream,
+            is_provisioned=self.is_provisioned,
+        )
+
+    def _process_in(self, sandbox: Sandbox) -> RuntimeProcess:
+        return RuntimeProcess(sandbox, self, self._printed)
+
+    def _state_after_init(self) -> State:
+        return State.READY
 
     def _still_wanted(self) -> None:
         if self.state in (State.STOPPING, State.GONE):
@@ -240,7 +251,7 @@ class Environment:
         """How INIT ended. Only the first word counts."""
         if self._verdict is not None and not self._verdict.done():
             if fault is None:
-                self._to(State.READY)
+                self._to(self._state_after_init())
             self._verdict.set_result(fault)
 
     async def _invoke_anew(self, invocation: Invocation, outcome: asyncio.Future[Outcome]) -> None:
@@ -357,15 +368,18 @@ class Environment:
                 duration_ms = self.version.timeout_s * 1000
         is_cold = self.invocation_count <= 1 and not self.is_provisioned
         init_ms = self.init_ms if is_cold else None
+        restore_ms, billed_restore_ms = (self._restored if is_cold else None) or (None, 0)
         run = Run(
             request_id=invocation.request_id,
             duration_ms=duration_ms,
-            billed_ms=report.billed_ms(duration_ms, init_ms),
+            billed_ms=report.billed_ms(duration_ms, init_ms) + billed_restore_ms,
             memory_mb=self.version.memory_mb,
             memory_used_mb=self._memory_used_mb(),
             init_ms=init_ms,
             status=status,
             error_type=error_type,
+            restore_ms=restore_ms,
+            billed_restore_ms=billed_restore_ms,
         )
         now = self._clock.now()
         self._print(self._report.end(now, run), now)
@@ -391,6 +405,7 @@ class Environment:
                 environment_id=self.id,
                 log_stream=self.log_stream,
                 is_provisioned=self.is_provisioned,
+                restore_ms=restore_ms,
             )
         )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from wakeful.environments.environment import Environment
+from wakeful.environments.restorable import Restorable
+from wakeful.environments.states import State
 from wakeful.environments.version import Version
 
 
@@ -54,6 +57,18 @@ def pop_provisioned_first(fleet: Fleet) -> Environment:
         return fleet.idle.pop()
     fleet.idle.remove(ready)
     return ready
+
+
+def find_parked(fleet: Fleet, without: Container[Environment]) -> Restorable | None:
+    """One that waits to be restored, one whose INIT is under way otherwise."""
+    found = None
+    for each in fleet.provisioned:
+        if isinstance(each, Restorable) and not each.is_taken and each not in without:
+            if each.state is State.PARKED:
+                return each
+            if each.state in (State.STARTING, State.INITIALISING):
+                found = each
+    return found
 
 
 def first(waiters: deque[Waiter]) -> Waiter | None:

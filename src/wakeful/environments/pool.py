@@ -16,8 +16,10 @@ from types import TracebackType
 from typing import Any
 
 from wakeful import limits
+from wakeful.environments.admission import Admission
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
-from wakeful.environments.fleet import Fleet, Provisioned, Waiter, first, pop_provisioned_first
+from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
+from wakeful.environments.restorable import Restorable
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
 
@@ -52,8 +54,7 @@ class Pool:
         self._clock = surroundings.clock
         self._bounds = bounds
         self._fleets: dict[Key, Fleet] = {}
-        self._in_flight: dict[str, int] = {}
-        self._in_flight_all: dict[tuple[str, str], int] = {}
+        self._admission = Admission(bounds.concurrency_max)
         self._idle: OrderedDict[Environment, None] = OrderedDict()
         """Least recently used first."""
 
@@ -123,6 +124,9 @@ class Pool:
         for environment in [each for each in self._idle if each in retired]:
             self._forget_idle(environment)
             self._give_up(environment)
+        for environment in retired:
+            if environment.state is State.PARKED:
+                self._give_up(environment)
 
     async def close(self) -> None:
         """Every environment is gone, and nobody waits any more."""
@@ -162,64 +166,62 @@ class Pool:
             fleet.wanted, fleet.failure = count, None
         for surplus in list(fleet.provisioned)[count:]:
             fleet.provisioned.discard(surplus)  # it is used until it is given up like any other
+            if surplus.state is State.PARKED:
+                self._give_up(surplus)
         if not count:
             self._provisions.pop(key, None)
         self._top_up(key, fleet)
 
+    async def park(self, version: Version) -> bool:
+        """Whether INIT of this version succeeded, ahead of anybody who calls. Its environment waits to be restored."""
+        fleet = self._fleet(version.key)
+        self._provisions[version.key] = version
+        fleet.wanted, fleet.failure = max(1, fleet.wanted), None
+        environment = self._make(version)
+        assert isinstance(environment, Restorable), version
+        fleet.provisioned.add(environment)
+        await self._start_provisioned(environment, fleet)
+        if environment.init_fault is None:
+            return True  # what the node could not do now is done when somebody calls
+        self._want(version.key, 0)
+        return False
+
     def _top_up(self, key: Key, fleet: Fleet) -> None:
         while len(fleet.provisioned) < fleet.wanted and fleet.failure is None and not self._is_closed:
+            is_parked = self._provisions[key].is_snap_start
+            if is_parked and (not self._has_room() or self._neediest() is not None):
+                return  # whoever calls comes first; looked at again when something has ended
             if not self._has_room():
                 fleet.failure = "There is no room for more environments on this node."
                 return
-            environment = self._make(self._provisions[key], is_provisioned=True)
+            environment = self._make(self._provisions[key], is_provisioned=not is_parked)
             fleet.provisioned.add(environment)
             self._spawn(self._start_provisioned(environment, fleet))
 
     async def _start_provisioned(self, environment: Environment, fleet: Fleet) -> None:
         try:
-            await environment.start()
+            await (environment.park() if isinstance(environment, Restorable) else environment.start())
         except Exception as error:  # noqa: BLE001  whoever asks for the status hears it
             fleet.failure = str(error)
         if environment.state is State.FAILED:
             fleet.failure = "INIT of the function failed; its log says why."
-        if fleet.failure is not None and environment.state is not State.READY:
+        if isinstance(environment, Restorable) and environment.is_taken:
+            return  # whoever has it goes on with it, whatever became of it
+        if fleet.failure is not None and environment.state not in (State.READY, State.PARKED):
             fleet.provisioned.discard(environment)
             self._give_up(environment)
+        elif environment.state is State.PARKED:
+            if environment not in fleet.provisioned or environment in self._retired or self._is_closed:
+                self._give_up(environment)
         else:
             self._offer(environment)
 
     # ------------------------------------------------------------------ admission
 
     def _admit(self, version: Version) -> None:
-        """Counts one more invocation in flight, or refuses it. Waiting counts, as INIT does on Lambda."""
         if self._is_closed:
             raise Stopped("the node is shutting down")
-        place = (version.account, version.region)
-        of_function = self._in_flight.get(version.arn, 0)
-        of_all = self._in_flight_all.get(place, 0)
-        reserved = version.reservations.get(version.arn)
-        if reserved is not None and of_function >= reserved:
-            raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.")
-        if of_all >= self._bounds.concurrency_max or (reserved is None and self._is_rest_in_use(version, of_all)):
-            raise Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded.")
-        self._in_flight[version.arn] = of_function + 1
-        self._in_flight_all[place] = of_all + 1
-
-    def _is_rest_in_use(self, version: Version, of_all: int) -> bool:
-        """Whether functions without a reservation use all that is reserved for nobody."""
-        rest = self._bounds.concurrency_max - sum(version.reservations.values())
-        if of_all < rest:
-            return False
-        return of_all - sum(self._in_flight.get(arn, 0) for arn in version.reservations) >= rest
-
-    def _leave(self, version: Version) -> None:
-        place = (version.account, version.region)
-        self._in_flight_all[place] -= 1
-        left = self._in_flight[version.arn] - 1
-        if left:
-            self._in_flight[version.arn] = left
-        else:
-            del self._in_flight[version.arn]
+        self._admission.enter(version)
 
     # ------------------------------------------------------------------ taking and giving back
 
@@ -251,7 +253,7 @@ class Pool:
             given = waiter.given
             if given.done() and not given.cancelled() and given.exception() is None:
                 self._offer(given.result())  # it came at the moment at which the caller left
-            self._leave(version)
+            self._admission.leave(version)
             if limit.expired():
                 message = "There was no room for another environment in time."
                 raise Throttled("ConcurrentInvocationLimitExceeded", message) from None
@@ -267,7 +269,7 @@ class Pool:
 
     def _free(self, environment: Environment) -> None:
         """An invocation is over."""
-        self._leave(environment.version)
+        self._admission.leave(environment.version)
         self._offer(environment)
 
     def _offer(self, environment: Environment) -> None:
@@ -318,13 +320,15 @@ class Pool:
     def _plan(self) -> None:
         """Starts an environment for everyone who waits, as far as there is room, and makes room."""
         while not self._is_closed and (neediest := self._neediest()) is not None:
-            if not self._has_room():
-                break
             key, waiter = neediest
-            self._start(key, waiter.version)
+            parked = self._take_parked(key)
+            if parked is None and not self._has_room():
+                break
+            self._start(key, parked or self._make(waiter.version))
         lacking = sum(max(0, len(fleet.waiters) - fleet.starting) for fleet in self._fleets.values())
         while lacking > self._stopping:
             environment = next((each for each in self._idle if not self._stands_ready(each)), None)
+            environment = environment or self._spare()
             if environment is None:
                 break
             self._forget_idle(environment)
@@ -343,14 +347,38 @@ class Pool:
         return environment.is_provisioned and environment in self._fleets[environment.key].provisioned
 
     def _make(self, version: Version, *, is_provisioned: bool = False) -> Environment:
-        environment = Environment(
-            self._surroundings, version, self._spawn, self._free, self._ended, is_provisioned=is_provisioned
-        )
+        around = (self._surroundings, version, self._spawn, self._free, self._ended)
+        if version.is_snap_start:
+            environment: Environment = Restorable(*around)
+        else:
+            environment = Environment(*around, is_provisioned=is_provisioned)
         self._environments.add(environment)
         return environment
 
-    def _start(self, key: Key, version: Version) -> None:
-        environment = self._make(version)
+    def _take_parked(self, key: Key) -> Environment | None:
+        """One that only has to be restored; else one whose INIT is under way."""
+        fleet = self._fleets[key]
+        parked = find_parked(fleet, self._retired)
+        while parked is not None:
+            parked.is_taken = True
+            fleet.provisioned.discard(parked)
+            if parked.usable_until > self._clock.now():
+                return parked
+            self._give_up(parked)
+            parked = find_parked(fleet, self._retired)
+        return None
+
+    def _spare(self) -> Environment | None:
+        """One that is parked and can be initialised again when there is room."""
+        for fleet in self._fleets.values():
+            parked = find_parked(fleet, self._retired)
+            if parked is not None and parked.state is State.PARKED:
+                parked.is_taken = True
+                fleet.provisioned.discard(parked)
+                return parked
+        return None
+
+    def _start(self, key: Key, environment: Environment) -> None:
         self._fleets[key].starting += 1
         self._spawn(self._start_up(environment, key))
 
@@ -358,6 +386,9 @@ class Pool:
         fleet = self._fleets[key]
         try:
             await environment.start()
+        except Ended:
+            fleet.starting -= 1
+            self._plan()  # whoever waits for it gets another
         except Exception as error:  # noqa: BLE001  what the node could not do is told to the caller who waits for it
             fleet.starting -= 1
             waiter = first(fleet.waiters)
@@ -367,7 +398,11 @@ class Pool:
             self._give_up(environment)
         else:
             fleet.starting -= 1
+            if environment.state is State.READY:
+                fleet.failure = None
             self._offer(environment)
+        if fleet.wanted:
+            self._top_up(key, fleet)
 
     def _give_up(self, environment: Environment) -> asyncio.Task[None]:
         """Counted as room to come from now on."""
@@ -386,7 +421,8 @@ class Pool:
         self._environments.discard(environment)
         self._retired.discard(environment)
         self._forget_idle(environment)
-        if environment.is_provisioned and (fleet := self._fleets.get(environment.key)) is not None:
+        fleet = self._fleets.get(environment.key)
+        if fleet is not None and environment in fleet.provisioned:
             fleet.provisioned.discard(environment)
             self._top_up(environment.key, fleet)
         self._plan()
@@ -423,6 +459,9 @@ class Pool:
                     wake_at = min(wake_at, environment.idle_since + self._bounds.freeze_after_s)
         for key in [key for key, fleet in self._fleets.items() if fleet.is_empty]:
             del self._fleets[key]
+        for key, fleet in self._fleets.items():
+            if len(fleet.provisioned) < fleet.wanted:
+                self._top_up(key, fleet)
         if wake_at != float("inf"):
             self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now), now)
 

@@ -34,6 +34,8 @@ class Run:
     init_ms: float | None
     status: Status
     error_type: str | None
+    restore_ms: float | None = None
+    billed_restore_ms: int = 0
 
 
 class Report(Protocol):
@@ -82,6 +84,9 @@ class Text:
         )
         if run.init_ms is not None:
             report += f"\tInit Duration: {run.init_ms:.2f} ms"
+        if run.restore_ms is not None:
+            report += f"\tRestore Duration: {run.restore_ms:.2f} ms"
+            report += f"\tBilled Restore Duration: {run.billed_restore_ms} ms"
         if run.error_type or run.status == "timeout":  # not for what the function's own code raised
             report += f"\tStatus: {run.status}"
             if run.error_type:
@@ -97,30 +102,31 @@ class Json:
         level = version.system_log_level
         self._is_detailed = level == "DEBUG"
         self._is_quiet = level == "WARN"
+        self._kind = "snap-start" if version.is_snap_start else "on-demand"
 
     def init_start(self, now: float, release: str) -> list[str]:
         record = {
-            "initializationType": "on-demand",
+            "initializationType": self._kind,
             "phase": "init",
             "runtimeVersion": release,
             "runtimeVersionArn": release_arn(self._version, release),
             "functionName": self._version.name,
             "functionVersion": self._version.version,
         }
-        return [] if self._is_quiet else [_line(now, "platform.initStart", record)]
+        return [] if self._is_quiet else [line(now, "platform.initStart", record)]
 
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
     ) -> list[str]:
-        record: dict[str, Any] = {"initializationType": "on-demand", "phase": phase, "status": status}
+        record: dict[str, Any] = {"initializationType": self._kind, "phase": phase, "status": status}
         if error_type:
             record["errorType"] = error_type
         record["metrics"] = {"durationMs": round(duration_ms, 3)}
-        return [_line(now, "platform.initReport", record)]
+        return [line(now, "platform.initReport", record)]
 
     def start(self, now: float, request_id: str) -> list[str]:
         record = {"requestId": request_id, "functionArn": self._version.arn, "version": self._version.version}
-        return [] if self._is_quiet else [_line(now, "platform.start", record)]
+        return [] if self._is_quiet else [line(now, "platform.start", record)]
 
     def end(self, now: float, run: Run) -> list[str]:
         if self._is_quiet and run.status == "success":
@@ -131,7 +137,7 @@ class Json:
             verdict["errorType"] = run.error_type
         if self._is_detailed:
             done = {"requestId": run.request_id, **verdict, "metrics": {"durationMs": round(run.duration_ms, 3)}}
-            lines.append(_line(now, "platform.runtimeDone", done))
+            lines.append(line(now, "platform.runtimeDone", done))
         metrics: dict[str, Any] = {
             "durationMs": round(run.duration_ms, 3),
             "billedDurationMs": run.billed_ms,
@@ -140,7 +146,10 @@ class Json:
         }
         if run.init_ms is not None:
             metrics["initDurationMs"] = round(run.init_ms, 3)
-        lines.append(_line(now, "platform.report", {"requestId": run.request_id, "metrics": metrics, **verdict}))
+        if run.restore_ms is not None:
+            metrics["restoreDurationMs"] = round(run.restore_ms, 3)
+            metrics["billedRestoreDurationMs"] = run.billed_restore_ms
+        lines.append(line(now, "platform.report", {"requestId": run.request_id, "metrics": metrics, **verdict}))
         return lines
 
 
@@ -178,7 +187,7 @@ def iso_ms(now: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def _line(now: float, kind: str, record: Mapping[str, Any]) -> str:
+def line(now: float, kind: str, record: Mapping[str, Any]) -> str:
     return json.dumps({"time": iso_ms(now), "type": kind, "record": record}, separators=(",", ":")) + "\n"
 
 

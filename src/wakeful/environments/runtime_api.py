@@ -28,12 +28,11 @@ _LATER = {
     b"/2020-01-01/extension/": "The Extensions API",
     b"/2022-07-01/telemetry": "The Telemetry API",
     b"/2020-08-15/logs": "The Logs API",
-    b"/2018-06-01/runtime/restore/": "SnapStart",
 }
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
-_HEADERS_READ = frozenset((_ERROR_TYPE, _RESPONSE_MODE, b"content-type", b"expect"))
+_HEADERS_READ = frozenset((_ERROR_TYPE, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
 
 _ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -45,6 +44,9 @@ class Phase(enum.Enum):
 
     STARTED = "Started"
     INIT_ERROR = "InitError"
+    RESTORE_READY = "RestoreReady"
+    RESTORING = "Restoring"
+    RESTORE_ERROR = "RestoreError"
     READY = "Ready"
     RUNNING = "Running"
     RESPONDED = "RuntimeResponseSentState"
@@ -66,6 +68,13 @@ class Host(Protocol):
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None: ...
 
 
+class Routes(Protocol):
+    """What some runtimes find besides."""
+
+    def answer(self, connection: Connection, method: bytes) -> bool:
+        """Whether the connection's request is one of these; it has been answered, or will be."""
+
+
 class RuntimeApi:
     """The server of one runtime process. A runtime that is started again gets a new one."""
 
@@ -77,6 +86,7 @@ class RuntimeApi:
         self._event = b""
         self._parked: deque[Connection] = deque()
         self._server: asyncio.Server | None = None
+        self.routes: Routes | None = None
 
     async def serve(self, listener: socket.socket) -> None:
         """Connections to `listener` are served from now on. The socket is closed with the server."""
@@ -107,8 +117,8 @@ class RuntimeApi:
         if self.phase is Phase.RUNNING:  # asked again, on a new connection for instance: the same event
             connection.answer(self._event)
             return
-        if self.phase is Phase.INIT_ERROR:
-            self._refuse_transition(connection, "Ready")
+        if self.phase in (Phase.INIT_ERROR, Phase.RESTORE_READY, Phase.RESTORE_ERROR):
+            self.refuse_transition(connection, "Ready")
             return
         connection.is_parked = True
         self._parked.append(connection)
@@ -157,7 +167,7 @@ class RuntimeApi:
 
     def init_failure(self, connection: Connection) -> None:
         if self.phase is not Phase.STARTED:
-            self._refuse_transition(connection, "InitError")
+            self.refuse_transition(connection, "InitError")
             return
         self.phase = Phase.INIT_ERROR
         self.host.runtime_failed_to_start(connection.body or b"", connection.text_of(_ERROR_TYPE))
@@ -168,11 +178,11 @@ class RuntimeApi:
             connection.error(400, "InvalidRequestID", "Invalid request ID")
             return False
         if self.phase is not Phase.RUNNING:
-            self._refuse_transition(connection, wanted)
+            self.refuse_transition(connection, wanted)
             return False
         return True
 
-    def _refuse_transition(self, connection: Connection, wanted: str) -> None:
+    def refuse_transition(self, connection: Connection, wanted: str) -> None:
         message = (
             f"State transition from {self.phase.value} to {wanted} failed for runtime. "
             "Error: State transition is not allowed"
@@ -293,6 +303,8 @@ class Connection(asyncio.Protocol):
             self._plain(200, b"pong")
         elif url in (_INIT_ERROR, _PING):
             self._plain(405, b"")
+        elif self._api.routes is not None and self._api.routes.answer(self, method):
+            return
         else:
             self._not_found()
 
@@ -306,6 +318,12 @@ class Connection(asyncio.Protocol):
     def error(self, status: int, error_type: str, message: str) -> None:
         body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":")).encode()
         self.answer(_message(status, b"application/json", body + b"\n"))
+
+    def document(self, status: int, body: bytes) -> None:
+        self.answer(_message(status, b"application/json", body))
+
+    def accept(self) -> None:
+        self.answer(_ACCEPTED)
 
     def _flush(self) -> None:
         message = self._answers[0] if len(self._answers) == 1 else b"".join(self._answers)
@@ -325,6 +343,11 @@ class Connection(asyncio.Protocol):
     def text_of(self, header: bytes) -> str | None:
         value = self.headers.get(header)
         return value.decode("utf-8", "replace") if value is not None else None
+
+    @property
+    def error_type(self) -> str | None:
+        """The fault that the request reports, in the runtime's own words."""
+        return self.text_of(_ERROR_TYPE)
 
     def abort(self) -> None:
         if self._transport is not None:

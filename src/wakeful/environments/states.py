@@ -19,6 +19,12 @@ class State(enum.Enum):
     FROZEN = "frozen"
     """As READY, but no process inside runs."""
 
+    PARKED = "parked"
+    """With SnapStart: INIT is over, nothing inside runs, and no event comes before it is restored."""
+
+    RESTORING = "restoring"
+    """After PARKED, what the function does before its first event."""
+
     INVOKING = "invoking"
     FAILED = "failed"
     """INIT has failed; there is no process. The next invocation starts it again."""
@@ -29,7 +35,9 @@ class State(enum.Enum):
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.STARTING: frozenset({State.INITIALISING, State.FAILED, State.STOPPING}),
-    State.INITIALISING: frozenset({State.READY, State.FAILED, State.STOPPING}),
+    State.INITIALISING: frozenset({State.READY, State.PARKED, State.FAILED, State.STOPPING}),
+    State.PARKED: frozenset({State.RESTORING, State.STOPPING}),
+    State.RESTORING: frozenset({State.READY, State.STOPPING}),
     State.READY: frozenset({State.INVOKING, State.FROZEN, State.STOPPING}),
     State.FROZEN: frozenset({State.READY, State.STOPPING}),
     State.INVOKING: frozenset({State.READY, State.STOPPING}),

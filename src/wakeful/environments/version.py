@@ -43,6 +43,9 @@ class Version:
     provisioned: str = ""
     """The version or alias for which concurrency is provisioned, where the caller asked for that; "" on demand."""
 
+    is_snap_start: bool = False
+    """Its environments are initialised ahead and restored for their first event; only published versions."""
+
     is_per_tenant: bool = False
     tenant: str | None = None
     """Whose events its environments see, where every tenant has environments of its own."""
@@ -109,6 +112,9 @@ class Outcome:
     is_provisioned: bool = False
     """It ran in an environment that stood ready before anybody called."""
 
+    restore_ms: float | None = None
+    """How long its environment took to be restored for it, with SnapStart."""
+
 
 class Throttled(Exception):
     """An invocation that may not run now. Lambda answers TooManyRequestsException with this reason."""
@@ -116,6 +122,14 @@ class Throttled(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class RestoreFailed(Exception):
+    """An environment could not be restored for an invocation; the function has not seen the event."""
+
+    def __init__(self, status: Literal["error", "timeout"]) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class BadPackage(Exception):

@@ -26,7 +26,7 @@ _PATH_VARIABLES = frozenset(
         *("CLASSPATH", "GEM_PATH", "NODE_PATH", "PYTHONPATH", "RUBYLIB", "WAKEFUL_LAYERS_ROOT"),
     )
 )
-_RUNTIME_API_VARIABLE = "AWS_LAMBDA_RUNTIME_API"
+_RUNTIME_API_VARIABLES = ("AWS_LAMBDA_RUNTIME_API", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 _ENDPOINT_VARIABLES = "AWS_ENDPOINT_URL"  # and those for one service, which begin so
 
 _READABLE = (
@@ -132,8 +132,8 @@ class HostProcess:
     def _relocate(self, name: str, value: str) -> str:
         if name in _PATH_VARIABLES:
             return ":".join(self._translate(path) for path in value.split(":"))
-        if name == _RUNTIME_API_VARIABLE:
-            return f"{RUNTIME_API[0]}:{self._ports[0]}"
+        if name in _RUNTIME_API_VARIABLES:
+            return value.replace(f":{RUNTIME_API[1]}", f":{self._ports[0]}", 1)
         if name.startswith(_ENDPOINT_VARIABLES):
             return value.replace(f":{self._room.endpoint_port}", f":{self._ports[1]}", 1)
         return value

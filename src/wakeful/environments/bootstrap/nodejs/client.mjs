@@ -61,6 +61,18 @@ export class Client {
     this.#tell("init/error", errorType, body, onTold);
   }
 
+  /** INIT is over; resolves when the environment has been restored for its first event. */
+  restored() {
+    this.#socket.ref();
+    this.#socket.write(`GET ${PATH}restore/next${this.#host}\r\n`);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push((status, headers, body) => {
+        if (status === 200) resolve();
+        else reject(new Error(`restore/next: ${status} ${body}`));
+      });
+    });
+  }
+
   close() {
     this.#socket.removeAllListeners();
     this.#socket.destroy();

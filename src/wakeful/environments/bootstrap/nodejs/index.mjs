@@ -43,6 +43,7 @@ async function run() {
     return;
   }
   await new Promise(setImmediate); // a promise that was rejected while loading still fails INIT
+  if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === "snap-start") await client.restored();
   runtime.serve(handler);
 }
 

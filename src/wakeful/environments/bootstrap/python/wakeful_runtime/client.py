@@ -49,6 +49,18 @@ class Client:
         self._connection.sendall(self._request(b"init/error", body, _type_header(error_type)))
         self._answer()
 
+    def restore_next(self) -> None:
+        """INIT is over; returns when the environment has been restored for its first event."""
+        self._connection.sendall(b"GET " + _PATH + b"restore/next" + self._head + b"\r\n")
+        status, _, body = self._answer()
+        if status != b"200":
+            raise Refused(f"restore/next: {status.decode()} {body.decode('utf-8', 'replace')}")
+
+    def fail_to_restore(self, error_type: str, body: bytes) -> None:
+        """What had to be done after being restored has failed. The process is expected to exit."""
+        self._connection.sendall(self._request(b"restore/error", body, _type_header(error_type)))
+        self._answer()
+
     def _post(self, path: bytes, body: bytes, header: bytes) -> None:
         self._connection.sendall(self._request(path, body, header) + self._next)
         self._is_asked = True

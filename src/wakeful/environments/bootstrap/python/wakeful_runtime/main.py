@@ -11,7 +11,7 @@ from typing import Any
 
 from . import client as runtime_api
 from . import handler as handlers
-from . import json_codec, log
+from . import json_codec, log, snapshot
 from .context import Function, LambdaContext
 from .faults import failure_of
 
@@ -38,6 +38,7 @@ def run() -> None:
         log.error(failure.document(), failure.lines())
         client.fail_to_start(failure.kind, json_codec.write_document(failure.document()))
         sys.exit(1)
+    snapshot.wait_to_be_restored(client)
     function = Function()
     while True:
         serve(client, function, handler)

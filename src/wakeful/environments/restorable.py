@@ -1,0 +1,177 @@
+"""An environment with SnapStart: initialised ahead, parked, and restored for its first invocation.
+
+On Lambda a snapshot of one initialised environment becomes many. Here each environment runs INIT itself, ahead of
+time, and waits; what it finds inside, the hooks it runs and the log it leaves are the same, and its randomness is
+its own ("Improving startup performance with Lambda SnapStart").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from wakeful import limits, names
+from wakeful.environments import faults, report, restore_lines, variables
+from wakeful.environments.environment import Ended, Environment, Surroundings
+from wakeful.environments.faults import Fault
+from wakeful.environments.output import Tail
+from wakeful.environments.report import Status
+from wakeful.environments.restore_api import CREDENTIALS, RestoreApi
+from wakeful.environments.runtime_process import RuntimeProcess
+from wakeful.environments.sandbox import Exit, Runtime, Sandbox
+from wakeful.environments.states import State
+from wakeful.environments.version import Credentials, RestoreFailed, Version
+
+_NOT_INSIDE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+)
+"""What a snapshot would carry into other environments."""
+
+
+class Restorable(Environment):
+    """Parked once it has been initialised; `start` restores it, and initialises it first where nobody has."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        version: Version,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_free: Callable[[Environment], None],
+        on_end: Callable[[Environment], None],
+    ) -> None:
+        super().__init__(surroundings, version, spawn, on_free, on_end)
+        self.is_taken = False
+        """It is somebody's, or soon will be: nobody else may have it."""
+
+        self.init_fault: Fault | None = None
+        self._token = names.new_token()
+        self._parking: asyncio.Task[None] | None = None
+        self._restore_api: RestoreApi | None = None
+        self._release = ""
+        self._is_frozen = False
+
+    async def park(self) -> None:
+        """INIT has ended: PARKED, or FAILED. Whoever asks again waits for the same."""
+        if self._parking is None:
+            self._parking = self._loop.create_task(self._park())
+            self._parking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(self._parking)
+
+    async def start(self) -> None:
+        """READY for its first event; FAILED where INIT was.
+
+        Raises RestoreFailed where its function's hooks failed, Ended where it had ended while it was parked.
+        """
+        self.is_taken = True
+        began = time.monotonic()
+        await self.park()
+        if self.state is State.FAILED:
+            return
+        if self.state is not State.PARKED:
+            raise Ended(f"environment {self.id} ended before it was restored")
+        fault = await self._restore(began)
+        if fault is not None:
+            await self.stop()
+            raise RestoreFailed("timeout" if fault.status == "timeout" else "error")
+
+    async def _park(self) -> None:
+        timeout_s = max(limits.SNAP_START_INIT_TIMEOUT_S, self.version.timeout_s)
+        self.init_fault = await self._initialise(timeout_s, is_first=True)
+        init_ms = (time.monotonic() - self._init_began) * 1000
+        process, now = self._process, self._clock.now()
+        if self.init_fault is not None:
+            self._print_init_failure(init_ms, "init", self.init_fault)
+        elif process is not None:
+            process.output.drain()
+            self._print(restore_lines.initialised(self.version, now, init_ms), now)
+            await process.sandbox.limit_cpu()
+            if not self.is_taken and self.state is State.PARKED:
+                self._is_frozen = True
+                await process.sandbox.freeze()
+
+    async def _initialise(self, timeout_s: float, *, is_first: bool) -> Fault | None:
+        """As of any environment. What is repeated within an invocation is also restored within it."""
+        fault = await super()._initialise(timeout_s, is_first=is_first)
+        if fault is None and not is_first:
+            fault = await self._restore(time.monotonic())
+            self._restored = None  # it is part of the duration of that invocation
+        return fault
+
+    async def _restore(self, began: float) -> Fault | None:
+        """READY, or why not. `began` is when somebody first waited for it."""
+        process, restore_api = self._process, self._restore_api
+        assert process is not None and restore_api is not None
+        self._to(State.RESTORING)
+        self._init_tail = Tail()
+        now = self._clock.now()
+        self._print(restore_lines.restore_start(self.version, now, self._release), now)
+        if self._is_frozen:
+            await process.sandbox.thaw()
+        if self.state is not State.RESTORING:
+            return faults.ended(Exit(signal=9))
+        verdict: asyncio.Future[Fault | None] = self._loop.create_future()
+        self._verdict = verdict
+        resumed = time.monotonic()
+        timer = self._loop.call_later(limits.RESTORE_TIMEOUT_S, self._decide, Fault("timeout", None))
+        try:
+            if not restore_api.resume():
+                self._decide(None)
+            fault = await verdict
+        finally:
+            timer.cancel()
+            self._verdict = None
+        ended, now = time.monotonic(), self._clock.now()
+        process.output.drain()
+        restore_ms = (ended - began) * 1000
+        self._restored = (restore_ms, max(1, math.ceil(round((ended - resumed) * 1000, 3))))
+        status: Status = "success" if fault is None else fault.status
+        error_type = None if fault is None else fault.error_type
+        self._print(restore_lines.restored(self.version, now, restore_ms, status, error_type), now)
+        return fault
+
+    # ------------------------------------------------------------------ what differs inside
+
+    async def _open_process(self, runtime: Runtime, credentials: Credentials) -> None:
+        self._release = runtime.release
+        self.usable_until = float("inf")  # it has none of these credentials until it asks for some
+        await super()._open_process(runtime, credentials)
+
+    def _variables(self, credentials: Credentials) -> dict[str, str]:
+        inside = super()._variables(credentials)
+        for name in _NOT_INSIDE:
+            del inside[name]
+        return {
+            **inside,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{variables.RUNTIME_API}{CREDENTIALS.decode()}",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
+        }
+
+    def _process_in(self, sandbox: Sandbox) -> RuntimeProcess:
+        process = super()._process_in(sandbox)
+        self._restore_api = process.api.routes = RestoreApi(process.api, self, self._token)
+        return process
+
+    def _state_after_init(self) -> State:
+        return State.PARKED if self.state is State.INITIALISING else State.READY
+
+    # ------------------------------------------------------------------ what the runtime says
+
+    def runtime_failed_to_restore(self, payload: bytes, error_type: str | None) -> None:
+        self._decide(Fault("error", report.fault_type(error_type), payload=payload))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._spawn(work)
+
+    async def credentials(self) -> tuple[Credentials, float]:
+        """The environment is of no use any more when these have expired: they may be held inside until then."""
+        given = await self._surroundings.credentials(self.version)
+        self.usable_until = given.expires_at - self.version.timeout_s - limits.CREDENTIALS_MARGIN_S
+        return given, self._clock.wall() + given.expires_at - self._clock.now()
