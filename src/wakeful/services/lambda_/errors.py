@@ -60,6 +60,14 @@ class ProvisionedConcurrencyConfigNotFoundException(LambdaError):
     """No Provisioned Concurrency Config found for this function"""
 
 
+class SnapStartException(LambdaError):
+    """The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch logs."""
+
+
+class SnapStartTimeoutException(LambdaError):
+    """Lambda couldn't restore the snapshot within the timeout limit."""
+
+
 class PolicyLengthExceededException(LambdaError):
     """The permissions policy for the resource is too large."""
 

@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
-from wakeful.environments.version import Outcome, Throttled, Version
+from wakeful.environments.version import Throttled
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import functions, runs
-from wakeful.services.lambda_.errors import LambdaError
+from wakeful.services.lambda_.errors import LambdaError, SnapStartException, SnapStartTimeoutException
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -78,21 +78,22 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         outcome = await runs.run(node, version, invocation, event.trace)
     except Throttled as refusal:
         return _throttled(event, item, now, refusal)
+    except (SnapStartException, SnapStartTimeoutException) as error:
+        return _failed(event, version.role_arn, error.message, node.clock.now())
     except LambdaError as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
         return Done()
     if outcome.error is None:
         return Done()
-    return _failed(event, version, outcome, node.clock.now())
+    return _failed(event, version.role_arn, _message_of(outcome.payload), node.clock.now())
 
 
-def _failed(event: Event, version: Version, outcome: Outcome, now: float) -> Done | Again:
+def _failed(event: Event, role_arn: str, message: str, now: float) -> Done | Again:
     retried = event.errors
     due = now + limits.LAMBDA_EVENT_RETRY_DELAYS_S[min(retried, len(limits.LAMBDA_EVENT_RETRY_DELAYS_S) - 1)]
     if retried < limits.LAMBDA_EVENT_RETRIES_MAX and due - event.put <= limits.LAMBDA_EVENT_AGE_MAX_S:
         return Again(due, asdict(replace(event, errors=retried + 1)))
-    message = _message_of(outcome.payload)
-    return Done(lambda tx: bury(tx, event, version.role_arn, message))
+    return Done(lambda tx: bury(tx, event, role_arn, message))
 
 
 def _throttled(event: Event, item: work.Item, now: float, refusal: Throttled) -> Done | Again:

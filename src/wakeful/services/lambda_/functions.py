@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from wakeful import limits, names
+from wakeful.services.lambda_ import snapshots
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -250,8 +251,8 @@ def delete(tx: Tx, reference: Reference) -> None:
     for version in versions_of(tx, reference.arn, -1, 1 << 31):
         _release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
-    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned"):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own four names
+    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_snapshots"):
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own five names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
@@ -266,6 +267,7 @@ def _delete_version(tx: Tx, version: Version) -> None:
         )
     tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
+    tx.run("DELETE FROM lambda_snapshots WHERE function = ? AND version = ?", version.function, version.version)
     _release(tx, version.package)
     tx.wake(CHANGED)
 
@@ -276,14 +278,18 @@ def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
     row = get_version(tx, function, version)
     if row is None or row.revision != revision:
         return
-    code = {"code": row.package.blob, "layers": row.package.layers}
-    serving = {"config": dict(row.config), **code, "revision": revision}
     tx.run(
         "UPDATE lambda_versions SET serving = ?, state = 'Active', state_code = NULL, state_reason = NULL,"
         " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
-        *(orjson.dumps(serving), function, version),
+        *(orjson.dumps(serving(row)), function, version),
     )
     tx.wake(CHANGED)
+
+
+def serving(version: Version) -> dict[str, Any]:
+    """What invocations of this version get once it has been made ready."""
+    code = {"code": version.package.blob, "layers": version.package.layers}
+    return {"config": dict(version.config), **code, "revision": version.revision}
 
 
 def failed(tx: Tx, function: str, version: str, revision: str, code: str, reason: str) -> None:
@@ -360,7 +366,7 @@ def described(version: Version, *, qualified: bool) -> shapes.FunctionConfigurat
         "State": version.state,
         "LastUpdateStatus": version.update_status,
         "LoggingConfig": logging,
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": snapshots.described(version.config, is_published=version.number > 0),
     }
     optional = {
         "StateReasonCode": version.state_code,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 REQUEST_USD = 0.20 / 1_000_000
 GB_SECOND_USD = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 PROVISIONED_GB_SECOND_USD = {"x86_64": 0.0000097222, "arm64": 0.0000077778}
+RESTORED_GB_USD = 0.0001397998
+"""For each restoring of an environment with SnapStart, by its memory; that it is kept is charged apart."""
 STORAGE_GB_SECOND_USD = 0.0000000309
 FREE_STORAGE_MB = 512
 
@@ -19,7 +21,15 @@ class Charge:
     usd: float
 
 
-def charge(*, billed_ms: int, memory_mb: int, tmp_mb: int, architecture: str, is_provisioned: bool = False) -> Charge:
+def charge(
+    *,
+    billed_ms: int,
+    memory_mb: int,
+    tmp_mb: int,
+    architecture: str,
+    is_provisioned: bool = False,
+    is_restored: bool = False,
+) -> Charge:
     """Billed time in whole milliseconds, memory and storage as configured, whatever was used of them.
 
     With provisioned concurrency a second costs less; that it stands ready is charged apart.
@@ -28,4 +38,7 @@ def charge(*, billed_ms: int, memory_mb: int, tmp_mb: int, architecture: str, is
     gb_s = seconds * memory_mb / 1024
     storage_gb_s = seconds * max(0, tmp_mb - FREE_STORAGE_MB) / 1024
     rate = (PROVISIONED_GB_SECOND_USD if is_provisioned else GB_SECOND_USD)[architecture]
-    return Charge(gb_s, REQUEST_USD + gb_s * rate + storage_gb_s * STORAGE_GB_SECOND_USD)
+    usd = REQUEST_USD + gb_s * rate + storage_gb_s * STORAGE_GB_SECOND_USD
+    if is_restored:
+        usd += memory_mb / 1024 * RESTORED_GB_USD
+    return Charge(gb_s, usd)

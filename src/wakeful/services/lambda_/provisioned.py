@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeful import limits
-from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_ import functions, snapshots
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store.tx import Row, Tx
@@ -51,6 +51,10 @@ def put(tx: Tx, reference: Reference, requested: int) -> Config:
     if "TenancyConfig" in target.config:
         raise InvalidParameterValueException(
             "Provisioned Concurrency cannot be configured for a function with tenant isolation."
+        )
+    if snapshots.is_asked_for(target.config):
+        raise InvalidParameterValueException(
+            "Provisioned Concurrency is not supported for SnapStart enabled functions."
         )
     _check_only(tx, reference, target)
     rest = tx.one(

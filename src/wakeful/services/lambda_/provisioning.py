@@ -1,13 +1,15 @@
-"""Keeps this node's environments as provisioned concurrency asks for them."""
+"""Keeps this node's environments as provisioned concurrency and SnapStart ask for them."""
 
 from __future__ import annotations
 
 import logging
 
+from wakeful import limits
 from wakeful.environments.version import Key, Version
 from wakeful.fabric.service import Node
-from wakeful.services.lambda_ import functions, provisioned, runs
+from wakeful.services.lambda_ import functions, provisioned, runs, snapshots
 from wakeful.services.lambda_.provisioned import Config
+from wakeful.services.lambda_.references import of_arn
 from wakeful.wire.errors import AwsError
 
 log = logging.getLogger(__name__)
@@ -20,8 +22,20 @@ async def run(node: Node) -> None:
             wanted: dict[Key, tuple[Version, int]] = {}
             for config in await node.store.read(provisioned.every):
                 wanted.update(await shares(node, config))
+            for arn in await node.store.read(snapshots.in_use):
+                wanted.update(await _parked(node, arn))
             node.environments.provision(wanted)
             await listener.wait()
+
+
+async def _parked(node: Node, arn: str) -> dict[Key, tuple[Version, int]]:
+    """A version with SnapStart keeps environments that have been initialised ahead."""
+    try:
+        version = (await runs.target(node, of_arn(arn))).pick()
+    except AwsError as error:
+        log.info("nothing is initialised ahead for %s: %s", arn, error)
+        return {}
+    return {version.key: (version, limits.SNAP_START_PARKED)} if version.is_snap_start else {}
 
 
 async def shares(node: Node, config: Config) -> dict[Key, tuple[Version, int]]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, functions, price, provisioned
+from wakeful.services.lambda_ import aliases, functions, price, provisioned, snapshots
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRuntimeException,
     ResourceConflictException,
+    SnapStartException,
+    SnapStartTimeoutException,
 )
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
@@ -136,6 +138,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         architecture=config["Architectures"][0],
         reservations=concurrency.reservations,
         provisioned=concurrency.provisioned,
+        is_snap_start=row.number > 0 and snapshots.is_asked_for(config) and not concurrency.provisioned,
         is_per_tenant="TenancyConfig" in config,
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
@@ -159,11 +162,23 @@ async def prepare(node: Node, item: work.Item) -> Done:
     await node.packages.unpacked(row.package.blob)
     await node.packages.merged(row.package.layers)
 
+    node.environments.retire(which["function"], which["version"])
+    is_snapshot = row.number > 0 and snapshots.is_asked_for(row.config)
+    if is_snapshot and not await _is_initialised(node, row):
+        return Done(lambda tx: functions.failed(tx, **which, code="FunctionError", reason=snapshots.INIT_FAILED))
+
     def ready(tx: Tx) -> None:
         functions.made_ready(tx, **which)
+        if is_snapshot:
+            snapshots.put(tx, row.function, row.version)
 
-    node.environments.retire(which["function"], which["version"])
     return Done(ready)
+
+
+async def _is_initialised(node: Node, row: functions.Version) -> bool:
+    """Whether INIT of a version that nobody can call yet succeeded, ahead of its first invocation."""
+    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, ""))
+    return await node.environments.park(version)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------
@@ -171,13 +186,17 @@ async def prepare(node: Node, item: work.Item) -> Done:
 
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     """One invocation, noted in every story it belongs to, with what it used and what it costs."""
-    outcome = await node.environments.invoke(version, invocation)
+    try:
+        outcome = await node.environments.invoke(version, invocation)
+    except RestoreFailed as failure:
+        raise (SnapStartTimeoutException if failure.status == "timeout" else SnapStartException) from failure
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,
         tmp_mb=version.tmp_mb,
         architecture=version.architecture,
         is_provisioned=outcome.is_provisioned,
+        is_restored=outcome.restore_ms is not None,
     )
     detail = {
         "version": version.version,
@@ -185,6 +204,7 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
         "cold": outcome.cold,
         "provisioned": outcome.is_provisioned,
         "init_ms": outcome.init_ms,
+        **({} if outcome.restore_ms is None else {"restore_ms": outcome.restore_ms}),
         "billed_ms": outcome.billed_ms,
         "memory_mb": outcome.memory_mb,
         "memory_used_mb": outcome.memory_used_mb,

@@ -80,6 +80,12 @@ CREATE TABLE IF NOT EXISTS lambda_provisioned(
     PRIMARY KEY(function, qualifier)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_snapshots(
+    function  TEXT NOT NULL,
+    version   TEXT NOT NULL,            -- a version with SnapStart whose INIT has succeeded once
+    PRIMARY KEY(function, version)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_permissions(
     function  TEXT NOT NULL,
     qualifier TEXT NOT NULL,            -- '' speaks of the function itself

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
+from wakeful.services.lambda_ import snapshots
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
 
@@ -108,15 +109,13 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     for member, what in _NOT_YET.items():
         if request.get(member):
             raise NotSupported(f"Wakeful does not have {what} yet ({member}).")
-    if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
-        raise NotSupported("Wakeful does not have SnapStart yet (SnapStart).")
     if any((request.get("VpcConfig") or {}).get(member) for member in ("SubnetIds", "SecurityGroupIds")):
         raise NotSupported("Wakeful does not have VPCs (VpcConfig).")
-    for member in ("VpcConfig", "SnapStart"):
-        config.pop(member, None)
+    config.pop("VpcConfig", None)
     for member, (low, high) in _RANGES.items():
         _check_range(member, config[member], low, high)
     _check_runtime(config)
+    snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
     _check_dead_letter(config.get("DeadLetterConfig"))
     config["LoggingConfig"] = _logging(config.get("LoggingConfig"), request)
