@@ -366,7 +366,12 @@ def _only_node_on(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _listen(config: Config) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    with socket.create_server((config.host, config.port), family=family, backlog=limits.HTTP_BACKLOG) as listener:
+    try:
+        listener = socket.create_server((config.host, config.port), family=family, backlog=limits.HTTP_BACKLOG)
+    except OSError as error:
+        words = (error.strerror or str(error)).partition(" (while")[0]
+        raise CannotStart(f"nothing can listen on {config.host} port {config.port}: {words}") from error
+    with listener:
         yield listener
 
 

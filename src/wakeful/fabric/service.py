@@ -65,6 +65,11 @@ class Principal:
     """Of temporary credentials that STS issued."""
 
 
+def _stays() -> bool:
+    """Who calls from inside the node waits for the answer."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who is asking, where, under which request id. Always passed, never ambient."""
@@ -77,6 +82,8 @@ class Call:
     endpoint: str
     """Scheme, host and port as this client addressed us; URLs we hand out begin with it."""
     source_ip: str = "127.0.0.1"
+    has_left: Callable[[], bool] = _stays
+    """Whether the client is known to have gone away."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this caller's account and region."""

@@ -21,6 +21,9 @@ from wakeful.clock import Clock
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+HAS_LEFT = "wakeful.has_left"
+"""The extension of a request's scope that tells, when called, whether its client has gone away."""
+
 
 class Servers:
     """Everything that listens. Closing it lets running requests end."""
@@ -48,7 +51,7 @@ class Servers:
 
         def connection() -> HttpToolsProtocol:
             protocol = HttpToolsProtocol(self._config, self._state, {})
-            protocol.app = app
+            protocol.app = _watched(app, protocol)
             return protocol
 
         if listener.family != socket.AF_UNIX:
@@ -84,6 +87,17 @@ class Servers:
         except TimeoutError:
             for task in self._state.tasks:
                 task.cancel()
+
+
+def _watched(app: App, connection: HttpToolsProtocol) -> App:
+    def has_left() -> bool:
+        return bool(connection.transport.is_closing())
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        scope["extensions"] = {HAS_LEFT: has_left}
+        await app(scope, receive, send)
+
+    return answer
 
 
 async def _nobody(scope: Any, receive: Any, send: Any) -> None:
