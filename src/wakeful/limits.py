@@ -103,6 +103,12 @@ S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one tra
 HTTP_KEEP_ALIVE_S = 75
 HTTP_BACKLOG = 2048
 HTTP_SHUTDOWN_S = 10.0
+HTTP_HEAD_BYTES_MAX = 256 * 1024  # of a request's head, of its trailer, and between two pieces of its body
+HTTP_HEAD_S = 30.0  # from the first byte of a request to the end of its head
+HTTP_SILENCE_S = 60.0  # between two pieces of a request's body
+HTTP_PIPELINE_MAX = 32  # requests of one connection that wait behind one that is being answered
+HTTP_CONNECTIONS_MAX = 8192  # from outside; and never more than half of the files that the node may open
+HTTP_SANDBOX_CONNECTIONS_MAX = 256  # of one sandbox
 HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 """Of a request that is read whole: a 50 MB deployment package is 67 MB in base64."""
 

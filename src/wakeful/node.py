@@ -246,7 +246,8 @@ async def _open_environments(
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
-        return await servers.serve(endpoint, gateway.app(Inside(environment, attendant)))
+        app = gateway.app(Inside(environment, attendant))
+        return await servers.serve(endpoint, app, connections_max=limits.HTTP_SANDBOX_CONNECTIONS_MAX)
 
     node.environments = Pool(
         Surroundings(
@@ -314,6 +315,7 @@ def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]
     yield node.telemetry.run()
     yield node.attendant.run()
     yield servers.keep_date()
+    yield servers.end_silent()
     for each in (deliver.worker, *housekeeping.workers):
         yield worker.run(node, each)
     for service in node.services.values():
