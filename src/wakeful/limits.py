@@ -179,6 +179,8 @@ ATTACK_TIME_MAX_S = 10.0
 
 RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own number in its message
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
+RUNTIME_UNREAD_BYTES_MAX = 65_536  # answers of its Runtime API that a runtime has not read when it asks for the next
+RUNTIME_KEPT_BYTES_MAX = 2 * RESPONSE_BYTES_MAX  # of one environment: bodies begun, and events sent and not read
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
