@@ -256,6 +256,7 @@ async def _open_environments(
             clock=node.clock,
             credentials=attendant.credentials,
             log=attendant.log,
+            log_ended=attendant.forget,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
         )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import struct
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -172,6 +175,27 @@ async def test_who_does_not_go_on_is_left(site: Site, begin: bytes) -> None:
         site.wait(1000)
         await asyncio.sleep(0.001)
     await end
+
+
+async def test_nothing_is_kept_of_a_socket_that_was_closed(site: Site) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    listening = await site.servers.serve(listener, app)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()  # as a sandbox ends that is killed
+    listening.close()
+    kept = weakref.ref(app)
+    del app, listening, reader, writer, listener
+    while kept() is not None:
+        gc.collect()
+        await asyncio.sleep(0)
 
 
 async def test_who_waits_for_an_answer_is_not_left(site: Site) -> None:

@@ -46,10 +46,10 @@ class Servers:
             timeout_keep_alive=limits.HTTP_KEEP_ALIVE_S,
         )
         self._config.load()
-        self._listening: list[asyncio.Server] = []
+        self._listening: set[asyncio.Server] = set()
 
-    async def serve(self, listener: socket.socket, app: App, *, connections_max: int | None = None) -> asyncio.Server:
-        """Requests that come in on the socket are answered by `app` (ASGI). Closing the server closes the socket."""
+    async def serve(self, listener: socket.socket, app: App, *, connections_max: int | None = None) -> Listening:
+        """Requests that come in on the socket are answered by `app` (ASGI), until what is returned is closed."""
         crowd = Crowd(connections_max or min(limits.HTTP_CONNECTIONS_MAX, _files_max() // 2))
 
         def connection() -> Connection:
@@ -60,13 +60,8 @@ class Servers:
             # without it the body of an answer waits some 40 ms for the client to acknowledge the head.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = await asyncio.get_running_loop().create_server(connection, sock=listener, backlog=limits.HTTP_BACKLOG)
-        self._listening.append(server)
-        return server
-
-    def forget(self, server: asyncio.Server) -> None:
-        """The socket takes no more connections; those it has may end."""
-        server.close()
-        self._listening.remove(server)
+        self._listening.add(server)
+        return Listening(server, self._listening)
 
     async def keep_date(self) -> None:
         """Keeps the Date header current until cancelled. It is wall time: clients compare it with their own clock."""
@@ -97,6 +92,19 @@ class Servers:
         except TimeoutError:
             for task in self._state.tasks:
                 task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """One socket that is served."""
+
+    server: asyncio.Server
+    among: set[asyncio.Server]
+
+    def close(self) -> None:
+        """The socket takes no more connections, and nothing of it is kept; those it has may end."""
+        self.server.close()
+        self.among.discard(self.server)
 
 
 @dataclass(slots=True)
@@ -136,6 +144,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # its timer would keep us for more than a minute
         if self._is_counted:
             self._is_counted = False
             self._crowd.count -= 1
