@@ -48,6 +48,9 @@ TRAILERS_MAX = 16  # fields after an aws-chunked body
 TELEMETRY_FLUSH_S = 0.1
 NOTE_BUFFER_MAX = 50_000
 """Beyond this many unwritten notes the oldest are dropped, and a line in the node's log says how many."""
+LOG_BUFFER_BYTES_MAX = 32 * 1024 * 1024
+"""Of unwritten log events, and of those that are being written. Beyond, functions wait with what they print."""
+LOG_EVENT_MEMORY_BYTES = 128  # what an event takes in memory beside its text
 NOTE_RETENTION_S = 7 * 86_400.0
 
 # --- the fabric ------------------------------------------------------------------------------------------------------
@@ -186,6 +189,7 @@ INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is ret
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
+OUTPUT_PAUSE_S = 0.05  # until the output is looked at again that nobody had room for
 OUTPUT_DRAIN_BYTES_MAX = 4_194_304  # read before END; a pipe holds 65,536, so more is a child that never stops
 MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
 FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running

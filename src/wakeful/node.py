@@ -257,6 +257,7 @@ async def _open_environments(
             credentials=attendant.credentials,
             log=attendant.log,
             log_ended=attendant.forget,
+            log_has_room=lambda: node.telemetry.has_room,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
         )
