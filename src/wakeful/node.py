@@ -246,7 +246,8 @@ async def _open_environments(
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
-        return await servers.serve(endpoint, gateway.app(Inside(environment, attendant)))
+        app = gateway.app(Inside(environment, attendant))
+        return await servers.serve(endpoint, app, connections_max=limits.HTTP_SANDBOX_CONNECTIONS_MAX)
 
     node.environments = Pool(
         Surroundings(
@@ -255,6 +256,8 @@ async def _open_environments(
             clock=node.clock,
             credentials=attendant.credentials,
             log=attendant.log,
+            log_ended=attendant.forget,
+            log_has_room=lambda: node.telemetry.has_room,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
         )
@@ -314,6 +317,7 @@ def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]
     yield node.telemetry.run()
     yield node.attendant.run()
     yield servers.keep_date()
+    yield servers.end_silent()
     for each in (deliver.worker, *housekeeping.workers):
         yield worker.run(node, each)
     for service in node.services.values():

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store.telemetry import Note, Telemetry
+from wakeful.store.telemetry import LogEvent, Note, Telemetry
 
 
 @pytest.fixture
@@ -63,3 +63,13 @@ async def test_too_many_unwritten_notes_push_out_the_oldest_and_that_is_told(
         small.note(note(str(number), at=float(number)))
     assert [each.id for each in await small.notes_of("t")] == ["3", "4", "5", "6", "7"]
     assert "3 notes" in caplog.text
+
+
+async def test_log_events_find_room_again_when_those_before_are_written(telemetry: Telemetry) -> None:
+    had_room = []
+    for _ in range(limits.LOG_BUFFER_BYTES_MAX // 1_000_000 + 1):
+        telemetry.log("log", "stream", [LogEvent(0, "x" * 1_000_000)])
+        had_room.append(telemetry.has_room)
+    await telemetry.flush()
+    assert (had_room[0], had_room[-1], telemetry.has_room) == (True, False, True)
+    assert await telemetry.log_names() == ["log"]

@@ -43,7 +43,7 @@ class Surroundings:
     `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
     socket, so that a call is known to come from this environment and, by `current`, from which invocation.
     `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
-    stream.
+    stream; `log_has_room` says whether there may come more.
     """
 
     sandboxes: Sandboxes
@@ -54,6 +54,7 @@ class Surroundings:
     serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
     endpoint_url: str = "http://127.0.0.1:4566"
     log_ended: Callable[[Version, str], None] = lambda version, stream: None
+    log_has_room: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class Environment:
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = RuntimeProcess(sandbox, self, self._printed)
+        process = RuntimeProcess(sandbox, self, self._printed, self._surroundings.log_has_room)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()

@@ -80,7 +80,13 @@ class Telemetry:
         self._notes: deque[Note] = deque(maxlen=limits.NOTE_BUFFER_MAX)
         self._dropped = 0
         self._logs: defaultdict[tuple[str, str], list[LogEvent]] = defaultdict(list)
+        self._log_bytes = 0
         self._flushing = asyncio.Lock()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether log events are written as fast as they come."""
+        return self._log_bytes < limits.LOG_BUFFER_BYTES_MAX
 
     def note(self, note: Note) -> None:
         if len(self._notes) == limits.NOTE_BUFFER_MAX:
@@ -89,7 +95,10 @@ class Telemetry:
 
     def log(self, log_name: str, stream: str, events: Iterable[LogEvent]) -> None:
         """The events will be found in `stream` of `log_name` within about a tenth of a second."""
-        self._logs[log_name, stream].extend(events)
+        kept = self._logs[log_name, stream]
+        for event in events:
+            kept.append(event)
+            self._log_bytes += len(event.message) + limits.LOG_EVENT_MEMORY_BYTES
 
     async def run(self) -> None:
         """Writes what has come together, ten times a second, until cancelled."""
@@ -103,11 +112,15 @@ class Telemetry:
         async with self._flushing:
             notes, self._notes = self._notes, deque(maxlen=limits.NOTE_BUFFER_MAX)
             logs, self._logs = self._logs, defaultdict(list)
+            log_bytes = self._log_bytes
             if self._dropped:
                 log.warning("%d notes came faster than they could be written and were dropped", self._dropped)
                 self._dropped = 0
-            if notes or logs:
-                await self._store.write(_put, list(notes), dict(logs))
+            try:
+                if notes or logs:
+                    await self._store.write(_put, list(notes), dict(logs))
+            finally:
+                self._log_bytes -= log_bytes
 
     # --- notes ---
 
