@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
 from wakeful.fabric.parts import Parts
+from wakeful.fabric.patience import keep_up
 from wakeful.fabric.service import Call, Principal, Request, Service
 from wakeful.fabric.source import Source
 from wakeful.fabric.trace import Trace
@@ -170,7 +172,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         await node.store.write(_first, node)
         await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(forever) for forever in _forever(node, servers)]
+            tasks = [group.create_task(keep_up(what, forever)) for what, forever in _forever(node, servers)]
             await servers.serve(listener, gateway.app())
             try:
                 yield node
@@ -309,21 +311,21 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
     )
 
 
-def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]]:
-    """Everything that runs as long as the node does."""
-    yield node.telemetry.run()
-    yield node.attendant.run()
-    yield servers.keep_date()
+def _forever(node: Node, servers: Servers) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+    """Everything that runs as long as the node does, by what it is called in the log when it fails."""
+    yield "telemetry", node.telemetry.run
+    yield "the attendant", node.attendant.run
+    yield "the date", servers.keep_date
     for each in (deliver.worker, *housekeeping.workers):
-        yield worker.run(node, each)
+        yield each.kind, partial(worker.run, node, each)
     for service in node.services.values():
         for each in service.workers:
-            yield worker.run(node, each)
+            yield each.kind, partial(worker.run, node, each)
         for task in service.tasks:
-            yield task(node)
+            yield f"a task of {service.name}", partial(task, node)
     if node.config.store is not None:
-        yield node.stay_alive()
-        yield node.follow_clock()
+        yield "the lease", node.stay_alive
+        yield "the clock", node.follow_clock
 
 
 def _first(tx: Tx, node: Node) -> None:
