@@ -139,6 +139,8 @@ LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
+LAMBDA_LOG_WAITING_MAX = 10_000
+"""Lines of one environment that wait until its log stream is there; of more, the latest."""
 
 # --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 

@@ -90,6 +90,8 @@ class Node:
         self.isolation: Isolation
         self.caches = Caches()
         self.authenticator = Authenticator(self)
+        self.servers = Servers(self.clock)
+        self.is_stopping = False
         self._moving = asyncio.Lock()
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
@@ -163,7 +165,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         stack.enter_context(_only_node_on(config.data_dir))
         listener = stack.enter_context(_listen(config))
         node = Node(config, services, _url(listener))
-        servers = Servers(node.clock)
+        servers = node.servers
         gateway = Gateway(node, node.services, node.authenticator, Admin(node))
         async with asyncio.TaskGroup() as opening:
             sandboxes = opening.create_task(_sandboxes(config, listener))
@@ -173,11 +175,13 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(keep_up(what, forever)) for what, forever in _forever(node, servers)]
-            await servers.serve(listener, gateway.app())
+            outside = await servers.serve(listener, gateway.app())
             try:
                 yield node
             finally:
-                await servers.close()
+                node.is_stopping = True
+                node.wakes.wake_everybody()
+                await servers.close(outside)
                 for task in tasks:
                     task.cancel()
 
@@ -248,7 +252,8 @@ async def _open_environments(
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
-        return await servers.serve(endpoint, gateway.app(Inside(environment, attendant)))
+        inside = Inside(environment, attendant.principal(environment.version))
+        return await servers.serve(endpoint, gateway.app(inside), is_inside=True)
 
     node.environments = Pool(
         Surroundings(
@@ -257,6 +262,7 @@ async def _open_environments(
             clock=node.clock,
             credentials=attendant.credentials,
             log=attendant.log,
+            log_ended=attendant.forget,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
         )
@@ -269,11 +275,7 @@ class Inside:
     """Where a request from inside a sandbox comes from: which function, and what it is doing."""
 
     environment: Environment
-    attendant: Attendant
-
-    @property
-    def principal(self) -> Principal:
-        return self.attendant.principal(self.environment.version)
+    principal: Principal
 
     @property
     def trace(self) -> Trace | None:
