@@ -11,6 +11,9 @@ WRITES_PER_COMMIT_MAX = 256
 
 POSTGRES_CONNECTIONS = 16
 POSTGRES_RETRIES_MAX = 50
+POSTGRES_CONNECT_S = 5
+POSTGRES_PAUSE_S = 0.5
+"""Between two attempts to hear wakes again from a server that went away."""
 
 NODE_LEASE_S = 10.0
 """A node that did not renew for so long counts as dead; its claimed work is taken over."""
@@ -102,6 +105,8 @@ S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one tra
 
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
+OPEN_FILES_MIN = 512
+"""Fewer than a node may open, and it does not start: it takes about thirty, four each environment, one each client."""
 HTTP_KEEP_ALIVE_S = 75
 HTTP_BACKLOG = 2048
 HTTP_SHUTDOWN_S = 10.0

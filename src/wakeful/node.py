@@ -6,9 +6,12 @@ import asyncio
 import dataclasses
 import fcntl
 import logging
+import os
+import resource
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -107,6 +110,11 @@ class Node:
             self.caches.drop(name)
             self.wakes.wake(name)
 
+    def missed(self) -> None:
+        """Wakes of other nodes may have been lost: everything is looked at again."""
+        self.caches.drop_all()
+        self.wakes.wake_everybody()
+
     async def describe(self) -> dict[str, Any]:
         """What a person should know of it."""
         takes_any = await self.authenticator.is_open()
@@ -116,7 +124,7 @@ class Node:
             "keys": keys,
             "iam": self.config.iam_mode,
             "isolation": self.isolation.summary.removeprefix("isolation "),
-            "state": self.config.store or str(self.config.data_dir.resolve()),
+            "state": self.config.state,
         }
 
     async def advance(self, seconds: float) -> None:
@@ -136,8 +144,9 @@ class Node:
             await self.wakes.all_asleep()
 
     async def _move(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        await self.store.write(_put_offset, self.clock.offset_s)
+        offset_s = self.clock.offset_s + seconds
+        await self.store.write(_put_offset, offset_s)
+        self.clock.advance(max(0.0, offset_s - self.clock.offset_s))  # `follow_clock` may have heard of it first
         self.wakes.wake_everybody()
 
     async def follow_clock(self) -> None:
@@ -151,27 +160,41 @@ class Node:
                     self.wakes.wake_everybody()
 
     async def stay_alive(self) -> None:
-        """Renews this node's lease, and takes over the work of nodes whose lease has lapsed."""
+        """Renews this node's lease, and takes over the work of nodes whose lease has lapsed.
+
+        Where we could not renew in time ourselves, the others could not either: they are given time to.
+        """
+        renewed, patient_until = self.clock.wall(), 0.0
         while True:
-            await self.store.write(_renew, self.id, self.clock.wall())
+            now = self.clock.wall()
+            if now - renewed > limits.NODE_LEASE_S:
+                patient_until = now + limits.NODE_LEASE_S
+            await self.store.write(_renew, self.id, now, takes_over=now >= patient_until)
+            renewed = now
             await asyncio.sleep(limits.NODE_LEASE_S / 3)
+
+    async def leave(self) -> None:
+        """Others may take over at once what this node had in hand."""
+        await self.store.write(_leave, self.id, self.clock.wall())
 
 
 @asynccontextmanager
 async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> AsyncIterator[Node]:
     """A node that answers on `node.endpoint`. Leaving ends it: running requests are answered, nothing is lost."""
+    _check_open_files()
     async with AsyncExitStack() as stack:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_only_node_on(config.data_dir))
         listener = stack.enter_context(_listen(config))
         node = Node(config, services, _url(listener))
         servers = node.servers
         gateway = Gateway(node, node.services, node.authenticator, Admin(node))
         async with asyncio.TaskGroup() as opening:
-            sandboxes = opening.create_task(_sandboxes(config, listener))
+            sandboxes = opening.create_task(_sandboxes(config, listener, stack))
             opening.create_task(_open_stores(node, stack))
-        await _open_environments(node, sandboxes.result(), servers, gateway, stack)
-        await node.store.write(_first, node)
+        with _or_cannot_start("functions cannot be run"):
+            await _open_environments(node, sandboxes.result(), servers, gateway, stack)
+        with _or_cannot_start(f"the state in {config.state} cannot be changed"):
+            await node.store.write(_first, node)
         await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(keep_up(what, forever)) for what, forever in _forever(node, servers)]
@@ -189,11 +212,12 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Store]:
     """The state alone, with no node around it. Raises CannotStart while one runs."""
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_node_on(config.data_dir):
-        store = _store(config, Clock(), "ledger", lambda outbox: None, None)
+        with _or_cannot_start(f"the state in {config.state} cannot be opened"):
+            store = _store(config, Clock(), "ledger", lambda outbox: None, None)
         try:
-            await store.write(schema.apply, _schemas(SERVICES))
+            with _or_cannot_start(f"the state in {config.state} cannot be opened"):
+                await store.write(schema.apply, _schemas(SERVICES))
             yield store
         finally:
             await store.close()
@@ -204,8 +228,13 @@ def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
 
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
-    """The stores are open, their tables there, and work that a dead node had in hand is free again."""
+    """The stores are open and their tables there. Raises CannotStart where the disk or the database refuses."""
     config = node.config
+    with _or_cannot_start(f"the state in {config.state} cannot be opened"):
+        await _open_each(node, config, stack)
+
+
+async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     node.blobs = Blobs(config.data_dir / "blobs")
     stack.push_async_callback(node.blobs.close)
     node.authorizer = Authorizer(node)
@@ -215,10 +244,12 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
-    node.store = _store(config, node.clock, "ledger", node.committed, parts)
+    node.store = _store(config, node.clock, "ledger", node.committed, parts, node.missed)
     stack.push_async_callback(node.store.close)
     watched = _store(config, node.clock, "telemetry", lambda outbox: None, None)
     stack.push_async_callback(watched.close)
+    if config.store is not None:
+        stack.push_async_callback(node.leave)
     node.telemetry = Telemetry(watched, node.clock)
     stack.push_async_callback(node.telemetry.flush)
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
@@ -226,21 +257,23 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.clock.offset_s = await node.store.read(_offset)
 
 
-async def _sandboxes(config: Config, listener: socket.socket) -> LaunchedSandboxes:
+async def _sandboxes(config: Config, listener: socket.socket, stack: AsyncExitStack) -> LaunchedSandboxes:
     """Attacked and found to hold as well as `config.isolation` asks for. Raises CannotStart where they do not."""
+    private = (config.data_dir.resolve(),)
     try:
-        return await open_sandboxes(listener.getsockname()[1], config.isolation, private=(config.data_dir.resolve(),))
+        sandboxes = await open_sandboxes(listener.getsockname()[1], config.isolation, private)
     except NotConfined as error:
         raise CannotStart(
             f"functions cannot be confined as asked for (--isolation {config.isolation}): {error}"
         ) from error
+    stack.push_async_callback(sandboxes.close)
+    return sandboxes
 
 
 async def _open_environments(
     node: Node, sandboxes: LaunchedSandboxes, servers: Servers, gateway: Gateway, stack: AsyncExitStack
 ) -> None:
     """Functions can run: what they need of us is put together."""
-    stack.push_async_callback(sandboxes.close)
     try:
         scratch = open_scratch(node.config.data_dir)
     except ScratchRefused as error:
@@ -292,7 +325,14 @@ async def _check_reachable(node: Node) -> None:
         )
 
 
-def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:
+def _store(
+    config: Config,
+    clock: Clock,
+    name: str,
+    on_commit: Callable[[Outbox], None],
+    parts: Parts | None,
+    on_missed: Callable[[], None] = lambda: None,
+) -> Store:
     if config.store is not None:
         from wakeful.store.postgres import PostgresStore  # psycopg is optional, and takes its time to load
 
@@ -300,6 +340,7 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
             config.store,
             clock=clock.now,
             on_commit=on_commit,
+            on_missed=on_missed,
             parts=parts,
             schema=f"wakeful_{name}",
             rehearse=config.rehearse,
@@ -334,17 +375,27 @@ def _first(tx: Tx, node: Node) -> None:
     """What must be true before anybody calls."""
     if node.config.store is None:
         work.re_enter(tx, alive=())  # we alone are on this data: whoever claimed before is dead
+    else:
+        _renew(tx, node.id, node.clock.wall())  # before anything is claimed, lest another takes it for a dead node's
     housekeeping.first(tx)
     for service in node.services.values():
         if service.first is not None:
             service.first(tx)
 
 
-def _renew(tx: Tx, node_id: str, wall: float) -> None:
+def _renew(tx: Tx, node_id: str, wall: float, *, takes_over: bool = True) -> None:
     lease.hold(tx, f"node/{node_id}", node_id, wall=wall, for_s=limits.NODE_LEASE_S)
+    if not takes_over:
+        return
     freed = work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
+    lease.forget_lapsed(tx, "node/", before=wall - limits.SWEEP_S)
     if freed:
         log.warning("%d rows of work of nodes that are gone are free again", freed)
+
+
+def _leave(tx: Tx, node_id: str, wall: float) -> None:
+    lease.give_up(tx, f"node/{node_id}", node_id)
+    work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
 
 
 def _offset(tx: Tx) -> float:
@@ -352,14 +403,27 @@ def _offset(tx: Tx) -> float:
 
 
 def _put_offset(tx: Tx, offset_s: float) -> None:
-    schema.put_setting(tx, _CLOCK_OFFSET, repr(offset_s))
+    schema.put_setting(tx, _CLOCK_OFFSET, repr(max(offset_s, _offset(tx))))  # another node may be further ahead
     tx.wake(_CLOCK_MOVED)
+
+
+def _check_open_files() -> None:
+    """As many files may be open as this process may ask for. Raises CannotStart where that would not last long."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < limits.OPEN_FILES_MIN:
+        raise CannotStart(
+            f"only {hard} files may be open (ulimit -n); connections and functions need {limits.OPEN_FILES_MIN} or more"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager
 def _only_node_on(data_dir: Path) -> Iterator[None]:
     """Raises CannotStart while another node runs on the folder. The kernel drops the lock with the process."""
-    with (data_dir / "node.lock").open("w") as lock:
+    with ExitStack() as stack:
+        with _or_cannot_start(f"the data directory {data_dir} cannot be used"):
+            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = stack.enter_context((data_dir / "node.lock").open("w"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -370,8 +434,21 @@ def _only_node_on(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _listen(config: Config) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    with socket.create_server((config.host, config.port), family=family, backlog=limits.HTTP_BACKLOG) as listener:
+    address = (config.host, config.port)
+    with _or_cannot_start(f"nothing can listen on {config.host} port {config.port}"):
+        listener = socket.create_server(address, family=family, backlog=limits.HTTP_BACKLOG)
+    with listener:
         yield listener
+
+
+@contextmanager
+def _or_cannot_start(what: str) -> Iterator[None]:
+    """What the machine refuses is told in a sentence, as CannotStart."""
+    try:
+        yield
+    except (OSError, OverflowError, sqlite3.Error, schema.NewerFormat) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        raise CannotStart(f"{what}: {os.strerror(number) if number and number > 0 else error}") from error
 
 
 def _url(listener: socket.socket) -> str:

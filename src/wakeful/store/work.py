@@ -82,10 +82,16 @@ def finish(tx: Tx, item: Item) -> None:
 
 
 def again(tx: Tx, item: Item, due: float, body: Any = None) -> None:
-    """The work is to be done once more, at `due`; with another `body`, where one is given."""
+    """The work is to be done once more, at `due`; with another `body`, where one is given.
+
+    Unless another node was given it meanwhile: every claim counts one more attempt.
+    """
     tx.lock("work", str(item.id))
     kept = orjson.dumps(item.body if body is None else body)
-    tx.run("UPDATE work_items SET due = ?, holder = NULL, body = ? WHERE id = ?", due, kept, item.id)
+    tx.run(
+        "UPDATE work_items SET due = ?, holder = NULL, body = ? WHERE id = ? AND attempts = ?",
+        *(due, kept, item.id, item.attempts),
+    )
     tx.wake(wake_name(item.kind))
 
 
