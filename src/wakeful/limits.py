@@ -51,6 +51,12 @@ TRAILERS_MAX = 16  # fields after an aws-chunked body
 TELEMETRY_FLUSH_S = 0.1
 NOTE_BUFFER_MAX = 50_000
 """Beyond this many unwritten notes the oldest are dropped, and a line in the node's log says how many."""
+LOG_BUFFER_EVENTS_MAX = 200_000
+"""Beyond this many unwritten log events further ones are dropped, and a line in the node's log says how many."""
+TELEMETRY_PAUSE_S = 1.0
+"""Before what could not be written is tried again."""
+TELEMETRY_TRIES_MAX = 60
+"""What could not be written so often is dropped, lest one note that nobody can write holds up all others."""
 NOTE_RETENTION_S = 7 * 86_400.0
 
 # --- the fabric ------------------------------------------------------------------------------------------------------

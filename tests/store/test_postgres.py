@@ -69,7 +69,7 @@ async def test_wakes_are_heard_again_and_that_some_may_be_missing_is_told(open_o
 
 
 async def test_where_there_is_no_server_that_is_said() -> None:
-    with pytest.raises(ConnectionError, match="PostgreSQL: .*refused"):
+    with pytest.raises(ConnectionError, match=r"PostgreSQL: .*refused"):
         PostgresStore("postgresql://x@127.0.0.1:1/x", clock=Clock().now, on_commit=lambda outbox: None)
 
 
