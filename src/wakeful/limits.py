@@ -71,6 +71,8 @@ SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
+CLOCK_GENERATIONS = 3 * HOPS_MAX
+"""Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
 STORE_PATIENCE_MAX_S = 10.0
 """The longest pause before asking again a store that has failed: a full disk, a database that is being restarted."""
 

@@ -130,22 +130,28 @@ class Node:
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
 
-        It stops at every moment at which something wants to happen, until all that it caused has happened.
+        It stops at every moment at which something wants to happen, until all that it caused has happened. What comes
+        in meanwhile is not waited for: under load it comes in all the time.
         """
         async with self._moving:
             target = self.clock.now() + seconds
             while True:
-                await self.wakes.all_asleep()
+                await self._quiet()
                 due = self.wakes.next_deadline()
                 if due is None or due >= target:
                     break
-                await self._move(max(0.0, due - self.clock.now()))
-            await self._move(max(0.0, target - self.clock.now()))
-            await self.wakes.all_asleep()
+                await self._move(due)
+            await self._move(target)
+            await self._quiet()
 
-    async def _move(self, seconds: float) -> None:
-        offset_s = self.clock.offset_s + seconds
+    async def _quiet(self) -> None:
+        await self.wakes.all_asleep(limits.CLOCK_GENERATIONS)
+
+    async def _move(self, until: float) -> None:
+        """The time is `until`, if it was not later; nothing that was begun meanwhile is overtaken by it."""
+        offset_s = self.clock.offset_s + max(0.0, until - self.clock.now())
         await self.store.write(_put_offset, offset_s)
+        await self._quiet()
         self.clock.advance(max(0.0, offset_s - self.clock.offset_s))  # `follow_clock` may have heard of it first
         self.wakes.wake_everybody()
 
