@@ -148,11 +148,9 @@ class Node:
         await self.wakes.all_asleep(limits.CLOCK_GENERATIONS)
 
     async def _move(self, until: float) -> None:
-        """The time is `until`, if it was not later; nothing that was begun meanwhile is overtaken by it."""
-        offset_s = self.clock.offset_s + max(0.0, until - self.clock.now())
-        await self.store.write(_put_offset, offset_s)
-        await self._quiet()
-        self.clock.advance(max(0.0, offset_s - self.clock.offset_s))  # `follow_clock` may have heard of it first
+        """The time is `until`, if it was not later. It jumps before anybody who just fell asleep can be overlooked."""
+        self.clock.advance(max(0.0, until - self.clock.now()))
+        await self.store.write(_put_offset, self.clock.offset_s)
         self.wakes.wake_everybody()
 
     async def follow_clock(self) -> None:
