@@ -11,6 +11,9 @@ WRITES_PER_COMMIT_MAX = 256
 
 POSTGRES_CONNECTIONS = 16
 POSTGRES_RETRIES_MAX = 50
+POSTGRES_CONNECT_S = 5
+POSTGRES_PAUSE_S = 0.5
+"""Between two attempts to hear wakes again from a server that went away."""
 
 NODE_LEASE_S = 10.0
 """A node that did not renew for so long counts as dead; its claimed work is taken over."""
@@ -51,6 +54,12 @@ NOTE_BUFFER_MAX = 50_000
 LOG_BUFFER_BYTES_MAX = 32 * 1024 * 1024
 """Of unwritten log events, and of those that are being written. Beyond, functions wait with what they print."""
 LOG_EVENT_MEMORY_BYTES = 128  # what an event takes in memory beside its text
+LOG_BUFFER_EVENTS_MAX = 200_000
+"""Beyond this many unwritten log events further ones are dropped, and a line in the node's log says how many."""
+TELEMETRY_PAUSE_S = 1.0
+"""Before what could not be written is tried again."""
+TELEMETRY_TRIES_MAX = 60
+"""What could not be written so often is dropped, lest one note that nobody can write holds up all others."""
 NOTE_RETENTION_S = 7 * 86_400.0
 
 # --- the fabric ------------------------------------------------------------------------------------------------------
@@ -65,6 +74,10 @@ SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
+CLOCK_GENERATIONS = 3 * HOPS_MAX
+"""Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
+STORE_PATIENCE_MAX_S = 10.0
+"""The longest pause before asking again a store that has failed: a full disk, a database that is being restarted."""
 
 # --- SQS -------------------------------------------------------------------------------------------------------------
 
@@ -103,6 +116,8 @@ S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one tra
 
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
+OPEN_FILES_MIN = 512
+"""Fewer than a node may open, and it does not start: it takes about thirty, four each environment, one each client."""
 HTTP_KEEP_ALIVE_S = 75
 HTTP_BACKLOG = 2048
 HTTP_SHUTDOWN_S = 10.0
@@ -149,6 +164,8 @@ LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
+LAMBDA_LOG_WAITING_MAX = 10_000
+"""Lines of one environment that wait until its log stream is there; of more, the latest."""
 
 # --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 

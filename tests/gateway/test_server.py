@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.gateway.server import Connection, Servers
+from wakeful.gateway.server import Servers
 
 CONNECTIONS_MAX = 5
 
@@ -36,7 +36,7 @@ class Site:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def open(self) -> None:
-        await self.servers.serve(self._listener, self._app, connections_max=CONNECTIONS_MAX)
+        self._listening = await self.servers.serve(self._listener, self._app, connections_max=CONNECTIONS_MAX)
 
     async def connect(self, sent: bytes = b"") -> Streams:
         streams = await asyncio.open_connection("127.0.0.1", self._port)
@@ -47,15 +47,14 @@ class Site:
     def wait(self, seconds: float) -> None:
         """It is so much later for all connections."""
         now = asyncio.get_running_loop().time() + seconds
-        for connection in list(self.servers._state.connections):
-            assert isinstance(connection, Connection)
+        for connection in self.servers.connections:
             connection.end_if_silent(now)
 
     async def close(self) -> None:
         self.may_answer.set()
         for writer in self._writers:
             writer.transport.abort()
-        await self.servers.close()
+        await self.servers.close(self._listening)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
         self.seen.append(scope)

@@ -309,6 +309,8 @@ class Node(Protocol):
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]
+    is_stopping: bool
+    """The node was told to stop: who only waits for something to come is answered now."""
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
         """A public operation, in process, with the caller's rights: checked, authorised and noted like any other."""

@@ -30,12 +30,27 @@ HAS_LEFT = "wakeful.has_left"
 """The extension of a request's scope that tells, when called, whether its client has gone away."""
 
 
+class Listening:
+    """One socket that is answered. The node's own, or one inside a sandbox, which lives as long as the sandbox."""
+
+    def __init__(self, server: asyncio.Server, everyone: set[Listening]) -> None:
+        self._server = server
+        self._everyone = everyone
+        everyone.add(self)
+
+    def close(self) -> None:
+        """The socket takes no more connections; those it has may end."""
+        self._server.close()
+        self._everyone.discard(self)
+
+
 class Servers:
     """Everything that listens. Closing it lets running requests end."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._state = ServerState()
+        self._outside = ServerState()
+        self._inside = ServerState()
         self._config = Config(
             _nobody,
             http=HttpToolsProtocol,
@@ -49,52 +64,69 @@ class Servers:
             timeout_keep_alive=limits.HTTP_KEEP_ALIVE_S,
         )
         self._config.load()
-        self._listening: set[asyncio.Server] = set()
+        self.listening: set[Listening] = set()
 
-    async def serve(self, listener: socket.socket, app: App, *, connections_max: int | None = None) -> Listening:
-        """Requests that come in on the socket are answered by `app` (ASGI), until what is returned is closed."""
+    async def serve(
+        self, listener: socket.socket, app: App, *, is_inside: bool = False, connections_max: int | None = None
+    ) -> Listening:
+        """Requests that come in on the socket are answered by `app` (ASGI), until what is returned is closed.
+
+        A socket inside a sandbox is answered until the very end: functions must be able to finish what they are at.
+        """
+        state = self._inside if is_inside else self._outside
         crowd = Crowd(connections_max or min(limits.HTTP_CONNECTIONS_MAX, _files_max() // 2))
 
         def connection() -> Connection:
-            return Connection(self._config, self._state, app, crowd)
+            return Connection(self._config, state, app, crowd)
 
         if listener.family != socket.AF_UNIX:
             # Connections inherit it. asyncio sets it only on sockets that name their protocol, which made ones do not;
             # without it the body of an answer waits some 40 ms for the client to acknowledge the head.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = await asyncio.get_running_loop().create_server(connection, sock=listener, backlog=limits.HTTP_BACKLOG)
-        self._listening.add(server)
-        return Listening(server, self._listening)
+        return Listening(server, self.listening)
 
     async def keep_date(self) -> None:
         """Keeps the Date header current until cancelled. It is wall time: clients compare it with their own clock."""
         while True:
             date = formatdate(self._clock.wall(), usegmt=True).encode()
-            self._state.default_headers = [(b"date", date)]
+            self._outside.default_headers = self._inside.default_headers = [(b"date", date)]
             await asyncio.sleep(1)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Every connection there is now."""
+        every = (*self._outside.connections, *self._inside.connections)
+        return [each for each in every if isinstance(each, Connection)]
 
     async def end_silent(self) -> None:
         """Ends the connections of clients that do not go on with what they began, until cancelled."""
         while True:
             await asyncio.sleep(1)
             now = asyncio.get_running_loop().time()
-            for connection in list(self._state.connections):
-                if isinstance(connection, Connection):
-                    connection.end_if_silent(now)
+            for connection in self.connections:
+                connection.end_if_silent(now)
 
-    async def close(self) -> None:
+    async def close(self, outside: Listening) -> None:
         """No socket listens; requests that had begun have been answered, or had their time to be."""
-        for server in self._listening:
-            server.close()
-        for connection in list(self._state.connections):
-            connection.shutdown()
-        try:
-            async with asyncio.timeout(limits.HTTP_SHUTDOWN_S):
-                while self._state.tasks:
-                    await asyncio.wait(set(self._state.tasks))
-        except TimeoutError:
-            for task in self._state.tasks:
-                task.cancel()
+        outside.close()
+        await _end(self._outside, limits.HTTP_SHUTDOWN_S)
+        for inside in list(self.listening):
+            inside.close()
+        await _end(self._inside, 0)
+
+
+async def _end(state: ServerState, patience_s: float) -> None:
+    """No connection takes another request; what is not answered when the time is up is cancelled."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    try:
+        async with asyncio.timeout(patience_s):
+            while state.tasks:
+                await asyncio.wait(set(state.tasks))
+    except TimeoutError:
+        for task in state.tasks:
+            task.cancel()
 
 
 def _watched(app: App, connection: HttpToolsProtocol) -> App:
@@ -106,19 +138,6 @@ def _watched(app: App, connection: HttpToolsProtocol) -> App:
         await app(scope, receive, send)
 
     return answer
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """One socket that is served."""
-
-    server: asyncio.Server
-    among: set[asyncio.Server]
-
-    def close(self) -> None:
-        """The socket takes no more connections, and nothing of it is kept; those it has may end."""
-        self.server.close()
-        self.among.discard(self.server)
 
 
 @dataclass(slots=True)

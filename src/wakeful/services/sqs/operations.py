@@ -226,7 +226,7 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
                     return {"Messages": [_message(each, request) for each in taken]}
             if deadline is None:
                 deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
-            if node.clock.now() >= deadline:
+            if node.clock.now() >= deadline or node.is_stopping:
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
             if call.has_left():
