@@ -171,6 +171,18 @@ def test_a_batch_answers_each_entry_on_its_own(sqs: Any) -> None:
     assert depth(sqs, url) == (0, 0, 0)
 
 
+def test_an_entry_with_a_wrong_attribute_fails_alone(sqs: Any) -> None:
+    url = make(sqs)
+    wrong = {"a": {"DataType": "Date", "StringValue": "v"}}
+    answer = sqs.send_message_batch(
+        QueueUrl=url,
+        Entries=[{"Id": "good", "MessageBody": "m"}, {"Id": "bad", "MessageBody": "m", "MessageAttributes": wrong}],
+    )
+    assert [sent["Id"] for sent in answer["Successful"]] == ["good"]
+    assert [(failed["Id"], failed["Code"]) for failed in answer["Failed"]] == [("bad", "InvalidParameterValue")]
+    assert depth(sqs, url) == (1, 0, 0)
+
+
 def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
     url = make(sqs)
     attributes = {name: {"DataType": "String", "StringValue": name} for name in ("a.one", "a.two", "b")}
@@ -200,6 +212,39 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
             "InvalidParameterValue",
             "AWS.x",
         ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v", "BinaryListValues": [b"v"]}},
+            },
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            "Message attribute list values in SendMessage operation are not supported.",
+        ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v", "BinaryValue": b"v"}},
+            },
+            "InvalidParameterValue",
+            "The message attribute 'a' with type 'String' must use field 'String'.",
+        ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "Binary", "BinaryValue": b"v"}},
+            },
+            "InvalidParameterValue",
+            "AWSTraceHeader",
+        ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageSystemAttributes": {"SenderId": {"DataType": "String", "StringValue": "somebody"}},
+            },
+            "InvalidParameterValue",
+            "SenderId",
+        ),
+        ({"MessageBody": "m", "MessageGroupId": "a b"}, "InvalidParameterValue", "MessageGroupId can only include"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_and_not_in_the_queue(

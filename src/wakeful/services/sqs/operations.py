@@ -277,6 +277,9 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         )
     _check_range("DelaySeconds", entry.get("DelaySeconds"), 0, limits.SQS_DELAY_MAX_S)
     rules.check_message_attributes(entry.get("MessageAttributes", {}))
+    rules.check_system_attributes(entry.get("MessageSystemAttributes", {}))
+    if "MessageGroupId" in entry:
+        rules.check_group_id(entry["MessageGroupId"])
     attributes = rules.stored(entry.get("MessageAttributes", {}))
     system = rules.stored(entry.get("MessageSystemAttributes", {}))
     body = messages.clean(entry["MessageBody"])
@@ -385,7 +388,11 @@ def _check_batch(entry_name: str, entries: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _attributes_size(attributes: Mapping[str, Any]) -> int:
-    rules.check_message_attributes(attributes)
+    """Of an entry that cannot be sent it is 0: that entry fails by itself."""
+    try:
+        rules.check_message_attributes(attributes)
+    except AwsError:
+        return 0
     return rules.size_of(rules.stored(attributes))
 
 
