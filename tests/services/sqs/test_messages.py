@@ -94,6 +94,23 @@ def test_a_message_received_too_often_moves_to_the_dead_letter_queue(node: Runni
     assert attributes["RedrivePolicy"] == policy, "echoed byte for byte"
 
 
+def test_a_message_whose_dead_letter_queue_was_deleted_is_not_lost(node: RunningNode, sqs: Any) -> None:
+    dead = make(sqs, "dead")
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url = make(
+        sqs,
+        VisibilityTimeout="0",
+        RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1}),
+    )
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    sqs.receive_message(QueueUrl=url)
+    sqs.delete_queue(QueueUrl=dead)
+    assert bodies(sqs.receive_message(QueueUrl=url)) == ["m"]
+    again = make(sqs, "dead")
+    assert bodies(sqs.receive_message(QueueUrl=url)) == []
+    assert bodies(sqs.receive_message(QueueUrl=again)) == ["m"]
+
+
 def test_a_long_poll_ends_the_moment_a_message_arrives(node: RunningNode, sqs: Any) -> None:
     url = make(sqs)
     received: list[float] = []

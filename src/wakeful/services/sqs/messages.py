@@ -54,16 +54,18 @@ def clean(body: str) -> str:
 def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Taken]:
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
-    One that was received too often goes to the dead-letter queue instead, in this same transaction.
+    One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
+    no such queue (any more), it stays here.
     """
     tx.lock("sqs", queue.arn)
     hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
+    grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
     taken: list[Taken] = []
     while len(taken) < count:
         rows = _visible(tx, queue, count - len(taken))
         for row in rows:
-            if queue.redrive is not None and row["receives"] >= queue.redrive[1]:
-                _bury(tx, queue, row)
+            if grave is not None and queue.redrive is not None and row["receives"] >= queue.redrive[1]:
+                _bury(tx, queue, row, grave)
             else:
                 taken.append(_hand_out(tx, queue, row, hidden_until))
         if len(rows) == 0:
@@ -104,12 +106,7 @@ def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
     )
 
 
-def _bury(tx: Tx, queue: Queue, row: Row) -> None:
-    assert queue.redrive is not None
-    dead_letter = queues.get(tx, queue.redrive[0])
-    if dead_letter is None:
-        tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
-        return
+def _bury(tx: Tx, queue: Queue, row: Row, dead_letter: Queue) -> None:
     tx.lock("sqs", dead_letter.arn)
     system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
     tx.run(
