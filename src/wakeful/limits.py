@@ -74,6 +74,8 @@ SQS_WAIT_MAX_S = 20
 SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
+SQS_REDRIVE_SOURCES_MAX = 10  # queues that a RedriveAllowPolicy names
+SQS_TAGS_MAX = 50
 
 # --- S3 --------------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
+from wakeful.fabric.policy import PolicyError, parse_policy
 from wakeful.services.sqs.errors import (
     InvalidAttributeName,
     InvalidAttributeValue,
@@ -73,13 +74,33 @@ def _check_json(name: str, value: str) -> None:
         parsed = None
     if not isinstance(parsed, dict):
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
-    if name == "RedrivePolicy":
-        _check_redrive(value, parsed)
-    if name == "RedriveAllowPolicy" and parsed.get("redrivePermission") not in ("allowAll", "denyAll", "byQueue"):
-        raise InvalidParameterValue(
-            f"Value {value} for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive"
-            " allow policy, as it's in an unsupported format."
-        )
+    match name:
+        case "Policy":
+            _check_policy(value)
+        case "RedrivePolicy":
+            _check_redrive(value, parsed)
+        case "RedriveAllowPolicy":
+            _check_redrive_allow(value, parsed)
+
+
+def _check_policy(value: str) -> None:
+    try:
+        parse_policy(value, "resource")
+    except PolicyError:
+        raise InvalidAttributeValue("Invalid value for the parameter Policy.") from None
+
+
+def _check_redrive_allow(value: str, policy: Mapping[str, Any]) -> None:
+    permission, sources = policy.get("redrivePermission"), policy.get("sourceQueueArns")
+    reason = None
+    if permission not in ("allowAll", "denyAll", "byQueue") or not isinstance(sources, list | None):
+        reason = "Amazon SQS can't create the redrive allow policy, as it's in an unsupported format."
+    elif (permission == "byQueue") != bool(sources):
+        reason = "sourceQueueArns go with the permission byQueue, and only with it."
+    elif len(sources or ()) > limits.SQS_REDRIVE_SOURCES_MAX:
+        reason = f"At most {limits.SQS_REDRIVE_SOURCES_MAX} sourceQueueArns can be named."
+    if reason is not None:
+        raise InvalidParameterValue(f"Value {value} for parameter RedriveAllowPolicy is invalid. Reason: {reason}")
 
 
 def _check_redrive(value: str, policy: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -148,33 +147,14 @@ def untag_queue(call: Call, tx: Tx, request: shapes.UntagQueueRequest) -> None:
 @api.writes
 def add_permission(call: Call, tx: Tx, request: shapes.AddPermissionRequest) -> None:
     """The queue's policy has one more statement, named by its label."""
-    found = _queue(call, tx, request["QueueUrl"])
-    policy = json.loads(found.attributes.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
-    if any(statement.get("Sid") == request["Label"] for statement in policy["Statement"]):
-        raise InvalidParameterValue(f"Value {request['Label']} for parameter Label is invalid. Reason: Already exists.")
-    policy.setdefault("Id", f"{found.arn}/SQSDefaultPolicy")
-    policy["Statement"].append(
-        {
-            "Sid": request["Label"],
-            "Effect": "Allow",
-            "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in request["AWSAccountIds"]]},
-            "Action": [f"SQS:{action}" for action in request["Actions"]],
-            "Resource": found.arn,
-        }
+    queue.permit(
+        tx, _queue(call, tx, request["QueueUrl"]), request["Label"], request["AWSAccountIds"], request["Actions"]
     )
-    queue.set_attributes(tx, found.arn, {"Policy": json.dumps(policy)})
 
 
 @api.writes
 def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionRequest) -> None:
-    found = _queue(call, tx, request["QueueUrl"])
-    policy = json.loads(found.attributes.get("Policy") or '{"Statement": []}')
-    left = [statement for statement in policy["Statement"] if statement.get("Sid") != request["Label"]]
-    if len(left) == len(policy["Statement"]):
-        raise InvalidParameterValue(
-            f"Value {request['Label']} for parameter Label is invalid. Reason: can't find label on existing policy."
-        )
-    queue.set_attributes(tx, found.arn, {"Policy": json.dumps({**policy, "Statement": left}) if left else ""})
+    queue.forbid(tx, _queue(call, tx, request["QueueUrl"]), request["Label"])
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
