@@ -116,6 +116,7 @@ def test_attributes_are_set_and_reset(sns: Any) -> None:
         ("MaximumMessageSize", "1048577", "Invalid parameter: MaximumMessageSize Reason: must be between"),
         ("TracingConfig", "Sometimes", "Invalid parameter: TracingConfig"),
         ("Policy", "{", "Invalid parameter: Policy Error: null"),
+        ("Policy", '{"Statement": [{"Action": "sns:Publish"}]}', "Invalid parameter: Policy Error: null"),
         ("Policy", '{"Statement": [{"Action": "sns:*"}]}', "Policy statement action out of service scope!"),
         ("Policy", '{"Statement": [{"Action": ["s3:GetObject"]}]}', "Policy statement action out of service scope!"),
     ],
