@@ -66,15 +66,15 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
         return {"Functions": []}
     every = request.get("FunctionVersion") == "ALL"
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    name, _, number = _unmarked(request.get("Marker"), "\n-1").partition("\n")
-    after = (name, int(number) if every else 1 << 30)
+    name, number = _unmarked(request.get("Marker"), ["", -1])
+    after = (name, number if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
     answer: shapes.ListFunctionsResponse = {
         "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
     }
     if len(found) > limit:
         last = found[limit - 1]
-        answer["NextMarker"] = _marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
+        answer["NextMarker"] = _marked(last.function.rsplit(":", 1)[1], last.number)
     return answer
 
 
@@ -140,12 +140,13 @@ def list_versions_by_function(
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    found = functions.versions_of(tx, function.arn, int(_unmarked(request.get("Marker"), "-1")), limit + 1)
+    (after,) = _unmarked(request.get("Marker"), [-1])
+    found = functions.versions_of(tx, function.arn, after, limit + 1)
     answer: shapes.ListVersionsByFunctionResponse = {
         "Versions": [functions.described(each, qualified=True) for each in found[:limit]]
     }
     if len(found) > limit:
-        answer["NextMarker"] = _marked(str(found[limit - 1].number))
+        answer["NextMarker"] = _marked(found[limit - 1].number)
     return answer
 
 
@@ -182,7 +183,7 @@ def list_aliases(call: Call, tx: Tx, request: shapes.ListAliasesRequest) -> shap
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    after = _unmarked(request.get("Marker"), "")
+    (after,) = _unmarked(request.get("Marker"), [""])
     found = aliases.listed(tx, function.arn, request.get("FunctionVersion"), after, limit + 1)
     answer: shapes.ListAliasesResponse = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
     if len(found) > limit:
@@ -259,15 +260,18 @@ def _described(version: functions.Version, wanted: Reference) -> shapes.Function
     return functions.described(version, qualified=bool(wanted.qualifier))
 
 
-def _marked(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
+def _marked(*parts: str | int) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 
-def _unmarked(marker: str | None, default: str) -> str:
-    """What a marker of ours said. Raises what Lambda answers to one that is not."""
+def _unmarked(marker: str | None, default: list[Any]) -> list[Any]:
+    """The parts that a marker of ours has. Raises what Lambda answers to one that is not."""
     if not marker:
         return default
     try:
-        return base64.urlsafe_b64decode(marker).decode()
-    except ValueError as error:
-        raise InvalidParameterValueException("Invalid Marker") from error
+        parts = json.loads(base64.b64decode(marker, altchars=b"-_", validate=True))
+    except ValueError:
+        parts = None
+    if not isinstance(parts, list) or [type(part) for part in parts] != [type(part) for part in default]:
+        raise InvalidParameterValueException("Invalid Marker")
+    return parts
