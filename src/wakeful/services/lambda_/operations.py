@@ -70,7 +70,9 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
     after = (name, number if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
     answer: shapes.ListFunctionsResponse = {
-        "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
+        "Functions": [
+            functions.described(version, qualifier=version.version if every else "") for version in found[:limit]
+        ]
     }
     if len(found) > limit:
         last = found[limit - 1]
@@ -109,6 +111,8 @@ async def delete_function(
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
     if function.qualifier == LATEST:
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
+    if function.qualifier and not function.qualifier.isdigit():
+        raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
     await node.store.write(functions.delete, function)
     node.environments.retire(function.arn)
     return {"StatusCode": 204}
@@ -130,7 +134,7 @@ def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -
             f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
         )
     published = functions.publish_version(tx, function, request.get("Description"))
-    return functions.described(published, qualified=True)
+    return functions.described(published, qualifier=published.version)
 
 
 @api.reads
@@ -143,7 +147,7 @@ def list_versions_by_function(
     (after,) = _unmarked(request.get("Marker"), [-1])
     found = functions.versions_of(tx, function.arn, after, limit + 1)
     answer: shapes.ListVersionsByFunctionResponse = {
-        "Versions": [functions.described(each, qualified=True) for each in found[:limit]]
+        "Versions": [functions.described(each, qualifier=each.version) for each in found[:limit]]
     }
     if len(found) > limit:
         answer["NextMarker"] = _marked(found[limit - 1].number)
@@ -225,7 +229,7 @@ def _create(
 ) -> shapes.FunctionConfiguration:
     publish = request.get("Publish", False)
     made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
-    return functions.described(made, qualified=publish)
+    return functions.described(made, qualifier=made.version if publish else "")
 
 
 def _update_code(
@@ -240,7 +244,7 @@ def _update_code(
     changed = functions.update(tx, function, config=config, package=package)
     if request.get("Publish"):
         published = functions.publish_version(tx, function, description=None)
-        return functions.described(published, qualified=True)
+        return functions.described(published, qualifier=published.version)
     return _described(changed, function)
 
 
@@ -257,7 +261,7 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
 
 
 def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
-    return functions.described(version, qualified=bool(wanted.qualifier))
+    return functions.described(version, qualifier=wanted.qualifier)
 
 
 def _marked(*parts: str | int) -> str:
