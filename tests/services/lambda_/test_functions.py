@@ -145,6 +145,14 @@ def test_new_settings_serve_and_the_others_stay(client: Any) -> None:
     assert (shown["Timeout"], shown["Description"], shown["MemorySize"]) == (7, "kept", 256)
 
 
+def test_an_empty_target_takes_the_dead_letter_queue_away(client: Any) -> None:
+    arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+    deploy(client, DeadLetterConfig={"TargetArn": arn})
+    assert client.get_function_configuration(FunctionName="f")["DeadLetterConfig"] == {"TargetArn": arn}
+    shown = client.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": ""})
+    assert "DeadLetterConfig" not in shown
+
+
 def test_an_outdated_revision_changes_nothing(client: Any) -> None:
     deploy(client)
     for change, more in (

@@ -189,6 +189,7 @@ def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_p
         ({"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
         ({"StartingPosition": "LATEST"}, "StartingPosition"),
         ({"BisectBatchOnFunctionError": True}, "BisectBatchOnFunctionError"),
+        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts"),
         ({"ProvisionedPollerConfig": {"MinimumPollers": 1}}, "ProvisionedPollerConfig"),
         ({"FilterCriteria": {"Filters": [{"Pattern": "no pattern"}]}}, "Invalid filter pattern definition"),
         ({"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:none"}, "NonExistentQueue"),
@@ -224,3 +225,5 @@ def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
     assert shown["FunctionArn"].endswith(":function:f")
     changed = scene.client.update_event_source_mapping(UUID=uuid, BatchSize=7)
     assert (changed["BatchSize"], changed["State"]) == (7, "Updating")
+    changed = scene.client.update_event_source_mapping(UUID=uuid, Enabled=False, ScalingConfig={})
+    assert (changed["State"], "ScalingConfig" in changed) == ("Disabling", False)
