@@ -16,6 +16,7 @@ from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import Trace
+from wakeful.fabric.worker import backoff_s
 from wakeful.services.lambda_ import functions, mappings, runs
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
@@ -46,8 +47,21 @@ async def run(node: Node) -> None:
                     node.wakes.wake(_stop_name(gone))
                 for new in wanted - polls.keys():
                     stopped = asyncio.Event()
-                    polls[new] = _Poll(tasks.create_task(_poll(node, new, stopped)), stopped)
+                    polls[new] = _Poll(tasks.create_task(_keep_polling(node, new, stopped)), stopped)
                 await listener.wait()
+
+
+async def _keep_polling(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> None:
+    """A mistake of ours ends neither the poll nor, with it, the node: it begins again after a while."""
+    attempts = 0
+    while not stopped.is_set():
+        try:
+            await _poll(node, mapping, stopped)
+        except Exception:
+            attempts += 1
+            log.exception("mapping %s failed at attempt %d", mapping.uuid, attempts)
+            with node.wakes.listen(_stop_name(mapping)) as listener:
+                await listener.wait(node.clock.now() + backoff_s(attempts))
 
 
 async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> None:
@@ -110,14 +124,17 @@ async def _handle(
 ) -> None:
     """The batch is run and settled. What the filters do not want is settled without a run."""
     with node.wakes.busy():
-        wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
-        failed: Sequence[Taken] = ()
-        result = "OK"
-        if wanted:
-            failed, result = await _run(node, mapping, source, wanted)
-        refused = {each.id for each in failed}
-        done = [each for each in taken if each.id not in refused]
-        await node.store.write(_settle, source, mapping, done, failed, result)
+        try:
+            wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
+            failed: Sequence[Taken] = ()
+            result = "OK"
+            if wanted:
+                failed, result = await _run(node, mapping, source, wanted)
+            refused = {each.id for each in failed}
+            done = [each for each in taken if each.id not in refused]
+            await node.store.write(_settle, source, mapping, done, failed, result)
+        except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
+            log.exception("mapping %s: a batch of %d was not settled", mapping.uuid, len(taken))
 
 
 async def _run(

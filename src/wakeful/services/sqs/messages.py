@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -225,13 +226,19 @@ class QueueSource:
         return None
 
     def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
-        return take(tx, queues.find(tx, arn), count)
+        queue = queues.get(tx, arn)
+        return [] if queue is None else take(tx, queue, count)
 
     def settle(self, tx: Tx, arn: str, reader: str, done: Sequence[Taken], failed: Sequence[Taken]) -> None:
-        """What was handled is deleted; what failed stays hidden until its visibility ends."""
-        queue = queues.find(tx, arn)
-        for message in done:
-            forget(tx, queue, message.facts["handle"])
+        """What was handled is deleted; what failed stays hidden until its visibility ends.
+
+        A queue that was deleted meanwhile has taken its messages with it, even if there is another of its name now.
+        """
+        queue = queues.get(tx, arn)
+        if queue is not None:
+            with suppress(ReceiptHandleIsInvalid):
+                for message in done:
+                    forget(tx, queue, message.facts["handle"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)
