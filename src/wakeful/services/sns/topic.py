@@ -305,6 +305,9 @@ def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         raise InvalidParameterException("Invalid parameter: Duplicated keys are not allowed.")
     if len(tags) > limits.SNS_TAGS_MAX:
         raise TagLimitExceededException()
+    for text in (*tags, *tags.values()):
+        if not text.isprintable():
+            raise InvalidParameterException("Invalid parameter: Tags Reason: a tag has characters that no tag may have")
     return tags
 
 
