@@ -77,6 +77,8 @@ class Call:
     endpoint: str
     """Scheme, host and port as this client addressed us; URLs we hand out begin with it."""
     source_ip: str = "127.0.0.1"
+    is_gone: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
+    """Whether the client has gone away: for those who kept it waiting."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this caller's account and region."""

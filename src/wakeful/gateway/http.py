@@ -51,6 +51,8 @@ class Visit:
     scheme: str
     client: str
     origin: Origin | None = None
+    is_gone: Callable[[], bool] = lambda: False
+    """Whether the client has gone away."""
 
 
 class Gateway:
@@ -67,7 +69,7 @@ class Gateway:
         async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             http = _request(scope)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
-            visit = Visit(scope["scheme"], client, origin)
+            visit = Visit(scope["scheme"], client, origin, scope["is_gone"])
             body = _Incoming(receive)
             response = await self.answer(http, body.pieces(), visit)
             if "expect" in http.headers and not body.was_asked_for:
@@ -138,6 +140,7 @@ class Gateway:
             trace=self._trace(http, visit.origin),
             endpoint=f"{visit.scheme}://{http.headers.get('host', '127.0.0.1')}",
             source_ip=visit.client,
+            is_gone=visit.is_gone,
         )
         service = self._services[operation.service]
         request = operation.read(target, http)

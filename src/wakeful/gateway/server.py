@@ -45,10 +45,11 @@ class Servers:
 
     async def serve(self, listener: socket.socket, app: App) -> asyncio.Server:
         """Requests that come in on the socket are answered by `app` (ASGI). Closing the server closes the socket."""
+        told = _told(app)
 
         def connection() -> HttpToolsProtocol:
             protocol = HttpToolsProtocol(self._config, self._state, {})
-            protocol.app = app
+            protocol.app = told
             return protocol
 
         if listener.family != socket.AF_UNIX:
@@ -84,6 +85,16 @@ class Servers:
         except TimeoutError:
             for task in self._state.tasks:
                 task.cancel()
+
+
+def _told(app: App) -> App:
+    """The application, told in its scope how to ask whether the client has gone away."""
+
+    async def tell(scope: Any, receive: Any, send: Any) -> None:
+        scope["is_gone"] = lambda: receive.__self__.disconnected
+        await app(scope, receive, send)
+
+    return tell
 
 
 async def _nobody(scope: Any, receive: Any, send: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from typing import Any
@@ -127,6 +128,22 @@ def test_a_long_poll_ends_the_moment_a_message_arrives(node: RunningNode, sqs: A
     waiting.join(10)
     assert received, "the long poll came back without the message"
     assert received[0] - sent < 5
+
+
+def test_a_long_poll_whose_client_has_gone_takes_nothing(node: RunningNode, sqs: Any) -> None:
+    url = make(sqs)
+    host, _, port = node.endpoint.removeprefix("http://").partition(":")
+    form = f"Action=ReceiveMessage&Version=2012-11-05&QueueUrl={url}&WaitTimeSeconds=20"
+    scope = "Credential=test/20200101/us-east-1/sqs/aws4_request"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(
+            f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n{form}".encode()
+        )
+        node.wait_for_listener("arn:aws:sqs:us-east-1:000000000000:q")
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    assert bodies(sqs.receive_message(QueueUrl=url)) == ["m"]
 
 
 def test_a_long_poll_of_an_empty_queue_ends_with_its_time(node: RunningNode, sqs: Any) -> None:

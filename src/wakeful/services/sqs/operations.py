@@ -195,7 +195,7 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     patience_s = request.get("WaitTimeSeconds")
     deadline: float | None = None
     with node.wakes.listen(queue.wake_name(arn)) as listener:
-        while True:
+        while not call.is_gone():
             state = await node.store.read(_look, arn)
             if state.has_visible:
                 taken = await node.store.write(_take, arn, count, hide_s)
@@ -206,6 +206,7 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
             if node.clock.now() >= deadline:
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
+    return {}  # to nobody: what has come meanwhile is for those who are still there
 
 
 @api.writes
