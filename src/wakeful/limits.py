@@ -90,6 +90,8 @@ SQS_WAIT_MAX_S = 20
 SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
+SQS_REDRIVE_SOURCES_MAX = 10  # queues that a RedriveAllowPolicy names
+SQS_TAGS_MAX = 50
 
 # --- S3 --------------------------------------------------------------------------------------------------------------
 
@@ -270,6 +272,9 @@ EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
 EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
 LOGS_TAGS_MAX = 50
 LOGS_DESCRIBE_MAX = 50
+LOGS_POLICIES_MAX = 10  # resource policies of an account in one region
+LOGS_POLICY_CHARS_MAX = 5120
+LOGS_INBOX_SLOTS = 64  # delivered events that are being written at once
 LOGS_EVENTS_MAX = 10_000  # of one page
 LOGS_BATCH_BYTES_MAX = 1_048_576  # of one PutLogEvents, with 26 bytes for each event besides its message
 LOGS_EVENT_AGE_MAX_DAYS = 14

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from wakeful import limits, names
+from wakeful import names
 from wakeful.environments.version import Outcome, Throttled
-from wakeful.fabric.patience import insist
+from wakeful.fabric.patience import backoff_s, insist
 from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
@@ -49,8 +49,21 @@ async def run(node: Node) -> None:
                     node.wakes.wake(_stop_name(gone))
                 for new in wanted - polls.keys():
                     stopped = asyncio.Event()
-                    polls[new] = _Poll(tasks.create_task(_poll(node, new, stopped)), stopped)
+                    polls[new] = _Poll(tasks.create_task(_keep_polling(node, new, stopped)), stopped)
                 await listener.wait()
+
+
+async def _keep_polling(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> None:
+    """A mistake of ours ends neither the poll nor, with it, the node: it begins again after a while."""
+    attempts = 0
+    while not stopped.is_set():
+        try:
+            await _poll(node, mapping, stopped)
+        except Exception:
+            attempts += 1
+            log.exception("mapping %s failed at attempt %d", mapping.uuid, attempts)
+            with node.wakes.listen(_stop_name(mapping)) as listener:
+                await listener.wait(node.clock.now() + backoff_s(attempts))
 
 
 async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> None:
@@ -72,10 +85,6 @@ async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> N
                     taken = await _gather(node, mapping, source, stopped, listener)
                 except AwsError:
                     continue  # the source went away in this very moment; the next look says so
-                except Exception:
-                    log.exception("mapping %s: its source cannot be drawn from now", mapping.uuid)
-                    await asyncio.sleep(limits.WORK_BACKOFF_S)
-                    continue
                 if taken:
                     task = batches.create_task(_handle(node, mapping, source, patterns, taken))
                     running.add(task)
@@ -132,10 +141,8 @@ async def _handle(
             refused = {each.id for each in failed}
             done = [each for each in taken if each.id not in refused]
             await node.store.write(_settle, source, mapping, done, failed, result)
-        except AwsError as error:
-            log.info("mapping %s: a batch could not be settled: %s", mapping.uuid, error.message)
-        except Exception:
-            log.exception("mapping %s: a batch of %d could not be settled", mapping.uuid, len(taken))
+        except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
+            log.exception("mapping %s: a batch of %d was not settled", mapping.uuid, len(taken))
 
 
 async def _run(

@@ -110,7 +110,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
             raise NotSupported(f"Wakeful does not have {what} yet ({member}).")
     if (request.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
         raise NotSupported("Wakeful does not have SnapStart yet (SnapStart).")
-    if any((request.get("VpcConfig") or {}).get(member) for member in ("SubnetIds", "SecurityGroupIds")):
+    if any((request.get("VpcConfig") or {}).values()):
         raise NotSupported("Wakeful does not have VPCs (VpcConfig).")
     for member in ("VpcConfig", "SnapStart"):
         config.pop(member, None)
@@ -118,7 +118,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
         _check_range(member, config[member], low, high)
     _check_runtime(config)
     config["Environment"] = _environment(config.get("Environment"))
-    _check_dead_letter(config.get("DeadLetterConfig"))
+    config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
     config["LoggingConfig"] = _logging(config.get("LoggingConfig"), request)
     return {name: value for name, value in config.items() if value not in (None, {}) or name == "LoggingConfig"}
 
@@ -178,12 +178,16 @@ def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None
     return {"Variables": variables} if variables else None
 
 
-def _check_dead_letter(config: Mapping[str, Any] | None) -> None:
+def _dead_letter(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An empty ARN takes the target away."""
     arn = (config or {}).get("TargetArn")
-    if arn and arn.split(":")[2:3] not in ([service] for service in _DELIVERABLE):
+    if not arn:
+        return None
+    if arn.split(":")[2:3] not in ([service] for service in _DELIVERABLE):
         raise InvalidParameterValueException(
             f"The provided dead letter configuration is invalid: {arn} is neither a queue nor a topic."
         )
+    return {"TargetArn": arn}
 
 
 def _logging(config: Mapping[str, Any] | None, request: Mapping[str, Any]) -> dict[str, Any] | None:
