@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.functions import deploy
@@ -30,18 +28,14 @@ def handler(event, context):
 
 
 @pytest.fixture
-def nodes(tmp_path: Path, postgres_dsn: str) -> Iterator[tuple[NodeProcess, NodeProcess]]:
+def nodes(tmp_path: Path, database: str) -> Iterator[tuple[NodeProcess, NodeProcess]]:
     """Two nodes on one state; what both need of the disk, the blobs, is on one disk."""
-    name = f"takeover_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_dsn, autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {name}")
-    dsn = postgres_dsn.rpartition("/")[0] + f"/{name}"
     (tmp_path / "blobs").mkdir()
     made = []
     for each in ("a", "b"):
         (tmp_path / each).mkdir()
         (tmp_path / each / "blobs").symlink_to(tmp_path / "blobs")
-        made.append(NodeProcess(tmp_path / each, "--store", dsn, "--isolation", "none"))
+        made.append(NodeProcess(tmp_path / each, "--store", database, "--isolation", "none"))
     for node in made:
         node.start()
     yield made[0], made[1]

@@ -15,6 +15,7 @@ from wakeful import names
 from wakeful.fabric.call import perform
 from wakeful.fabric.service import Call, Node, Principal, Service
 from wakeful.fabric.trace import Trace, new_trace
+from wakeful.gateway import pages
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
@@ -27,7 +28,7 @@ from wakeful.wire.target import Target
 
 log = logging.getLogger(__name__)
 
-_NOT_ROOT = b'{"message":"beyond loopback this needs a signature by the root of an account"}'
+_NOT_ROOT = b'{"message":"from elsewhere this needs a signature by the root of an account"}'
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -97,7 +98,8 @@ class Gateway:
 
     async def _administer(self, http: HttpRequest, visit: Visit) -> HttpResponse:
         try:
-            may = self._node.config.is_loopback or await self._authenticator.is_root(http)
+            is_ours = self._node.config.is_loopback and not pages.is_from_elsewhere(http)
+            may = is_ours or await self._authenticator.is_root(http)
         except AwsError:
             may = False
         if not may and visit.origin is None:
