@@ -94,6 +94,13 @@ def test_a_window_gathers_what_comes_within_it(scene: Scene) -> None:
     assert scene.batches() == [["a", "b", "c"]]
 
 
+def test_a_batch_that_is_larger_than_an_event_may_be_comes_in_parts(scene: Scene) -> None:
+    scene.send(*(f"{number}" + " " * 1_000_000 for number in range(7)))
+    scene.map()
+    assert [[body.strip() for body in batch] for batch in scene.batches()] == [["0", "1", "2", "3", "4", "5"], ["6"]]
+    assert scene.left() == 0
+
+
 def test_a_failed_batch_comes_again_after_its_visibility_and_ends_as_dead_letters(scene: Scene) -> None:
     """The poison message: received, failed, hidden, received again, and at last buried."""
     dead_url, dead_arn = scene.queue("dead")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import orjson
 
-from wakeful import names
+from wakeful import limits, names
 from wakeful.environments.version import Outcome, Throttled
 from wakeful.fabric.patience import backoff_s, insist
 from wakeful.fabric.pattern import Pattern, compile_pattern
@@ -134,15 +134,35 @@ async def _handle(
     with node.wakes.busy():
         try:
             wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
-            failed: Sequence[Taken] = ()
+            failed: list[Taken] = []
             result = "OK"
-            if wanted:
-                failed, result = await _run(node, mapping, source, wanted)
+            for part in _parts(mapping, source, wanted):
+                failed_here, result_here = await _run(node, mapping, source, part)
+                failed += failed_here
+                result = result if result_here == "OK" else result_here
             refused = {each.id for each in failed}
             done = [each for each in taken if each.id not in refused]
             await node.store.write(_settle, source, mapping, done, failed, result)
         except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
             log.exception("mapping %s: a batch of %d was not settled", mapping.uuid, len(taken))
+
+
+def _parts(mapping: SourceMapping, source: Source, batch: Sequence[Taken]) -> Iterator[list[Taken]]:
+    """The batch, or as many parts of it as it takes for none to be a larger event than a function gets."""
+    part: list[Taken] = []
+    size = len(_EMPTY)
+    for each in batch:
+        grown = len(orjson.dumps(source.as_record(mapping.source, each))) + 1
+        if part and size + grown > limits.LAMBDA_SYNCHRONOUS_BYTES_MAX:
+            yield part
+            part, size = [], len(_EMPTY)
+        part.append(each)
+        size += grown
+    if part:
+        yield part
+
+
+_EMPTY = b'{"Records":[]}'
 
 
 async def _run(
