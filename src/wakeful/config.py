@@ -23,7 +23,7 @@ class Config:
     port: int = DEFAULT_PORT
     """0 takes a free one."""
     store: str | None = None
-    """postgresql://… for several nodes; None keeps the state in `data_dir`."""
+    """postgresql://…, where rows are kept; None keeps them in `data_dir`. Blobs are in `data_dir` either way."""
     iam: IamMode | None = None
     """None: audit on loopback, enforce beyond it."""
     isolation: Isolation = "auto"

@@ -61,6 +61,8 @@ TELEMETRY_PAUSE_S = 1.0
 TELEMETRY_TRIES_MAX = 60
 """What could not be written so often is dropped, lest one note that nobody can write holds up all others."""
 NOTE_RETENTION_S = 7 * 86_400.0
+NOTES_MAX = 1_000_000  # that are kept; 0.7 KB each
+NOTES_SWEEP_S = 600.0
 
 # --- the fabric ------------------------------------------------------------------------------------------------------
 
@@ -197,6 +199,7 @@ LAUNCHER_LIFE_MIN_S = 1.0
 LAUNCHER_RESTARTS_MAX = 3
 """After so many failures in a row, no sandbox can be had until the node is started again."""
 
+SANDBOX_STARTS_AT_ONCE = 32  # on their way to be ready; further ones wait for them
 ATTACK_TIME_MAX_S = 10.0
 """For the attack on one sandbox at the start of the node; it takes a few hundredths of that."""
 

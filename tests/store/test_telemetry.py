@@ -46,8 +46,16 @@ async def test_old_notes_are_forgotten(telemetry: Telemetry) -> None:
     telemetry.note(note("old", at=1.0))
     telemetry.note(note("new", at=10.0))
     await telemetry.flush()
-    await telemetry.forget_notes(5.0)
+    await telemetry.forget_notes(5.0, 100)
     assert [each.id for each in await telemetry.notes_of("t")] == ["new"]
+
+
+async def test_only_so_many_notes_are_kept(telemetry: Telemetry) -> None:
+    for number in range(10):
+        telemetry.note(note(str(number), at=float(number)))
+    await telemetry.flush()
+    await telemetry.forget_notes(0.0, 4)
+    assert [each.id for each in await telemetry.notes_of("t")] == ["6", "7", "8", "9"]
 
 
 async def test_a_resource_with_a_nul_in_its_name_is_told_on_every_engine(telemetry: Telemetry) -> None:

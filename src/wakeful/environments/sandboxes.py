@@ -19,7 +19,7 @@ from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
-from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, WAITING_CELLS_MAX
+from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, SANDBOX_STARTS_AT_ONCE, WAITING_CELLS_MAX
 
 log = logging.getLogger(__name__)
 
@@ -176,6 +176,7 @@ class LaunchedSandboxes:
         self._runtimes: dict[int, Runtime] = {}
         self._wanted: dict[int, int] = {}
         self._starting: dict[int, asyncio.Future[Sandbox]] = {}
+        self._room_to_start = asyncio.Semaphore(SANDBOX_STARTS_AT_ONCE)
         self._sandboxes: dict[int, LaunchedSandbox] = {}
         self._restart: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -196,6 +197,11 @@ class LaunchedSandboxes:
         return (await self._connect()).features
 
     async def start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
+        # Each needs the processors to get ready. Of very many at once, all would be late, and be given up.
+        async with self._room_to_start:
+            return await self._start(runtime, assignment)
+
+    async def _start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
         connection = await self._connect()
         key = self._key(connection, runtime)
         sandbox = next(self._ids)

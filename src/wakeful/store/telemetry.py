@@ -181,8 +181,9 @@ class Telemetry:
         where = " AND ".join(f"{column} = ?" for column in given) or "1 = 1"
         return await self._store.read(_notes, f"WHERE {where} ORDER BY at DESC LIMIT ?", *given.values(), limit)
 
-    async def forget_notes(self, before: float) -> None:
-        await self._store.write(_forget_notes, before)
+    async def forget_notes(self, before: float, count_max: int) -> None:
+        """Notes from before then are gone, and of the others all but about the latest `count_max`."""
+        await self._store.write(_forget_notes, before, count_max)
 
     # --- logs ---
 
@@ -262,6 +263,9 @@ def _note(row: Row) -> Note:
     return Note(**{**columns, "detail": orjson.loads(row["detail"])})
 
 
-def _forget_notes(tx: Tx, before: float) -> None:
+def _forget_notes(tx: Tx, before: float, count_max: int) -> None:
     tx.lock("telemetry", "notes")
     tx.run("DELETE FROM telemetry_notes WHERE at < ?", before)
+    surplus = tx.one("SELECT at FROM telemetry_notes ORDER BY at DESC LIMIT 1 OFFSET ?", count_max)
+    if surplus is not None:
+        tx.run("DELETE FROM telemetry_notes WHERE at <= ?", surplus["at"])
