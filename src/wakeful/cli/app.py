@@ -50,7 +50,7 @@ def start(
         int, typer.Option(min=0, max=65_535, help="The port to listen on; 0 takes a free one.")
     ] = DEFAULT_PORT,
     data_dir: Annotated[Path, typer.Option(help="Where the state is kept.")] = Path(".wakeful"),
-    store: Annotated[str | None, typer.Option(help="postgresql://…, to keep the state there instead of in SQLite.")] = None,
+    store: Annotated[str | None, typer.Option(help="postgresql://…, to keep the state there.")] = None,
     iam: Annotated[str | None, typer.Option(help="off, audit or enforce; audit on loopback, else enforce.")] = None,
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
 ) -> None:
