@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, queue, start
+python -m bench [SECTION ...]        warm, cold, burst, queue, start
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from bench.systems import System
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ROLE = "arn:aws:iam::000000000000:role/bench"
+BURST = 100
+BURST_SLEEP_S = 2.0
 EVENT = json.dumps({"key1": "v" * 85}).encode()
 
 
@@ -91,6 +93,26 @@ def cold() -> None:
                     f"| {system.name} | {runtime} | {cold_ms:.1f} | {sorted(first)[int(len(first) * 0.9)]:.1f} |"
                     f" {warm_ms:.1f} | {cold_ms - warm_ms:.1f} |"
                 )
+    print()
+
+
+def burst() -> None:
+    """A hundred callers at once of a function that nobody has called before, each with an environment of its own."""
+    print(f"## {BURST} cold starts at once (a function that sleeps {BURST_SLEEP_S} s, which is taken off)\n")
+    print("| system | p50 ms | p99 ms | answered |")
+    print("|---|---|---|---|")
+    code = f"import time\ndef handler(event, context):\n    time.sleep({BURST_SLEEP_S})\n    return event\n".encode()
+    for start in (systems.wakeful, systems.ministack):
+        with _or_told(start) as system:
+            if system is None:
+                continue
+            make_function(system, "primer", PYTHON, "h.py", b"def handler(event, context):\n    return event\n")
+            system.client("lambda").invoke(FunctionName="primer", Payload=EVENT)
+            make_function(system, "burst", PYTHON, "h.py", code)
+            request = system.request("lambda", "/2015-03-31/functions/burst/invocations", EVENT)
+            found = load(system, request, BURST, BURST_SLEEP_S * 0.9)
+            p50, p99 = (found[name] - BURST_SLEEP_S * 1000 for name in ("p50_ms", "p99_ms"))
+            print(f"| {system.name} | {p50:.0f} | {p99:.0f} | {found['requests'] - found['errors']} |")
     print()
 
 
@@ -219,7 +241,7 @@ async def _bare_inserts(callers: int) -> float:
         return count / (time.perf_counter() - begun)
 
 
-SECTIONS: dict[str, Callable[[], None]] = {"warm": warm, "cold": cold, "queue": queue, "start": start}
+SECTIONS: dict[str, Callable[[], None]] = {"warm": warm, "cold": cold, "burst": burst, "queue": queue, "start": start}
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ class Surroundings:
     `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
     socket, so that a call is known to come from this environment and, by `current`, from which invocation.
     `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
-    stream.
+    stream; `log_has_room` says whether there may come more.
     """
 
     sandboxes: Sandboxes
@@ -54,6 +54,7 @@ class Surroundings:
     serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
     endpoint_url: str = "http://127.0.0.1:4566"
     log_ended: Callable[[Version, str], None] = lambda version, stream: None
+    log_has_room: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,13 @@ class Environment:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_free: Callable[[Environment], None],
         on_end: Callable[[Environment], None],
+        *,
+        is_provisioned: bool = False,
     ) -> None:
         """`on_free` hears when an invocation is over whose caller has gone, `on_end` when the environment is."""
         self.id = names.new_token()
-        self.key = (version.arn, version.version, version.revision)
+        self.key = version.key
+        self.is_provisioned = is_provisioned
         self.version = version
         self.state = State.STARTING
         self.current: Invocation | None = None
@@ -211,12 +215,16 @@ class Environment:
             code=version.code,
             layers=version.layers,
             variables=variables.inside(
-                version, credentials, endpoint_url=self._surroundings.endpoint_url, log_stream=self.log_stream
+                version,
+                credentials,
+                endpoint_url=self._surroundings.endpoint_url,
+                log_stream=self.log_stream,
+                is_provisioned=self.is_provisioned,
             ),
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = RuntimeProcess(sandbox, self, self._printed)
+        process = RuntimeProcess(sandbox, self, self._printed, self._surroundings.log_has_room)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
@@ -348,7 +356,7 @@ class Environment:
             status, error_type = fault.status, fault.error_type
             if status == "timeout":
                 duration_ms = self.version.timeout_s * 1000
-        is_cold = self.invocation_count <= 1
+        is_cold = self.invocation_count <= 1 and not self.is_provisioned
         init_ms = self.init_ms if is_cold else None
         run = Run(
             request_id=invocation.request_id,
@@ -383,6 +391,7 @@ class Environment:
                 started_at=self._started_at,
                 environment_id=self.id,
                 log_stream=self.log_stream,
+                is_provisioned=self.is_provisioned,
             )
         )
 

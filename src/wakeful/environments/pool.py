@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict, deque
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from wakeful import limits
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
-from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.environments.fleet import Fleet, Provisioned, Waiter, first, pop_provisioned_first
+from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
 
 log = logging.getLogger(__name__)
-
-Key = tuple[str, str, str]
-"""Function, version, revision: environments of the same key can stand in for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +44,6 @@ class Counts:
     waiting: int
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    version: Version
-    since: float
-    given: asyncio.Future[Environment]
-
-
-@dataclass(slots=True)
-class _Fleet:
-    """The environments of one key, and who waits for one."""
-
-    idle: list[Environment] = field(default_factory=list)
-    waiters: deque[_Waiter] = field(default_factory=deque)
-    starting: int = 0
-
-
 class Pool:
     """All environments of the node."""
 
@@ -69,7 +51,7 @@ class Pool:
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self._bounds = bounds
-        self._fleets: dict[Key, _Fleet] = {}
+        self._fleets: dict[Key, Fleet] = {}
         self._in_flight: dict[str, int] = {}
         self._in_flight_all: dict[tuple[str, str], int] = {}
         self._idle: OrderedDict[Environment, None] = OrderedDict()
@@ -77,6 +59,7 @@ class Pool:
 
         self._environments: set[Environment] = set()
         self._retired: set[Environment] = set()
+        self._provisions: dict[Key, Version] = {}
         self._stopping = 0
         self._waiting = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,7 +80,7 @@ class Pool:
 
     async def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> Outcome:
         """Runs the invocation in some environment of this version. Raises Throttled."""
-        key = (version.arn, version.version, version.revision)
+        key = version.key
         self._admit(version)
         environment = self._take_idle(key)
         if environment is None:
@@ -126,11 +109,18 @@ class Pool:
             await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
         return reason
 
-    def retire(self, function_arn: str) -> None:
-        """No environment that exists now serves this function again; those that are busy end after their invocation."""
-        now_idle = [environment for environment in self._idle if environment.version.arn == function_arn]
-        self._retired |= {e for e in self._environments if e.version.arn == function_arn}
-        for environment in now_idle:
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """No environment that exists now serves this function, or this version of it, again.
+
+        Those that are busy end after their invocation.
+        """
+        retired = {
+            each
+            for each in self._environments
+            if each.version.arn == function_arn and version in (None, each.version.version)
+        }
+        self._retired |= retired
+        for environment in [each for each in self._idle if each in retired]:
             self._forget_idle(environment)
             self._give_up(environment)
 
@@ -147,6 +137,56 @@ class Pool:
             self._give_up(environment)
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+
+    # ------------------------------------------------------------------ provisioning
+
+    def provision(self, wanted: Mapping[Key, tuple[Version, int]]) -> None:
+        """So many environments stand ready from now on, and are replaced when they end; for other keys none."""
+        for key in [key for key, fleet in self._fleets.items() if fleet.wanted and key not in wanted]:
+            self._want(key, 0)
+        for key, (version, count) in wanted.items():
+            self._provisions[key] = version
+            self._want(key, count)
+
+    def provisioned(self, key: Key) -> Provisioned:
+        """How far that is."""
+        fleet = self._fleets.get(key) or Fleet()
+        ready = sum(
+            each.state is not State.STARTING and each.state is not State.INITIALISING for each in fleet.provisioned
+        )
+        return Provisioned(len(fleet.provisioned), ready, fleet.failure)
+
+    def _want(self, key: Key, count: int) -> None:
+        fleet = self._fleet(key)
+        if count != fleet.wanted:
+            fleet.wanted, fleet.failure = count, None
+        for surplus in list(fleet.provisioned)[count:]:
+            fleet.provisioned.discard(surplus)  # it is used until it is given up like any other
+        if not count:
+            self._provisions.pop(key, None)
+        self._top_up(key, fleet)
+
+    def _top_up(self, key: Key, fleet: Fleet) -> None:
+        while len(fleet.provisioned) < fleet.wanted and fleet.failure is None and not self._is_closed:
+            if not self._has_room():
+                fleet.failure = "There is no room for more environments on this node."
+                return
+            environment = self._make(self._provisions[key], is_provisioned=True)
+            fleet.provisioned.add(environment)
+            self._spawn(self._start_provisioned(environment, fleet))
+
+    async def _start_provisioned(self, environment: Environment, fleet: Fleet) -> None:
+        try:
+            await environment.start()
+        except Exception as error:  # noqa: BLE001  whoever asks for the status hears it
+            fleet.failure = str(error)
+        if environment.state is State.FAILED:
+            fleet.failure = "INIT of the function failed; its log says why."
+        if fleet.failure is not None and environment.state is not State.READY:
+            fleet.provisioned.discard(environment)
+            self._give_up(environment)
+        else:
+            self._offer(environment)
 
     # ------------------------------------------------------------------ admission
 
@@ -187,7 +227,7 @@ class Pool:
         """The most recently used one; what is too old to be used is stopped on the way."""
         fleet = self._fleets.get(key)
         while fleet is not None and fleet.idle:
-            environment = fleet.idle.pop()
+            environment = fleet.idle.pop() if not fleet.wanted else pop_provisioned_first(fleet)
             del self._idle[environment]
             if environment.usable_until > self._clock.now():
                 return environment
@@ -198,7 +238,7 @@ class Pool:
         """Whichever comes first: an environment that was made for this caller, or one that became free."""
         fleet = self._fleet(key)
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(version, time.monotonic(), loop.create_future())
+        waiter = Waiter(version, time.monotonic(), loop.create_future())
         fleet.waiters.append(waiter)
         self._waiting += 1
         self._plan()
@@ -219,10 +259,10 @@ class Pool:
         finally:
             self._waiting -= 1
 
-    def _fleet(self, key: Key) -> _Fleet:
+    def _fleet(self, key: Key) -> Fleet:
         fleet = self._fleets.get(key)
         if fleet is None:
-            fleet = self._fleets[key] = _Fleet()
+            fleet = self._fleets[key] = Fleet()
         return fleet
 
     def _free(self, environment: Environment) -> None:
@@ -239,7 +279,7 @@ class Pool:
             return
         key = environment.key
         fleet = self._fleet(key)
-        waiter = _first(fleet.waiters) if fleet.waiters else None
+        waiter = first(fleet.waiters) if fleet.waiters else None
         if waiter is None and environment.state is State.FAILED:
             self._give_up(environment)
         elif waiter is None:
@@ -256,7 +296,7 @@ class Pool:
             fleet.waiters.popleft()
             waiter.given.set_result(environment)
 
-    def _must_give_way(self, waiter: _Waiter, key: Key) -> bool:
+    def _must_give_way(self, waiter: Waiter, key: Key) -> bool:
         """Whether another function has waited so much longer that it is its turn."""
         neediest = self._neediest()
         if neediest is None or neediest[0] == key:
@@ -265,9 +305,9 @@ class Pool:
 
     # ------------------------------------------------------------------ starting and evicting
 
-    def _neediest(self) -> tuple[Key, _Waiter] | None:
+    def _neediest(self) -> tuple[Key, Waiter] | None:
         """The caller who has waited longest without anything being started for it."""
-        found: tuple[Key, _Waiter] | None = None
+        found: tuple[Key, Waiter] | None = None
         for key, fleet in self._fleets.items():
             if len(fleet.waiters) > fleet.starting:
                 waiter = fleet.waiters[fleet.starting]
@@ -283,9 +323,11 @@ class Pool:
             key, waiter = neediest
             self._start(key, waiter.version)
         lacking = sum(max(0, len(fleet.waiters) - fleet.starting) for fleet in self._fleets.values())
-        while lacking > self._stopping and self._idle:
-            environment, _ = self._idle.popitem(last=False)
-            self._fleets[environment.key].idle.remove(environment)
+        while lacking > self._stopping:
+            environment = next((each for each in self._idle if not self._stands_ready(each)), None)
+            if environment is None:
+                break
+            self._forget_idle(environment)
             self._give_up(environment)
 
     def _has_room(self) -> bool:
@@ -297,9 +339,18 @@ class Pool:
         used_mb = sum(max(e.memory_peak_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) for e in self._environments)
         return used_mb + limits.ENVIRONMENT_MEMORY_MB_LEAST <= self._bounds.memory_mb
 
-    def _start(self, key: Key, version: Version) -> None:
-        environment = Environment(self._surroundings, version, self._spawn, self._free, self._ended)
+    def _stands_ready(self, environment: Environment) -> bool:
+        return environment.is_provisioned and environment in self._fleets[environment.key].provisioned
+
+    def _make(self, version: Version, *, is_provisioned: bool = False) -> Environment:
+        environment = Environment(
+            self._surroundings, version, self._spawn, self._free, self._ended, is_provisioned=is_provisioned
+        )
         self._environments.add(environment)
+        return environment
+
+    def _start(self, key: Key, version: Version) -> None:
+        environment = self._make(version)
         self._fleets[key].starting += 1
         self._spawn(self._start_up(environment, key))
 
@@ -309,7 +360,7 @@ class Pool:
             await environment.start()
         except Exception as error:  # noqa: BLE001  what the node could not do is told to the caller who waits for it
             fleet.starting -= 1
-            waiter = _first(fleet.waiters)
+            waiter = first(fleet.waiters)
             if waiter is not None:
                 fleet.waiters.popleft()
                 waiter.given.set_exception(error)
@@ -335,6 +386,9 @@ class Pool:
         self._environments.discard(environment)
         self._retired.discard(environment)
         self._forget_idle(environment)
+        if environment.is_provisioned and (fleet := self._fleets.get(environment.key)) is not None:
+            fleet.provisioned.discard(environment)
+            self._top_up(environment.key, fleet)
         self._plan()
 
     def _forget_idle(self, environment: Environment) -> None:
@@ -356,17 +410,18 @@ class Pool:
         self._sweep_at = wake_at = float("inf")
         for environment in list(self._idle):
             idle_s = now - environment.idle_since
-            if idle_s >= self._bounds.idle_s:
+            if idle_s >= self._bounds.idle_s and not self._stands_ready(environment):
                 self._forget_idle(environment)
                 self._give_up(environment)
                 continue
-            wake_at = min(wake_at, environment.idle_since + self._bounds.idle_s)
+            if not self._stands_ready(environment):
+                wake_at = min(wake_at, environment.idle_since + self._bounds.idle_s)
             if environment.state is State.READY:
                 if idle_s >= self._bounds.freeze_after_s:
                     environment.rest()
                 else:
                     wake_at = min(wake_at, environment.idle_since + self._bounds.freeze_after_s)
-        for key in [key for key, fleet in self._fleets.items() if not (fleet.idle or fleet.waiters or fleet.starting)]:
+        for key in [key for key, fleet in self._fleets.items() if fleet.is_empty]:
             del self._fleets[key]
         if wake_at != float("inf"):
             self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now), now)
@@ -397,7 +452,7 @@ class Lease:
 
     async def __aenter__(self) -> Environment:
         pool, version = self._pool, self._version
-        key = (version.arn, version.version, version.revision)
+        key = version.key
         pool._admit(version)
         environment = pool._take_idle(key)
         if environment is None:
@@ -414,12 +469,3 @@ class Lease:
             self._pool._free(environment)
         else:
             environment.leave()
-
-
-def _first(waiters: deque[_Waiter]) -> _Waiter | None:
-    """The first who still waits. Those who have left in the meantime are dropped."""
-    while waiters:
-        if not waiters[0].given.done():
-            return waiters[0]
-        waiters.popleft()
-    return None

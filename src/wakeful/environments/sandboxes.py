@@ -55,6 +55,10 @@ async def open_sandboxes(
     raise tiers.NotConfined(" | ".join(reasons))
 
 
+_OPENINGS = 3
+"""Descriptors of a started sandbox: its Runtime API, its endpoint, its output."""
+
+
 class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
@@ -285,8 +289,15 @@ class LaunchedSandboxes:
 
     def _on_started(self, message: Message) -> None:
         assert self._connection is not None
-        sandbox = LaunchedSandbox(self._connection, message)
         answer = self._starting.pop(message.body["sandbox"])
+        if len(message.descriptors) < _OPENINGS:  # the kernel drops those for which we have no room
+            for descriptor in message.descriptors:
+                os.close(descriptor)
+            self._connection.send({"verb": "kill", "sandbox": message.body["sandbox"]})
+            if not answer.done():
+                answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
+            return
+        sandbox = LaunchedSandbox(self._connection, message)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return

@@ -30,7 +30,9 @@ LAYERS_VARIABLE = "WAKEFUL_LAYERS_ROOT"
 EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
-def inside(version: Version, credentials: Credentials, *, endpoint_url: str, log_stream: str) -> dict[str, str]:
+def inside(
+    version: Version, credentials: Credentials, *, endpoint_url: str, log_stream: str, is_provisioned: bool = False
+) -> dict[str, str]:
     """Every variable that the function's process sees: the unreserved defaults, the function's own, the reserved."""
     variables = {
         **PROCESS_VARIABLES,
@@ -45,7 +47,7 @@ def inside(version: Version, credentials: Credentials, *, endpoint_url: str, log
         "AWS_LAMBDA_FUNCTION_NAME": version.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": version.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if is_provisioned else "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": version.logs_to,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

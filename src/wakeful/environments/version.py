@@ -9,6 +9,9 @@ from typing import Literal
 
 from wakeful.fabric.trace import Trace
 
+Key = tuple[str, str, str, str, str | None]
+"""Function, version, revision, the version or alias whose provisioned concurrency it has, and the tenant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -37,12 +40,24 @@ class Version:
     reservations: Mapping[str, int] = field(default_factory=dict)
     """Reserved concurrency of the functions of this account and region, by ARN; 0 refuses every invocation."""
 
+    provisioned: str = ""
+    """The version or alias for which concurrency is provisioned, where the caller asked for that; "" on demand."""
+
+    is_per_tenant: bool = False
+    tenant: str | None = None
+    """Whose events its environments see, where every tenant has environments of its own."""
+
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"
     application_log_level: str = "INFO"
     """Only the JSON format has levels."""
 
     system_log_level: str = "INFO"
+
+    @property
+    def key(self) -> Key:
+        """Environments of the same key can stand in for each other."""
+        return (self.arn, self.version, self.revision, self.provisioned, self.tenant)
 
     @property
     def logs_to(self) -> str:
@@ -91,6 +106,8 @@ class Outcome:
     started_at: float
     environment_id: str
     log_stream: str
+    is_provisioned: bool = False
+    """It ran in an environment that stood ready before anybody called."""
 
 
 class Throttled(Exception):

@@ -19,6 +19,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
 from wakeful.gateway.fronts import Fronts
+from wakeful.gateway.server import HAS_LEFT
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
@@ -51,7 +52,8 @@ class Visit:
 
     scheme: str
     client: str
-    origin: Origin | None = None
+    origin: Origin | None
+    has_left: Callable[[], bool]
 
 
 class Gateway:
@@ -69,8 +71,8 @@ class Gateway:
         async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             http = _request(scope)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
-            visit = Visit(scope["scheme"], client, origin)
             body = _Incoming(receive)
+            visit = Visit(scope["scheme"], client, origin, scope["extensions"][HAS_LEFT])
             response = await self.answer(http, body.pieces(), visit)
             if "expect" in http.headers and not body.was_asked_for:
                 # The client waits to be told to send its body, and will not send it now. Where the next request would
@@ -143,6 +145,7 @@ class Gateway:
             trace=self._trace(http, visit.origin),
             endpoint=f"{visit.scheme}://{http.headers.get('host', '127.0.0.1')}",
             source_ip=visit.client,
+            has_left=visit.has_left,
         )
         service = self._services[operation.service]
         request = operation.read(target, http)

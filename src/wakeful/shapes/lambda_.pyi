@@ -187,6 +187,10 @@ class DeleteLayerVersionRequest(TypedDict, total=False):
     LayerName: Required[str]
     VersionNumber: Required[int]
 
+class DeleteProvisionedConcurrencyConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+
 class DestinationConfig(TypedDict, total=False):
     OnSuccess: OnSuccess
     OnFailure: OnFailure
@@ -431,6 +435,18 @@ class GetPolicyResponse(TypedDict, total=False):
     Policy: str | None
     RevisionId: str | None
 
+class GetProvisionedConcurrencyConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+
+class GetProvisionedConcurrencyConfigResponse(TypedDict, total=False):
+    RequestedProvisionedConcurrentExecutions: int | None
+    AvailableProvisionedConcurrentExecutions: int | None
+    AllocatedProvisionedConcurrentExecutions: int | None
+    Status: str | None
+    StatusReason: str | None
+    LastModified: str | None
+
 class ImageConfig(TypedDict, total=False):
     EntryPoint: list[str]
     Command: list[str]
@@ -575,6 +591,15 @@ class ListLayersResponse(TypedDict, total=False):
     NextMarker: str | None
     Layers: list[LayersListItem] | None
 
+class ListProvisionedConcurrencyConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListProvisionedConcurrencyConfigsResponse(TypedDict, total=False):
+    ProvisionedConcurrencyConfigs: list[ProvisionedConcurrencyConfigListItem] | None
+    NextMarker: str | None
+
 class ListVersionsByFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Marker: str
@@ -595,6 +620,15 @@ class OnFailure(TypedDict, total=False):
 
 class OnSuccess(TypedDict, total=False):
     Destination: str
+
+class ProvisionedConcurrencyConfigListItem(TypedDict, total=False):
+    FunctionArn: str | None
+    RequestedProvisionedConcurrentExecutions: int | None
+    AvailableProvisionedConcurrentExecutions: int | None
+    AllocatedProvisionedConcurrentExecutions: int | None
+    Status: str | None
+    StatusReason: str | None
+    LastModified: str | None
 
 class ProvisionedPollerConfig(TypedDict, total=False):
     MinimumPollers: int
@@ -630,6 +664,19 @@ class PublishVersionRequest(TypedDict, total=False):
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
+
+class PutProvisionedConcurrencyConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+    ProvisionedConcurrentExecutions: Required[int]
+
+class PutProvisionedConcurrencyConfigResponse(TypedDict, total=False):
+    RequestedProvisionedConcurrentExecutions: int | None
+    AllocatedProvisionedConcurrentExecutions: int | None
+    AvailableProvisionedConcurrentExecutions: int | None
+    Status: str | None
+    StatusReason: str | None
+    LastModified: str | None
 
 class RemoveLayerVersionPermissionRequest(TypedDict, total=False):
     LayerName: Required[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -224,3 +225,28 @@ def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
     assert shown["FunctionArn"].endswith(":function:f")
     changed = scene.client.update_event_source_mapping(UUID=uuid, BatchSize=7)
     assert (changed["BatchSize"], changed["State"]) == (7, "Updating")
+
+
+def test_a_queue_that_is_deleted_while_its_batch_runs_troubles_nobody_else(scene: Scene, tmp_path: Any) -> None:
+    code = """
+    import os, time
+
+    def handler(event, context):
+        open(os.environ["BEGUN"], "w").close()
+        while not os.path.exists(os.environ["MAY_END"]):
+            time.sleep(0.01)
+    """
+    begun, may_end = tmp_path / "begun", tmp_path / "may_end"
+    variables = {"BEGUN": str(begun), "MAY_END": str(may_end)}
+    deploy(scene.client, "slow", code, Timeout=20, Environment={"Variables": variables})
+    url, arn = scene.queue("brief")
+    scene.client.create_event_source_mapping(EventSourceArn=arn, FunctionName="slow")
+    scene.map()
+    scene.sqs.send_message(QueueUrl=url, MessageBody="a")
+    while not begun.exists():
+        time.sleep(0.01)
+    scene.sqs.delete_queue(QueueUrl=url)
+    may_end.touch()
+    scene.node.settle()
+    scene.send("b")
+    assert scene.batches() == [["b"]]

@@ -113,6 +113,15 @@ def test_versions_have_no_url(client: Any) -> None:
         assert "failed to satisfy constraint: Member must satisfy regular expression pattern" in message
 
 
+def test_a_function_with_tenants_has_no_url(client: Any) -> None:
+    deploy(client, TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
+    code, message = refusal(client.create_function_url_config, FunctionName="f", AuthType="NONE")
+    assert (code, message) == (
+        "InvalidParameterValueException",
+        "Function URLs cannot be used with tenant isolation.",
+    )
+
+
 def test_streaming_is_refused_by_name(client: Any) -> None:
     deploy(client)
     more = {"FunctionName": "f", "InvokeMode": "RESPONSE_STREAM"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.parse
 import urllib.request
@@ -192,6 +193,24 @@ def test_permissions_are_statements_of_the_policy(sqs: Any) -> None:
     assert refusal(sqs.add_permission, **again)[0] == "InvalidParameterValue"
     sqs.remove_permission(QueueUrl=url, Label="l")
     assert refusal(sqs.remove_permission, QueueUrl=url, Label="l")[0] == "InvalidParameterValue"
+
+
+def test_who_goes_away_while_waiting_takes_nothing_with_it(node: RunningNode, sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    asking = {"QueueUrl": url, "WaitTimeSeconds": 20}
+    scope = "Credential=test/20261121/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 {scope}",
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+    }
+    waiting = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc)
+    waiting.request("POST", "/", json.dumps(asking), headers)
+    node.wait_for_listener(arn_of(sqs, url))
+    waiting.close()
+    sqs.send_message(QueueUrl=url, MessageBody="for somebody else")
+    (message,) = sqs.receive_message(**asking, AttributeNames=["ApproximateReceiveCount"])["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
 def test_an_operation_we_do_not_have_says_so_by_name(sqs: Any) -> None:

@@ -19,6 +19,7 @@ from wakeful.services.lambda_ import (
     operations,
     permissions,
     poller,
+    provisioning,
     runs,
     url_operations,
 )
@@ -76,7 +77,7 @@ service = Service(
         Worker(functions.PREPARE, runs.prepare, slots=4),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
     ),
-    tasks=(poller.run,),
+    tasks=(poller.run, provisioning.run),
 )
 
 __all__ = [

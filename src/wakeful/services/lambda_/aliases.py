@@ -102,6 +102,7 @@ def delete(tx: Tx, reference: Reference, name: str) -> None:
     tx.lock("lambda", reference.arn)
     tx.run("DELETE FROM lambda_aliases WHERE function = ? AND name = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ?", reference.arn, name)
+    tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_urls WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.wake(functions.CHANGED)
 

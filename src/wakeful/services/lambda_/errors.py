@@ -56,6 +56,10 @@ class ResourceInUseException(LambdaError):
     """The operation conflicts with the resource's availability."""
 
 
+class ProvisionedConcurrencyConfigNotFoundException(LambdaError):
+    """No Provisioned Concurrency Config found for this function"""
+
+
 class PolicyLengthExceededException(LambdaError):
     """The permissions policy for the resource is too large."""
 

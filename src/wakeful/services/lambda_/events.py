@@ -38,6 +38,7 @@ class Event:
     request_id: str
     trace: Trace
     client_context: str | None = None
+    tenant: str | None = None
     errors: int = 0
     put: float = 0.0
 
@@ -65,13 +66,14 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     function = of_arn(event.function)
     now = node.clock.now()
     try:
-        version = (await runs.target(node, function)).pick()
+        version = runs.for_tenant((await runs.target(node, function)).pick(), event.tenant)
         invocation = runs.invocation_of(
             event.trace,
             event.payload.encode(),
             event.function,
             request_id=event.request_id,
             client_context=event.client_context,
+            tenant=event.tenant,
         )
         outcome = await runs.run(node, version, invocation, event.trace)
     except Throttled as refusal:

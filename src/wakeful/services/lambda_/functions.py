@@ -250,8 +250,8 @@ def delete(tx: Tx, reference: Reference) -> None:
     for version in versions_of(tx, reference.arn, -1, 1 << 31):
         _release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
-    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_urls"):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own four names
+    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"):
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own five names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
@@ -265,6 +265,7 @@ def _delete_version(tx: Tx, version: Version) -> None:
             f"Version is currently referenced by alias {alias['name']}. Please remove the reference before deleting."
         )
     tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
+    tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
     _release(tx, version.package)
     tx.wake(CHANGED)
 

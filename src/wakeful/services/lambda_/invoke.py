@@ -28,28 +28,30 @@ if TYPE_CHECKING:
 @api.waits_and_notes
 async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> shapes.InvocationResponse:
     """RequestResponse answers what the function returned; Event answers 202 once the event is safe; DryRun checks."""
-    for member, what in (("TenantId", "tenant isolation"), ("DurableExecutionName", "durable functions")):
-        if member in request:
-            raise InvalidParameterValueException(f"Wakeful does not have {what} yet ({member}).")
+    if "DurableExecutionName" in request:
+        raise InvalidParameterValueException("Wakeful does not have durable functions yet (DurableExecutionName).")
     kind = request.get("InvocationType", "RequestResponse")
     payload = request.get("Payload") or b"{}"
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
-    serving = await runs.target(node, function)
+    tenant = request.get("TenantId")
+    version = runs.for_tenant((await runs.target(node, function)).pick(), tenant)
     _check_payload(payload, kind)
     if kind == "DryRun":
         return {"StatusCode": 204}
     context = _client_context(request.get("ClientContext"))
     if kind == "Event":
-        event = events.Event(function.qualified, payload.decode(), call.request_id, call.trace, client_context=context)
+        event = events.Event(
+            function.qualified, payload.decode(), call.request_id, call.trace, client_context=context, tenant=tenant
+        )
         await node.store.write(events.put, event)
         return {"StatusCode": 202}
-    version = serving.pick()
     invocation = runs.invocation_of(
         call.trace,
         payload,
         function.qualified,
         request_id=call.request_id,
         client_context=context,
+        tenant=tenant,
         log_tail=request.get("LogType") == "Tail",
     )
     try:

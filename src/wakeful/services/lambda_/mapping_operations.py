@@ -84,6 +84,8 @@ def list_event_source_mappings(
 def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, request: Any) -> SourceMapping:
     """Raises what Lambda answers where the function or the source is missing, or the two are mapped already."""
     version = functions.find(tx, function)
+    if "TenancyConfig" in version.config:
+        raise InvalidParameterValueException("Event source mappings cannot be used with tenant isolation.")
     tx.lock("lambda", source, function.qualified)
     same = mappings.listed(tx, call.account, call.region, source, function.qualified, "", 1)
     if same:

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
 
-from wakeful import names
+from wakeful import limits, names
 from wakeful.environments.version import Outcome, Throttled
+from wakeful.fabric.patience import insist
 from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
@@ -40,7 +42,8 @@ async def run(node: Node) -> None:
     with node.wakes.listen(mappings.CHANGED) as listener:
         async with asyncio.TaskGroup() as tasks:
             while True:
-                wanted = {each for each in await node.store.read(mappings.every) if each.state == "Enabled"}
+                every = await insist("reading the mappings", partial(node.store.read, mappings.every))
+                wanted = {each for each in every if each.state == "Enabled"}
                 for gone in polls.keys() - wanted:
                     polls.pop(gone).stopped.set()
                     node.wakes.wake(_stop_name(gone))
@@ -61,11 +64,18 @@ async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> N
                 if len(running) >= mapping.concurrency:
                     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     continue
-                due = await _next_due(node, mapping, source)
-                if due is None or due > node.clock.now():
-                    await listener.wait(due)
+                try:
+                    due = await _next_due(node, mapping, source)
+                    if due is None or due > node.clock.now():
+                        await listener.wait(due)
+                        continue
+                    taken = await _gather(node, mapping, source, stopped, listener)
+                except AwsError:
+                    continue  # the source went away in this very moment; the next look says so
+                except Exception:
+                    log.exception("mapping %s: its source cannot be drawn from now", mapping.uuid)
+                    await asyncio.sleep(limits.WORK_BACKOFF_S)
                     continue
-                taken = await _gather(node, mapping, source, stopped, listener)
                 if taken:
                     task = batches.create_task(_handle(node, mapping, source, patterns, taken))
                     running.add(task)
@@ -108,16 +118,24 @@ def _take(tx: Tx, source: Source, mapping: SourceMapping, count: int) -> list[Ta
 async def _handle(
     node: Node, mapping: SourceMapping, source: Source, patterns: Sequence[Pattern], taken: Sequence[Taken]
 ) -> None:
-    """The batch is run and settled. What the filters do not want is settled without a run."""
+    """The batch is run and settled. What the filters do not want is settled without a run.
+
+    A batch that cannot be settled comes again when its visibility ends, as after a crash.
+    """
     with node.wakes.busy():
-        wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
-        failed: Sequence[Taken] = ()
-        result = "OK"
-        if wanted:
-            failed, result = await _run(node, mapping, source, wanted)
-        refused = {each.id for each in failed}
-        done = [each for each in taken if each.id not in refused]
-        await node.store.write(_settle, source, mapping, done, failed, result)
+        try:
+            wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
+            failed: Sequence[Taken] = ()
+            result = "OK"
+            if wanted:
+                failed, result = await _run(node, mapping, source, wanted)
+            refused = {each.id for each in failed}
+            done = [each for each in taken if each.id not in refused]
+            await node.store.write(_settle, source, mapping, done, failed, result)
+        except AwsError as error:
+            log.info("mapping %s: a batch could not be settled: %s", mapping.uuid, error.message)
+        except Exception:
+            log.exception("mapping %s: a batch of %d could not be settled", mapping.uuid, len(taken))
 
 
 async def _run(
@@ -133,7 +151,7 @@ async def _run(
         request_id=names.new_uuid(),
     )
     try:
-        version = (await runs.target(node, of_arn(mapping.function))).pick()
+        version = runs.for_tenant((await runs.target(node, of_arn(mapping.function))).pick(), None)
         outcome = await runs.run(node, version, invocation, *traces)
     except (Throttled, AwsError) as refusal:
         log.info("mapping %s: %s", mapping.uuid, refusal)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, functions, price
-from wakeful.services.lambda_.errors import InvalidRuntimeException, ResourceConflictException
+from wakeful.services.lambda_ import aliases, functions, price, provisioned
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    InvalidRuntimeException,
+    ResourceConflictException,
+)
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
 from wakeful.store.telemetry import Note
@@ -48,18 +52,28 @@ async def _serving(node: Node, reference: Reference) -> Target:
     deadline = node.clock.now() + limits.LAMBDA_PENDING_PATIENCE_S
     with node.wakes.listen(functions.CHANGED) as listener:
         while True:
-            rows, reservations = await node.store.read(_rows, reference)
+            rows, concurrency = await node.store.read(_rows, reference)
             unready = next((row for row, _ in rows if row.serving is None), None)
             if unready is None:
-                return Target(tuple([(await _version(node, row, reservations), weight) for row, weight in rows]))
+                return Target(tuple([(await _version(node, row, concurrency), weight) for row, weight in rows]))
             if unready.state != "Pending" or node.clock.now() >= deadline:
                 raise _refusal(unready)
             await listener.wait(deadline)
 
 
-def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], dict[str, int]]:
-    """The versions behind a reference, each with its share of the invocations; and what is reserved for whom."""
-    return _shares(tx, reference), functions.reservations(tx, reference.account, reference.region)
+@dataclass(frozen=True, slots=True)
+class _Concurrency:
+    """What is reserved for whom, and what is provisioned for the reference."""
+
+    reservations: Mapping[str, int]
+    provisioned: str
+
+
+def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], _Concurrency]:
+    """The versions behind a reference, each with its share of the invocations."""
+    is_provisioned = provisioned.get(tx, reference) is not None
+    reservations = functions.reservations(tx, reference.account, reference.region)
+    return _shares(tx, reference), _Concurrency(reservations, reference.qualifier if is_provisioned else "")
 
 
 def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
@@ -71,6 +85,24 @@ def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float
     return [(functions.find_version(tx, reference, alias.version), rest), *others]
 
 
+def for_tenant(version: Version, tenant: str | None) -> Version:
+    """The version as this tenant's environments run it ("Isolate tenants in multi-tenant applications").
+
+    Raises what Lambda answers where a tenant is missing, or named to a function that has none.
+    """
+    if version.is_per_tenant == (tenant is not None):
+        return version if tenant is None else replace(version, tenant=tenant)
+    if version.is_per_tenant:
+        raise InvalidParameterValueException(
+            "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try"
+            " again."
+        )
+    raise InvalidParameterValueException(
+        "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try"
+        " again."
+    )
+
+
 def _refusal(row: functions.Version) -> Exception:
     if row.state == "Failed" and row.state_code == "InvalidRuntime":
         return InvalidRuntimeException(row.state_reason)
@@ -79,7 +111,7 @@ def _refusal(row: functions.Version) -> Exception:
     )
 
 
-async def _version(node: Node, row: functions.Version, reservations: Mapping[str, int]) -> Version:
+async def _version(node: Node, row: functions.Version, concurrency: _Concurrency) -> Version:
     """What an environment needs to know; the code is unpacked."""
     assert row.serving is not None
     config: Mapping[str, Any] = row.serving["config"]
@@ -102,7 +134,9 @@ async def _version(node: Node, row: functions.Version, reservations: Mapping[str
         tmp_mb=config["EphemeralStorage"]["Size"],
         variables=(config.get("Environment") or {}).get("Variables") or {},
         architecture=config["Architectures"][0],
-        reservations=reservations,
+        reservations=concurrency.reservations,
+        provisioned=concurrency.provisioned,
+        is_per_tenant="TenancyConfig" in config,
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
@@ -128,7 +162,7 @@ async def prepare(node: Node, item: work.Item) -> Done:
     def ready(tx: Tx) -> None:
         functions.made_ready(tx, **which)
 
-    node.environments.retire(which["function"])
+    node.environments.retire(which["function"], which["version"])
     return Done(ready)
 
 
@@ -143,11 +177,13 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
         memory_mb=outcome.memory_mb,
         tmp_mb=version.tmp_mb,
         architecture=version.architecture,
+        is_provisioned=outcome.is_provisioned,
     )
     detail = {
         "version": version.version,
         "runtime": version.runtime,
         "cold": outcome.cold,
+        "provisioned": outcome.is_provisioned,
         "init_ms": outcome.init_ms,
         "billed_ms": outcome.billed_ms,
         "memory_mb": outcome.memory_mb,
@@ -185,6 +221,7 @@ def invocation_of(
     *,
     request_id: str,
     client_context: str | None = None,
+    tenant: str | None = None,
     log_tail: bool = False,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
@@ -194,5 +231,6 @@ def invocation_of(
         invoked_arn=invoked_arn,
         trace=trace.caused_by(request_id, hops=1),
         client_context=client_context,
+        tenant_id=tenant,
         log_tail=log_tail,
     )

@@ -72,6 +72,14 @@ CREATE TABLE IF NOT EXISTS lambda_aliases(
     PRIMARY KEY(function, name)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_provisioned(
+    function  TEXT NOT NULL,
+    qualifier TEXT NOT NULL,            -- a version's number or an alias
+    requested INTEGER NOT NULL,
+    modified  REAL NOT NULL,
+    PRIMARY KEY(function, qualifier)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_permissions(
     function  TEXT NOT NULL,
     qualifier TEXT NOT NULL,            -- '' speaks of the function itself

@@ -25,7 +25,6 @@ _NOT_YET = {
     "ImageConfig": "container images",
     "KMSKeyArn": "KMS keys",
     "CodeSigningConfigArn": "code signing",
-    "TenancyConfig": "tenant isolation",
     "CapacityProviderConfig": "capacity providers",
     "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
@@ -101,6 +100,7 @@ _CONFIGURED = (
     "LoggingConfig",
     "VpcConfig",
     "SnapStart",
+    "TenancyConfig",
 )
 
 

@@ -61,13 +61,13 @@ class UrlFront:
 
     async def _invoke(self, node: Node, url: Url, arrival: Arrival) -> HttpResponse:
         signer = await _admitted(node, url, arrival)
-        serving = await runs.target(node, url.reference)
+        version = runs.for_tenant((await runs.target(node, url.reference)).pick(), None)
         event = url_events.event_of(url, arrival, signer, node.clock.now())
         if len(event) > self.body_bytes_max:
             raise self.too_large()
         invocation = runs.invocation_of(arrival.trace, event, url.reference.qualified, request_id=arrival.request_id)
         try:
-            outcome = await runs.run(node, serving.pick(), invocation, arrival.trace)
+            outcome = await runs.run(node, version, invocation, arrival.trace)
         except Throttled as refusal:
             raise invoke.too_many(refusal) from refusal
         return _answer(url, outcome)

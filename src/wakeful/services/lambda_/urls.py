@@ -15,7 +15,11 @@ import orjson
 from wakeful import names
 from wakeful.fabric.front import Place
 from wakeful.services.lambda_ import aliases, functions
-from wakeful.services.lambda_.errors import ResourceConflictException, ResourceNotFoundException
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store.tx import Row, Tx
 
@@ -116,6 +120,8 @@ def create(tx: Tx, reference: Reference, config: Mapping[str, Any]) -> Url:
     _check_exists(tx, reference)
     if reference.qualifier and aliases.get(tx, reference.arn, reference.qualifier) is None:
         raise _no_function()
+    if "TenancyConfig" in functions.find(tx, reference).config:
+        raise InvalidParameterValueException("Function URLs cannot be used with tenant isolation.")
     made = tx.run(
         "INSERT INTO lambda_urls(id, function, qualifier, config, created, modified) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",

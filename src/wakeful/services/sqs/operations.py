@@ -204,7 +204,10 @@ def send_message_batch(call: Call, tx: Tx, request: shapes.SendMessageBatchReque
 
 @api.waits
 async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessageRequest) -> shapes.ReceiveMessageResult:
-    """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to."""
+    """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to.
+
+    Who goes away while waiting takes nothing with it.
+    """
     count, hide_s = request.get("MaxNumberOfMessages", 1), request.get("VisibilityTimeout")
     _check_range("MaxNumberOfMessages", count, 1, limits.SQS_BATCH_MAX)
     _check_range("VisibilityTimeout", hide_s, 0, limits.SQS_VISIBILITY_MAX_S)
@@ -223,9 +226,11 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
                     return {"Messages": [_message(each, request) for each in taken]}
             if deadline is None:
                 deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
-            if node.clock.now() >= deadline:
+            if node.clock.now() >= deadline or node.is_stopping:
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
+            if call.has_left():
+                return {}
 
 
 @api.writes
