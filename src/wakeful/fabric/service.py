@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wakeful.environments.runtimes import Runtimes
     from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
+    from wakeful.fabric.front import Front
     from wakeful.fabric.source import Source
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -222,6 +223,8 @@ class Service:
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
     unsigned: frozenset[str] = frozenset()
     """Operations that may be asked for without a signature; policies still say who may."""
+    front: Front | None = None
+    """What it answers over HTTP beside its API."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()

@@ -19,6 +19,7 @@ from wakeful.gateway import pages
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
+from wakeful.gateway.fronts import Fronts
 from wakeful.gateway.server import HAS_LEFT
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
@@ -63,6 +64,7 @@ class Gateway:
         self._authenticator = authenticator
         self._admin = admin
         self._catalogue = Catalogue(tuple(services))
+        self._fronts = Fronts(node, services, authenticator, self._catalogue)
 
     def app(self, origin: Origin | None = None) -> Callable[[Any, Receive, Send], Awaitable[None]]:
         """The ASGI application for one socket."""
@@ -84,6 +86,9 @@ class Gateway:
     async def answer(self, http: HttpRequest, pieces: AsyncIterator[bytes], visit: Visit) -> HttpResponse:
         """The response to a request whose body comes in `pieces`. Never raises."""
         try:
+            door = self._fronts.door_of(http)
+            if door is not None:
+                return await self._fronts.answer(door, http, pieces, visit, self._trace(http, visit.origin))
             if http.path == "/_wakeful" or http.path.startswith("/_wakeful/"):
                 http.body = await whole(pieces)
                 return await self._administer(http, visit)
@@ -196,7 +201,8 @@ class _Incoming:
 
 
 async def _send(response: HttpResponse, method: str, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    told = (*response.headers.items(), *response.more_headers)
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
     if response.stream is None and "content-length" not in response.headers:
         headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

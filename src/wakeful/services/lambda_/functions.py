@@ -248,8 +248,8 @@ def delete(tx: Tx, reference: Reference) -> None:
     for version in versions_of(tx, reference.arn, -1, 1 << 31):
         _release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
-    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned"):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own four names
+    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"):
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own five names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
