@@ -45,6 +45,10 @@ class NodeProcess:
                 time.sleep(0.01)
         raise AssertionError("the node does not answer")
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """SIGKILL: no chance to tidy up."""
         assert self._process is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,9 @@ REGION = "us-east-1"
 class RunningNode:
     """What a test has of a node: clients, the clock, and the node itself for looking inside."""
 
-    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop, stopping: Callable[[], None]) -> None:
+        self.stop = stopping
+        """The node ends, before the block does."""
         self.node = node
         self.endpoint = node.endpoint
         self._loop = loop
@@ -90,11 +92,15 @@ def running_node(data_dir: Path, services: tuple[Service, ...] = SERVICES, **set
         else:
             ended.set_result(None)
 
+    def stopping() -> None:
+        if not ended.done():
+            loop.call_soon_threadsafe(stop.set)
+        ended.result(30)
+
     ended: Future[None] = Future()
     threading.Thread(target=thread, name="node", daemon=True).start()
     node, loop, stop = started.result(30)
     try:
-        yield RunningNode(node, loop)
+        yield RunningNode(node, loop, stopping)
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        ended.result(30)
+        stopping()

@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
         "store",
         "wire.errors",
         "wire.checksums",
+        "wire.message",
         "shapes",
         "environments.version",
     },

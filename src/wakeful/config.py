@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 IamMode = Literal["off", "audit", "enforce"]
 Isolation = Literal["auto", "A", "B", "C", "none"]
@@ -22,7 +23,7 @@ class Config:
     port: int = DEFAULT_PORT
     """0 takes a free one."""
     store: str | None = None
-    """postgresql://… for several nodes; None keeps the state in `data_dir`."""
+    """postgresql://…, where rows are kept; None keeps them in `data_dir`. Blobs are in `data_dir` either way."""
     iam: IamMode | None = None
     """None: audit on loopback, enforce beyond it."""
     isolation: Isolation = "auto"
@@ -37,6 +38,14 @@ class Config:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False  # a name that may resolve to anything
+
+    @property
+    def state(self) -> str:
+        """Where the state is, for people: of a database its address, and no password."""
+        if self.store is None:
+            return str(self.data_dir.resolve())
+        parts = urlsplit(self.store)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
     @property
     def iam_mode(self) -> IamMode:

@@ -11,6 +11,9 @@ WRITES_PER_COMMIT_MAX = 256
 
 POSTGRES_CONNECTIONS = 16
 POSTGRES_RETRIES_MAX = 50
+POSTGRES_CONNECT_S = 5
+POSTGRES_PAUSE_S = 0.5
+"""Between two attempts to hear wakes again from a server that went away."""
 
 NODE_LEASE_S = 10.0
 """A node that did not renew for so long counts as dead; its claimed work is taken over."""
@@ -48,7 +51,18 @@ TRAILERS_MAX = 16  # fields after an aws-chunked body
 TELEMETRY_FLUSH_S = 0.1
 NOTE_BUFFER_MAX = 50_000
 """Beyond this many unwritten notes the oldest are dropped, and a line in the node's log says how many."""
+LOG_BUFFER_BYTES_MAX = 32 * 1024 * 1024
+"""Of unwritten log events, and of those that are being written. Beyond, functions wait with what they print."""
+LOG_EVENT_MEMORY_BYTES = 128  # what an event takes in memory beside its text
+LOG_BUFFER_EVENTS_MAX = 200_000
+"""Beyond this many unwritten log events further ones are dropped, and a line in the node's log says how many."""
+TELEMETRY_PAUSE_S = 1.0
+"""Before what could not be written is tried again."""
+TELEMETRY_TRIES_MAX = 60
+"""What could not be written so often is dropped, lest one note that nobody can write holds up all others."""
 NOTE_RETENTION_S = 7 * 86_400.0
+NOTES_MAX = 1_000_000  # that are kept; 0.7 KB each
+NOTES_SWEEP_S = 600.0
 
 # --- the fabric ------------------------------------------------------------------------------------------------------
 
@@ -62,6 +76,10 @@ SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
+CLOCK_GENERATIONS = 3 * HOPS_MAX
+"""Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
+STORE_PATIENCE_MAX_S = 10.0
+"""The longest pause before asking again a store that has failed: a full disk, a database that is being restarted."""
 
 # --- SQS -------------------------------------------------------------------------------------------------------------
 
@@ -74,6 +92,8 @@ SQS_WAIT_MAX_S = 20
 SQS_MESSAGE_ATTRIBUTES_MAX = 10
 SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
+SQS_REDRIVE_SOURCES_MAX = 10  # queues that a RedriveAllowPolicy names
+SQS_TAGS_MAX = 50
 
 # --- S3 --------------------------------------------------------------------------------------------------------------
 
@@ -100,9 +120,17 @@ S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one tra
 
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
+OPEN_FILES_MIN = 512
+"""Fewer than a node may open, and it does not start: it takes about thirty, four each environment, one each client."""
 HTTP_KEEP_ALIVE_S = 75
 HTTP_BACKLOG = 2048
 HTTP_SHUTDOWN_S = 10.0
+HTTP_HEAD_BYTES_MAX = 256 * 1024  # of a request's head, of its trailer, and between two pieces of its body
+HTTP_HEAD_S = 30.0  # from the first byte of a request to the end of its head
+HTTP_SILENCE_S = 60.0  # between two pieces of a request's body
+HTTP_PIPELINE_MAX = 32  # requests of one connection that wait behind one that is being answered
+HTTP_CONNECTIONS_MAX = 8192  # from outside; and never more than half of the files that the node may open
+HTTP_SANDBOX_CONNECTIONS_MAX = 256  # of one sandbox
 HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 """Of a request that is read whole: a 50 MB deployment package is 67 MB in base64."""
 
@@ -140,6 +168,8 @@ LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
+LAMBDA_LOG_WAITING_MAX = 10_000
+"""Lines of one environment that wait until its log stream is there; of more, the latest."""
 
 # --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 
@@ -169,6 +199,7 @@ LAUNCHER_LIFE_MIN_S = 1.0
 LAUNCHER_RESTARTS_MAX = 3
 """After so many failures in a row, no sandbox can be had until the node is started again."""
 
+SANDBOX_STARTS_AT_ONCE = 32  # on their way to be ready; further ones wait for them
 ATTACK_TIME_MAX_S = 10.0
 """For the attack on one sandbox at the start of the node; it takes a few hundredths of that."""
 
@@ -176,6 +207,8 @@ ATTACK_TIME_MAX_S = 10.0
 
 RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own number in its message
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
+RUNTIME_UNREAD_BYTES_MAX = 65_536  # answers of its Runtime API that a runtime has not read when it asks for the next
+RUNTIME_KEPT_BYTES_MAX = 2 * RESPONSE_BYTES_MAX  # of one environment: bodies begun, and events sent and not read
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
 SNAP_START_INIT_TIMEOUT_S = 130.0  # INIT ahead of any invocation; the function's own timeout where that is longer
@@ -185,6 +218,7 @@ RESTORE_TIMEOUT_S = 10.0  # what a function may do between being restored and it
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
+OUTPUT_PAUSE_S = 0.05  # until the output is looked at again that nobody had room for
 OUTPUT_DRAIN_BYTES_MAX = 4_194_304  # read before END; a pipe holds 65,536, so more is a child that never stops
 MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
 FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running
@@ -245,6 +279,9 @@ EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
 EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
 LOGS_TAGS_MAX = 50
 LOGS_DESCRIBE_MAX = 50
+LOGS_POLICIES_MAX = 10  # resource policies of an account in one region
+LOGS_POLICY_CHARS_MAX = 5120
+LOGS_INBOX_SLOTS = 64  # delivered events that are being written at once
 LOGS_EVENTS_MAX = 10_000  # of one page
 LOGS_BATCH_BYTES_MAX = 1_048_576  # of one PutLogEvents, with 26 bytes for each event besides its message
 LOGS_EVENT_AGE_MAX_DAYS = 14

@@ -16,6 +16,7 @@ DEFAULT_REGION = "us-east-1"
 
 _ACCESS_KEY_ID = re.compile("A[KS]IA[A-Z2-7]{16}")
 _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_LOWER_ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ def new_secret_key() -> str:
 def new_unique_id(prefix: str) -> str:
     """IAM's unique ids: AIDA… for users, AROA… for roles, ANPA… for managed policies."""
     return prefix + _pick(_ALPHANUMERIC, 17)
+
+
+def new_url_id() -> str:
+    """The name of a function URL, which is the first label of its host: whoever knows it can find the function."""
+    return _pick(_LOWER_ALPHANUMERIC, 32)
 
 
 def draw() -> float:

@@ -6,10 +6,14 @@ import asyncio
 import dataclasses
 import fcntl
 import logging
+import os
+import resource
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
 from wakeful.fabric.parts import Parts
+from wakeful.fabric.patience import keep_up
 from wakeful.fabric.service import Call, Principal, Request, Service
 from wakeful.fabric.source import Source
 from wakeful.fabric.trace import Trace
@@ -88,6 +93,8 @@ class Node:
         self.isolation: Isolation
         self.caches = Caches()
         self.authenticator = Authenticator(self)
+        self.servers = Servers(self.clock)
+        self.is_stopping = False
         self._moving = asyncio.Lock()
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
@@ -103,6 +110,11 @@ class Node:
             self.caches.drop(name)
             self.wakes.wake(name)
 
+    def missed(self) -> None:
+        """Wakes of other nodes may have been lost: everything is looked at again."""
+        self.caches.drop_all()
+        self.wakes.wake_everybody()
+
     async def describe(self) -> dict[str, Any]:
         """What a person should know of it."""
         takes_any = await self.authenticator.is_open()
@@ -112,27 +124,32 @@ class Node:
             "keys": keys,
             "iam": self.config.iam_mode,
             "isolation": self.isolation.summary.removeprefix("isolation "),
-            "state": self.config.store or str(self.config.data_dir.resolve()),
+            "state": self.config.state,
         }
 
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
 
-        It stops at every moment at which something wants to happen, until all that it caused has happened.
+        It stops at every moment at which something wants to happen, until all that it caused has happened. What comes
+        in meanwhile is not waited for: under load it comes in all the time.
         """
         async with self._moving:
             target = self.clock.now() + seconds
             while True:
-                await self.wakes.all_asleep()
+                await self._quiet()
                 due = self.wakes.next_deadline()
                 if due is None or due >= target:
                     break
-                await self._move(max(0.0, due - self.clock.now()))
-            await self._move(max(0.0, target - self.clock.now()))
-            await self.wakes.all_asleep()
+                await self._move(due)
+            await self._move(target)
+            await self._quiet()
 
-    async def _move(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+    async def _quiet(self) -> None:
+        await self.wakes.all_asleep(limits.CLOCK_GENERATIONS)
+
+    async def _move(self, until: float) -> None:
+        """The time is `until`, if it was not later. It jumps before anybody who just fell asleep can be overlooked."""
+        self.clock.advance(max(0.0, until - self.clock.now()))
         await self.store.write(_put_offset, self.clock.offset_s)
         self.wakes.wake_everybody()
 
@@ -147,35 +164,51 @@ class Node:
                     self.wakes.wake_everybody()
 
     async def stay_alive(self) -> None:
-        """Renews this node's lease, and takes over the work of nodes whose lease has lapsed."""
+        """Renews this node's lease, and takes over the work of nodes whose lease has lapsed.
+
+        Where we could not renew in time ourselves, the others could not either: they are given time to.
+        """
+        renewed, patient_until = self.clock.wall(), 0.0
         while True:
-            await self.store.write(_renew, self.id, self.clock.wall())
+            now = self.clock.wall()
+            if now - renewed > limits.NODE_LEASE_S:
+                patient_until = now + limits.NODE_LEASE_S
+            await self.store.write(_renew, self.id, now, takes_over=now >= patient_until)
+            renewed = now
             await asyncio.sleep(limits.NODE_LEASE_S / 3)
+
+    async def leave(self) -> None:
+        """Others may take over at once what this node had in hand."""
+        await self.store.write(_leave, self.id, self.clock.wall())
 
 
 @asynccontextmanager
 async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> AsyncIterator[Node]:
     """A node that answers on `node.endpoint`. Leaving ends it: running requests are answered, nothing is lost."""
+    _check_open_files()
     async with AsyncExitStack() as stack:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(_only_node_on(config.data_dir))
         listener = stack.enter_context(_listen(config))
         node = Node(config, services, _url(listener))
-        servers = Servers(node.clock)
+        servers = node.servers
         gateway = Gateway(node, node.services, node.authenticator, Admin(node))
         async with asyncio.TaskGroup() as opening:
-            sandboxes = opening.create_task(_sandboxes(config, listener))
+            sandboxes = opening.create_task(_sandboxes(config, listener, stack))
             opening.create_task(_open_stores(node, stack))
-        await _open_environments(node, sandboxes.result(), servers, gateway, stack)
-        await node.store.write(_first, node)
+        with _or_cannot_start("functions cannot be run"):
+            await _open_environments(node, sandboxes.result(), servers, gateway, stack)
+        with _or_cannot_start(f"the state in {config.state} cannot be changed"):
+            await node.store.write(_first, node)
         await _check_reachable(node)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(forever) for forever in _forever(node, servers)]
-            await servers.serve(listener, gateway.app())
+            tasks = [group.create_task(keep_up(what, forever)) for what, forever in _forever(node, servers)]
+            outside = await servers.serve(listener, gateway.app())
             try:
                 yield node
             finally:
-                await servers.close()
+                node.is_stopping = True
+                node.wakes.wake_everybody()
+                await servers.close(outside)
                 for task in tasks:
                     task.cancel()
 
@@ -183,11 +216,12 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[Store]:
     """The state alone, with no node around it. Raises CannotStart while one runs."""
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_node_on(config.data_dir):
-        store = _store(config, Clock(), "ledger", lambda outbox: None, None)
+        with _or_cannot_start(f"the state in {config.state} cannot be opened"):
+            store = _store(config, Clock(), "ledger", lambda outbox: None, None)
         try:
-            await store.write(schema.apply, _schemas(SERVICES))
+            with _or_cannot_start(f"the state in {config.state} cannot be opened"):
+                await store.write(schema.apply, _schemas(SERVICES))
             yield store
         finally:
             await store.close()
@@ -198,8 +232,13 @@ def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
 
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
-    """The stores are open, their tables there, and work that a dead node had in hand is free again."""
+    """The stores are open and their tables there. Raises CannotStart where the disk or the database refuses."""
     config = node.config
+    with _or_cannot_start(f"the state in {config.state} cannot be opened"):
+        await _open_each(node, config, stack)
+
+
+async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     node.blobs = Blobs(config.data_dir / "blobs")
     stack.push_async_callback(node.blobs.close)
     node.authorizer = Authorizer(node)
@@ -209,10 +248,12 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
-    node.store = _store(config, node.clock, "ledger", node.committed, parts)
+    node.store = _store(config, node.clock, "ledger", node.committed, parts, node.missed)
     stack.push_async_callback(node.store.close)
     watched = _store(config, node.clock, "telemetry", lambda outbox: None, None)
     stack.push_async_callback(watched.close)
+    if config.store is not None:
+        stack.push_async_callback(node.leave)
     node.telemetry = Telemetry(watched, node.clock)
     stack.push_async_callback(node.telemetry.flush)
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
@@ -220,21 +261,23 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.clock.offset_s = await node.store.read(_offset)
 
 
-async def _sandboxes(config: Config, listener: socket.socket) -> LaunchedSandboxes:
+async def _sandboxes(config: Config, listener: socket.socket, stack: AsyncExitStack) -> LaunchedSandboxes:
     """Attacked and found to hold as well as `config.isolation` asks for. Raises CannotStart where they do not."""
+    private = (config.data_dir.resolve(),)
     try:
-        return await open_sandboxes(listener.getsockname()[1], config.isolation, private=(config.data_dir.resolve(),))
+        sandboxes = await open_sandboxes(listener.getsockname()[1], config.isolation, private)
     except NotConfined as error:
         raise CannotStart(
             f"functions cannot be confined as asked for (--isolation {config.isolation}): {error}"
         ) from error
+    stack.push_async_callback(sandboxes.close)
+    return sandboxes
 
 
 async def _open_environments(
     node: Node, sandboxes: LaunchedSandboxes, servers: Servers, gateway: Gateway, stack: AsyncExitStack
 ) -> None:
     """Functions can run: what they need of us is put together."""
-    stack.push_async_callback(sandboxes.close)
     try:
         scratch = open_scratch(node.config.data_dir)
     except ScratchRefused as error:
@@ -246,7 +289,13 @@ async def _open_environments(
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:
-        return await servers.serve(endpoint, gateway.app(Inside(environment, attendant)))
+        inside = Inside(environment, attendant.principal(environment.version))
+        return await servers.serve(
+            endpoint,
+            gateway.app(inside),
+            is_inside=True,
+            connections_max=limits.HTTP_SANDBOX_CONNECTIONS_MAX,
+        )
 
     node.environments = Pool(
         Surroundings(
@@ -255,6 +304,8 @@ async def _open_environments(
             clock=node.clock,
             credentials=attendant.credentials,
             log=attendant.log,
+            log_ended=attendant.forget,
+            log_has_room=lambda: node.telemetry.has_room,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
         )
@@ -267,11 +318,7 @@ class Inside:
     """Where a request from inside a sandbox comes from: which function, and what it is doing."""
 
     environment: Environment
-    attendant: Attendant
-
-    @property
-    def principal(self) -> Principal:
-        return self.attendant.principal(self.environment.version)
+    principal: Principal
 
     @property
     def trace(self) -> Trace | None:
@@ -288,7 +335,14 @@ async def _check_reachable(node: Node) -> None:
         )
 
 
-def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox], None], parts: Parts | None) -> Store:
+def _store(
+    config: Config,
+    clock: Clock,
+    name: str,
+    on_commit: Callable[[Outbox], None],
+    parts: Parts | None,
+    on_missed: Callable[[], None] = lambda: None,
+) -> Store:
     if config.store is not None:
         from wakeful.store.postgres import PostgresStore  # psycopg is optional, and takes its time to load
 
@@ -296,6 +350,7 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
             config.store,
             clock=clock.now,
             on_commit=on_commit,
+            on_missed=on_missed,
             parts=parts,
             schema=f"wakeful_{name}",
             rehearse=config.rehearse,
@@ -309,38 +364,49 @@ def _store(config: Config, clock: Clock, name: str, on_commit: Callable[[Outbox]
     )
 
 
-def _forever(node: Node, servers: Servers) -> Iterator[Coroutine[Any, Any, None]]:
-    """Everything that runs as long as the node does."""
-    yield node.telemetry.run()
-    yield node.attendant.run()
-    yield servers.keep_date()
+def _forever(node: Node, servers: Servers) -> Iterator[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
+    """Everything that runs as long as the node does, by what it is called in the log when it fails."""
+    yield "telemetry", node.telemetry.run
+    yield "the attendant", node.attendant.run
+    yield "the date", servers.keep_date
+    yield "what clients begin and do not go on with", servers.end_silent
     for each in (deliver.worker, *housekeeping.workers):
-        yield worker.run(node, each)
+        yield each.kind, partial(worker.run, node, each)
     for service in node.services.values():
         for each in service.workers:
-            yield worker.run(node, each)
+            yield each.kind, partial(worker.run, node, each)
         for task in service.tasks:
-            yield task(node)
+            yield f"a task of {service.name}", partial(task, node)
     if node.config.store is not None:
-        yield node.stay_alive()
-        yield node.follow_clock()
+        yield "the lease", node.stay_alive
+        yield "the clock", node.follow_clock
 
 
 def _first(tx: Tx, node: Node) -> None:
     """What must be true before anybody calls."""
     if node.config.store is None:
         work.re_enter(tx, alive=())  # we alone are on this data: whoever claimed before is dead
+    else:
+        _renew(tx, node.id, node.clock.wall())  # before anything is claimed, lest another takes it for a dead node's
     housekeeping.first(tx)
     for service in node.services.values():
         if service.first is not None:
             service.first(tx)
 
 
-def _renew(tx: Tx, node_id: str, wall: float) -> None:
+def _renew(tx: Tx, node_id: str, wall: float, *, takes_over: bool = True) -> None:
     lease.hold(tx, f"node/{node_id}", node_id, wall=wall, for_s=limits.NODE_LEASE_S)
+    if not takes_over:
+        return
     freed = work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
+    lease.forget_lapsed(tx, "node/", before=wall - limits.SWEEP_S)
     if freed:
         log.warning("%d rows of work of nodes that are gone are free again", freed)
+
+
+def _leave(tx: Tx, node_id: str, wall: float) -> None:
+    lease.give_up(tx, f"node/{node_id}", node_id)
+    work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
 
 
 def _offset(tx: Tx) -> float:
@@ -348,14 +414,27 @@ def _offset(tx: Tx) -> float:
 
 
 def _put_offset(tx: Tx, offset_s: float) -> None:
-    schema.put_setting(tx, _CLOCK_OFFSET, repr(offset_s))
+    schema.put_setting(tx, _CLOCK_OFFSET, repr(max(offset_s, _offset(tx))))  # another node may be further ahead
     tx.wake(_CLOCK_MOVED)
+
+
+def _check_open_files() -> None:
+    """As many files may be open as this process may ask for. Raises CannotStart where that would not last long."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < limits.OPEN_FILES_MIN:
+        raise CannotStart(
+            f"only {hard} files may be open (ulimit -n); connections and functions need {limits.OPEN_FILES_MIN} or more"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextmanager
 def _only_node_on(data_dir: Path) -> Iterator[None]:
     """Raises CannotStart while another node runs on the folder. The kernel drops the lock with the process."""
-    with (data_dir / "node.lock").open("w") as lock:
+    with ExitStack() as stack:
+        with _or_cannot_start(f"the data directory {data_dir} cannot be used"):
+            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = stack.enter_context((data_dir / "node.lock").open("w"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -366,8 +445,21 @@ def _only_node_on(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _listen(config: Config) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    with socket.create_server((config.host, config.port), family=family, backlog=limits.HTTP_BACKLOG) as listener:
+    address = (config.host, config.port)
+    with _or_cannot_start(f"nothing can listen on {config.host} port {config.port}"):
+        listener = socket.create_server(address, family=family, backlog=limits.HTTP_BACKLOG)
+    with listener:
         yield listener
+
+
+@contextmanager
+def _or_cannot_start(what: str) -> Iterator[None]:
+    """What the machine refuses is told in a sentence, as CannotStart."""
+    try:
+        yield
+    except (OSError, OverflowError, sqlite3.Error, schema.NewerFormat) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        raise CannotStart(f"{what}: {os.strerror(number) if number and number > 0 else error}") from error
 
 
 def _url(listener: socket.socket) -> str:

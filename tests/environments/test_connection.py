@@ -14,6 +14,8 @@ from wakeful.environments import connection
 from wakeful.environments.connection import Connection, LauncherFailed, connect
 from wakeful.environments.jail import processes
 
+MESSAGES = 500  # of some kilobytes: more than a socket takes at once, and fewer than a usual shell lets files be open
+
 OPENING = {
     "walls": "none",
     "endpoint_port": 4566,
@@ -105,8 +107,8 @@ def test_what_is_said_to_a_launcher_that_is_dead_is_forgotten_with_its_descripto
         null = os.open("/dev/null", os.O_RDONLY)
         os.kill(opened.pid, signal.SIGSTOP)
         before = descriptor_count()
-        for _ in range(2000):
-            opened.send({"verb": "prepare", "runtime": 99, "count": 0, "fill": "x" * 1000}, [null])
+        for _ in range(MESSAGES):
+            opened.send({"verb": "prepare", "runtime": 99, "count": 0, "fill": "x" * 5000}, [null])
         assert descriptor_count() > before
         os.kill(opened.pid, signal.SIGKILL)
         await asyncio.wait_for(lost, 20)
@@ -127,7 +129,7 @@ def test_messages_wait_until_the_launcher_listens() -> None:
     async def scenario() -> int:
         refused = []
         all_heard = asyncio.get_running_loop().create_future()
-        count = 2000
+        count = MESSAGES
 
         def hear(message: Any) -> None:
             refused.append(message.body["sandbox"])
@@ -136,7 +138,7 @@ def test_messages_wait_until_the_launcher_listens() -> None:
 
         opened: Connection = await connect(OPENING, hear, lambda: None)
         null = os.open("/dev/null", os.O_RDONLY)
-        start = {"verb": "start", "runtime": 99, "code": "/" + "x" * 300, "layers": None, "limits": OPENING["limits"]}
+        start = {"verb": "start", "runtime": 99, "code": "/" + "x" * 5000, "layers": None, "limits": OPENING["limits"]}
         for number in range(count):
             opened.send({**start, "sandbox": number}, [null])
         await asyncio.wait_for(all_heard, 20)
@@ -145,4 +147,4 @@ def test_messages_wait_until_the_launcher_listens() -> None:
         assert refused == list(range(count))
         return len(refused)
 
-    assert asyncio.run(scenario()) == 2000
+    assert asyncio.run(scenario()) == MESSAGES

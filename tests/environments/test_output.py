@@ -64,6 +64,36 @@ async def test_lines_come_by_themselves_while_nobody_drains() -> None:
     output.drain()  # nothing is there, and nothing happens
 
 
+async def test_what_there_is_no_room_for_waits_in_the_pipe() -> None:
+    reading, writing = _pipe()
+    os.set_blocking(writing, False)
+    events: list[str] = []
+    asked = 0
+
+    def has_room() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    output = Output(reading, events.extend, has_room)
+    os.write(writing, b"one\n")
+    await until(lambda: asked == 2)
+    assert events == []
+    await until(lambda: events == ["one\n"])
+    output.close()
+    os.close(writing)
+
+
+async def test_a_pause_ends_with_the_output() -> None:
+    reading, writing = _pipe()
+    output = Output(reading, lambda texts: None, lambda: False)
+    os.write(writing, b"one\n")
+    await until(lambda: output._pause is not None)
+    output.close()
+    os.close(writing)
+    await asyncio.sleep(2 * limits.OUTPUT_PAUSE_S)
+
+
 async def test_a_writer_that_never_stops_does_not_hold_a_drain_for_ever() -> None:
     reading, writing = _pipe()
     os.set_blocking(writing, False)

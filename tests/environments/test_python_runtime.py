@@ -684,6 +684,35 @@ async def test_every_python_runs_the_same_function(make_world: MakeWorld, runtim
         assert len(document["stackTrace"]) == 1
 
 
+CHILDREN = {
+    "app.py": """
+import multiprocessing
+
+def child(sending, value):
+    sending.send(value * 2)
+
+def handler(event, context):
+    way = multiprocessing.get_context(event)
+    receiving, sending = way.Pipe(duplex=False)
+    process = way.Process(target=child, args=(sending, 21))
+    process.start()
+    sending.close()
+    try:
+        return receiving.recv()
+    except EOFError:
+        return "nothing"
+    finally:
+        process.join()
+"""
+}
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
+async def test_a_function_can_have_child_processes_of_every_kind(make_world: MakeWorld, way: str) -> None:
+    async with make_world() as world:
+        assert await world.answer(world.version(CHILDREN), way) == 42
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="functions run on Linux")
 async def test_a_cell_that_is_given_up_ends_quietly(make_world: MakeWorld) -> None:
     async with make_world() as world:

@@ -405,6 +405,57 @@ async def test_a_head_without_end_is_cut_off() -> None:
         assert await client.is_closed()
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nX: ",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    ],
+    ids=["address", "header", "chunk extension", "trailer"],
+)
+async def test_nothing_that_is_not_a_body_is_without_end(begin: bytes) -> None:
+    async with Server() as server:
+        client = await server.client()
+        client.writer.write(begin)
+        with pytest.raises(ConnectionError):
+            for _ in range(200):
+                client.writer.write(b"a" * 65536)
+                await client.writer.drain()
+        await until(lambda: not server.api.connections)
+
+
+async def test_who_asks_and_does_not_read_is_cut_off() -> None:
+    async with Server() as server:
+        client = await server.client()
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        client.writer.write(b"GET /2018-06-01/ping HTTP/1.1\r\n\r\n" * 100_000)
+        await until(lambda: not server.api.connections)
+
+
+async def test_an_event_is_not_sent_again_and_again_to_who_does_not_read_it() -> None:
+    event = Invocation("r", b"e" * (6 << 20), "arn", TRACE)
+    async with Server() as server:
+        await server.running(event)
+        askers = [await server.client() for _ in range(20)]
+        for asker in askers:
+            asker.reader._transport.pause_reading()  # type: ignore[attr-defined]
+            asker.writer.write(f"GET {NEXT} HTTP/1.1\r\n\r\n".encode() * 100)
+        await until(lambda: len(server.api.connections) < 5)
+        assert sum(each.unread_bytes for each in server.api.connections) < 4 * len(event.payload)
+
+
+async def test_bodies_that_are_begun_and_not_ended_are_kept_to_a_limit() -> None:
+    async with Server() as server:
+        clients = [await server.client() for _ in range(10)]
+        for client in clients:
+            client.writer.write(b"POST / HTTP/1.1\r\nContent-Length: 6000000\r\n\r\n" + b"a" * 5_000_000)
+        await until(lambda: len(server.api.connections) < 4)
+        assert server.api.kept_bytes <= limits.RUNTIME_KEPT_BYTES_MAX
+    assert server.api.kept_bytes == 0
+
+
 async def test_an_upgrade_is_cut_off() -> None:
     async with Server() as server:
         client = await server.client()

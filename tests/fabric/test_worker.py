@@ -13,10 +13,10 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.fabric import worker
+from wakeful.fabric import patience, worker
 from wakeful.fabric.service import Again, Done, Worker
 from wakeful.store import work
-from wakeful.store.tx import Outbox, Tx
+from wakeful.store.tx import Outbox, Store, Tx
 from wakeful.store.wakes import Wakes
 
 TABLES = "CREATE TABLE IF NOT EXISTS test_effects(n INTEGER NOT NULL)"
@@ -162,6 +162,57 @@ async def test_an_effect_that_fails_leaves_the_row(node: Any) -> None:
 
 
 def test_the_pause_doubles_up_to_a_bound() -> None:
-    pauses = [worker.backoff_s(attempts) for attempts in range(1, 40)]
+    pauses = [patience.backoff_s(attempts) for attempts in range(1, 40)]
     assert pauses[:4] == [1.0, 2.0, 4.0, 8.0]
     assert pauses[-1] == limits.WORK_BACKOFF_MAX_S
+
+
+class Failing:
+    """A store whose disk is full, or whose database is away, whenever it is asked for one of `failures`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.failures: list[tuple[Any, bool]] = []
+        """The transaction's function, and whether it became true before the failure."""
+
+    async def write(self, fn: Any, *args: Any) -> Any:
+        for number, (failing, is_written) in enumerate(self.failures):
+            if fn is failing:
+                del self.failures[number]
+                if is_written:
+                    await self._store.write(fn, *args)
+                raise OSError("no space left on device")
+        return await self._store.write(fn, *args)
+
+    async def read(self, fn: Any, *args: Any) -> Any:
+        return await self._store.read(fn, *args)
+
+
+async def test_work_whose_store_fails_is_not_lost_and_nothing_ends(
+    node: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WORK_BACKOFF_S", 0.01)
+    done: list[str] = []
+
+    async def do(_: Any, item: work.Item) -> Done:
+        done.append(item.body)
+        return Done()
+
+    async with node(do) as made:
+        made.store = store = Failing(made.store)
+        store.failures = [
+            (work.claim, False),
+            (work.claim, True),  # it was written, and the answer lost
+            (work.give_back, False),
+            (worker._settle, False),
+            (work.again, False),
+        ]
+        await store.write(work.put, "k", "a")
+        await made.wakes.all_asleep()
+        clock.advance(60)
+        made.wakes.wake_everybody()
+        await asyncio.wait_for(made.wakes.all_asleep(), 10)
+        assert store.failures == []
+        assert done == ["a", "a"]
+        assert await left(made) is None
+        assert await store.read(work.held_by, "n") == 0

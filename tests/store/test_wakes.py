@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from wakeful.clock import Clock
 from wakeful.store.wakes import Wakes
 
@@ -77,3 +79,42 @@ async def test_a_listener_that_left_keeps_nobody_awake() -> None:
         pass
     await asyncio.wait_for(wakes.all_asleep(), 5)
     assert wakes.next_deadline() is None
+
+
+async def test_who_is_content_with_generations_is_not_kept_waiting_by_new_work() -> None:
+    wakes = Wakes(Clock())
+
+    async def always_at_work() -> None:
+        current = wakes.busy()
+        current.__enter__()
+        while True:
+            await asyncio.sleep(0)
+            following = wakes.busy()
+            following.__enter__()
+            current.__exit__(None, None, None)
+            current = following
+
+    load = asyncio.ensure_future(always_at_work())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(wakes.all_asleep(3), 10)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(wakes.all_asleep(), 0.01)
+    load.cancel()
+
+
+async def test_nobody_has_woken_again_when_everybody_is_found_asleep() -> None:
+    wakes = Wakes(Clock())
+    moments: list[int] = []
+
+    async def busy_twice() -> None:
+        with wakes.busy():
+            await asyncio.sleep(0)
+        with wakes.busy():  # in the very moment in which the other has been told
+            await asyncio.sleep(0)
+            moments.append(1)
+
+    work = asyncio.ensure_future(busy_twice())
+    await asyncio.sleep(0)
+    await wakes.all_asleep()
+    assert moments == [1]
+    await work

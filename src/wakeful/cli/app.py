@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
+from urllib.parse import quote
 
 import typer
 
@@ -22,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="AWS Lambda and the event fabric around it, on this machine.",
 )
+
+_SINCE_MAX_S = 100 * 366 * 86_400
 
 Endpoint = Annotated[
     str | None,
@@ -41,9 +46,11 @@ def start(
     host: Annotated[str, typer.Option(help="The address to listen on; beyond loopback a root key is needed.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port to listen on; 0 takes a free one.")
+    ] = DEFAULT_PORT,
     data_dir: Annotated[Path, typer.Option(help="Where the state is kept.")] = Path(".wakeful"),
-    store: Annotated[str | None, typer.Option(help="postgresql://… for several nodes on one state.")] = None,
+    store: Annotated[str | None, typer.Option(help="postgresql://…, to keep the state there.")] = None,
     iam: Annotated[str | None, typer.Option(help="off, audit or enforce; audit on loopback, else enforce.")] = None,
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
 ) -> None:
@@ -64,7 +71,7 @@ def start(
 
 @app.command()
 def status(endpoint: Endpoint = None) -> None:
-    """Show whether a node is ready, and what it holds."""
+    """Show whether a node is ready, and how it runs."""
     health = client.ask("health", endpoint)
     for name, value in health.items():
         typer.echo(f"{name:<12} {value}")
@@ -96,7 +103,7 @@ def create_key(
     """Make an access key for the root of an account. From then on the node takes no unknown keys."""
     from wakeful.cli import keys as making
 
-    if not (account.isdigit() and len(account) == 12):
+    if not (account.isascii() and account.isdigit() and len(account) == 12):
         raise typer.BadParameter("an account is twelve digits")
     key = making.create(Config(data_dir=data_dir, store=store), account)
     typer.echo(f"export AWS_ACCESS_KEY_ID={key.id}")
@@ -114,43 +121,53 @@ def invoke(
     endpoint: Endpoint = None,
 ) -> None:
     """Run a function and print what it returned. The exit status is 1 where the function failed."""
-    answer = _call(
-        "lambda",
-        "invoke",
-        endpoint,
-        FunctionName=function,
-        Payload=_payload(payload),
-        InvocationType="Event" if event else "RequestResponse",
-        LogType="Tail" if log else "None",
-    )
-    if log and "LogResult" in answer:
-        typer.echo(base64.b64decode(answer["LogResult"]).decode(errors="replace"), err=True)
-    typer.echo(answer["Payload"].read().decode() if not event else "accepted")
+    with client.in_words(endpoint):
+        answer = client.aws("lambda", endpoint).invoke(
+            FunctionName=function,
+            Payload=_payload(payload),
+            InvocationType="Event" if event else "RequestResponse",
+            LogType="Tail" if log and not event else "None",
+        )
+        returned = answer["Payload"].read()
+    if "LogResult" in answer:
+        typer.echo(base64.b64decode(answer["LogResult"]), err=True, nl=False)
+    typer.echo("accepted" if event else returned)
     if "FunctionError" in answer:
         raise typer.Exit(1)
 
 
 @app.command()
 def logs(
-    name: Annotated[str, typer.Argument(help="A function, or a log group (which begins with /).")],
+    name: Annotated[str, typer.Argument(help="A function, by name or ARN, or a log group that begins with /.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
-    since_s: Annotated[float, typer.Option("--since", help="Begin so many seconds ago.")] = 600.0,
+    since_s: Annotated[int, typer.Option("--since", min=0, max=_SINCE_MAX_S, help="Begin so many seconds ago.")] = 600,
     endpoint: Endpoint = None,
 ) -> None:
-    """Print the log of a function or of a log group."""
+    """Print the log of a function or of a log group. Times are UTC."""
     from wakeful.cli import tail
 
-    group = name if name.startswith("/") else f"/aws/lambda/{name}"
     now = client.ask("clock", endpoint)["now"]
+    with client.in_words(endpoint), suppress(KeyboardInterrupt):
+        source = client.aws("logs", endpoint)
+        group, why_not = _log_group(name, endpoint)
+        if not tail.has_group(source, group):
+            if not follow:
+                client.give_up(f"There is no log group {group}{why_not}.")
+            typer.echo(f"Waiting for the log group {group}{why_not}.", err=True)
+        for moment_ms, message in tail.events(source, group, max(0, int((now - since_s) * 1000)), follow):
+            typer.echo(f"{_clock(moment_ms / 1000, 'milliseconds')}  {message.rstrip()}")
+
+
+def _log_group(name: str, endpoint: str | None) -> tuple[str, str]:
+    """Where a function writes its log, or the log group itself; and why it may not be there."""
+    if name.startswith("/"):
+        return name, ""
+    functions = client.aws("lambda", endpoint)
     try:
-        for moment_ms, message in tail.events(client.aws("logs", endpoint), group, int((now - since_s) * 1000), follow):
-            moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
-            typer.echo(f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}  {message.rstrip()}")
-    except KeyboardInterrupt:
-        return
-    except tail.NoSuchLog as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        found = functions.get_function_configuration(FunctionName=name)
+    except functions.exceptions.ResourceNotFoundException:
+        return f"/aws/lambda/{name}", f": there is no function {name}"
+    return found["LoggingConfig"]["LogGroup"], f": {name} has not run yet"
 
 
 @app.command()
@@ -165,37 +182,32 @@ def trace(
     if which is None:
         _latest(endpoint)
         return
-    found = client.ask(f"traces/{which}", endpoint)
+    found = client.find(f"traces/{quote(which, safe='')}", endpoint)
     if found is None:
-        typer.echo(f"Nothing is known of {which}.", err=True)
-        raise typer.Exit(1)
+        client.give_up(f"Nothing is known of {which}.")
     typer.echo(json.dumps(found, indent=2) if as_json else timeline.text(found["trace"], found["notes"]))
 
 
 def _latest(endpoint: str | None) -> None:
     notes = client.ask("notes?kind=run&limit=20", endpoint)["notes"]
-    if not notes:
-        typer.echo("No function has run yet.")
+    typer.echo(
+        "The latest runs (UTC); `wakeful trace ID` tells the whole story." if notes else "No function has run yet."
+    )
     for note in notes:
-        moment = datetime.fromtimestamp(note["at"], UTC)
-        typer.echo(f"{moment:%H:%M:%S}  {note['trace']}  {note['name']:<24} {note['status']}")
+        typer.echo(f"{_clock(note['at'], 'seconds')}  {note['trace']}  {note['name']:<24} {note['status']}")
+
+
+def _clock(moment_s: float, unit: str) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).time().isoformat(unit)
 
 
 def _payload(given: str) -> bytes:
-    if given == "-":
-        return sys.stdin.buffer.read()
-    return Path(given[1:]).read_bytes() if given.startswith("@") else given.encode()
-
-
-def _call(service: str, operation: str, endpoint: str | None, **request: Any) -> Any:
-    """An operation through boto3; its error ends the command with AWS's own words."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
-        return getattr(client.aws(service, endpoint), operation)(**request)
-    except (ClientError, BotoCoreError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        if given == "-":
+            return sys.stdin.buffer.read()
+        return Path(given[1:]).read_bytes() if given.startswith("@") else os.fsencode(given)
+    except OSError as error:
+        client.give_up(f"The payload {given} cannot be read: {error.strerror}.")
 
 
 def _one_of(option: str, value: str | None, allowed: tuple[str, ...]) -> str | None:

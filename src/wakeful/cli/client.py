@@ -1,12 +1,20 @@
-"""How the command line reaches a node: like anybody else, over HTTP, with AWS's own client."""
+"""How the command line reaches a node: like anybody else, over HTTP, with AWS's own client.
+
+Whatever goes wrong on the way ends the command with one sentence on standard error and the exit status 1.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,33 +22,128 @@ from wakeful.config import DEFAULT_PORT
 
 DEFAULT_ENDPOINT = f"http://127.0.0.1:{DEFAULT_PORT}"
 
+_HOST = re.compile(r"[a-z0-9_.:-]*[a-z0-9:]")
+_CONNECT_TIMEOUT_S = 10
+_READ_TIMEOUT_S = 920  # a function may take fifteen minutes; who gives up earlier and tries again runs it twice
+
+
+def give_up(words: str) -> NoReturn:
+    """The command ends with these words."""
+    typer.echo(words, err=True)
+    raise typer.Exit(1)
+
 
 def endpoint_of(given: str | None) -> str:
     """The endpoint: as given, as AWS's own variable says, or where a node listens by default."""
-    return (given or os.environ.get("AWS_ENDPOINT_URL") or DEFAULT_ENDPOINT).rstrip("/")
+    endpoint = given or os.environ.get("AWS_ENDPOINT_URL") or DEFAULT_ENDPOINT
+    if not _is_address(endpoint):
+        give_up(f"{endpoint} is no address of a node. It looks like {DEFAULT_ENDPOINT}.")
+    return endpoint.rstrip("/")
 
 
 def aws(service: str, endpoint: str | None) -> Any:
-    """A boto3 client of the node. Without credentials in the environment it uses the ones an open node takes."""
+    """A boto3 client of the node. Without credentials in the environment it uses the ones an open node takes.
+
+    It never tries again: a function that is invoked once runs once.
+    """
     import boto3  # it takes a quarter of a second to load, and most commands do without
+    from botocore.config import Config
 
     has_credentials = "AWS_ACCESS_KEY_ID" in os.environ or "AWS_PROFILE" in os.environ
     open_node = {} if has_credentials else {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return boto3.client(service, endpoint_url=endpoint_of(endpoint), region_name=region, **open_node)
+    patience = Config(
+        connect_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S, retries={"total_max_attempts": 1}
+    )
+    session = boto3.Session(region_name=_region(), **open_node)
+    return session.client(service, endpoint_url=endpoint_of(endpoint), config=patience)
+
+
+@contextmanager
+def in_words(endpoint: str | None) -> Iterator[None]:
+    """What AWS's client raises inside ends the command: AWS's own words, or that nobody answers."""
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ConnectionError
+
+    try:
+        yield
+    except (ConnectionError, ConnectionClosedError):
+        _nobody_at(endpoint_of(endpoint))
+    except ClientError as error:
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+        if code.isdigit():  # AWS's client made it up, from the status of an answer that is none of AWS's
+            _no_node_at(endpoint_of(endpoint))
+        give_up(f"{code}: {message}")
+    except BotoCoreError as error:
+        give_up(str(error))
 
 
 def ask(path: str, endpoint: str | None) -> Any:
-    """What the node itself answers to GET /_wakeful/{path}. Ends the command where there is no node."""
-    url = f"{endpoint_of(endpoint)}/_wakeful/{path}"
+    """What the node itself answers to GET /_wakeful/{path}."""
+    answer = find(path, endpoint)
+    if answer is None:
+        _no_node_at(endpoint_of(endpoint))
+    return answer
+
+
+def find(path: str, endpoint: str | None) -> Any:
+    """As `ask`; None where the node does not know of such a thing."""
+    at = endpoint_of(endpoint)
+    url = f"{at}/_wakeful/{path}"
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return json.load(response)
+        status, body = _get(url, {})
+        if status == 403:
+            status, body = _get(url, _signature(url))
+        answer = json.loads(body)
+    except ValueError:
+        _no_node_at(at)
+    if status not in (200, 404):
+        give_up(f"{at} answered {status}: {answer.get('message', answer) if isinstance(answer, dict) else answer}")
+    return answer if status == 200 else None
+
+
+def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    at = url.partition("/_wakeful/")[0]
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=10) as response:
+            return response.status, response.read()
     except urllib.error.HTTPError as error:
-        if error.code == 404:
-            return None
-        typer.echo(f"{url} answered {error.code}: {error.read().decode(errors='replace')}", err=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        typer.echo(f"There is no node at {endpoint_of(endpoint)}. Start one with `wakeful start`.", err=True)
-        raise typer.Exit(1) from error
+        with error:
+            return error.code, error.read()
+    except OSError:
+        _nobody_at(at)
+    except HTTPException:
+        _no_node_at(at)
+
+
+def _signature(url: str) -> dict[str, str]:
+    """Headers that sign a GET with the credentials that AWS's client finds; none where it finds none."""
+    import boto3
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    with in_words(url):
+        credentials = boto3.Session().get_credentials()
+        if credentials is None:
+            return {}
+        request = AWSRequest("GET", url)
+        SigV4Auth(credentials, "sts", _region()).add_auth(request)
+        return dict(request.headers)
+
+
+def _region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+        return parts.scheme in ("http", "https") and parts.port != 0 and bool(_HOST.fullmatch(parts.hostname or ""))
+    except ValueError:
+        return False
+
+
+def _nobody_at(endpoint: str) -> NoReturn:
+    give_up(f"No node answers at {endpoint}. Start one with `wakeful start`.")
+
+
+def _no_node_at(endpoint: str) -> NoReturn:
+    give_up(f"What answers at {endpoint} is no Wakeful node.")

@@ -15,7 +15,7 @@ from pathlib import Path
 from wakeful import __version__
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandboxes import open_sandboxes
-from wakeful.environments.scratch import open_scratch
+from wakeful.environments.scratch import ScratchRefused, open_scratch
 from wakeful.environments.tiers import Finding, Isolation, NotConfined
 
 _SLOW_SYNC_MS = 5.0
@@ -69,17 +69,25 @@ def _finding(finding: Finding, good: str, bad: str) -> Line:
 
 
 async def _runtimes(data_dir: Path) -> list[Line]:
+    try:
+        scratch = open_scratch(data_dir)
+    except (ScratchRefused, OSError) as error:
+        return [Line(False, f"the runtimes cannot be looked at: {error}")]
     return [
         Line(found.reason is None, f"{found.name:<16} {found.reason or found.path or 'runs its own bootstrap'}")
-        for found in await Runtimes(open_scratch(data_dir).runtimes).listing()
+        for found in await Runtimes(scratch.runtimes).listing()
     ]
 
 
 def _state(data_dir: Path) -> Iterator[Line]:
-    folder = data_dir if data_dir.exists() else data_dir.resolve().parent
-    sync_ms = _sync_ms(folder)
-    words = "" if sync_ms < _SLOW_SYNC_MS else "; every acknowledged write waits for it"
-    yield Line(sync_ms < _SLOW_SYNC_MS, f"{folder.resolve()} syncs in {sync_ms:.2f} ms{words}")
+    folder = next(each for each in (data_dir.resolve(), *data_dir.resolve().parents) if each.exists())
+    try:
+        sync_ms = _sync_ms(folder)
+    except OSError as error:
+        yield Line(False, f"nothing can be kept in {folder}: {error.strerror}; choose another with --data-dir")
+    else:
+        words = "" if sync_ms < _SLOW_SYNC_MS else "; every acknowledged write waits for it"
+        yield Line(sync_ms < _SLOW_SYNC_MS, f"{folder} syncs in {sync_ms:.2f} ms{words}")
     try:
         import psycopg
 

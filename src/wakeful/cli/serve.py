@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import sys
 from typing import Any
@@ -22,6 +23,9 @@ def forever(config: Config) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    # Each sandbox takes some descriptors of ours, and a usual shell gives no more than 1024.
+    files_max = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
     try:
         uvloop.run(_serve(config))
     except* CannotStart as refusals:

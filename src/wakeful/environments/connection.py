@@ -164,7 +164,11 @@ async def connect(
             on_lost()
 
     connection = Connection(process, ours, counters, first, lost)
-    answer = await settled
+    try:
+        answer = await settled
+    except BaseException:  # whoever wanted it does not any more
+        await connection.close()
+        raise
     if "error" in answer:
         await connection.close()
         raise LauncherFailed(answer["error"])

@@ -43,7 +43,7 @@ class Surroundings:
     `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
     socket, so that a call is known to come from this environment and, by `current`, from which invocation.
     `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
-    stream.
+    stream; `log_has_room` says whether there may come more.
     """
 
     sandboxes: Sandboxes
@@ -54,6 +54,7 @@ class Surroundings:
     serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
     endpoint_url: str = "http://127.0.0.1:4566"
     log_ended: Callable[[Version, str], None] = lambda version, stream: None
+    log_has_room: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ class Environment:
         )
 
     def _process_in(self, sandbox: Sandbox) -> RuntimeProcess:
-        return RuntimeProcess(sandbox, self, self._printed)
+        return RuntimeProcess(sandbox, self, self._printed, self._surroundings.log_has_room)
 
     def _state_after_init(self) -> State:
         return State.READY

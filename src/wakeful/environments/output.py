@@ -44,12 +44,17 @@ class Lines:
 class Output:
     """Reads an environment's output as it comes. `events` is called with the texts, in order, never with none.
 
-    The descriptor is non-blocking, and ours to close.
+    While there is no room for what it says, it is not read, and the function waits as soon as the pipe is full. The
+    descriptor is non-blocking, and ours to close.
     """
 
-    def __init__(self, descriptor: int, events: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self, descriptor: int, events: Callable[[list[str]], None], has_room: Callable[[], bool] = lambda: True
+    ) -> None:
         self._descriptor = descriptor
         self._events = events
+        self._has_room = has_room
+        self._pause: asyncio.TimerHandle | None = None
         self._lines = Lines()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._descriptor, self._read)
@@ -71,11 +76,21 @@ class Output:
         """Nothing is read any more. May be called twice."""
         if self.is_open:
             self.is_open = False
+            if self._pause is not None:
+                self._pause.cancel()
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
 
     def _read(self) -> None:
-        self._take()
+        if self._has_room():
+            self._take()
+        else:
+            self._loop.remove_reader(self._descriptor)
+            self._pause = self._loop.call_later(limits.OUTPUT_PAUSE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._descriptor, self._read)
 
     def _take(self) -> int:
         try:

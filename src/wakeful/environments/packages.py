@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import calendar
 import hmac
+import lzma
 import os
 import secrets
 import shutil
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -23,6 +26,14 @@ from wakeful.environments.version import BadPackage
 from wakeful.store.blobs import Blobs
 
 _COULD_NOT_UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError),
+    *(zlib.error, lzma.LZMAError, struct.error),
+)
+_ENCRYPTED = 0x1  # of a zip entry's flags
+_ROOT = PurePosixPath()
+_NAME_BYTES_MAX = 255
+_PATH_BYTES_MAX = 3840  # the kernel's 4,096 less the folder it is unpacked into
 
 
 _MERGED = "merged"
@@ -90,18 +101,35 @@ def _unzipped_bytes(body: bytes) -> int:
                 raise BadPackage("Uploaded file must be a non-empty zip")
             if size >= limits.LAMBDA_UNZIPPED_BYTES_MAX:
                 raise BadPackage(f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes")
-            if any(_is_outside(entry.filename) or entry.flag_bits & 0x1 for entry in entries):
-                raise BadPackage(_COULD_NOT_UNZIP)
-            if package.testzip() is not None:
-                raise BadPackage(_COULD_NOT_UNZIP)
-            return size
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
+            is_sound = (
+                not any(entry.flag_bits & _ENCRYPTED for entry in entries)
+                and not any(_is_outside(entry.filename) or _is_too_long(entry.filename) for entry in entries)
+                and _is_tree(entries)
+                and all(_is_path(package.read(entry)) for entry in entries if _is_link(entry))
+                and package.testzip() is None
+            )
+    except (*_UNREADABLE, OSError, ValueError) as error:
         raise BadPackage(_COULD_NOT_UNZIP) from error
+    if not is_sound:
+        raise BadPackage(_COULD_NOT_UNZIP)
+    return size
 
 
 def _is_outside(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name
+    return not name or path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name
+
+
+def _is_too_long(name: str) -> bool:
+    return len(name.encode()) > _PATH_BYTES_MAX or any(len(part.encode()) > _NAME_BYTES_MAX for part in name.split("/"))
+
+
+def _is_tree(entries: list[zipfile.ZipInfo]) -> bool:
+    """Nothing lies below a file or a link: what lies below a link would be written to where it leads."""
+    leaves = {PurePosixPath(entry.filename) for entry in entries if not entry.is_dir()}
+    folders = {PurePosixPath(entry.filename) for entry in entries if entry.is_dir()}
+    folders.update(parent for path in (*leaves, *folders) for parent in path.parents)
+    return folders.isdisjoint(leaves) and _ROOT not in leaves
 
 
 def _unpack(package: Path, final: Path) -> None:
@@ -110,15 +138,16 @@ def _unpack(package: Path, final: Path) -> None:
     beside.mkdir(parents=True)
     try:
         with zipfile.ZipFile(package) as archive:
-            links = [entry for entry in archive.infolist() if _is_link(entry)]
-            for entry in archive.infolist():
-                if entry not in links:
+            entries = archive.infolist()
+            for entry in entries:
+                if not _is_link(entry):
                     _place(archive, entry, beside)
-            for entry in links:  # last, so that nothing is written through one
-                _link(archive.read(entry).decode(), beside / entry.filename)
+            for entry in entries:  # links last, so that nothing is written through one
+                if _is_link(entry):
+                    _link(os.fsdecode(archive.read(entry)), beside / entry.filename)
         beside.chmod(0o755)
         beside.rename(final)
-    except OSError:
+    except Exception:
         shutil.rmtree(beside, ignore_errors=True)
         if not final.exists():  # another node of the same machine may have been faster
             raise
@@ -174,7 +203,12 @@ def _place(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> No
 
 
 def _is_link(entry: zipfile.ZipInfo) -> bool:
-    return stat.S_ISLNK(entry.external_attr >> 16)
+    return stat.S_ISLNK(entry.external_attr >> 16) and not entry.is_dir()
+
+
+def _is_path(content: bytes) -> bool:
+    """A link can lead there, whether anything is there or not."""
+    return 0 < len(content) <= _PATH_BYTES_MAX and b"\0" not in content
 
 
 def _link(points_to: str, target: Path) -> None:
@@ -184,4 +218,6 @@ def _link(points_to: str, target: Path) -> None:
 
 
 def _epoch(date_time: tuple[int, int, int, int, int, int]) -> float:
-    return float(calendar.timegm((*date_time, 0, 0, 0)))
+    """Many tools leave the date out, which reads as the zeroth month of 1980."""
+    year, month, *rest = date_time
+    return float(calendar.timegm((year, min(max(month, 1), 12), *rest, 0, 0, 0)))

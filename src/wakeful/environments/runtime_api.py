@@ -82,6 +82,8 @@ class RuntimeApi:
         self.host = host
         self.phase = Phase.STARTED
         self.connections: set[Connection] = set()
+        self.kept_bytes = 0
+        """Of bodies that are not complete, on all connections together."""
         self._request_id = b""
         self._event = b""
         self._parked: deque[Connection] = deque()
@@ -115,6 +117,9 @@ class RuntimeApi:
 
     def next_event(self, connection: Connection) -> None:
         if self.phase is Phase.RUNNING:  # asked again, on a new connection for instance: the same event
+            if sum(each.unread_bytes for each in self.connections) > limits.RUNTIME_KEPT_BYTES_MAX:
+                connection.abort()
+                return
             connection.answer(self._event)
             return
         if self.phase in (Phase.INIT_ERROR, Phase.RESTORE_READY, Phase.RESTORE_ERROR):
@@ -190,7 +195,7 @@ class RuntimeApi:
         connection.error(403, "InvalidStateTransition", message)
 
 
-class _HeadTooLarge(Exception):
+class _TooMuch(Exception):
     """Ends the parsing of a request."""
 
 
@@ -202,11 +207,13 @@ class Connection(asyncio.Protocol):
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._head_bytes = 0
+        """What came since the last thing that was complete; a part of a head, the parser keeps for itself."""
         self.is_parked = False
         self.url = b""
         self.headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._kept_bytes = 0
         self._closes = False
         self._is_reading = False
         self._answers: list[bytes] = []
@@ -221,6 +228,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._api.connections.discard(self)
+        self._forget_body()
         if self.is_parked:
             self._api.unpark(self)
 
@@ -229,11 +237,14 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._is_reading = True
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
+            if self._head_bytes > limits.RUNTIME_HEAD_BYTES_MAX:
+                self.abort()
         except httptools.HttpParserCallbackError as error:
             self.abort()
-            if error.__context__ is not None and not isinstance(error.__context__, _HeadTooLarge):
+            if error.__context__ is not None and not isinstance(error.__context__, _TooMuch):
                 raise error.__context__ from None  # ours, not the runtime's
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.abort()
@@ -244,26 +255,28 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self.url = self.url + url if self.url else url
-        self._head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > limits.RUNTIME_HEAD_BYTES_MAX:
-            raise _HeadTooLarge
         name = name.lower()
         if name in _HEADERS_READ:
             self.headers[name] = value
 
     def on_headers_complete(self) -> None:
+        self._head_bytes = 0
         if b"expect" in self.headers and self.headers[b"expect"].lower() == b"100-continue":
             self._answers.append(_CONTINUE)
 
     def on_body(self, data: bytes) -> None:
+        self._head_bytes = 0
         self._body_bytes += len(data)
-        if self._body_bytes <= limits.RESPONSE_BYTES_MAX:
+        if self._body_bytes > limits.RESPONSE_BYTES_MAX:  # read to its end, so that the runtime hears why, and not kept
+            self._forget_body()
+        elif self._api.kept_bytes + len(data) > limits.RUNTIME_KEPT_BYTES_MAX:
+            raise _TooMuch
+        else:
             self._body.append(data)
-        else:  # read to its end, so that the runtime hears why, and not kept
-            self._body.clear()
+            self._kept_bytes += len(data)
+            self._api.kept_bytes += len(data)
 
     def on_message_complete(self) -> None:
         if self.is_parked:
@@ -274,7 +287,7 @@ class Connection(asyncio.Protocol):
         self.url = b""
         self._head_bytes = 0
         if self._body_bytes:
-            self._body.clear()
+            self._forget_body()
             self._body_bytes = 0
         if self.headers:
             self.headers = {}
@@ -311,6 +324,9 @@ class Connection(asyncio.Protocol):
     def answer(self, message: bytes) -> None:
         """To a runtime that sent its answer and its next question in one piece, both replies go in one piece too."""
         self.is_parked = False
+        if self.unread_bytes > limits.RUNTIME_UNREAD_BYTES_MAX:
+            self.abort()
+            return
         self._answers.append(message)
         if not self._is_reading:
             self._flush()
@@ -339,6 +355,17 @@ class Connection(asyncio.Protocol):
         if self._body_bytes > limits.RESPONSE_BYTES_MAX:
             return None
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    @property
+    def unread_bytes(self) -> int:
+        """What was said to the runtime and is still here."""
+        unsent = sum(map(len, self._answers))
+        return unsent if self._transport is None else unsent + self._transport.get_write_buffer_size()
+
+    def _forget_body(self) -> None:
+        self._body.clear()
+        self._api.kept_bytes -= self._kept_bytes
+        self._kept_bytes = 0
 
     def text_of(self, header: bytes) -> str | None:
         value = self.headers.get(header)

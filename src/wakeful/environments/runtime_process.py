@@ -15,12 +15,14 @@ class Closeable(Protocol):
 
 
 class RuntimeProcess:
-    """`host` hears what the runtime says, `printed` what it prints."""
+    """`host` hears what the runtime says, `printed` what it prints, while it `has_room` for that."""
 
-    def __init__(self, sandbox: Sandbox, host: Host, printed: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, host: Host, printed: Callable[[list[str]], None], has_room: Callable[[], bool]
+    ) -> None:
         self.sandbox = sandbox
         self.api = RuntimeApi(host)
-        self.output = Output(sandbox.output, printed)
+        self.output = Output(sandbox.output, printed, has_room)
         self._endpoint: Closeable | None = None
         self._is_closed = False
 

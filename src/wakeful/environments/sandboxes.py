@@ -19,7 +19,7 @@ from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
-from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, WAITING_CELLS_MAX
+from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, SANDBOX_STARTS_AT_ONCE, WAITING_CELLS_MAX
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,10 @@ async def open_sandboxes(
         await sandboxes.close()
         reasons.append(f"{walls}: this host gives tier {found.tier}: {found.summary}")
     raise tiers.NotConfined(" | ".join(reasons))
+
+
+_OPENINGS = 3
+"""Descriptors of a started sandbox: its Runtime API, its endpoint, its output."""
 
 
 class LaunchedSandbox:
@@ -172,6 +176,7 @@ class LaunchedSandboxes:
         self._runtimes: dict[int, Runtime] = {}
         self._wanted: dict[int, int] = {}
         self._starting: dict[int, asyncio.Future[Sandbox]] = {}
+        self._room_to_start = asyncio.Semaphore(SANDBOX_STARTS_AT_ONCE)
         self._sandboxes: dict[int, LaunchedSandbox] = {}
         self._restart: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -192,6 +197,11 @@ class LaunchedSandboxes:
         return (await self._connect()).features
 
     async def start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
+        # Each needs the processors to get ready. Of very many at once, all would be late, and be given up.
+        async with self._room_to_start:
+            return await self._start(runtime, assignment)
+
+    async def _start(self, runtime: Runtime, assignment: Assignment) -> Sandbox:
         connection = await self._connect()
         key = self._key(connection, runtime)
         sandbox = next(self._ids)
@@ -285,8 +295,15 @@ class LaunchedSandboxes:
 
     def _on_started(self, message: Message) -> None:
         assert self._connection is not None
-        sandbox = LaunchedSandbox(self._connection, message)
         answer = self._starting.pop(message.body["sandbox"])
+        if len(message.descriptors) < _OPENINGS:  # the kernel drops those for which we have no room
+            for descriptor in message.descriptors:
+                os.close(descriptor)
+            self._connection.send({"verb": "kill", "sandbox": message.body["sandbox"]})
+            if not answer.done():
+                answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
+            return
+        sandbox = LaunchedSandbox(self._connection, message)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return

@@ -41,11 +41,12 @@ _KINDS: Mapping[str, PrincipalKind] = {
 }
 
 # What a delivery does, by the target's service.
-_DELIVERING: Mapping[str, str] = {
-    "events": "events:PutEvents",
-    "lambda": "lambda:InvokeFunction",
-    "sns": "sns:Publish",
-    "sqs": "sqs:SendMessage",
+_DELIVERING: Mapping[str, tuple[str, ...]] = {
+    "events": ("events:PutEvents",),
+    "lambda": ("lambda:InvokeFunction",),
+    "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
+    "sns": ("sns:Publish",),
+    "sqs": ("sqs:SendMessage",),
 }
 
 
@@ -105,7 +106,11 @@ class Authorizer:
         if self._mode == "off" or self._identities is None:
             return
         service = names.parse_arn(delivery.target_arn).service
-        need = Need(_DELIVERING[service], delivery.target_arn)
+        for action in _DELIVERING[service]:
+            self._check_action(tx, delivery, service, Need(action, delivery.target_arn))
+
+    def _check_action(self, tx: Tx, delivery: Delivery, service: str, need: Need) -> None:
+        assert self._identities is not None
         target = _read_target(tx, self._node.services.get(service), need.resource)
         principal = _giver(delivery)
         rights = _compiled(principal, self._identities.policies(tx, principal))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from wakeful import limits
+from wakeful.fabric.json_tokens import JsonFault, check_json
 from wakeful.fabric.pattern import Pattern, checked_alternatives
 from wakeful.fabric.pattern_grammar import SNS, Alternative, PatternFault
 from wakeful.wire.errors import AwsError
@@ -59,6 +60,7 @@ def compile_filter_policy(
     text = policy if isinstance(policy, str) else json.dumps(policy, separators=(",", ":"))
     try:
         _check_size(text)
+        _check_json(text)
         alternatives = checked_alternatives(text, SNS)
         if scope == "MessageAttributes":
             _check_flat(text, prefix)
@@ -97,6 +99,13 @@ def _parsed(text: str) -> Any:
 def _check_size(text: str) -> None:
     if len(text.encode("utf-8", "surrogatepass")) > limits.FILTER_POLICY_BYTES_MAX:
         raise PatternFault("Filter policy is too large")
+
+
+def _check_json(text: str) -> None:
+    try:
+        check_json(text)
+    except JsonFault as fault:
+        raise PatternFault(f"failed to parse JSON. {fault}") from None
 
 
 def _check_flat(text: str, prefix: str) -> None:

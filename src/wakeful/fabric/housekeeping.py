@@ -11,7 +11,7 @@ _NOTES = "fabric.notes"
 
 
 def first(tx: Tx) -> None:
-    work.ensure(tx, _NOTES, _NOTES, {}, due=tx.now + limits.SWEEP_S)
+    work.ensure(tx, _NOTES, _NOTES, {}, due=tx.now + limits.NOTES_SWEEP_S)
 
 
 async def _remove_blob(node: Node, item: work.Item) -> Done | Again:
@@ -26,8 +26,8 @@ async def _remove_blob(node: Node, item: work.Item) -> Done | Again:
 
 
 async def _forget_notes(node: Node, item: work.Item) -> Done | Again:
-    await node.telemetry.forget_notes(node.clock.now() - limits.NOTE_RETENTION_S)
-    return Again(node.clock.now() + limits.SWEEP_S)
+    await node.telemetry.forget_notes(node.clock.now() - limits.NOTE_RETENTION_S, limits.NOTES_MAX)
+    return Again(node.clock.now() + limits.NOTES_SWEEP_S)
 
 
 workers = (

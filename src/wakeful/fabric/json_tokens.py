@@ -47,6 +47,13 @@ def place(text: str, offset: int) -> str:
     return f"\n at [Source: (String){snippet}; line: {line}, column: {column}]"
 
 
+def check_json(text: str) -> None:
+    """Raises JsonFault where the text is not JSON."""
+    tokens = JsonTokens(text)
+    while tokens.next():
+        pass
+
+
 class JsonTokens:
     """A cursor over a JSON text. `kind` and `value` are the current token's, `at` is where it would be reported."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wakeful.environments.runtimes import Runtimes
     from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
+    from wakeful.fabric.front import Front
     from wakeful.fabric.source import Source
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -65,6 +66,11 @@ class Principal:
     """Of temporary credentials that STS issued."""
 
 
+def _stays() -> bool:
+    """Who calls from inside the node waits for the answer."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who is asking, where, under which request id. Always passed, never ambient."""
@@ -77,6 +83,8 @@ class Call:
     endpoint: str
     """Scheme, host and port as this client addressed us; URLs we hand out begin with it."""
     source_ip: str = "127.0.0.1"
+    has_left: Callable[[], bool] = _stays
+    """Whether the client is known to have gone away."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this caller's account and region."""
@@ -215,6 +223,8 @@ class Service:
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
     unsigned: frozenset[str] = frozenset()
     """Operations that may be asked for without a signature; policies still say who may."""
+    front: Front | None = None
+    """What it answers over HTTP beside its API."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()
@@ -302,6 +312,8 @@ class Node(Protocol):
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]
+    is_stopping: bool
+    """The node was told to stop: who only waits for something to come is answered now."""
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
         """A public operation, in process, with the caller's rights: checked, authorised and noted like any other."""

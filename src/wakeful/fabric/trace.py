@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from wakeful import names
 
@@ -25,9 +26,12 @@ class Trace:
 
     @property
     def header(self) -> str:
-        """As `X-Amzn-Trace-Id` and `_X_AMZN_TRACE_ID` carry it."""
-        parent = f";Parent={self.cause[:16]}" if self.cause else ""
-        return f"Root={self.id}{parent};Sampled=1"
+        """As `X-Amzn-Trace-Id` and `_X_AMZN_TRACE_ID` carry it.
+
+        Not sampled: nobody here collects segments, and X-Ray's client would complain in the function's log.
+        """
+        parent = f";Parent={blake2b(self.cause.encode(), digest_size=8).hexdigest()}" if self.cause else ""
+        return f"Root={self.id}{parent};Sampled=0"
 
 
 def new_trace(now_s: float) -> Trace:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
+from functools import partial
 
 from wakeful import limits
+from wakeful.fabric.patience import backoff_s, insist
 from wakeful.fabric.service import Again, Done, Node, Worker
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -19,38 +22,52 @@ async def run(node: Node, worker: Worker) -> None:
     Cancelling leaves rows claimed; they are re-entered when the node starts again, or by another node once this one's
     lease has lapsed.
     """
-    running: set[asyncio.Task[None]] = set()
+    in_hand: dict[asyncio.Task[None], int] = {}
     with node.wakes.listen(work.wake_name(worker.kind), is_lazy=worker.is_lazy) as listener:
         async with asyncio.TaskGroup() as tasks:
             while True:
-                if len(running) >= worker.slots:
-                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                try:
+                    due = await _draw(node, worker, in_hand, tasks)
+                except Exception:
+                    log.exception("%s: the store failed; it is asked again", worker.kind)
+                    await asyncio.sleep(limits.WORK_BACKOFF_S)
+                    # The claim may have been written, and only its answer lost.
+                    await insist(f"{worker.kind} again", partial(_give_back, node, worker, in_hand))
                     continue
-                due = await node.store.read(work.next_due, worker.kind)
-                if due is None or due > node.clock.now():
+                if len(in_hand) >= worker.slots:
+                    await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
+                elif due is None or due > node.clock.now():
                     await listener.wait(due)
-                    continue
-                with node.wakes.busy():
-                    for item in await node.store.write(work.claim, worker.kind, worker.slots - len(running), node.id):
-                        task = tasks.create_task(_carry_out(node, worker, item))
-                        running.add(task)
-                        task.add_done_callback(running.discard)
-                    await asyncio.sleep(0)  # the tasks have begun, and count as busy themselves
+
+
+async def _draw(
+    node: Node, worker: Worker, in_hand: dict[asyncio.Task[None], int], tasks: asyncio.TaskGroup
+) -> float | None:
+    """What is due and has a slot is in hand; when the next row was due before that."""
+    due = await node.store.read(work.next_due, worker.kind)
+    if due is None or due > node.clock.now():
+        return due
+    with node.wakes.busy():
+        for item in await node.store.write(work.claim, worker.kind, worker.slots - len(in_hand), node.id):
+            task = tasks.create_task(_carry_out(node, worker, item))
+            in_hand[task] = item.id
+            task.add_done_callback(in_hand.pop)
+        await asyncio.sleep(0)  # the tasks have begun, and count as busy themselves
+    return due
+
+
+async def _give_back(node: Node, worker: Worker, in_hand: Mapping[asyncio.Task[None], int]) -> None:
+    await node.store.write(work.give_back, worker.kind, node.id, set(in_hand.values()))
 
 
 async def _carry_out(node: Node, worker: Worker, item: work.Item) -> None:
     with node.wakes.busy():
         try:
             await node.store.write(_settle, item, await worker.do(node, item))
-        except Exception:  # a mistake of ours: the row must neither be lost nor block the others
+        except Exception:  # a mistake of ours, or of the store: the row must neither be lost nor block the others
             due = node.clock.now() + backoff_s(item.attempts)
             log.exception("%s %d failed at attempt %d; again at %.0f", item.kind, item.id, item.attempts, due)
-            await node.store.write(work.again, item, due)
-
-
-def backoff_s(attempts: int) -> float:
-    """How long to wait after so many attempts at a thing that should have worked: doubling, up to a bound."""
-    return float(min(limits.WORK_BACKOFF_MAX_S, limits.WORK_BACKOFF_S * 2 ** min(attempts - 1, 16)))
+            await insist(f"putting off {item.kind} {item.id}", partial(node.store.write, work.again, item, due))
 
 
 def _settle(tx: Tx, item: work.Item, outcome: Done | Again) -> None:

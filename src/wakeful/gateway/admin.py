@@ -8,6 +8,7 @@
     GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
 
 Nothing of this can be reached from inside a sandbox. Beyond loopback it needs a signature by the root of an account.
+Function URLs, which may be below it, too, are answered before and elsewhere (`fronts.py`).
 """
 
 from __future__ import annotations

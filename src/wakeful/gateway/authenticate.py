@@ -14,6 +14,7 @@ from typing import Protocol
 
 from wakeful import limits, names
 from wakeful.fabric.service import CREDENTIALS_CHANGED, Credential, Node, Principal, Sessions
+from wakeful.gateway import pages
 from wakeful.gateway.bodies import whole
 from wakeful.wire import credential as claims
 from wakeful.wire import signature
@@ -31,6 +32,14 @@ class InvalidToken(AwsError):
     """The provided token is malformed or otherwise invalid."""
 
     status = 400
+
+
+class ForeignPage(AwsError):
+    """A web page from elsewhere may not use this node: it takes any key, and is for this machine alone. Sign with an
+    access key that was made here."""
+
+    code = "AccessDenied"
+    status = 403
 
 
 class Origin(Protocol):
@@ -73,6 +82,8 @@ class Authenticator:
         claim, fault = _claim_in(http)
         known = await self._known(claim, target) if claim is not None else None
         secret = known.secret_key if known is not None else None
+        if known is None and origin is None and self._node.config.is_loopback and pages.is_from_elsewhere(http):
+            raise ForeignPage()
         if fault is not None and not (claim is not None and secret is None and await self._believes(origin)):
             raise fault
         assert target.operation is not None

@@ -15,9 +15,12 @@ from wakeful import names
 from wakeful.fabric.call import perform
 from wakeful.fabric.service import Call, Node, Principal, Service
 from wakeful.fabric.trace import Trace, new_trace
+from wakeful.gateway import pages
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
+from wakeful.gateway.fronts import Fronts
+from wakeful.gateway.server import HAS_LEFT
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
@@ -26,7 +29,7 @@ from wakeful.wire.target import Target
 
 log = logging.getLogger(__name__)
 
-_NOT_ROOT = b'{"message":"beyond loopback this needs a signature by the root of an account"}'
+_NOT_ROOT = b'{"message":"from elsewhere this needs a signature by the root of an account"}'
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -50,7 +53,8 @@ class Visit:
 
     scheme: str
     client: str
-    origin: Origin | None = None
+    origin: Origin | None
+    has_left: Callable[[], bool]
 
 
 class Gateway:
@@ -60,6 +64,7 @@ class Gateway:
         self._authenticator = authenticator
         self._admin = admin
         self._catalogue = Catalogue(tuple(services))
+        self._fronts = Fronts(node, services, authenticator, self._catalogue)
 
     def app(self, origin: Origin | None = None) -> Callable[[Any, Receive, Send], Awaitable[None]]:
         """The ASGI application for one socket."""
@@ -67,8 +72,8 @@ class Gateway:
         async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             http = _request(scope)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
-            visit = Visit(scope["scheme"], client, origin)
             body = _Incoming(receive)
+            visit = Visit(scope["scheme"], client, origin, scope["extensions"][HAS_LEFT])
             response = await self.answer(http, body.pieces(), visit)
             if "expect" in http.headers and not body.was_asked_for:
                 # The client waits to be told to send its body, and will not send it now. Where the next request would
@@ -81,6 +86,9 @@ class Gateway:
     async def answer(self, http: HttpRequest, pieces: AsyncIterator[bytes], visit: Visit) -> HttpResponse:
         """The response to a request whose body comes in `pieces`. Never raises."""
         try:
+            door = self._fronts.door_of(http)
+            if door is not None:
+                return await self._fronts.answer(door, http, pieces, visit, self._trace(http, visit.origin))
             if http.path == "/_wakeful" or http.path.startswith("/_wakeful/"):
                 http.body = await whole(pieces)
                 return await self._administer(http, visit)
@@ -95,7 +103,8 @@ class Gateway:
 
     async def _administer(self, http: HttpRequest, visit: Visit) -> HttpResponse:
         try:
-            may = self._node.config.is_loopback or await self._authenticator.is_root(http)
+            is_ours = self._node.config.is_loopback and not pages.is_from_elsewhere(http)
+            may = is_ours or await self._authenticator.is_root(http)
         except AwsError:
             may = False
         if not may and visit.origin is None:
@@ -138,6 +147,7 @@ class Gateway:
             trace=self._trace(http, visit.origin),
             endpoint=f"{visit.scheme}://{http.headers.get('host', '127.0.0.1')}",
             source_ip=visit.client,
+            has_left=visit.has_left,
         )
         service = self._services[operation.service]
         request = operation.read(target, http)
@@ -191,7 +201,8 @@ class _Incoming:
 
 
 async def _send(response: HttpResponse, method: str, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    told = (*response.headers.items(), *response.more_headers)
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
     if response.stream is None and "content-length" not in response.headers:
         headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

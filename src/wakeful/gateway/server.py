@@ -2,13 +2,18 @@
 
 Any number of sockets are served on the node's own event loop: the public address, and one inside each sandbox's
 network namespace. No other module knows uvicorn.
+
+Whoever speaks to a socket may be hostile, and inside a sandbox is: what a client can make us keep has an end. uvicorn
+gives an end to bodies only, which are read as fast as somebody takes them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
@@ -21,13 +26,31 @@ from wakeful.clock import Clock
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+HAS_LEFT = "wakeful.has_left"
+"""The extension of a request's scope that tells, when called, whether its client has gone away."""
+
+
+class Listening:
+    """One socket that is answered. The node's own, or one inside a sandbox, which lives as long as the sandbox."""
+
+    def __init__(self, server: asyncio.Server, everyone: set[Listening]) -> None:
+        self._server = server
+        self._everyone = everyone
+        everyone.add(self)
+
+    def close(self) -> None:
+        """The socket takes no more connections; those it has may end."""
+        self._server.close()
+        self._everyone.discard(self)
+
 
 class Servers:
     """Everything that listens. Closing it lets running requests end."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._state = ServerState()
+        self._outside = ServerState()
+        self._inside = ServerState()
         self._config = Config(
             _nobody,
             http=HttpToolsProtocol,
@@ -41,49 +64,167 @@ class Servers:
             timeout_keep_alive=limits.HTTP_KEEP_ALIVE_S,
         )
         self._config.load()
-        self._listening: list[asyncio.Server] = []
+        self.listening: set[Listening] = set()
 
-    async def serve(self, listener: socket.socket, app: App) -> asyncio.Server:
-        """Requests that come in on the socket are answered by `app` (ASGI). Closing the server closes the socket."""
+    async def serve(
+        self, listener: socket.socket, app: App, *, is_inside: bool = False, connections_max: int | None = None
+    ) -> Listening:
+        """Requests that come in on the socket are answered by `app` (ASGI), until what is returned is closed.
 
-        def connection() -> HttpToolsProtocol:
-            protocol = HttpToolsProtocol(self._config, self._state, {})
-            protocol.app = app
-            return protocol
+        A socket inside a sandbox is answered until the very end: functions must be able to finish what they are at.
+        """
+        state = self._inside if is_inside else self._outside
+        crowd = Crowd(connections_max or min(limits.HTTP_CONNECTIONS_MAX, _files_max() // 2))
+
+        def connection() -> Connection:
+            return Connection(self._config, state, app, crowd)
 
         if listener.family != socket.AF_UNIX:
             # Connections inherit it. asyncio sets it only on sockets that name their protocol, which made ones do not;
             # without it the body of an answer waits some 40 ms for the client to acknowledge the head.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = await asyncio.get_running_loop().create_server(connection, sock=listener, backlog=limits.HTTP_BACKLOG)
-        self._listening.append(server)
-        return server
-
-    def forget(self, server: asyncio.Server) -> None:
-        """The socket takes no more connections; those it has may end."""
-        server.close()
-        self._listening.remove(server)
+        return Listening(server, self.listening)
 
     async def keep_date(self) -> None:
         """Keeps the Date header current until cancelled. It is wall time: clients compare it with their own clock."""
         while True:
             date = formatdate(self._clock.wall(), usegmt=True).encode()
-            self._state.default_headers = [(b"date", date)]
+            self._outside.default_headers = self._inside.default_headers = [(b"date", date)]
             await asyncio.sleep(1)
 
-    async def close(self) -> None:
+    @property
+    def connections(self) -> list[Connection]:
+        """Every connection there is now."""
+        every = (*self._outside.connections, *self._inside.connections)
+        return [each for each in every if isinstance(each, Connection)]
+
+    async def end_silent(self) -> None:
+        """Ends the connections of clients that do not go on with what they began, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            now = asyncio.get_running_loop().time()
+            for connection in self.connections:
+                connection.end_if_silent(now)
+
+    async def close(self, outside: Listening) -> None:
         """No socket listens; requests that had begun have been answered, or had their time to be."""
-        for server in self._listening:
-            server.close()
-        for connection in list(self._state.connections):
-            connection.shutdown()
-        try:
-            async with asyncio.timeout(limits.HTTP_SHUTDOWN_S):
-                while self._state.tasks:
-                    await asyncio.wait(set(self._state.tasks))
-        except TimeoutError:
-            for task in self._state.tasks:
-                task.cancel()
+        outside.close()
+        await _end(self._outside, limits.HTTP_SHUTDOWN_S)
+        for inside in list(self.listening):
+            inside.close()
+        await _end(self._inside, 0)
+
+
+async def _end(state: ServerState, patience_s: float) -> None:
+    """No connection takes another request; what is not answered when the time is up is cancelled."""
+    for connection in list(state.connections):
+        connection.shutdown()
+    try:
+        async with asyncio.timeout(patience_s):
+            while state.tasks:
+                await asyncio.wait(set(state.tasks))
+    except TimeoutError:
+        for task in state.tasks:
+            task.cancel()
+
+
+def _watched(app: App, connection: HttpToolsProtocol) -> App:
+    def has_left() -> bool:
+        return bool(connection.transport.is_closing())
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        scope["extensions"] = {HAS_LEFT: has_left}
+        await app(scope, receive, send)
+
+    return answer
+
+
+@dataclass(slots=True)
+class Crowd:
+    """How many connections one socket has."""
+
+    count_max: int
+    count: int = 0
+
+
+class TooMuch(Exception):
+    """A client sent more than we keep; ends the reading of its requests."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client. It may take its time with reading, but not with sending, and not send without end."""
+
+    def __init__(self, config: Config, state: ServerState, app: App, crowd: Crowd) -> None:
+        super().__init__(config, state, {})
+        self.app = _watched(app, self)
+        self._crowd = crowd
+        self._is_counted = False
+        self._unread_bytes = 0
+        """What came since the last thing that was complete: a head, a piece of a body, a request."""
+        self._waits_since: float | None = None
+        """When the client last went on with the request that it is sending."""
+        self._patience_s = limits.HTTP_HEAD_S
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvloop's is one without saying so
+        self._is_counted = self._crowd.count < self._crowd.count_max
+        if not self._is_counted:
+            self.transport.abort()
+            return
+        self._crowd.count += 1
+        self._wait(limits.HTTP_KEEP_ALIVE_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # its timer would keep us for more than a minute
+        if self._is_counted:
+            self._is_counted = False
+            self._crowd.count -= 1
+
+    def data_received(self, data: bytes) -> None:
+        self._unread_bytes += len(data)
+        super().data_received(data)
+        # The parser keeps what is not complete, and says nothing of it.
+        if self._unread_bytes > limits.HTTP_HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait(limits.HTTP_HEAD_S)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= limits.HTTP_PIPELINE_MAX:
+            raise TooMuch
+        super().on_headers_complete()
+        self.headers = []  # what comes after the body is not what was asked
+        self._unread_bytes = 0
+        self._wait(limits.HTTP_SILENCE_S)
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._unread_bytes = 0
+        self._wait(limits.HTTP_SILENCE_S)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._unread_bytes = 0
+        self._waits_since = None
+
+    def end_if_silent(self, now: float) -> None:
+        """Ends the connection of a client that was to send something, and did not for too long."""
+        if self.flow.read_paused:
+            self._wait(self._patience_s)  # it is us who do not read
+        elif self._waits_since is not None and now - self._waits_since > self._patience_s:
+            self.transport.abort()
+
+    def _wait(self, patience_s: float) -> None:
+        self._waits_since = self.loop.time()
+        self._patience_s = patience_s
+
+
+def _files_max() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 async def _nobody(scope: Any, receive: Any, send: Any) -> None:

@@ -67,6 +67,14 @@ class CapacityProviderConfig(TypedDict, total=False):
 class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
 
+class Cors(TypedDict, total=False):
+    AllowCredentials: bool
+    AllowHeaders: list[str]
+    AllowMethods: list[str]
+    AllowOrigins: list[str]
+    ExposeHeaders: list[str]
+    MaxAge: int
+
 class CreateAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
@@ -136,6 +144,21 @@ class CreateFunctionRequest(TypedDict, total=False):
     RuntimeConfig: FunctionRuntimeConfig
     AcceleratorConfig: AcceleratorConfig
 
+class CreateFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    AuthType: Required[str]
+    Cors: Cors
+    InvokeMode: str
+
+class CreateFunctionUrlConfigResponse(TypedDict, total=False):
+    FunctionUrl: Required[str]
+    FunctionArn: Required[str]
+    AuthType: Required[str]
+    Cors: Cors | None
+    CreationTime: Required[str]
+    InvokeMode: str | None
+
 class DeadLetterConfig(TypedDict, total=False):
     TargetArn: str
 
@@ -155,6 +178,10 @@ class DeleteFunctionRequest(TypedDict, total=False):
 
 class DeleteFunctionResponse(TypedDict, total=False):
     StatusCode: int | None
+
+class DeleteFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
 
 class DeleteLayerVersionRequest(TypedDict, total=False):
     LayerName: Required[str]
@@ -318,6 +345,15 @@ class FunctionRuntimeConfig(TypedDict, total=False):
     RuntimeArn: Required[str]
     RuntimeAlias: Required[str]
 
+class FunctionUrlConfig(TypedDict, total=False):
+    FunctionUrl: Required[str]
+    FunctionArn: Required[str]
+    CreationTime: Required[str]
+    LastModifiedTime: Required[str]
+    Cors: Cors | None
+    AuthType: Required[str]
+    InvokeMode: str | None
+
 class GetAccountSettingsRequest(TypedDict, total=False): ...
 
 class GetAccountSettingsResponse(TypedDict, total=False):
@@ -351,6 +387,19 @@ class GetFunctionResponse(TypedDict, total=False):
     Tags: dict[str, str] | None
     TagsError: TagsError | None
     Concurrency: Concurrency | None
+
+class GetFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+class GetFunctionUrlConfigResponse(TypedDict, total=False):
+    FunctionUrl: Required[str]
+    FunctionArn: Required[str]
+    AuthType: Required[str]
+    Cors: Cors | None
+    CreationTime: Required[str]
+    LastModifiedTime: Required[str]
+    InvokeMode: str | None
 
 class GetLayerVersionByArnRequest(TypedDict, total=False):
     Arn: Required[str]
@@ -501,6 +550,15 @@ class ListEventSourceMappingsRequest(TypedDict, total=False):
 class ListEventSourceMappingsResponse(TypedDict, total=False):
     NextMarker: str | None
     EventSourceMappings: list[EventSourceMappingConfiguration] | None
+
+class ListFunctionUrlConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListFunctionUrlConfigsResponse(TypedDict, total=False):
+    FunctionUrlConfigs: Required[list[FunctionUrlConfig]]
+    NextMarker: str | None
 
 class ListFunctionsRequest(TypedDict, total=False):
     MasterRegion: str
@@ -754,6 +812,22 @@ class UpdateFunctionConfigurationRequest(TypedDict, total=False):
     DurableConfig: DurableConfig
     RuntimeConfig: FunctionRuntimeConfig
     AcceleratorConfig: AcceleratorConfig
+
+class UpdateFunctionUrlConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    AuthType: str
+    Cors: Cors
+    InvokeMode: str
+
+class UpdateFunctionUrlConfigResponse(TypedDict, total=False):
+    FunctionUrl: Required[str]
+    FunctionArn: Required[str]
+    AuthType: Required[str]
+    Cors: Cors | None
+    CreationTime: Required[str]
+    LastModifiedTime: Required[str]
+    InvokeMode: str | None
 
 class VpcConfig(TypedDict, total=False):
     SubnetIds: list[str]

@@ -20,6 +20,11 @@ class DeleteLogStreamRequest(TypedDict, total=False):
     logGroupName: Required[str]
     logStreamName: Required[str]
 
+class DeleteResourcePolicyRequest(TypedDict, total=False):
+    policyName: str
+    resourceArn: str
+    expectedRevisionId: str
+
 class DeleteRetentionPolicyRequest(TypedDict, total=False):
     logGroupName: Required[str]
 
@@ -48,6 +53,16 @@ class DescribeLogStreamsRequest(TypedDict, total=False):
 
 class DescribeLogStreamsResponse(TypedDict, total=False):
     logStreams: list[LogStream] | None
+    nextToken: str | None
+
+class DescribeResourcePoliciesRequest(TypedDict, total=False):
+    nextToken: str
+    limit: int
+    resourceArn: str
+    policyScope: str
+
+class DescribeResourcePoliciesResponse(TypedDict, total=False):
+    resourcePolicies: list[ResourcePolicy] | None
     nextToken: str | None
 
 class Entity(TypedDict, total=False):
@@ -159,6 +174,16 @@ class PutLogGroupDeletionProtectionRequest(TypedDict, total=False):
     logGroupIdentifier: Required[str]
     deletionProtectionEnabled: Required[bool]
 
+class PutResourcePolicyRequest(TypedDict, total=False):
+    policyName: str
+    policyDocument: str
+    resourceArn: str
+    expectedRevisionId: str
+
+class PutResourcePolicyResponse(TypedDict, total=False):
+    resourcePolicy: ResourcePolicy | None
+    revisionId: str | None
+
 class PutRetentionPolicyRequest(TypedDict, total=False):
     logGroupName: Required[str]
     retentionInDays: Required[int]
@@ -170,6 +195,14 @@ class RejectedLogEventsInfo(TypedDict, total=False):
     tooNewLogEventStartIndex: int | None
     tooOldLogEventEndIndex: int | None
     expiredLogEventEndIndex: int | None
+
+class ResourcePolicy(TypedDict, total=False):
+    policyName: str | None
+    policyDocument: str | None
+    lastUpdatedTime: int | None
+    policyScope: str | None
+    resourceArn: str | None
+    revisionId: str | None
 
 class SearchedLogStream(TypedDict, total=False):
     logStreamName: str | None

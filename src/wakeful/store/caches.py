@@ -23,7 +23,7 @@ class Caches:
         entries = self._entries.get(wake)
         if entries is not None and key in entries:
             return entries[key]  # type: ignore[no-any-return] # made under this key, for this type
-        drops = self._drops[wake]
+        drops = self._drops.setdefault(wake, 0)
         value = await make()
         if drops == self._drops[wake]:  # else it changed while it was made
             self._keep(wake, key, value)
@@ -33,6 +33,11 @@ class Caches:
         """Nothing that hung on this wake is remembered."""
         self._drops[wake] += 1
         self._entries.pop(wake, None)
+
+    def drop_all(self) -> None:
+        """Nothing is remembered: somebody may have changed anything, and we have not heard of it."""
+        self._drops.update(self._drops.keys() | self._entries.keys())
+        self._entries.clear()
 
     def _keep(self, wake: str, key: Hashable, value: Any) -> None:
         entries = self._entries.setdefault(wake, {})

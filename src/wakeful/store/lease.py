@@ -42,3 +42,11 @@ def holders(tx: Tx, prefix: str, *, wall: float) -> list[str]:
     """Who holds a lease whose name begins with `prefix` and has not lapsed."""
     rows = tx.all("SELECT name, holder FROM lease_holders WHERE until > ? ORDER BY name", wall)
     return [row["holder"] for row in rows if row["name"].startswith(prefix)]
+
+
+def forget_lapsed(tx: Tx, prefix: str, *, before: float) -> None:
+    """No lease is left whose name begins with `prefix` and which lapsed before that moment."""
+    for row in tx.all("SELECT name FROM lease_holders WHERE until < ?", before):
+        if row["name"].startswith(prefix):
+            tx.lock("lease", row["name"])
+            tx.run("DELETE FROM lease_holders WHERE name = ? AND until < ?", row["name"], before)

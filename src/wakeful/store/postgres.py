@@ -1,12 +1,14 @@
 """The same store on PostgreSQL: a transaction is still a plain function, here on one of several connections.
 
 Functions are written in the dialect both engines share (`?`, ON CONFLICT, RETURNING); `translate` does the rest. A
-conflict between two transactions runs the loser again, which is why a transaction may be run twice.
+conflict between two transactions runs the loser again, which is why a transaction may be run twice. A server that goes
+away and comes back is found again, and a transaction that had not come to its commit is run anew.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import re
 import threading
@@ -26,6 +28,8 @@ from wakeful.store.tx import Outbox, Row, Work, assert_locked
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _WAKE_CHANNEL = "wakeful_wake"
 _SCHEMA_WORDS = (
@@ -101,7 +105,10 @@ class PostgresTx:
 
 
 class PostgresStore:
-    """See `store.tx.Store`. Wakes travel by NOTIFY; `schema` keeps several stores apart in one database."""
+    """See `store.tx.Store`. Wakes travel by NOTIFY; `schema` keeps several stores apart in one database.
+
+    `on_missed` hears when wakes of other nodes may have been missed. Raises ConnectionError where there is no server.
+    """
 
     def __init__(
         self,
@@ -109,6 +116,7 @@ class PostgresStore:
         *,
         clock: Callable[[], float],
         on_commit: Callable[[Outbox], None],
+        on_missed: Callable[[], None] = lambda: None,
         parts: Any = None,
         schema: str = "wakeful",
         connections: int = limits.POSTGRES_CONNECTIONS,
@@ -119,16 +127,19 @@ class PostgresStore:
         self._schema = schema
         self._clock = clock
         self._on_commit = on_commit
+        self._on_missed = on_missed
         self._rehearse = rehearse
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(connections, "store")
         self._local = threading.local()
         self._opened: list[psycopg.Connection[Any]] = []
-        with psycopg.connect(dsn, autocommit=True) as db:
-            db.execute("SELECT pg_advisory_lock(hashtextextended('wakeful schema', 0))")
-            db.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(schema)))
-        self._listener = psycopg.connect(dsn, autocommit=True)
-        self._listener.execute(SQL("LISTEN {}").format(Identifier(_WAKE_CHANNEL)))
+        try:
+            with self._connect(autocommit=True) as db:
+                db.execute("SELECT pg_advisory_lock(hashtextextended('wakeful schema', 0))")
+                db.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(schema)))
+            self._listener = self._listen()
+        except psycopg.Error as error:
+            raise ConnectionError(f"PostgreSQL: {error}") from error
         self._is_closed = threading.Event()
         self._listening = threading.Thread(target=self._listen_forever, name="store-listener", daemon=True)
         self._listening.start()
@@ -156,35 +167,56 @@ class PostgresStore:
             db.close()
         self._listener.close()
 
+    def _connect(self, *, autocommit: bool = False) -> psycopg.Connection[DictRow]:
+        return psycopg.connect(
+            self._dsn, row_factory=dict_row, autocommit=autocommit, connect_timeout=limits.POSTGRES_CONNECT_S
+        )
+
+    def _listen(self) -> psycopg.Connection[DictRow]:
+        listener = self._connect(autocommit=True)
+        listener.execute(SQL("LISTEN {}").format(Identifier(_WAKE_CHANNEL)))
+        return listener
+
     def _connection(self) -> psycopg.Connection[DictRow]:
-        if not hasattr(self._local, "db"):
-            db = psycopg.connect(self._dsn, row_factory=dict_row)
-            db.execute(SQL("SET search_path TO {}").format(Identifier(self._schema)))
-            db.commit()
-            self._local.db = db
-            self._opened.append(db)
-        return cast("psycopg.Connection[DictRow]", self._local.db)
+        """This thread's own; another, if the one it had is broken."""
+        held: psycopg.Connection[DictRow] | None = getattr(self._local, "db", None)
+        if held is not None and not held.closed:
+            return held
+        if held is not None:
+            self._opened.remove(held)
+            del self._local.db
+        db = self._connect()
+        db.execute(SQL("SET search_path TO {}").format(Identifier(self._schema)))
+        db.commit()
+        self._local.db = db
+        self._opened.append(db)
+        return db
 
     def _serialise(
         self, work: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], is_read: bool
     ) -> tuple[Any, Outbox]:
-        db = self._connection()
         if self._rehearse and not is_read:
-            self._rehearsed(db, work, args, kwargs)
+            self._rehearsed(self._connection(), work, args, kwargs)
         for attempt in range(limits.POSTGRES_RETRIES_MAX):
+            db = self._connection()
             outbox = Outbox()
+            is_committing = False
             try:
                 db.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ if is_read else None
                 db.read_only = is_read
                 result = work(PostgresTx(db, self._clock(), self.parts, outbox), *args, **kwargs)
                 for name in dict.fromkeys(outbox.wakes):
                     db.execute("SELECT pg_notify(%s, %s)", (_WAKE_CHANNEL, f"{self._schema} {name}"))
+                is_committing = True
                 db.commit()
             except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected):
                 db.rollback()
                 time.sleep(random.random() * 0.002 * (attempt + 1))
             except BaseException:
-                db.rollback()
+                if not db.closed:
+                    db.rollback()
+                elif is_read or not is_committing:
+                    continue  # the server went away, and with it all that this transaction did
                 raise
             else:
                 return result, outbox
@@ -199,13 +231,29 @@ class PostgresStore:
         except Exception:  # noqa: BLE001 - the performance that follows raises it again, and is the one that counts
             return
         finally:
-            db.rollback()
+            if not db.closed:
+                db.rollback()
 
     def _listen_forever(self) -> None:
         prefix = f"{self._schema} "
         while not self._is_closed.is_set():
-            for notification in self._listener.notifies(timeout=0.2):
-                if notification.payload.startswith(prefix):
-                    heard = Outbox()
-                    heard.wakes.append(notification.payload.removeprefix(prefix))
-                    self._loop.call_soon_threadsafe(self._on_commit, heard)
+            try:
+                for notification in self._listener.notifies(timeout=0.2):
+                    if notification.payload.startswith(prefix):
+                        heard = Outbox()
+                        heard.wakes.append(notification.payload.removeprefix(prefix))
+                        self._loop.call_soon_threadsafe(self._on_commit, heard)
+            except psycopg.Error as error:
+                log.warning("PostgreSQL is away: %s", error)
+                self._listen_again()
+
+    def _listen_again(self) -> None:
+        self._listener.close()
+        while not self._is_closed.wait(limits.POSTGRES_PAUSE_S):
+            try:
+                self._listener = self._listen()
+            except psycopg.Error:
+                continue  # said once; the loop ends when it is there again
+            log.warning("PostgreSQL is there again")
+            self._loop.call_soon_threadsafe(self._on_missed)
+            return

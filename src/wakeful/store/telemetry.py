@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,37 +77,87 @@ class Telemetry:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._notes: deque[Note] = deque(maxlen=limits.NOTE_BUFFER_MAX)
-        self._dropped = 0
+        self._notes: deque[Note] = deque()
         self._logs: defaultdict[tuple[str, str], list[LogEvent]] = defaultdict(list)
+        self._log_events = 0
+        self._log_bytes = 0
+        """Of the log events that are not written yet, those that are on their way included."""
+
+        self._dropped_notes = 0
+        self._dropped_events = 0
+        self._failures = 0
         self._flushing = asyncio.Lock()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether log events are written as fast as they come."""
+        return self._log_bytes < limits.LOG_BUFFER_BYTES_MAX
+
     def note(self, note: Note) -> None:
-        if len(self._notes) == limits.NOTE_BUFFER_MAX:
-            self._dropped += 1
+        if len(self._notes) >= limits.NOTE_BUFFER_MAX:
+            self._notes.popleft()
+            self._dropped_notes += 1
         self._notes.append(note)
 
-    def log(self, log_name: str, stream: str, events: Iterable[LogEvent]) -> None:
+    def log(self, log_name: str, stream: str, events: Collection[LogEvent]) -> None:
         """The events will be found in `stream` of `log_name` within about a tenth of a second."""
+        if self._log_events + len(events) > limits.LOG_BUFFER_EVENTS_MAX:
+            self._dropped_events += len(events)
+            return
+        self._log_events += len(events)
+        self._log_bytes += sum(len(event.message) + limits.LOG_EVENT_MEMORY_BYTES for event in events)
         self._logs[log_name, stream].extend(events)
 
     async def run(self) -> None:
         """Writes what has come together, ten times a second, until cancelled."""
         while True:
-            await asyncio.sleep(limits.TELEMETRY_FLUSH_S)
+            await asyncio.sleep(limits.TELEMETRY_PAUSE_S if self._failures else limits.TELEMETRY_FLUSH_S)
             if self._notes or self._logs:
-                await self.flush()
+                try:
+                    await self.flush()
+                except Exception:
+                    log.exception("notes and logs cannot be written now; they are kept, and tried again")
 
     async def flush(self) -> None:
-        """Everything handed in before the call is on its way to the disk and found by every reader."""
+        """Everything handed in before the call is on its way to the disk and found by every reader.
+
+        Raises what the store raises; then it is kept for the next time.
+        """
         async with self._flushing:
-            notes, self._notes = self._notes, deque(maxlen=limits.NOTE_BUFFER_MAX)
+            self._tell_dropped()
+            notes, self._notes = self._notes, deque()
             logs, self._logs = self._logs, defaultdict(list)
-            if self._dropped:
-                log.warning("%d notes came faster than they could be written and were dropped", self._dropped)
-                self._dropped = 0
-            if notes or logs:
+            log_bytes, self._log_events = self._log_bytes, 0
+            if not notes and not logs:
+                return
+            try:
                 await self._store.write(_put, list(notes), dict(logs))
+                self._log_bytes -= log_bytes
+            except Exception:
+                self._log_bytes -= log_bytes
+                self._failures += 1
+                if self._failures < limits.TELEMETRY_TRIES_MAX:
+                    self._keep(notes, logs)
+                    raise
+                log.exception("%d notes and the lines of %d logs could not be written at all", len(notes), len(logs))
+            self._failures = 0
+
+    def _keep(self, notes: deque[Note], logs: Mapping[tuple[str, str], list[LogEvent]]) -> None:
+        """What was taken out is back, before what has come since, as far as there is room."""
+        later, self._notes = self._notes, notes
+        for note in later:
+            self.note(note)
+        since, self._logs = self._logs, defaultdict(list)
+        self._log_events = self._log_bytes = 0
+        for part in (logs, since):
+            for (log_name, stream), events in part.items():
+                self.log(log_name, stream, events)
+
+    def _tell_dropped(self) -> None:
+        for dropped, what in ((self._dropped_notes, "notes"), (self._dropped_events, "lines of logs")):
+            if dropped:
+                log.warning("%d %s came faster than they could be written and were dropped", dropped, what)
+        self._dropped_notes = self._dropped_events = 0
 
     # --- notes ---
 
@@ -131,8 +181,9 @@ class Telemetry:
         where = " AND ".join(f"{column} = ?" for column in given) or "1 = 1"
         return await self._store.read(_notes, f"WHERE {where} ORDER BY at DESC LIMIT ?", *given.values(), limit)
 
-    async def forget_notes(self, before: float) -> None:
-        await self._store.write(_forget_notes, before)
+    async def forget_notes(self, before: float, count_max: int) -> None:
+        """Notes from before then are gone, and of the others all but about the latest `count_max`."""
+        await self._store.write(_forget_notes, before, count_max)
 
     # --- logs ---
 
@@ -212,6 +263,9 @@ def _note(row: Row) -> Note:
     return Note(**{**columns, "detail": orjson.loads(row["detail"])})
 
 
-def _forget_notes(tx: Tx, before: float) -> None:
+def _forget_notes(tx: Tx, before: float, count_max: int) -> None:
     tx.lock("telemetry", "notes")
     tx.run("DELETE FROM telemetry_notes WHERE at < ?", before)
+    surplus = tx.one("SELECT at FROM telemetry_notes ORDER BY at DESC LIMIT 1 OFFSET ?", count_max)
+    if surplus is not None:
+        tx.run("DELETE FROM telemetry_notes WHERE at <= ?", surplus["at"])

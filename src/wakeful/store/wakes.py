@@ -7,6 +7,7 @@ has been done, and the earliest deadline is the next moment at which anything wi
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from wakeful.clock import Clock
 class Listener:
     """One sleeper. A wake between two waits is not lost: the next `wait` returns at once."""
 
-    __slots__ = ("_clock", "_event", "_wakes", "deadline", "is_lazy", "is_waiting")
+    __slots__ = ("_awake", "_clock", "_event", "_wakes", "deadline", "is_lazy", "is_waiting")
 
     def __init__(self, wakes: Wakes, clock: Clock, *, is_lazy: bool) -> None:
         self.is_lazy = is_lazy
@@ -26,13 +27,14 @@ class Listener:
         self._wakes = wakes
         self._clock = clock
         self._event = asyncio.Event()
+        self._awake = wakes.woke_up()
 
     async def wait(self, until: float | None = None) -> None:
         """Returns when woken since the last call, or when it is `until` (epoch seconds of the node's clock)."""
         if not self._event.is_set():
             self.deadline = until
             self.is_waiting = True
-            self._wakes.fell_asleep()
+            self._wakes.fell_asleep(self._awake)
             try:
                 async with asyncio.timeout(None if until is None else max(0.0, until - self._clock.now())):
                     await self._event.wait()
@@ -49,7 +51,12 @@ class Listener:
     def _rouse(self) -> None:
         if self.is_waiting:
             self.is_waiting = False
-            self._wakes.woke_up()
+            self._awake = self._wakes.woke_up()
+
+    def leave(self) -> None:
+        """It waits no more."""
+        if not self.is_waiting:
+            self._wakes.fell_asleep(self._awake)
 
 
 class Wakes:
@@ -59,9 +66,9 @@ class Wakes:
         self._clock = clock
         self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self._everybody: set[Listener] = set()
-        self._awake = 0
-        self._all_asleep = asyncio.Event()
-        self._all_asleep.set()
+        self._awake: set[int] = set()
+        self._numbers = itertools.count()
+        self._awaited: list[tuple[set[int], asyncio.Future[None]]] = []
 
     @contextmanager
     def listen(self, *names: str, is_lazy: bool = False) -> Iterator[Listener]:
@@ -71,15 +78,13 @@ class Wakes:
         """
         listener = Listener(self, self._clock, is_lazy=is_lazy)
         self._everybody.add(listener)
-        self.woke_up()
         for name in names:
             self._listeners[name].add(listener)
         try:
             yield listener
         finally:
             self._everybody.discard(listener)
-            if not listener.is_waiting:
-                self.fell_asleep()
+            listener.leave()
             for name in names:
                 self._listeners[name].discard(listener)
                 if not self._listeners[name]:
@@ -88,11 +93,11 @@ class Wakes:
     @contextmanager
     def busy(self) -> Iterator[None]:
         """While it is open there is work in hand."""
-        self.woke_up()
+        number = self.woke_up()
         try:
             yield
         finally:
-            self.fell_asleep()
+            self.fell_asleep(number)
 
     def wake(self, name: str) -> None:
         for listener in self._listeners.get(name, ()):
@@ -103,9 +108,22 @@ class Wakes:
         for listener in self._everybody:
             listener.notify()
 
-    async def all_asleep(self) -> None:
-        """Returns once nobody is awake and nothing is in hand."""
-        await self._all_asleep.wait()
+    async def all_asleep(self, generations: int | None = None) -> None:
+        """Returns once nobody is awake and nothing is in hand; at that very moment, before anybody can wake.
+
+        With `generations` it is content when so often everybody who was awake has been asleep since: what was there
+        at the beginning, and all that it caused, is done then, even if new work comes in all the time.
+        """
+        while self._awake and generations != 0:
+            asleep = asyncio.get_running_loop().create_future()
+            awaited = (set(self._awake), asleep)
+            self._awaited.append(awaited)
+            try:
+                await asleep
+            finally:
+                self._awaited.remove(awaited)
+            if generations is not None:
+                generations -= 1
 
     def next_deadline(self) -> float | None:
         """The earliest moment at which a listener, other than a lazy one, wants to be awake."""
@@ -113,11 +131,15 @@ class Wakes:
             (each.deadline for each in self._everybody if each.deadline is not None and not each.is_lazy), default=None
         )
 
-    def woke_up(self) -> None:
-        self._awake += 1
-        self._all_asleep.clear()
+    def woke_up(self) -> int:
+        """The number by which this one falls asleep again."""
+        number = next(self._numbers)
+        self._awake.add(number)
+        return number
 
-    def fell_asleep(self) -> None:
-        self._awake -= 1
-        if self._awake == 0:
-            self._all_asleep.set()
+    def fell_asleep(self, number: int) -> None:
+        self._awake.discard(number)
+        for awaited, asleep in self._awaited:
+            awaited.discard(number)
+            if not awaited and not asleep.done():
+                asleep.set_result(None)

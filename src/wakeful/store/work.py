@@ -6,7 +6,7 @@ lives. It does not lapse by time: moving the clock must not make running work ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,10 +82,16 @@ def finish(tx: Tx, item: Item) -> None:
 
 
 def again(tx: Tx, item: Item, due: float, body: Any = None) -> None:
-    """The work is to be done once more, at `due`; with another `body`, where one is given."""
+    """The work is to be done once more, at `due`; with another `body`, where one is given.
+
+    Unless another node was given it meanwhile: every claim counts one more attempt.
+    """
     tx.lock("work", str(item.id))
     kept = orjson.dumps(item.body if body is None else body)
-    tx.run("UPDATE work_items SET due = ?, holder = NULL, body = ? WHERE id = ?", due, kept, item.id)
+    tx.run(
+        "UPDATE work_items SET due = ?, holder = NULL, body = ? WHERE id = ? AND attempts = ?",
+        *(due, kept, item.id, item.attempts),
+    )
     tx.wake(wake_name(item.kind))
 
 
@@ -103,6 +109,15 @@ def held_by(tx: Tx, holder: str) -> int:
     """How many rows `holder` is at."""
     row = tx.one("SELECT count(*) AS held FROM work_items WHERE holder = ?", holder)
     return int(row["held"]) if row else 0
+
+
+def give_back(tx: Tx, kind: str, holder: str, but: Collection[int]) -> None:
+    """Rows of this kind that `holder` has claimed are free again, `but` those it is at."""
+    tx.lock("work", kind)
+    for row in tx.all("SELECT id FROM work_items WHERE holder = ? AND kind = ?", holder, kind):
+        if row["id"] not in but:
+            tx.run("UPDATE work_items SET holder = NULL WHERE id = ?", row["id"])
+            tx.wake(wake_name(kind))
 
 
 def re_enter(tx: Tx, alive: Iterable[str]) -> int:

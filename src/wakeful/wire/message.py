@@ -37,12 +37,16 @@ class HttpRequest:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """One answer. Header names are lower case. A `stream` is sent chunk by chunk after `body`."""
+    """One answer. Header names are lower case. A `stream` is sent chunk by chunk after `body`.
+
+    `more_headers` are sent after the others; a name may come up in them again and again, as Set-Cookie does.
+    """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     stream: AsyncIterator[bytes] | None = None
+    more_headers: tuple[tuple[str, str], ...] = ()
 
 
 Headers = Mapping[str, str]

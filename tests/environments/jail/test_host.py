@@ -67,6 +67,11 @@ def test_rooms_of_a_launcher_that_was_killed_are_removed_and_those_of_a_living_o
     living.close()
 
 
+def test_rooms_that_another_launcher_is_just_removing_are_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "listdir", lambda path: ["wakeful-rooms-gone"])
+    Rooms().close()
+
+
 @pytest.mark.parametrize(("first", "count", "expected"), [(0, 1, True), (2**32 - 2, 100, False)])
 def test_users_that_a_container_does_not_have_are_known(first: int, count: int, expected: bool) -> None:
     assert host._is_mapped(first, count) is expected

@@ -83,6 +83,20 @@ def test_one_that_is_gone_uses_nothing() -> None:
         processes.kill(process.pid)
 
 
+def test_one_that_ends_while_it_is_counted_uses_nothing(
+    family: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids = [family.pid, *processes.descendants(family.pid)]
+
+    def ends(pid: int) -> None:
+        processes.kill(pid)
+        while processes.state(pid) not in ("Z", ""):
+            time.sleep(0)
+
+    monkeypatch.setattr(processes, "_proportional", ends)
+    assert processes.use(pids, 0).memory_bytes == 0
+
+
 def test_states_are_the_kernels_letters(family: subprocess.Popen[bytes]) -> None:
     assert processes.state(family.pid) in "SR"
     os.kill(family.pid, signal.SIGSTOP)

@@ -183,7 +183,8 @@ def test_statements_are_added_replaced_and_removed_by_their_ids(events: Any) -> 
 def test_a_whole_policy_replaces_what_was_and_can_be_removed_as_a_whole(events: Any) -> None:
     events.create_event_bus(Name="b")
     events.put_permission(EventBusName="b", Action="events:PutEvents", Principal="*", StatementId="one")
-    text = '{ "Version": "2012-10-17", "Statement": {"Sid": "s", "Effect": "Allow"} }'
+    text = '{ "Version": "2012-10-17", "Statement": {"Sid": "s", "Effect": "Deny", "Principal": "*",'
+    text += ' "Action": "events:PutEvents", "Resource": "*"} }'
     events.put_permission(EventBusName="b", Policy=text)
     assert described(events, "b")["Policy"] == text
     events.put_permission(EventBusName="b", Action="events:PutEvents", Principal="*", StatementId="one")
@@ -197,11 +198,15 @@ def test_a_whole_policy_replaces_what_was_and_can_be_removed_as_a_whole(events: 
     [
         ({"EventBusName": "none", "Policy": '{"Statement": []}'}, "ResourceNotFoundException", "bus none does not"),
         ({"Policy": "{"}, "ValidationException", "This policy contains invalid Json"),
+        ({"Policy": '{"Statement": {"Sid": "s"}}'}, "ValidationException", "This policy contains invalid Json"),
         ({"Policy": '{"Statement": ["x"]}'}, "ValidationException", "This policy contains invalid Json"),
         ({"Policy": '{"Statement": []}', "StatementId": "s"}, "ValidationException", "StatementId"),
         ({"StatementId": "s", "Principal": "*"}, "ValidationException", "Parameter(s) Action must be specified."),
         (
-            {"Policy": '{"Statement": [], "Id": "%s"}' % ("x" * 10_240)},
+            {
+                "Policy": '{"Id": "%s", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "events:PutEvents",'
+                '"Resource": "*"}}' % ("x" * 10_240)
+            },
             "PolicyLengthExceededException",
             "too long",
         ),

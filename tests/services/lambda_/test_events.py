@@ -107,6 +107,33 @@ def test_an_event_for_a_function_that_has_gone_is_dropped(node: RunningNode, cli
     assert len(runs(node)) == 1
 
 
+def test_an_event_whose_function_cannot_be_run_is_tried_for_six_hours_and_then_is_a_dead_letter(tmp_path: Path) -> None:
+    with running_node(tmp_path, iam="enforce") as node:
+        url = node.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
+        role(node, trusts="ec2.amazonaws.com", allows="sqs:SendMessage")
+        client = node.client("lambda")
+        arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+        deploy(client, Role="arn:aws:iam::000000000000:role/r", DeadLetterConfig={"TargetArn": arn})
+        request_id = invoke_event(client, {"a": 1})
+        node.advance(3600)
+        assert letters(node, url) == []
+        node.advance(6 * 3600)
+        (letter,) = letters(node, url)
+        found = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+        assert (found["RequestID"], found["ErrorCode"]) == (request_id, "403")
+        assert "sts:AssumeRole" in found["ErrorMessage"]
+        assert letter["Body"] == '{"a": 1}'
+
+
+def role(node: RunningNode, *, trusts: str, allows: str) -> None:
+    iam = node.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": trusts}, "Action": "sts:AssumeRole"}
+    allow = {"Effect": "Allow", "Action": allows, "Resource": "*"}
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}))
+    document = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document)
+
+
 def test_a_dead_letter_that_cannot_be_delivered_harms_nobody(node: RunningNode, client: Any) -> None:
     deploy(client, code=FAIL, DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:000000000000:none"})
     invoke_event(client)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.errors import refusal, status_of
 from tests.functions import ECHO, ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
@@ -142,6 +144,14 @@ def test_new_settings_serve_and_the_others_stay(client: Any) -> None:
     assert (shown["Timeout"], shown["Description"], shown["MemorySize"]) == (7, "kept", 256)
 
 
+def test_an_empty_target_takes_the_dead_letter_queue_away(client: Any) -> None:
+    arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+    deploy(client, DeadLetterConfig={"TargetArn": arn})
+    assert client.get_function_configuration(FunctionName="f")["DeadLetterConfig"] == {"TargetArn": arn}
+    shown = client.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": ""})
+    assert "DeadLetterConfig" not in shown
+
+
 def test_an_outdated_revision_changes_nothing(client: Any) -> None:
     deploy(client)
     for change, more in (
@@ -191,6 +201,18 @@ def test_functions_are_listed_by_name_and_page_by_page(client: Any, node: Runnin
     rest = client.list_functions(FunctionVersion="ALL", Marker=every["NextMarker"])
     assert [each["FunctionName"] for each in rest["Functions"]] == ["b", "c", "d"]
     assert node.client("lambda", key="111111111111").list_functions()["Functions"] == []
+
+
+def test_a_marker_that_was_never_given_out_is_refused(client: Any) -> None:
+    deploy(client)
+    for list_them in (
+        client.list_functions,
+        partial(client.list_versions_by_function, FunctionName="f"),
+        partial(client.list_aliases, FunctionName="f"),
+    ):
+        for marker in ("%%%", "YWJj", "WzEsMiwzXQ=="):
+            with pytest.raises(ClientError, match=r"InvalidParameterValueException.*Invalid Marker"):
+                list_them(Marker=marker)
 
 
 def test_a_function_can_be_named_in_every_way_that_aws_knows(client: Any) -> None:

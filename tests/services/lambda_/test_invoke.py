@@ -126,6 +126,16 @@ def test_an_environment_is_used_again_and_dropped_with_its_code(client: Any) -> 
     assert call(client).payload == 1
 
 
+def test_nothing_is_kept_of_an_environment_that_is_gone(node: RunningNode, client: Any) -> None:
+    deploy(
+        client, code="import os\ndef handler(event, context):\n    print('last words', flush=True)\n    os._exit(1)\n"
+    )
+    for _ in range(3):
+        assert call(client).error == "Unhandled"
+    node.settle()
+    assert node.node.attendant._streams == {}
+
+
 def test_functions_call_aws_with_their_roles_credentials(node: RunningNode, client: Any) -> None:
     code = """
         import boto3, os

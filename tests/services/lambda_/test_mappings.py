@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tests.errors import refusal
 from tests.functions import deploy
 from tests.running_node import RunningNode
+from wakeful.services.sqs.messages import QueueSource
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +94,13 @@ def test_a_window_gathers_what_comes_within_it(scene: Scene) -> None:
     assert scene.batches() == [["a", "b", "c"]]
 
 
+def test_a_batch_that_is_larger_than_an_event_may_be_comes_in_parts(scene: Scene) -> None:
+    scene.send(*(f"{number}" + " " * 1_000_000 for number in range(7)))
+    scene.map()
+    assert [[body.strip() for body in batch] for batch in scene.batches()] == [["0", "1", "2", "3", "4", "5"], ["6"]]
+    assert scene.left() == 0
+
+
 def test_a_failed_batch_comes_again_after_its_visibility_and_ends_as_dead_letters(scene: Scene) -> None:
     """The poison message: received, failed, hidden, received again, and at last buried."""
     dead_url, dead_arn = scene.queue("dead")
@@ -147,6 +157,39 @@ def test_a_deleted_mapping_draws_no_more(scene: Scene) -> None:
     assert refusal(scene.client.get_event_source_mapping, UUID=uuid)[0] == "ResourceNotFoundException"
 
 
+WAIT_FOR_A_FILE = """
+import os, time
+
+def handler(event, context):
+    open(os.environ["SEEN"] + ".begun", "w").close()
+    while not os.path.exists(os.environ["SEEN"] + ".go"):
+        time.sleep(0.01)
+"""
+
+
+def test_a_queue_deleted_while_its_batch_runs_harms_nobody(node: RunningNode, tmp_path: Any) -> None:
+    scene = Scene(node, tmp_path / "seen")
+    seen, begun, go = (tmp_path / name for name in ("seen", "seen.begun", "seen.go"))
+    deploy(scene.client, name="slow", code=WAIT_FOR_A_FILE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
+    url, arn = scene.queue("passing")
+    scene.client.create_event_source_mapping(EventSourceArn=arn, FunctionName="slow", BatchSize=1)
+    scene.sqs.send_message(QueueUrl=url, MessageBody="m")
+    wait_for_file(begun)
+    scene.sqs.delete_queue(QueueUrl=url)
+    go.touch()
+    scene.map()
+    scene.send("still drawn")
+    assert scene.batches() == [["still drawn"]]
+
+
+def wait_for_file(path: Path) -> None:
+    """Returns once a function has made it."""
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.005)
+
+
 def test_while_the_function_is_gone_nothing_is_taken_and_nothing_counts_as_received(scene: Scene) -> None:
     scene.map()
     scene.node.settle()
@@ -189,6 +232,7 @@ def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_p
         ({"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
         ({"StartingPosition": "LATEST"}, "StartingPosition"),
         ({"BisectBatchOnFunctionError": True}, "BisectBatchOnFunctionError"),
+        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts"),
         ({"ProvisionedPollerConfig": {"MinimumPollers": 1}}, "ProvisionedPollerConfig"),
         ({"FilterCriteria": {"Filters": [{"Pattern": "no pattern"}]}}, "Invalid filter pattern definition"),
         ({"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:none"}, "NonExistentQueue"),
@@ -224,3 +268,52 @@ def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
     assert shown["FunctionArn"].endswith(":function:f")
     changed = scene.client.update_event_source_mapping(UUID=uuid, BatchSize=7)
     assert (changed["BatchSize"], changed["State"]) == (7, "Updating")
+    changed = scene.client.update_event_source_mapping(UUID=uuid, Enabled=False, ScalingConfig={})
+    assert (changed["State"], "ScalingConfig" in changed) == ("Disabling", False)
+
+
+def test_a_queue_that_is_deleted_while_its_batch_runs_troubles_nobody_else(scene: Scene, tmp_path: Any) -> None:
+    code = """
+    import os, time
+
+    def handler(event, context):
+        open(os.environ["BEGUN"], "w").close()
+        while not os.path.exists(os.environ["MAY_END"]):
+            time.sleep(0.01)
+    """
+    begun, may_end = tmp_path / "begun", tmp_path / "may_end"
+    variables = {"BEGUN": str(begun), "MAY_END": str(may_end)}
+    deploy(scene.client, "slow", code, Timeout=20, Environment={"Variables": variables})
+    url, arn = scene.queue("brief")
+    scene.client.create_event_source_mapping(EventSourceArn=arn, FunctionName="slow")
+    scene.map()
+    scene.sqs.send_message(QueueUrl=url, MessageBody="a")
+    while not begun.exists():
+        time.sleep(0.01)
+    scene.sqs.delete_queue(QueueUrl=url)
+    may_end.touch()
+    scene.node.settle()
+    scene.send("b")
+    assert scene.batches() == [["b"]]
+
+
+def test_a_mistake_in_one_mapping_is_told_and_the_others_go_on(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistaken(self: Any, tx: Any, arn: str, reader: str, count: int) -> Any:
+        if arn == broken:
+            raise RuntimeError("a mistake")
+        return take(self, tx, arn, reader, count)
+
+    take = QueueSource.take
+    url, broken = scene.queue("broken")
+    monkeypatch.setattr(QueueSource, "take", mistaken)
+    scene.client.create_event_source_mapping(EventSourceArn=broken, FunctionName="f")
+    scene.map()
+    scene.sqs.send_message(QueueUrl=url, MessageBody="m")
+    scene.send("well")
+    assert scene.batches() == [["well"]]
+    assert "a mistake" in caplog.text
+    monkeypatch.undo()
+    scene.node.advance(60)
+    assert scene.batches() == [["well"], ["m"]]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.errors import refusal
 from tests.functions import deploy
 
@@ -41,6 +44,16 @@ def test_principals_are_written_as_what_they_are(client: Any) -> None:
     ):
         request = {**ALLOW, "StatementId": sid, "Principal": principal}
         assert json.loads(client.add_permission(FunctionName="f", **request)["Statement"])["Principal"] == written
+
+
+def test_who_and_what_no_permission_is_for_is_refused(client: Any) -> None:
+    deploy(client)
+    request = {"FunctionName": "f", "StatementId": "s", "Action": "lambda:InvokeFunction"}
+    for principal in ("nobody", "1234"):
+        with pytest.raises(ClientError, match=r"The provided principal was invalid\."):
+            client.add_permission(**request, Principal=principal)
+    with pytest.raises(ClientError, match=r"do not support adding policies for \$LATEST\."):
+        client.add_permission(**request, Principal="s3.amazonaws.com", Qualifier="$LATEST")
 
 
 def test_a_statement_is_named_once_and_removed_by_name(client: Any) -> None:

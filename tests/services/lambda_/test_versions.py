@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.errors import refusal
 from tests.functions import call, deploy, package, wait_until_updated
@@ -89,6 +90,19 @@ def test_an_alias_points_where_it_is_told(client: Any) -> None:
     client.delete_alias(FunctionName="f", Name="live")
     assert refusal(client.get_alias, FunctionName="f", Name="live")[0] == "ResourceNotFoundException"
     assert refusal(client.invoke, FunctionName="f", Qualifier="live")[0] == "ResourceNotFoundException"
+
+
+def test_a_function_found_by_an_alias_is_named_by_it(client: Any) -> None:
+    deploy(client)
+    client.publish_version(FunctionName="f")
+    alias = client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    found = client.get_function_configuration(FunctionName="f", Qualifier="live")
+    assert (found["FunctionArn"], found["Version"]) == (alias["AliasArn"], "1")
+    assert client.get_function(FunctionName="f:live")["Configuration"]["FunctionArn"] == alias["AliasArn"]
+    with pytest.raises(ClientError, match=r"Deletion of aliases is not currently supported\."):
+        client.delete_function(FunctionName="f", Qualifier="live")
+    with pytest.raises(ClientError, match=r"Function not found: .*:function:f:9"):
+        client.create_alias(FunctionName="f", Name="other", FunctionVersion="9")
 
 
 def test_an_alias_divides_invocations_by_weight(client: Any) -> None:

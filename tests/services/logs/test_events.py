@@ -168,6 +168,7 @@ def test_a_search_interleaves_the_streams_and_names_them(logs: Any, now_ms: int)
     assert found(logStreamNamePrefix="s") == ["ERROR 1", "fine", "ERROR 2"]
     assert found(logStreamNamePrefix="none") == []
     assert found(startTime=now_ms + 1, endTime=now_ms + 2) == ["ERROR 3", "fine"], "the end is included"
+    assert found(startTime=now_ms + 1, endTime=(1 << 63) - 1) == found(startTime=now_ms + 1)
     assert found(filterPattern="{ $.level = 1 }") == []
 
 

@@ -160,7 +160,9 @@ def test_a_topic_passes_it_on(node: RunningNode, s3: Any, ear: Ear) -> None:
     s3.put_bucket_notification_configuration(Bucket=BUCKET, NotificationConfiguration=configuration)
     s3.put_object(Bucket=BUCKET, Key="k", Body=b"x")
     node.settle()
-    test, created = (json.loads(message["Message"]) for message in ear.heard())
+    heard = ear.heard()
+    assert {message["Subject"] for message in heard} == {"Amazon S3 Notification"}
+    test, created = (json.loads(message["Message"]) for message in heard)
     assert test["Event"] == "s3:TestEvent"
     assert created["Records"][0]["eventName"] == "ObjectCreated:Put"
 

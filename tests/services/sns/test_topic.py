@@ -116,6 +116,7 @@ def test_attributes_are_set_and_reset(sns: Any) -> None:
         ("MaximumMessageSize", "1048577", "Invalid parameter: MaximumMessageSize Reason: must be between"),
         ("TracingConfig", "Sometimes", "Invalid parameter: TracingConfig"),
         ("Policy", "{", "Invalid parameter: Policy Error: null"),
+        ("Policy", '{"Statement": [{"Action": "sns:Publish"}]}', "Invalid parameter: Policy Error: null"),
         ("Policy", '{"Statement": [{"Action": "sns:*"}]}', "Policy statement action out of service scope!"),
         ("Policy", '{"Statement": [{"Action": ["s3:GetObject"]}]}', "Policy statement action out of service scope!"),
     ],
@@ -184,6 +185,8 @@ def test_tags_are_added_replaced_and_removed(sns: Any) -> None:
         "InvalidParameter",
         "Invalid parameter: Duplicated keys are not allowed.",
     )
+    unprintable = [{"Key": "x", "Value": "a\x01b"}]
+    assert refusal(sns.tag_resource, ResourceArn=arn, Tags=unprintable)[0] == "InvalidParameter"
     many = [{"Key": str(number), "Value": ""} for number in range(49)]
     assert refusal(sns.tag_resource, ResourceArn=arn, Tags=many)[0] == "TagLimitExceeded"
     missing = refusal(sns.list_tags_for_resource, ResourceArn=f"{ARN}:none")

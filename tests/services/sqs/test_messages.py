@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from typing import Any
@@ -94,6 +95,23 @@ def test_a_message_received_too_often_moves_to_the_dead_letter_queue(node: Runni
     assert attributes["RedrivePolicy"] == policy, "echoed byte for byte"
 
 
+def test_a_message_whose_dead_letter_queue_was_deleted_is_not_lost(node: RunningNode, sqs: Any) -> None:
+    dead = make(sqs, "dead")
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url = make(
+        sqs,
+        VisibilityTimeout="0",
+        RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1}),
+    )
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    sqs.receive_message(QueueUrl=url)
+    sqs.delete_queue(QueueUrl=dead)
+    assert bodies(sqs.receive_message(QueueUrl=url)) == ["m"]
+    again = make(sqs, "dead")
+    assert bodies(sqs.receive_message(QueueUrl=url)) == []
+    assert bodies(sqs.receive_message(QueueUrl=again)) == ["m"]
+
+
 def test_a_long_poll_ends_the_moment_a_message_arrives(node: RunningNode, sqs: Any) -> None:
     url = make(sqs)
     received: list[float] = []
@@ -110,6 +128,22 @@ def test_a_long_poll_ends_the_moment_a_message_arrives(node: RunningNode, sqs: A
     waiting.join(10)
     assert received, "the long poll came back without the message"
     assert received[0] - sent < 5
+
+
+def test_a_long_poll_whose_client_has_gone_takes_nothing(node: RunningNode, sqs: Any) -> None:
+    url = make(sqs)
+    host, _, port = node.endpoint.removeprefix("http://").partition(":")
+    form = f"Action=ReceiveMessage&Version=2012-11-05&QueueUrl={url}&WaitTimeSeconds=20"
+    scope = "Credential=test/20200101/us-east-1/sqs/aws4_request"
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(
+            f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n{form}".encode()
+        )
+        node.wait_for_listener("arn:aws:sqs:us-east-1:000000000000:q")
+    sqs.send_message(QueueUrl=url, MessageBody="m")
+    assert bodies(sqs.receive_message(QueueUrl=url)) == ["m"]
 
 
 def test_a_long_poll_of_an_empty_queue_ends_with_its_time(node: RunningNode, sqs: Any) -> None:
@@ -171,6 +205,18 @@ def test_a_batch_answers_each_entry_on_its_own(sqs: Any) -> None:
     assert depth(sqs, url) == (0, 0, 0)
 
 
+def test_an_entry_with_a_wrong_attribute_fails_alone(sqs: Any) -> None:
+    url = make(sqs)
+    wrong = {"a": {"DataType": "Date", "StringValue": "v"}}
+    answer = sqs.send_message_batch(
+        QueueUrl=url,
+        Entries=[{"Id": "good", "MessageBody": "m"}, {"Id": "bad", "MessageBody": "m", "MessageAttributes": wrong}],
+    )
+    assert [sent["Id"] for sent in answer["Successful"]] == ["good"]
+    assert [(failed["Id"], failed["Code"]) for failed in answer["Failed"]] == [("bad", "InvalidParameterValue")]
+    assert depth(sqs, url) == (1, 0, 0)
+
+
 def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
     url = make(sqs)
     attributes = {name: {"DataType": "String", "StringValue": name} for name in ("a.one", "a.two", "b")}
@@ -200,6 +246,39 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
             "InvalidParameterValue",
             "AWS.x",
         ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v", "BinaryListValues": [b"v"]}},
+            },
+            "AWS.SimpleQueueService.UnsupportedOperation",
+            "Message attribute list values in SendMessage operation are not supported.",
+        ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v", "BinaryValue": b"v"}},
+            },
+            "InvalidParameterValue",
+            "The message attribute 'a' with type 'String' must use field 'String'.",
+        ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageSystemAttributes": {"AWSTraceHeader": {"DataType": "Binary", "BinaryValue": b"v"}},
+            },
+            "InvalidParameterValue",
+            "AWSTraceHeader",
+        ),
+        (
+            {
+                "MessageBody": "m",
+                "MessageSystemAttributes": {"SenderId": {"DataType": "String", "StringValue": "somebody"}},
+            },
+            "InvalidParameterValue",
+            "SenderId",
+        ),
+        ({"MessageBody": "m", "MessageGroupId": "a b"}, "InvalidParameterValue", "MessageGroupId can only include"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_and_not_in_the_queue(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.parse
 import urllib.request
@@ -67,6 +68,18 @@ def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
         ({"FifoQueue": "true"}, "NotImplemented", "FIFO"),
         ({"KmsMasterKeyId": "alias/aws/sqs"}, "NotImplemented", "KmsMasterKeyId"),
         ({"Policy": "no json"}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
+        ({"Policy": '{"Id": "p"}'}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
+        (
+            {"Policy": '{"Statement": {"Effect": "Perhaps", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'},
+            "InvalidAttributeValue",
+            "Invalid value for the parameter Policy.",
+        ),
+        ({"RedriveAllowPolicy": '{"redrivePermission": "byQueue"}'}, "InvalidParameterValue", "sourceQueueArns"),
+        (
+            {"RedriveAllowPolicy": '{"redrivePermission": "byQueue", "sourceQueueArns": 5}'},
+            "InvalidParameterValue",
+            "unsupported format",
+        ),
         ({"RedrivePolicy": '{"maxReceiveCount": 1}'}, "InvalidParameterValue", "deadLetterTargetArn"),
         (
             {"RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:no", "maxReceiveCount": 1}'},
@@ -99,7 +112,8 @@ def test_attributes_are_answered_as_they_were_set_and_defaults_as_aws_has_them(s
 
 
 def test_an_empty_policy_takes_the_policy_away(sqs: Any) -> None:
-    url = sqs.create_queue(QueueName="q", Attributes={"Policy": '{"Statement": []}'})["QueueUrl"]
+    policy = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}}
+    url = sqs.create_queue(QueueName="q", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     assert "Policy" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
@@ -192,6 +206,65 @@ def test_permissions_are_statements_of_the_policy(sqs: Any) -> None:
     assert refusal(sqs.add_permission, **again)[0] == "InvalidParameterValue"
     sqs.remove_permission(QueueUrl=url, Label="l")
     assert refusal(sqs.remove_permission, QueueUrl=url, Label="l")[0] == "InvalidParameterValue"
+
+
+def test_who_goes_away_while_waiting_takes_nothing_with_it(node: RunningNode, sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    asking = {"QueueUrl": url, "WaitTimeSeconds": 20}
+    scope = "Credential=test/20261121/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 {scope}",
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+    }
+    waiting = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc)
+    waiting.request("POST", "/", json.dumps(asking), headers)
+    node.wait_for_listener(arn_of(sqs, url))
+    waiting.close()
+    sqs.send_message(QueueUrl=url, MessageBody="for somebody else")
+    (message,) = sqs.receive_message(**asking, AttributeNames=["ApproximateReceiveCount"])["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_a_policy_with_a_single_statement_gets_another(sqs: Any) -> None:
+    statement = {"Sid": "s", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    url = sqs.create_queue(QueueName="q", Attributes={"Policy": policy})["QueueUrl"]
+    sqs.add_permission(QueueUrl=url, Label="more", AWSAccountIds=["111122223333"], Actions=["ReceiveMessage"])
+    shown = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    assert [each["Sid"] for each in json.loads(shown)["Statement"]] == ["s", "more"]
+
+
+@pytest.mark.parametrize(
+    ("label", "account", "action", "words"),
+    [
+        ("with space", "111122223333", "SendMessage", "for parameter Label is invalid"),
+        ("l", "1111", "SendMessage", "Value [1111] for parameter PrincipalId is invalid. Reason: Unable to verify."),
+        ("l", "111122223333", "DeleteQueue", "Only the queue owner is allowed to invoke this action."),
+    ],
+)
+def test_a_permission_that_cannot_be_given_is_refused(
+    sqs: Any, label: str, account: str, action: str, words: str
+) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    code, message = refusal(sqs.add_permission, QueueUrl=url, Label=label, AWSAccountIds=[account], Actions=[action])
+    assert code == "InvalidParameterValue"
+    assert words in message
+
+
+def test_a_queue_has_fifty_tags_at_most(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q", tags={str(number): "v" for number in range(50)})["QueueUrl"]
+    assert refusal(sqs.tag_queue, QueueUrl=url, Tags={"more": "v"})[0] == "InvalidParameterValue"
+    assert len(sqs.list_queue_tags(QueueUrl=url)["Tags"]) == 50
+
+
+def test_making_a_queue_again_compares_what_its_policies_say_and_not_how(sqs: Any) -> None:
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    one = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": 3}}'
+    other = f'{{"maxReceiveCount":3,"deadLetterTargetArn":"{arn}"}}'
+    url = sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": one})["QueueUrl"]
+    assert sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": other})["QueueUrl"] == url
 
 
 def test_an_operation_we_do_not_have_says_so_by_name(sqs: Any) -> None:

@@ -92,12 +92,14 @@ class Rooms:
         """Removes what launchers of ours left that were killed."""
         for name in os.listdir(_ROOMS_PARENT):
             path = f"{_ROOMS_PARENT}/{name}"
-            if not name.startswith(_ROOMS_PREFIX) or os.lstat(path).st_uid != os.geteuid():
+            if not name.startswith(_ROOMS_PREFIX):
                 continue
             try:
+                if os.lstat(path).st_uid != os.geteuid():
+                    continue
                 lock = linux.lock_directory(path)
             except OSError:
-                continue  # its launcher lives
+                continue  # its launcher lives, or another one is removing it
             os.waitpid(_remove_tree(path), 0)
             os.close(lock)
 

@@ -28,6 +28,9 @@ WATCH_INTERVAL_MAX_S = 0.1
 CELL_VARIABLE = "WAKEFUL_CELL"
 READY = b"."
 
+# One process is looked at after the other. What is shared counts too much when some of them end meanwhile.
+_LOOKS_AGAIN = 3
+
 _EXEC_FAILED = 127
 _SCRATCH_DESCRIPTOR = 16  # above the ones that a runtime process starts with
 
@@ -275,8 +278,10 @@ class Keeper:
     def _watch(self) -> bool:
         """Counts; kills all when there is more memory in use than the function has. False when it did."""
         assert self._counters is not None and self._memory_max_bytes is not None
-        use = processes.use(self._walls.everyone(), min(self._memory_max_bytes, self._counters[0]))
-        memory_bytes = use.private_bytes + max(0, use.shared_bytes - self._walls.tmp_bytes())
+        use, memory_bytes = self._count()
+        for _ in range(_LOOKS_AGAIN):
+            if memory_bytes > self._memory_max_bytes:
+                use, memory_bytes = self._count()
         cpu_ns = int(use.cpu_s * 1e9)
         is_quiet = cpu_ns == self._counters[1] and memory_bytes <= self._counters[0]
         self._interval_s = min(self._interval_s * 2, WATCH_INTERVAL_MAX_S) if is_quiet else WATCH_INTERVAL_S
@@ -288,6 +293,11 @@ class Keeper:
         ended = {"verb": "ended", "status": None, "signal": int(signal.SIGKILL), "out_of_memory": True, "error": None}
         self._tell(ended)
         return False
+
+    def _count(self) -> tuple[processes.Use, int]:
+        assert self._counters is not None and self._memory_max_bytes is not None
+        use = processes.use(self._walls.everyone(), min(self._memory_max_bytes, self._counters[0]))
+        return use, use.private_bytes + max(0, use.shared_bytes - self._walls.tmp_bytes())
 
     def _tell(self, body: dict[str, Any]) -> None:
         try:

@@ -89,7 +89,8 @@ def use(pids: Iterable[int], exact_above_bytes: int) -> Use:
     pids = list(pids)
     memory = [_resident(pid) for pid in pids]
     if len(pids) > 1 and sum(private + shared for private, shared in memory) > exact_above_bytes:
-        memory = [_proportional(pid) or resident for pid, resident in zip(pids, memory, strict=True)]
+        # Of one that has ended since we looked first, nothing is left to count.
+        memory = [_proportional(pid) or _resident(pid) for pid in pids]
     private_bytes, shared_bytes = (sum(column) for column in zip(*memory, strict=True)) if memory else (0, 0)
     return Use(private_bytes, shared_bytes, sum(_cpu_s(pid) for pid in pids))
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
+from wakeful.fabric.policy import PolicyError, parse_policy
 from wakeful.fabric.service import Call
 from wakeful.services.events.errors import (
     LimitExceededException,
@@ -250,12 +251,9 @@ def _document(statements: list[dict[str, Any]]) -> str:
 
 def _check_policy(text: str) -> None:
     try:
-        statements = json.loads(text)["Statement"]
-        is_policy = isinstance(statements, dict) or all(isinstance(statement, dict) for statement in statements)
-    except (ValueError, LookupError, TypeError):
-        is_policy = False
-    if not is_policy:
-        raise ValidationException("This policy contains invalid Json")
+        parse_policy(text, "resource")
+    except PolicyError:
+        raise ValidationException("This policy contains invalid Json") from None
 
 
 def _put_policy(tx: Tx, arn: str, text: str | None) -> None:

@@ -81,7 +81,7 @@ async def fire(node: Node, item: work.Item) -> Done:
 def _send(tx: Tx, rule: Rule, target: Target, event: Event, trace: Trace) -> None:
     is_bus = names.parse_arn(target["Arn"]).service == "events"
     delivery = Delivery(
-        target_arn=target["Arn"],
+        target_arn=targets.place_of(rule, target),
         body=event.text,
         source_arn=rule.arn,
         principal=target.get("RoleArn") or (rule.role if is_bus else None) or SERVICE,

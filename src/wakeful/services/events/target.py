@@ -19,7 +19,7 @@ from wakeful.wire.errors import NotImplementedHere
 Target = Mapping[str, Any]
 """In the names of the model's shape."""
 
-_PLACES = {"lambda": "function:", "sqs": "", "sns": "", "events": "event-bus/"}
+_PLACES = {"lambda": "function:", "sqs": "", "sns": "", "events": "event-bus/", "logs": "log-group:"}
 """The services that targets are of, and how the resources begin that can be one."""
 
 _INPUTS = ("Input", "InputPath", "InputTransformer")
@@ -50,8 +50,11 @@ def check(target: Target) -> None:
         if "SqsParameters" not in target:
             raise ValidationException(f"Parameter(s) SqsParameters must be specified for target: {target_id}.")
         raise NotImplementedHere(f"Wakeful does not have FIFO queues yet (target {target_id}).")
-    if arn.service == "events" and any(member in target for member in _INPUTS):
-        raise NotImplementedHere(f"Wakeful sends whole events to other event buses (target {target_id}).")
+    if arn.service in ("events", "logs") and any(member in target for member in _INPUTS):
+        kind = "other event buses" if arn.service == "events" else "log groups"
+        raise NotImplementedHere(f"Wakeful sends whole events to {kind} (target {target_id}).")
+    if arn.service == "logs" and "RoleArn" in target:
+        raise ValidationException(f"RoleArn is not supported for target {target['Arn']}.")
     letters = target.get("DeadLetterConfig", {}).get("Arn")
     if letters is not None and _arn(letters).service != "sqs":
         raise _not_correct(letters)
@@ -89,6 +92,14 @@ def of(tx: Tx, rule: Rule, after: str = "", limit: int = limits.EVENTS_TARGETS_P
         "SELECT body FROM events_targets WHERE rule = ? AND id > ? ORDER BY id LIMIT ?", rule.arn, after, limit
     )
     return [orjson.loads(row["body"]) for row in rows]
+
+
+def place_of(rule: Rule, target: Target) -> str:
+    """The ARN to deliver to. In a log group every rule has a stream of its own."""
+    arn = str(target["Arn"])
+    if names.parse_arn(arn).service != "logs":
+        return arn
+    return f"{arn.removesuffix(':*')}:log-stream:{names.uuid_of(rule.arn)}"
 
 
 def rules_with(tx: Tx, bus_arn: str, target_arn: str, after: str, limit: int) -> list[str]:

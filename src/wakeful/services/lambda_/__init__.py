@@ -21,9 +21,11 @@ from wakeful.services.lambda_ import (
     poller,
     provisioning,
     runs,
+    url_operations,
 )
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.references import reference
+from wakeful.services.lambda_.url_front import UrlFront
 from wakeful.store.tx import Tx
 
 _ACTIONS = {"Invoke": "lambda:InvokeFunction", "GetLayerVersionByArn": "lambda:GetLayerVersion"}
@@ -34,7 +36,12 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     action = _ACTIONS.get(operation, f"lambda:{operation}")
     if "FunctionName" in request:
         function = reference(call, request["FunctionName"], request.get("Qualifier"))
-        yield Need(action, function.qualified, {"lambda:FunctionArn": function.qualified})
+        context = {"lambda:FunctionArn": function.qualified}
+        # AddPermission speaks of a URL's kind, the operations on URLs of their own.
+        kind = request.get("FunctionUrlAuthType") or request.get("AuthType")
+        if kind is not None:
+            context["lambda:FunctionUrlAuthType"] = kind
+        yield Need(action, function.qualified, context)
     elif "LayerName" in request:
         yield Need(action, _layer(call, request))
     elif "Arn" in request:
@@ -65,6 +72,7 @@ service = Service(
     accept=events.accept,
     needs=needs,
     policy=policy,
+    front=UrlFront(),
     workers=(
         Worker(functions.PREPARE, runs.prepare, slots=4),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
@@ -80,4 +88,5 @@ __all__ = [
     "mapping_operations",
     "operations",
     "service",
+    "url_operations",
 ]

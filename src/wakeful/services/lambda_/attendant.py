@@ -40,7 +40,7 @@ class _Stream:
     version: Version
     name: str
     is_open: bool | None = None
-    waiting: list[LogEvent] = field(default_factory=list)
+    waiting: deque[LogEvent] = field(default_factory=lambda: deque(maxlen=limits.LAMBDA_LOG_WAITING_MAX))
 
 
 class Attendant:
@@ -68,7 +68,9 @@ class Attendant:
         key = (version.role_arn, version.name)
         held = self._sessions.get(key)
         half_s = limits.LAMBDA_CREDENTIALS_S / 2
-        if held is None or held.credentials.expires_at - self._node.clock.now() < half_s:
+        now = self._node.clock.now()
+        if held is None or held.credentials.expires_at - now < half_s:
+            self._sessions = {each: kept for each, kept in self._sessions.items() if kept.credentials.expires_at > now}
             held = self._sessions[key] = await self._assume(version)
         return held
 
@@ -118,13 +120,19 @@ class Attendant:
         self._streams.pop((group_arn(version), stream), None)
 
     async def run(self) -> None:
-        """Opens log streams as they are first written to, until cancelled."""
+        """Opens log streams as they are first written to, until cancelled. One that cannot be opened now, is later."""
         while True:
             await self._something_to_open.wait()
             self._something_to_open.clear()
             while self._to_open:
-                with self._node.wakes.busy():
-                    await self._open(self._to_open.popleft())
+                stream = self._to_open.popleft()
+                try:
+                    with self._node.wakes.busy():
+                        await self._open(stream)
+                except Exception:
+                    log.exception("the log of %s cannot be opened now", stream.version.arn)
+                    self._to_open.append(stream)
+                    await asyncio.sleep(limits.WORK_BACKOFF_S)
 
     async def _open(self, stream: _Stream) -> None:
         version = stream.version

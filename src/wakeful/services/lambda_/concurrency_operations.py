@@ -88,7 +88,8 @@ async def list_provisioned_concurrency_configs(
 ) -> shapes.ListProvisionedConcurrencyConfigsResponse:
     function = _function(call, request["FunctionName"])
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    found = await node.store.read(_listed, function, unmarked(request.get("Marker"), ""), limit + 1)
+    (after,) = unmarked(request.get("Marker"), [""])
+    found = await node.store.read(_listed, function, after, limit + 1)
     items = [{"FunctionArn": config.reference.qualified, **await _described(node, config)} for config in found[:limit]]
     answer = {"ProvisionedConcurrencyConfigs": items}
     more = {"NextMarker": marked(found[limit - 1].qualifier)} if len(found) > limit else {}

@@ -1,7 +1,7 @@
 """Asynchronous invocations: a durable queue of events, two retries, then the dead-letter queue.
 
 An event is a work row. Function errors are retried after one and two minutes, as AWS does ("Asynchronous invocation");
-throttles for up to six hours with growing pauses.
+what could not be run at all (no room, not ready, no right to its role) for up to six hours with growing pauses.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import functions, runs
-from wakeful.services.lambda_.errors import LambdaError, SnapStartException, SnapStartTimeoutException
+from wakeful.services.lambda_.errors import (
+    LambdaError,
+    ResourceNotFoundException,
+    SnapStartException,
+    SnapStartTimeoutException,
+)
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store import work
 from wakeful.store.tx import Tx
+from wakeful.wire.errors import AwsError
 
 KIND = "lambda.event"
 
@@ -76,40 +82,46 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
             tenant=event.tenant,
         )
         outcome = await runs.run(node, version, invocation, event.trace)
-    except Throttled as refusal:
-        return _throttled(event, item, now, refusal)
     except (SnapStartException, SnapStartTimeoutException) as error:
-        return _failed(event, version.role_arn, error.message, node.clock.now())
-    except LambdaError as error:
+        return _failed(event, version.role_arn, error.status or 400, error.message, node.clock.now())
+    except ResourceNotFoundException as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
         return Done()
+    except (Throttled, AwsError) as refusal:
+        return _put_off(event, item, now, refusal)
     if outcome.error is None:
         return Done()
-    return _failed(event, version.role_arn, _message_of(outcome.payload), node.clock.now())
+    return _failed(event, version.role_arn, 200, _message_of(outcome.payload), node.clock.now())
 
 
-def _failed(event: Event, role_arn: str, message: str, now: float) -> Done | Again:
+def _failed(event: Event, role_arn: str, status: int, message: str, now: float) -> Done | Again:
     retried = event.errors
     due = now + limits.LAMBDA_EVENT_RETRY_DELAYS_S[min(retried, len(limits.LAMBDA_EVENT_RETRY_DELAYS_S) - 1)]
     if retried < limits.LAMBDA_EVENT_RETRIES_MAX and due - event.put <= limits.LAMBDA_EVENT_AGE_MAX_S:
         return Again(due, asdict(replace(event, errors=retried + 1)))
-    return Done(lambda tx: bury(tx, event, role_arn, message))
+    return Done(lambda tx: bury(tx, event, role_arn, status, message))
 
 
-def _throttled(event: Event, item: work.Item, now: float, refusal: Throttled) -> Done | Again:
+def _put_off(event: Event, item: work.Item, now: float, refusal: Throttled | AwsError) -> Done | Again:
+    """The function could not be run: there was no room, it is not ready, or its role cannot be assumed."""
     pause_s = min(
         limits.LAMBDA_THROTTLE_BACKOFF_MAX_S, limits.LAMBDA_THROTTLE_BACKOFF_S * 2 ** min(item.attempts - 1, 16)
     )
     if now + pause_s - event.put <= limits.LAMBDA_EVENT_AGE_MAX_S:
         return Again(now + pause_s)
-    return Done(lambda tx: bury(tx, event, None, f"Rate Exceeded. {refusal.reason}"))
+    if isinstance(refusal, Throttled):
+        return Done(lambda tx: bury(tx, event, None, 429, f"Rate Exceeded. {refusal.reason}"))
+    return Done(lambda tx: bury(tx, event, None, refusal.status or 400, refusal.message))
 
 
-def bury(tx: Tx, event: Event, role_arn: str | None, message: str) -> None:
+def bury(tx: Tx, event: Event, role_arn: str | None, status: int, message: str) -> None:
     """The event is in the function's dead-letter target, if it has one; AWS's three attributes say why."""
     function = of_arn(event.function)
-    row = functions.get_version(tx, function.arn, functions.main_version(tx, function))
-    config: Mapping[str, Any] = {} if row is None or row.serving is None else row.serving["config"]
+    try:
+        row = functions.find(tx, function)
+    except ResourceNotFoundException:
+        return  # it has gone meanwhile, and what was configured with it
+    config: Mapping[str, Any] = row.config if row.serving is None else row.serving["config"]
     target = (config.get("DeadLetterConfig") or {}).get("TargetArn")
     if not target:
         return
@@ -125,7 +137,7 @@ def bury(tx: Tx, event: Event, role_arn: str | None, message: str) -> None:
             label="dead letter",
             attributes={
                 "RequestID": text_attribute(event.request_id),
-                "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+                "ErrorCode": {"DataType": "Number", "StringValue": str(status)},
                 "ErrorMessage": text_attribute(message[:1024] or "Unknown"),
             },
         ),

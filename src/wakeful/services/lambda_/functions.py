@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -71,10 +71,6 @@ class Version:
     update_reason: str | None
     serving: Mapping[str, Any] | None
 
-    @property
-    def qualified_arn(self) -> str:
-        return f"{self.function}:{self.version}"
-
 
 # --- finding ---------------------------------------------------------------------------------------------------------
 
@@ -100,10 +96,12 @@ def main_version(tx: Tx, reference: Reference) -> str:
 
 
 def find_version(tx: Tx, reference: Reference, version: str) -> Version:
-    row = tx.one("SELECT * FROM lambda_versions WHERE function = ? AND version = ?", reference.arn, version)
-    if row is None:
-        raise not_found(reference)
-    return _version(row)
+    found = get_version(tx, reference.arn, version)
+    if found is None:
+        raise not_found(
+            reference if reference.qualifier or version == LATEST else replace(reference, qualifier=version)
+        )
+    return found
 
 
 def get_version(tx: Tx, function: str, version: str) -> Version | None:
@@ -251,8 +249,11 @@ def delete(tx: Tx, reference: Reference) -> None:
     for version in versions_of(tx, reference.arn, -1, 1 << 31):
         _release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
-    for table in ("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_snapshots"):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own five names
+    for table in (
+        *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
+        "lambda_snapshots",
+    ):
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own six names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
@@ -348,15 +349,15 @@ def _is_same(published: Version, latest: Version) -> bool:
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 
-def described(version: Version, *, qualified: bool) -> shapes.FunctionConfiguration:
-    """FunctionConfiguration. The ARN carries the version where the request named one."""
+def described(version: Version, *, qualifier: str = "") -> shapes.FunctionConfiguration:
+    """FunctionConfiguration. The ARN carries the qualifier, where the request had one: a version, or an alias."""
     config = dict(version.config)
     log_group = f"/aws/lambda/{version.function.rsplit(':', 1)[1]}"
     logging = {"LogFormat": "Text", "LogGroup": log_group, **(config.pop("LoggingConfig", None) or {})}
     name = version.function.rsplit(":", 1)[1]
     shown = {
         "FunctionName": name,
-        "FunctionArn": version.qualified_arn if qualified else version.function,
+        "FunctionArn": f"{version.function}:{qualifier}" if qualifier else version.function,
         **config,
         "CodeSize": version.package.size,
         "CodeSha256": version.package.sha256,

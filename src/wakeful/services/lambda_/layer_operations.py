@@ -58,7 +58,8 @@ def list_layers(call: Call, tx: Tx, request: shapes.ListLayersRequest) -> shapes
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     wanted = (request.get("CompatibleRuntime"), request.get("CompatibleArchitecture"))
     found: list[LayerVersion] = []
-    for arn in layers.named(tx, call.account, call.region, unmarked(request.get("Marker"), "")):
+    (after,) = unmarked(request.get("Marker"), [""])
+    for arn in layers.named(tx, call.account, call.region, after):
         newest = next((each for each in layers.versions(tx, arn, _EVERY) if layers.suits(each, *wanted)), None)
         if newest is not None:
             found.append(newest)
@@ -78,13 +79,11 @@ def list_layer_versions(
     layer = _name(call, request["LayerName"])
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     wanted = (request.get("CompatibleRuntime"), request.get("CompatibleArchitecture"))
-    before = unmarked(request.get("Marker"), str(_EVERY))
-    if not before.isdigit():
-        raise InvalidParameterValueException("Invalid Marker")
-    found = [each for each in layers.versions(tx, layer.arn, int(before)) if layers.suits(each, *wanted)]
+    (before,) = unmarked(request.get("Marker"), [_EVERY])
+    found = [each for each in layers.versions(tx, layer.arn, before) if layers.suits(each, *wanted)]
     answer: shapes.ListLayerVersionsResponse = {"LayerVersions": [_described(each) for each in found[:limit]]}
     if len(found) > limit:
-        answer["NextMarker"] = marked(str(found[limit - 1].number))
+        answer["NextMarker"] = marked(found[limit - 1].number)
     return answer
 
 

@@ -53,8 +53,11 @@ def update_event_source_mapping(
         wanted = reference(call, request["FunctionName"])
         functions.find(tx, wanted)
         function = wanted.qualified
+    before = mappings.find(tx, request["UUID"])
     changed = mappings.update(tx, request["UUID"], function, request)
-    return mappings.described(changed, state="Updating")
+    if changed.state == before.state:
+        return mappings.described(changed, state="Updating")
+    return mappings.described(changed, state="Enabling" if changed.state == "Enabled" else "Disabling")
 
 
 @api.writes

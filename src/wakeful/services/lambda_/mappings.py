@@ -30,16 +30,18 @@ _KEPT = (
     "FunctionResponseTypes",
 )
 _DEFAULTS: dict[str, Any] = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []}
-_OF_STREAMS = (
-    "ParallelizationFactor",
-    "StartingPosition",
-    "StartingPositionTimestamp",
-    "MaximumRecordAgeInSeconds",
-    "BisectBatchOnFunctionError",
-    "MaximumRetryAttempts",
-    "TumblingWindowInSeconds",
-    "DestinationConfig",
-)
+_OF_STREAMS: dict[str, Any] = {
+    "ParallelizationFactor": None,
+    "StartingPosition": None,
+    "StartingPositionTimestamp": None,
+    "MaximumRecordAgeInSeconds": None,
+    "BisectBatchOnFunctionError": False,
+    "MaximumRetryAttempts": None,
+    "TumblingWindowInSeconds": 0,
+    "DestinationConfig": {},
+}
+"""What only mappings of streams have, and with which value it asks for nothing."""
+
 _NOT_YET = (
     "KMSKeyArn",
     "MetricsConfig",
@@ -193,8 +195,8 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     for member in _NOT_YET:
         if request.get(member):
             raise InvalidParameterValueException(f"Wakeful does not have {member} of event source mappings yet.")
-    for member in _OF_STREAMS:
-        if request.get(member):
+    for member, nothing in _OF_STREAMS.items():
+        if member in request and request[member] != nothing:
             raise InvalidParameterValueException(f"Unsupported {member} parameter for given event source mapping type.")
     size, window_s = config["BatchSize"], config["MaximumBatchingWindowInSeconds"]
     if not 1 <= size <= limits.LAMBDA_BATCH_MAX:
@@ -209,7 +211,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
         )
     for each in (config.get("FilterCriteria") or {}).get("Filters") or []:
         _check_pattern(each.get("Pattern", ""))
-    return config
+    return {member: value for member, value in config.items() if value or member in _DEFAULTS}
 
 
 def _check_pattern(pattern: str) -> None:

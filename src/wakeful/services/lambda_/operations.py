@@ -69,15 +69,17 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
         return {"Functions": []}
     every = request.get("FunctionVersion") == "ALL"
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    name, _, number = unmarked(request.get("Marker"), "\n-1").partition("\n")
-    after = (name, int(number) if every else 1 << 30)
+    name, number = unmarked(request.get("Marker"), ["", -1])
+    after = (name, number if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
     answer: shapes.ListFunctionsResponse = {
-        "Functions": [functions.described(version, qualified=every) for version in found[:limit]]
+        "Functions": [
+            functions.described(version, qualifier=version.version if every else "") for version in found[:limit]
+        ]
     }
     if len(found) > limit:
         last = found[limit - 1]
-        answer["NextMarker"] = marked(f"{last.function.rsplit(':', 1)[1]}\n{last.number}")
+        answer["NextMarker"] = marked(last.function.rsplit(":", 1)[1], last.number)
     return answer
 
 
@@ -113,6 +115,8 @@ async def delete_function(
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
     if function.qualifier == LATEST:
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
+    if function.qualifier and not function.qualifier.isdigit():
+        raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
     await node.store.write(functions.delete, function)
     node.environments.retire(function.arn)
     return {"StatusCode": 204}
@@ -134,7 +138,7 @@ def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -
             f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
         )
     published = functions.publish_version(tx, function, request.get("Description"))
-    return functions.described(published, qualified=True)
+    return functions.described(published, qualifier=published.version)
 
 
 @api.reads
@@ -144,12 +148,13 @@ def list_versions_by_function(
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    found = functions.versions_of(tx, function.arn, int(unmarked(request.get("Marker"), "-1")), limit + 1)
+    (after,) = unmarked(request.get("Marker"), [-1])
+    found = functions.versions_of(tx, function.arn, after, limit + 1)
     answer: shapes.ListVersionsByFunctionResponse = {
-        "Versions": [functions.described(each, qualified=True) for each in found[:limit]]
+        "Versions": [functions.described(each, qualifier=each.version) for each in found[:limit]]
     }
     if len(found) > limit:
-        answer["NextMarker"] = marked(str(found[limit - 1].number))
+        answer["NextMarker"] = marked(found[limit - 1].number)
     return answer
 
 
@@ -186,7 +191,7 @@ def list_aliases(call: Call, tx: Tx, request: shapes.ListAliasesRequest) -> shap
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    after = unmarked(request.get("Marker"), "")
+    (after,) = unmarked(request.get("Marker"), [""])
     found = aliases.listed(tx, function.arn, request.get("FunctionVersion"), after, limit + 1)
     answer: shapes.ListAliasesResponse = {"Aliases": [aliases.described(alias) for alias in found[:limit]]}
     if len(found) > limit:
@@ -230,7 +235,7 @@ def _create(
     publish = request.get("Publish", False)
     config, package = _layered(tx, function, config, package, request.get("Layers"))
     made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
-    return functions.described(made, qualified=publish)
+    return functions.described(made, qualifier=made.version if publish else "")
 
 
 def _update_code(
@@ -247,7 +252,7 @@ def _update_code(
     changed = functions.update(tx, function, config=config, package=package)
     if request.get("Publish"):
         published = functions.publish_version(tx, function, description=None)
-        return functions.described(published, qualified=True)
+        return functions.described(published, qualifier=published.version)
     return _described(changed, function)
 
 
@@ -279,4 +284,4 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
 
 
 def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
-    return functions.described(version, qualified=bool(wanted.qualifier))
+    return functions.described(version, qualifier=wanted.qualifier)

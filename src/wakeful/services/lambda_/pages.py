@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import base64
+import json
+from typing import Any
 
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 
 
-def marked(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
+def marked(*parts: str | int) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 
-def unmarked(marker: str | None, default: str) -> str:
-    """What a marker of ours said. Raises what Lambda answers to one that is not."""
+def unmarked(marker: str | None, default: list[Any]) -> list[Any]:
+    """The parts that a marker of ours has, of the default's types. Raises what Lambda answers to any other."""
     if not marker:
         return default
     try:
-        return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
-    except ValueError as error:
-        raise InvalidParameterValueException("Invalid Marker") from error
+        parts = json.loads(base64.b64decode(marker, altchars=b"-_", validate=True))
+    except ValueError:
+        parts = None
+    if not isinstance(parts, list) or [type(part) for part in parts] != [type(part) for part in default]:
+        raise InvalidParameterValueException("Invalid Marker")
+    return parts

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.services.lambda_ import functions
 from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
     PolicyLengthExceededException,
     PreconditionFailedException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from wakeful.services.lambda_.references import Reference, of_arn
+from wakeful.services.lambda_.references import LATEST, Reference, of_arn
 from wakeful.store.tx import Tx
 
 
 def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, Any]:
     """The statement, which the policy now has."""
+    if reference.qualifier == LATEST:
+        raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     tx.lock("lambda", reference.arn)
     functions.find(tx, reference)
     _check_revision(tx, reference, request.get("RevisionId"))
@@ -106,9 +110,13 @@ def principal_of(principal: str) -> Any:
         return "*"
     if names.is_arn(principal):
         return {"AWS": principal}
-    if principal.isdigit():
+    if re.fullmatch(r"[0-9]{12}", principal):
         return {"AWS": f"arn:aws:iam::{principal}:root"}
-    return {"Service": principal}
+    if "." in principal:
+        return {"Service": principal}
+    raise InvalidParameterValueException(
+        "The provided principal was invalid. Please check the principal and try again."
+    )
 
 
 def _statements(tx: Tx, reference: Reference) -> list[dict[str, Any]]:

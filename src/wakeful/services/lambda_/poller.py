@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
 
-from wakeful import names
+from wakeful import limits, names
 from wakeful.environments.version import Outcome, Throttled
+from wakeful.fabric.patience import backoff_s, insist
 from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
@@ -40,14 +42,28 @@ async def run(node: Node) -> None:
     with node.wakes.listen(mappings.CHANGED) as listener:
         async with asyncio.TaskGroup() as tasks:
             while True:
-                wanted = {each for each in await node.store.read(mappings.every) if each.state == "Enabled"}
+                every = await insist("reading the mappings", partial(node.store.read, mappings.every))
+                wanted = {each for each in every if each.state == "Enabled"}
                 for gone in polls.keys() - wanted:
                     polls.pop(gone).stopped.set()
                     node.wakes.wake(_stop_name(gone))
                 for new in wanted - polls.keys():
                     stopped = asyncio.Event()
-                    polls[new] = _Poll(tasks.create_task(_poll(node, new, stopped)), stopped)
+                    polls[new] = _Poll(tasks.create_task(_keep_polling(node, new, stopped)), stopped)
                 await listener.wait()
+
+
+async def _keep_polling(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> None:
+    """A mistake of ours ends neither the poll nor, with it, the node: it begins again after a while."""
+    attempts = 0
+    while not stopped.is_set():
+        try:
+            await _poll(node, mapping, stopped)
+        except Exception:
+            attempts += 1
+            log.exception("mapping %s failed at attempt %d", mapping.uuid, attempts)
+            with node.wakes.listen(_stop_name(mapping)) as listener:
+                await listener.wait(node.clock.now() + backoff_s(attempts))
 
 
 async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> None:
@@ -61,11 +77,14 @@ async def _poll(node: Node, mapping: SourceMapping, stopped: asyncio.Event) -> N
                 if len(running) >= mapping.concurrency:
                     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     continue
-                due = await _next_due(node, mapping, source)
-                if due is None or due > node.clock.now():
-                    await listener.wait(due)
-                    continue
-                taken = await _gather(node, mapping, source, stopped, listener)
+                try:
+                    due = await _next_due(node, mapping, source)
+                    if due is None or due > node.clock.now():
+                        await listener.wait(due)
+                        continue
+                    taken = await _gather(node, mapping, source, stopped, listener)
+                except AwsError:
+                    continue  # the source went away in this very moment; the next look says so
                 if taken:
                     task = batches.create_task(_handle(node, mapping, source, patterns, taken))
                     running.add(task)
@@ -108,16 +127,42 @@ def _take(tx: Tx, source: Source, mapping: SourceMapping, count: int) -> list[Ta
 async def _handle(
     node: Node, mapping: SourceMapping, source: Source, patterns: Sequence[Pattern], taken: Sequence[Taken]
 ) -> None:
-    """The batch is run and settled. What the filters do not want is settled without a run."""
+    """The batch is run and settled. What the filters do not want is settled without a run.
+
+    A batch that cannot be settled comes again when its visibility ends, as after a crash.
+    """
     with node.wakes.busy():
-        wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
-        failed: Sequence[Taken] = ()
-        result = "OK"
-        if wanted:
-            failed, result = await _run(node, mapping, source, wanted)
-        refused = {each.id for each in failed}
-        done = [each for each in taken if each.id not in refused]
-        await node.store.write(_settle, source, mapping, done, failed, result)
+        try:
+            wanted = [each for each in taken if _is_wanted(source, mapping, patterns, each)]
+            failed: list[Taken] = []
+            result = "OK"
+            for part in _parts(mapping, source, wanted):
+                failed_here, result_here = await _run(node, mapping, source, part)
+                failed += failed_here
+                result = result if result_here == "OK" else result_here
+            refused = {each.id for each in failed}
+            done = [each for each in taken if each.id not in refused]
+            await node.store.write(_settle, source, mapping, done, failed, result)
+        except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
+            log.exception("mapping %s: a batch of %d was not settled", mapping.uuid, len(taken))
+
+
+def _parts(mapping: SourceMapping, source: Source, batch: Sequence[Taken]) -> Iterator[list[Taken]]:
+    """The batch, or as many parts of it as it takes for none to be a larger event than a function gets."""
+    part: list[Taken] = []
+    size = len(_EMPTY)
+    for each in batch:
+        grown = len(orjson.dumps(source.as_record(mapping.source, each))) + 1
+        if part and size + grown > limits.LAMBDA_SYNCHRONOUS_BYTES_MAX:
+            yield part
+            part, size = [], len(_EMPTY)
+        part.append(each)
+        size += grown
+    if part:
+        yield part
+
+
+_EMPTY = b'{"Records":[]}'
 
 
 async def _run(

@@ -95,6 +95,16 @@ CREATE TABLE IF NOT EXISTS lambda_permissions(
     PRIMARY KEY(function, qualifier, sid)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_urls(
+    id        TEXT PRIMARY KEY,         -- the first label of its host
+    function  TEXT NOT NULL,
+    qualifier TEXT NOT NULL,            -- an alias; '' is $LATEST
+    config    BLOB NOT NULL,            -- in the names of FunctionUrlConfig
+    created   REAL NOT NULL,
+    modified  REAL NOT NULL,
+    UNIQUE(function, qualifier)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_mappings(
     uuid     TEXT PRIMARY KEY,
     account  TEXT NOT NULL,

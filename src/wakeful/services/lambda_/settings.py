@@ -109,7 +109,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     for member, what in _NOT_YET.items():
         if request.get(member):
             raise NotSupported(f"Wakeful does not have {what} yet ({member}).")
-    if any((request.get("VpcConfig") or {}).get(member) for member in ("SubnetIds", "SecurityGroupIds")):
+    if any((request.get("VpcConfig") or {}).values()):
         raise NotSupported("Wakeful does not have VPCs (VpcConfig).")
     config.pop("VpcConfig", None)
     for member, (low, high) in _RANGES.items():
@@ -117,7 +117,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     _check_runtime(config)
     snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
-    _check_dead_letter(config.get("DeadLetterConfig"))
+    config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
     config["LoggingConfig"] = _logging(config.get("LoggingConfig"), request)
     return {name: value for name, value in config.items() if value not in (None, {}) or name == "LoggingConfig"}
 
@@ -177,12 +177,16 @@ def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None
     return {"Variables": variables} if variables else None
 
 
-def _check_dead_letter(config: Mapping[str, Any] | None) -> None:
+def _dead_letter(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An empty ARN takes the target away."""
     arn = (config or {}).get("TargetArn")
-    if arn and arn.split(":")[2:3] not in ([service] for service in _DELIVERABLE):
+    if not arn:
+        return None
+    if arn.split(":")[2:3] not in ([service] for service in _DELIVERABLE):
         raise InvalidParameterValueException(
             f"The provided dead letter configuration is invalid: {arn} is neither a queue nor a topic."
         )
+    return {"TargetArn": arn}
 
 
 def _logging(config: Mapping[str, Any] | None, request: Mapping[str, Any]) -> dict[str, Any] | None:

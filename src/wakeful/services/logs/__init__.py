@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Service, Worker
-from wakeful.services.logs import events, groups, operations
+from wakeful.services.logs import events, groups, inbox, operations, policies
 from wakeful.services.logs.api import api
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -38,8 +38,14 @@ def _first(tx: Tx) -> None:
 service = Service(
     operations=api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
+    accept=inbox.accept,
     needs=groups.needs,
-    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True),),
+    policy=policies.policy,
+    policies_changed=policies.CHANGED,
+    workers=(
+        Worker(_SWEEP, _sweep, slots=1, is_lazy=True),
+        Worker(inbox.KIND, inbox.carry_out, slots=limits.LOGS_INBOX_SLOTS),
+    ),
     first=_first,
 )
 

@@ -23,3 +23,7 @@ class TooManyTagsException(AwsError):
 
 class ValidationException(AwsError):
     """One of the parameters for the request is not valid."""
+
+
+class LimitExceededException(AwsError):
+    """You have reached the maximum number of resources that can be created."""

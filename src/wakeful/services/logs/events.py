@@ -152,7 +152,7 @@ async def filter_log_events(
         log=group.arn,
         streams=wanted,
         start_ms=max(int(request.get("startTime", 0)), group.oldest_ms(node.clock.now())),
-        end_ms=int(request["endTime"]) + 1 if "endTime" in request else END_MS,
+        end_ms=min(int(request.get("endTime", END_MS)) + 1, END_MS),
         beyond=beyond,
         backward=backward,
     )

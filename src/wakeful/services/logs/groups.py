@@ -169,6 +169,9 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     if operation in _ON_RESOURCE:
         yield Need(action, arn_of_resource(request["resourceArn"]))
         return
+    if operation.endswith(("ResourcePolicy", "ResourcePolicies")):
+        yield Need(action, "*")
+        return
     identifier = request.get("logGroupName") or request.get("logGroupIdentifier") or ""
     stream = request.get("logStreamName", "")
     resource = f"{arn_of_identifier(call, identifier)}:log-stream:{stream}"

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.logs import groups, streams
+from wakeful.services.logs import groups, policies, streams
 from wakeful.services.logs.api import api
 from wakeful.services.logs.errors import InvalidParameterException, TooManyTagsException
 from wakeful.services.logs.groups import Group
+from wakeful.services.logs.policies import ResourcePolicy
 from wakeful.services.logs.streams import Stream
 from wakeful.store.telemetry import StreamExtent
 from wakeful.store.tx import Tx
@@ -167,6 +168,67 @@ def untag_log_group(call: Call, tx: Tx, request: shapes.UntagLogGroupRequest) ->
 
 def _without(tags: Mapping[str, str], keys: list[str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key not in keys}
+
+
+# --- resource policies -----------------------------------------------------------------------------------------------
+
+
+@api.writes
+def put_resource_policy(
+    call: Call, tx: Tx, request: shapes.PutResourcePolicyRequest
+) -> shapes.PutResourcePolicyResponse:
+    """Services may put events into the account's groups as the policy says."""
+    _check_account_scope(request)
+    for member in ("policyName", "policyDocument"):
+        if not request.get(member):
+            raise InvalidParameterException(f"{member} is required.")
+    return {
+        "resourcePolicy": _described_policy(policies.put(tx, call, request["policyName"], request["policyDocument"]))
+    }
+
+
+@api.reads
+def describe_resource_policies(
+    call: Call, tx: Tx, request: shapes.DescribeResourcePoliciesRequest
+) -> shapes.DescribeResourcePoliciesResponse:
+    """By name. There are none of a single group, since none can be made."""
+    if "resourceArn" in request or request.get("policyScope", "ACCOUNT") != "ACCOUNT":
+        return {"resourcePolicies": []}
+    limit = request.get("limit", limits.LOGS_DESCRIBE_MAX)
+    after = str(streams.read_page_token(request["nextToken"], str)[0]) if "nextToken" in request else ""
+    found = policies.listed(tx, call, after)
+    answer: shapes.DescribeResourcePoliciesResponse = {
+        "resourcePolicies": [_described_policy(policy) for policy in found[:limit]]
+    }
+    if len(found) > limit:
+        answer["nextToken"] = streams.page_token(found[limit - 1].name)
+    return answer
+
+
+@api.writes
+def delete_resource_policy(call: Call, tx: Tx, request: shapes.DeleteResourcePolicyRequest) -> None:
+    _check_account_scope(request)
+    if not request.get("policyName"):
+        raise InvalidParameterException("policyName is required.")
+    policies.delete(tx, call, request["policyName"])
+
+
+def _check_account_scope(request: Mapping[str, Any]) -> None:
+    if "resourceArn" in request:
+        raise NotImplementedHere(
+            "Wakeful has resource policies of a whole account only, not of one group (resourceArn)."
+        )
+    if "expectedRevisionId" in request:
+        raise InvalidParameterException("expectedRevisionId is for policies of a resourceArn only.")
+
+
+def _described_policy(policy: ResourcePolicy) -> shapes.ResourcePolicy:
+    return {
+        "policyName": policy.name,
+        "policyDocument": policy.document,
+        "lastUpdatedTime": int(policy.updated * 1000),
+        "policyScope": "ACCOUNT",
+    }
 
 
 # --- streams ---------------------------------------------------------------------------------------------------------

@@ -18,3 +18,13 @@ CREATE TABLE IF NOT EXISTS logs_streams(
     created   REAL NOT NULL,
     PRIMARY KEY(group_arn, name)
 ) WITHOUT ROWID;
+
+-- Which services may put events into the account's groups.
+CREATE TABLE IF NOT EXISTS logs_policies(
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    document TEXT NOT NULL,
+    updated  REAL NOT NULL,
+    PRIMARY KEY(account, region, name)
+) WITHOUT ROWID;

@@ -40,6 +40,15 @@ def create(tx: Tx, group: Group, name: str) -> None:
     tx.run("INSERT INTO logs_streams(group_arn, name, created) VALUES (?, ?, ?)", group.arn, name, tx.now)
 
 
+def ensure(tx: Tx, group: Group, name: str) -> None:
+    """The stream is there, whether or not it was before."""
+    tx.lock("logs", group.arn, name)
+    tx.run(
+        "INSERT INTO logs_streams(group_arn, name, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        *(group.arn, name, tx.now),
+    )
+
+
 def find(tx: Tx, group: Group, name: str) -> Stream:
     """Raises ResourceNotFoundException."""
     row = tx.one("SELECT name, created FROM logs_streams WHERE group_arn = ? AND name = ?", group.arn, name)

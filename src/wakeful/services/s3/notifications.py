@@ -258,6 +258,7 @@ def _delivery(call: Call, bucket: Bucket, target: str, document: Mapping[str, An
         account=bucket.account,
         trace=call.effects,
         label=label,
+        subject="Amazon S3 Notification",
     )
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.filter_policy import FilterPolicy, compile_filter_policy
-from wakeful.fabric.json_tokens import JsonFault, JsonTokens
+from wakeful.fabric.json_tokens import JsonFault, check_json
 from wakeful.fabric.service import Call
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import (
@@ -281,9 +281,7 @@ def _checked_raw(value: str, protocol: str, prefix: str) -> str:
 
 def _check_redrive(text: str, prefix: str) -> None:
     try:
-        tokens = JsonTokens(text)
-        while tokens.next():
-            pass
+        check_json(text)
     except JsonFault as fault:
         raise InvalidParameterException(f"{prefix}RedrivePolicy: failed to parse JSON. {fault}") from None
     try:

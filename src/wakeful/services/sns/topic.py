@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits
+from wakeful.fabric.policy import parse_policy
 from wakeful.fabric.service import Call
 from wakeful.services.sns.errors import (
     InvalidParameterException,
@@ -274,6 +275,7 @@ def _check_policy(text: str) -> None:
                 service, _, name = action.partition(":")
                 if service.lower() != "sns" or name.lower() not in _POLICY_ACTIONS:
                     raise InvalidParameterException(_OUT_OF_SCOPE)
+        parse_policy(text, "resource")
     except (ValueError, LookupError, TypeError, AttributeError):
         raise InvalidParameterException(_POLICY_FAULT) from None
 
@@ -303,6 +305,9 @@ def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         raise InvalidParameterException("Invalid parameter: Duplicated keys are not allowed.")
     if len(tags) > limits.SNS_TAGS_MAX:
         raise TagLimitExceededException()
+    for text in (*tags, *tags.values()):
+        if not text.isprintable():
+            raise InvalidParameterException("Invalid parameter: Tags Reason: a tag has characters that no tag may have")
     return tags
 
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
+from wakeful.fabric.policy import PolicyError, parse_policy
 from wakeful.services.sqs.errors import (
     InvalidAttributeName,
     InvalidAttributeValue,
     InvalidParameterValue,
+    UnsupportedOperation,
 )
 from wakeful.wire.errors import NotImplementedHere
 
@@ -42,6 +44,7 @@ _SETTABLE = {*_RANGES, *_FIFO_ONLY, "Policy", "RedrivePolicy", "RedriveAllowPoli
 
 _TYPE_CODES = {"String": 1, "Number": 1, "Binary": 2}
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}")
+_GROUP_ID = re.compile(r"[!-~]{1,128}")
 
 
 def check_queue_attributes(attributes: Mapping[str, str]) -> None:
@@ -71,13 +74,33 @@ def _check_json(name: str, value: str) -> None:
         parsed = None
     if not isinstance(parsed, dict):
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
-    if name == "RedrivePolicy":
-        _check_redrive(value, parsed)
-    if name == "RedriveAllowPolicy" and parsed.get("redrivePermission") not in ("allowAll", "denyAll", "byQueue"):
-        raise InvalidParameterValue(
-            f"Value {value} for parameter RedriveAllowPolicy is invalid. Reason: Amazon SQS can't create the redrive"
-            " allow policy, as it's in an unsupported format."
-        )
+    match name:
+        case "Policy":
+            _check_policy(value)
+        case "RedrivePolicy":
+            _check_redrive(value, parsed)
+        case "RedriveAllowPolicy":
+            _check_redrive_allow(value, parsed)
+
+
+def _check_policy(value: str) -> None:
+    try:
+        parse_policy(value, "resource")
+    except PolicyError:
+        raise InvalidAttributeValue("Invalid value for the parameter Policy.") from None
+
+
+def _check_redrive_allow(value: str, policy: Mapping[str, Any]) -> None:
+    permission, sources = policy.get("redrivePermission"), policy.get("sourceQueueArns")
+    reason = None
+    if permission not in ("allowAll", "denyAll", "byQueue") or not isinstance(sources, list | None):
+        reason = "Amazon SQS can't create the redrive allow policy, as it's in an unsupported format."
+    elif (permission == "byQueue") != bool(sources):
+        reason = "sourceQueueArns go with the permission byQueue, and only with it."
+    elif len(sources or ()) > limits.SQS_REDRIVE_SOURCES_MAX:
+        reason = f"At most {limits.SQS_REDRIVE_SOURCES_MAX} sourceQueueArns can be named."
+    if reason is not None:
+        raise InvalidParameterValue(f"Value {value} for parameter RedriveAllowPolicy is invalid. Reason: {reason}")
 
 
 def _check_redrive(value: str, policy: Mapping[str, Any]) -> None:
@@ -125,7 +148,14 @@ def _check_message_attribute(name: str, value: Mapping[str, Any]) -> None:
             f"The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes"
             " is Binary, Number, and String."
         )
-    member = "BinaryValue" if base == "Binary" else "StringValue"
+    for lists in ("StringListValues", "BinaryListValues"):
+        if value.get(lists):
+            raise UnsupportedOperation("Message attribute list values in SendMessage operation are not supported.")
+    member, other = ("BinaryValue", "StringValue") if base == "Binary" else ("StringValue", "BinaryValue")
+    if value.get(other):
+        raise InvalidParameterValue(
+            f"The message attribute '{name}' with type '{kind}' must use field '{member.removesuffix('Value')}'."
+        )
     if not value.get(member):
         raise InvalidParameterValue(
             f"The message attribute '{name}' must contain a non-empty message attribute value for message attribute"
@@ -133,6 +163,26 @@ def _check_message_attribute(name: str, value: Mapping[str, Any]) -> None:
         )
     if base == "Number" and not _is_number(value["StringValue"]):
         raise InvalidParameterValue(f"Can't cast the value of message attribute '{name}' to a number.")
+
+
+def check_system_attributes(attributes: Mapping[str, Any]) -> None:
+    """Raises InvalidParameterValue unless a sender may say these: the trace header, as text."""
+    for name, value in attributes.items():
+        if name != "AWSTraceHeader":
+            raise InvalidParameterValue(f"The message system attribute name '{name}' is invalid.")
+        if value.get("DataType") != "String" or not value.get("StringValue"):
+            raise InvalidParameterValue(
+                f"The message system attribute '{name}' must have the type 'String' and a non-empty value."
+            )
+
+
+def check_group_id(group_id: str) -> None:
+    """Raises InvalidParameterValue unless messages may be grouped by it."""
+    if not _GROUP_ID.fullmatch(group_id):
+        raise InvalidParameterValue(
+            f"Value {group_id} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include"
+            " alphanumeric and punctuation characters. 1 to 128 in length."
+        )
 
 
 def _is_number(text: str) -> bool:

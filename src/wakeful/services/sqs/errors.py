@@ -70,3 +70,7 @@ class BatchRequestTooLong(AwsError):
 
 class PurgeQueueInProgress(AwsError):
     """Only one PurgeQueue operation on a queue is allowed every 60 seconds."""
+
+
+class UnsupportedOperation(AwsError):
+    """This operation is not supported for this queue or this message."""

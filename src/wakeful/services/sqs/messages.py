@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -54,16 +55,18 @@ def clean(body: str) -> str:
 def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Taken]:
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
-    One that was received too often goes to the dead-letter queue instead, in this same transaction.
+    One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
+    no such queue (any more), it stays here.
     """
     tx.lock("sqs", queue.arn)
     hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
+    grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
     taken: list[Taken] = []
     while len(taken) < count:
         rows = _visible(tx, queue, count - len(taken))
         for row in rows:
-            if queue.redrive is not None and row["receives"] >= queue.redrive[1]:
-                _bury(tx, queue, row)
+            if grave is not None and queue.redrive is not None and row["receives"] >= queue.redrive[1]:
+                _bury(tx, queue, row, grave)
             else:
                 taken.append(_hand_out(tx, queue, row, hidden_until))
         if len(rows) == 0:
@@ -104,12 +107,7 @@ def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
     )
 
 
-def _bury(tx: Tx, queue: Queue, row: Row) -> None:
-    assert queue.redrive is not None
-    dead_letter = queues.get(tx, queue.redrive[0])
-    if dead_letter is None:
-        tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
-        return
+def _bury(tx: Tx, queue: Queue, row: Row, dead_letter: Queue) -> None:
     tx.lock("sqs", dead_letter.arn)
     system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
     tx.run(
@@ -228,13 +226,19 @@ class QueueSource:
         return None
 
     def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
-        return take(tx, queues.find(tx, arn), count)
+        queue = queues.get(tx, arn)
+        return [] if queue is None else take(tx, queue, count)
 
     def settle(self, tx: Tx, arn: str, reader: str, done: Sequence[Taken], failed: Sequence[Taken]) -> None:
-        """What was handled is deleted; what failed stays hidden until its visibility ends."""
-        queue = queues.find(tx, arn)
-        for message in done:
-            forget(tx, queue, message.facts["handle"])
+        """What was handled is deleted; what failed stays hidden until its visibility ends.
+
+        A queue that was deleted meanwhile has taken its messages with it, even if there is another of its name now.
+        """
+        queue = queues.get(tx, arn)
+        if queue is not None:
+            with suppress(ReceiptHandleIsInvalid):
+                for message in done:
+                    forget(tx, queue, message.facts["handle"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)

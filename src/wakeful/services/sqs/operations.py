@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -148,33 +147,14 @@ def untag_queue(call: Call, tx: Tx, request: shapes.UntagQueueRequest) -> None:
 @api.writes
 def add_permission(call: Call, tx: Tx, request: shapes.AddPermissionRequest) -> None:
     """The queue's policy has one more statement, named by its label."""
-    found = _queue(call, tx, request["QueueUrl"])
-    policy = json.loads(found.attributes.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
-    if any(statement.get("Sid") == request["Label"] for statement in policy["Statement"]):
-        raise InvalidParameterValue(f"Value {request['Label']} for parameter Label is invalid. Reason: Already exists.")
-    policy.setdefault("Id", f"{found.arn}/SQSDefaultPolicy")
-    policy["Statement"].append(
-        {
-            "Sid": request["Label"],
-            "Effect": "Allow",
-            "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in request["AWSAccountIds"]]},
-            "Action": [f"SQS:{action}" for action in request["Actions"]],
-            "Resource": found.arn,
-        }
+    queue.permit(
+        tx, _queue(call, tx, request["QueueUrl"]), request["Label"], request["AWSAccountIds"], request["Actions"]
     )
-    queue.set_attributes(tx, found.arn, {"Policy": json.dumps(policy)})
 
 
 @api.writes
 def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionRequest) -> None:
-    found = _queue(call, tx, request["QueueUrl"])
-    policy = json.loads(found.attributes.get("Policy") or '{"Statement": []}')
-    left = [statement for statement in policy["Statement"] if statement.get("Sid") != request["Label"]]
-    if len(left) == len(policy["Statement"]):
-        raise InvalidParameterValue(
-            f"Value {request['Label']} for parameter Label is invalid. Reason: can't find label on existing policy."
-        )
-    queue.set_attributes(tx, found.arn, {"Policy": json.dumps({**policy, "Statement": left}) if left else ""})
+    queue.forbid(tx, _queue(call, tx, request["QueueUrl"]), request["Label"])
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -204,7 +184,10 @@ def send_message_batch(call: Call, tx: Tx, request: shapes.SendMessageBatchReque
 
 @api.waits
 async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessageRequest) -> shapes.ReceiveMessageResult:
-    """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to."""
+    """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to.
+
+    Who goes away while waiting takes nothing with it.
+    """
     count, hide_s = request.get("MaxNumberOfMessages", 1), request.get("VisibilityTimeout")
     _check_range("MaxNumberOfMessages", count, 1, limits.SQS_BATCH_MAX)
     _check_range("VisibilityTimeout", hide_s, 0, limits.SQS_VISIBILITY_MAX_S)
@@ -215,7 +198,7 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     patience_s = request.get("WaitTimeSeconds")
     deadline: float | None = None
     with node.wakes.listen(queue.wake_name(arn)) as listener:
-        while True:
+        while not call.has_left():
             state = await node.store.read(_look, arn)
             if state.has_visible:
                 taken = await node.store.write(_take, arn, count, hide_s)
@@ -223,9 +206,10 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
                     return {"Messages": [_message(each, request) for each in taken]}
             if deadline is None:
                 deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
-            if node.clock.now() >= deadline:
+            if node.clock.now() >= deadline or node.is_stopping:
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
+    return {}  # to nobody: what has come meanwhile is for those who are still there
 
 
 @api.writes
@@ -277,6 +261,9 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         )
     _check_range("DelaySeconds", entry.get("DelaySeconds"), 0, limits.SQS_DELAY_MAX_S)
     rules.check_message_attributes(entry.get("MessageAttributes", {}))
+    rules.check_system_attributes(entry.get("MessageSystemAttributes", {}))
+    if "MessageGroupId" in entry:
+        rules.check_group_id(entry["MessageGroupId"])
     attributes = rules.stored(entry.get("MessageAttributes", {}))
     system = rules.stored(entry.get("MessageSystemAttributes", {}))
     body = messages.clean(entry["MessageBody"])
@@ -385,7 +372,11 @@ def _check_batch(entry_name: str, entries: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _attributes_size(attributes: Mapping[str, Any]) -> int:
-    rules.check_message_attributes(attributes)
+    """Of an entry that cannot be sent it is 0: that entry fails by itself."""
+    try:
+        rules.check_message_attributes(attributes)
+    except AwsError:
+        return 0
     return rules.size_of(rules.stored(attributes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.errors import (
@@ -89,6 +90,7 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
         )
     rules.check_queue_attributes(attributes)
+    _check_tags(name, tags)
     arn = call.arn("sqs", name)
     tx.lock("sqs", arn)
     existing = get(tx, arn)
@@ -117,6 +119,7 @@ def set_attributes(tx: Tx, arn: str, attributes: Mapping[str, str]) -> None:
 
 
 def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
+    _check_tags(queue.name, tags)
     tx.lock("sqs", queue.arn)
     tx.run("UPDATE sqs_queues SET tags = ? WHERE arn = ?", _json(tags), queue.arn)
 
@@ -155,6 +158,68 @@ def policy(tx: Tx, arn: str) -> str | None:
     return None if queue is None else queue.attributes.get("Policy") or None
 
 
+# --- permissions -----------------------------------------------------------------------------------------------------
+
+_PERMITTED = {
+    "*",
+    "ChangeMessageVisibility",
+    "DeleteMessage",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "SendMessage",
+}
+"""What AddPermission can give to others; the rest is the owner's."""
+
+
+def permit(tx: Tx, queue: Queue, label: str, accounts: Sequence[str], actions: Sequence[str]) -> None:
+    """The policy has one more statement, named by its label."""
+    if not _NAME.fullmatch(label):
+        raise _not_valid(label, "Label", "Can only include alphanumeric characters, hyphens, or underscores.")
+    for action in actions:
+        if action not in _PERMITTED:
+            raise _not_valid(f"SQS:{action}", "ActionName", "Only the queue owner is allowed to invoke this action.")
+    if not all(re.fullmatch(r"[0-9]{12}", account) for account in accounts):
+        raise _not_valid(f"[{', '.join(accounts)}]", "PrincipalId", "Unable to verify.")
+    policy = json.loads(queue.attributes.get("Policy") or '{"Version": "2012-10-17"}')
+    statements = _statements(policy)
+    if any(statement.get("Sid") == label for statement in statements):
+        raise _not_valid(label, "Label", "Already exists.")
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]},
+        "Action": [f"SQS:{action}" for action in actions],
+        "Resource": queue.arn,
+    }
+    policy = {"Id": f"{queue.arn}/SQSDefaultPolicy", **policy, "Statement": [*statements, statement]}
+    set_attributes(tx, queue.arn, {"Policy": json.dumps(policy)})
+
+
+def forbid(tx: Tx, queue: Queue, label: str) -> None:
+    """The policy has no statement with that label, though it had one; without statements it is none at all."""
+    policy = json.loads(queue.attributes.get("Policy") or "{}")
+    statements = _statements(policy)
+    left = [statement for statement in statements if statement.get("Sid") != label]
+    if len(left) == len(statements):
+        raise _not_valid(label, "Label", "can't find label on existing policy.")
+    set_attributes(tx, queue.arn, {"Policy": json.dumps({**policy, "Statement": left}) if left else ""})
+
+
+def _statements(policy: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = policy.get("Statement", [])
+    return [found] if isinstance(found, dict) else list(found)
+
+
+def _not_valid(value: str, parameter: str, reason: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+
+
+# --- rights ----------------------------------------------------------------------------------------------------------
+
+
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
     single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
@@ -177,10 +242,17 @@ def wake_name(arn: str) -> str:
 def _check_same(queue: Queue, attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
         there = queue.attributes.get(name) or rules.DEFAULTS.get(name, "")
-        if there != value and not (name == "SqsManagedSseEnabled" and there.lower() == value.lower()):
+        if _comparable(name, there) != _comparable(name, value):
             raise QueueNameExists(
                 f"A queue already exists with the same name and a different value for attribute {name}"
             )
+
+
+def _comparable(name: str, value: str) -> Any:
+    """Policies are the same when they say the same."""
+    if name in ("Policy", "RedrivePolicy", "RedriveAllowPolicy") and value:
+        return json.loads(value)
+    return value.lower() if name == "SqsManagedSseEnabled" else value
 
 
 def _check_dead_letter_target(tx: Tx, arn: str, attributes: Mapping[str, str]) -> None:
@@ -196,6 +268,11 @@ def _check_dead_letter_target(tx: Tx, arn: str, attributes: Mapping[str, str]) -
         reason = "Queue does not have permission to use this dead-letter queue."
     if reason:
         raise InvalidParameterValue(f"Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}")
+
+
+def _check_tags(name: str, tags: Mapping[str, str]) -> None:
+    if len(tags) > limits.SQS_TAGS_MAX:
+        raise InvalidParameterValue(f"Too many tags added for queue {name}.")
 
 
 def _admits(dead_letter: Queue, source_arn: str) -> bool:

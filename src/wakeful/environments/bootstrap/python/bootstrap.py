@@ -6,4 +6,5 @@ sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 
 from wakeful_runtime import main  # type: ignore[import-not-found]
 
-main.run()
+if __name__ == "__main__":  # and not when multiprocessing loads it in a child
+    main.run()

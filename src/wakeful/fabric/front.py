@@ -1,0 +1,68 @@
+"""What a service answers over HTTP beside its API: addresses of its own, such as function URLs.
+
+The gateway finds out whose address it is, reads the body, and says on demand who signed the request. Everything else is
+the service's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from wakeful.fabric.service import Node, Principal
+from wakeful.fabric.trace import Trace
+from wakeful.wire.errors import AwsError
+from wakeful.wire.message import HttpRequest, HttpResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of a service's addresses a request is for, and the path below it, as it came."""
+
+    id: str
+    path: str
+    is_by_host: bool
+    """Whether the host names the place; else the path began with its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed a request, with which key."""
+
+    principal: Principal
+    access_key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request to one of a service's own addresses. Its body is complete."""
+
+    place: Place
+    http: HttpRequest
+    request_id: str
+    trace: Trace
+    scheme: str
+    source_ip: str
+    signer: Callable[[], Awaitable[Signer]]
+    """Asked for only where it matters. Raises AwsError for whom we do not believe, and where nobody signed."""
+
+
+class Front(Protocol):
+    """What stands behind a service's own addresses."""
+
+    @property
+    def operation(self) -> str:
+        """The operation that a request stands for: it is signed as one to it, and errors are told as its errors are."""
+
+    @property
+    def body_bytes_max(self) -> int: ...
+
+    def too_large(self) -> AwsError:
+        """What is answered to a larger body."""
+
+    def place_of(self, http: HttpRequest) -> Place | None:
+        """Whose address it is, from host and path alone; None where it is none of ours."""
+
+    async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
+        """Raises AwsError."""

@@ -1,0 +1,143 @@
+"""Calls of functions by HTTP: a request to a function URL becomes an event, and the function's result an answer."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from wakeful import limits, names
+from wakeful.environments.version import Outcome, Throttled
+from wakeful.fabric.front import Arrival, Place, Signer
+from wakeful.fabric.service import Call, Need, Node, Principal
+from wakeful.services.lambda_ import functions, invoke, runs, url_answers, url_cors, url_events, urls
+from wakeful.services.lambda_.errors import RequestTooLargeException
+from wakeful.services.lambda_.urls import Url
+from wakeful.store.telemetry import Note
+from wakeful.wire.errors import AccessDenied, AwsError, MissingAuthenticationToken, SignatureDoesNotMatch
+from wakeful.wire.message import HttpRequest, HttpResponse
+
+log = logging.getLogger(__name__)
+
+_ANYBODY = Principal("anonymous", "*", "anonymous")
+_FORBIDDEN = (
+    "Forbidden. For troubleshooting Function URL authorization issues, see:"
+    " https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UrlFront:
+    """Lambda's front: all function URLs of the node."""
+
+    operation: str = "Invoke"
+    body_bytes_max: int = limits.LAMBDA_SYNCHRONOUS_BYTES_MAX
+
+    def too_large(self) -> AwsError:
+        return RequestTooLargeException(
+            f"Request must be smaller than {limits.LAMBDA_SYNCHRONOUS_BYTES_MAX} bytes for the InvokeFunction operation"
+        )
+
+    def place_of(self, http: HttpRequest) -> Place | None:
+        return urls.place_of(http.headers.get("host", ""), http.path)
+
+    async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
+        """What the function answers. What a browser may is answered for the function, where CORS is configured."""
+        http = arrival.http
+        url = await node.caches.get(
+            functions.CHANGED, ("url", arrival.place.id), lambda: node.store.read(urls.get, arrival.place.id)
+        )
+        if url is None:
+            headers = {"content-type": "application/json", "x-amzn-errortype": "AccessDeniedException"}
+            return HttpResponse(403, headers, b'{"Message":null}')
+        if url.cors is not None and url_cors.is_preflight(http.method, http.headers):
+            return HttpResponse(200, more_headers=url_cors.preflight(url.cors, http.headers))
+        try:
+            response = await self._invoke(node, url, arrival)
+        except AwsError as error:
+            _note_refusal(node, url, arrival, error)
+            raise
+        response.more_headers += url_cors.added(url.cors, http.headers)
+        return response
+
+    async def _invoke(self, node: Node, url: Url, arrival: Arrival) -> HttpResponse:
+        signer = await _admitted(node, url, arrival)
+        version = runs.for_tenant((await runs.target(node, url.reference)).pick(), None)
+        event = url_events.event_of(url, arrival, signer, node.clock.now())
+        if len(event) > self.body_bytes_max:
+            raise self.too_large()
+        invocation = runs.invocation_of(arrival.trace, event, url.reference.qualified, request_id=arrival.request_id)
+        try:
+            outcome = await runs.run(node, version, invocation, arrival.trace)
+        except Throttled as refusal:
+            raise invoke.too_many(refusal) from refusal
+        return _answer(url, outcome)
+
+
+def _answer(url: Url, outcome: Outcome) -> HttpResponse:
+    """What became of the invocation, for an HTTP client, in InvokeMode BUFFERED."""
+    if outcome.error is not None:
+        return url_answers.refusal()
+    try:
+        return url_answers.answer_of(outcome.payload)
+    except url_answers.Malformed as fault:
+        log.warning("%s answered its URL with what is no answer: %s", url.reference.qualified, fault)
+        return url_answers.refusal()
+
+
+async def _admitted(node: Node, url: Url, arrival: Arrival) -> Signer | None:
+    """Who signed the request, if anybody had to. Raises AwsError for whom the function's policy does not let in."""
+    signer: Signer | None = None
+    if url.is_signed:
+        signer = await _signer(arrival)
+    function = url.reference
+    call = Call(
+        account=function.account,
+        region=function.region,
+        principal=_ANYBODY if signer is None else signer.principal,
+        request_id=arrival.request_id,
+        trace=arrival.trace,
+        endpoint=f"{arrival.scheme}://{arrival.http.headers.get('host', '127.0.0.1')}",
+        source_ip=arrival.source_ip,
+    )
+    # Both are asked for since October 2025 ("Control access to Lambda function URLs").
+    kind = {"lambda:FunctionUrlAuthType": url.config["AuthType"], "lambda:FunctionArn": function.qualified}
+    needs = (
+        Need("lambda:InvokeFunctionUrl", function.qualified, kind),
+        Need("lambda:InvokeFunction", function.qualified, {"lambda:InvokedViaFunctionUrl": "true"}),
+    )
+    try:
+        await node.authorizer.check_call(call, needs)
+    except AccessDenied as error:
+        raise AccessDenied(_FORBIDDEN) from error
+    return signer
+
+
+async def _signer(arrival: Arrival) -> Signer:
+    try:
+        signer = await arrival.signer()
+    except MissingAuthenticationToken as error:
+        raise AccessDenied(_FORBIDDEN) from error
+    declared = arrival.http.headers.get("x-amz-content-sha256", "")
+    if arrival.http.body and declared.startswith(("UNSIGNED-", "STREAMING-")):
+        raise SignatureDoesNotMatch()  # Lambda takes no body that was not signed
+    return signer
+
+
+def _note_refusal(node: Node, url: Url, arrival: Arrival, error: AwsError) -> None:
+    """A request that runs nothing is in the story as a call that was refused."""
+    trace = arrival.trace
+    node.telemetry.note(
+        Note(
+            id=arrival.request_id,
+            trace=trace.id,
+            cause=trace.cause,
+            hops=trace.hops,
+            kind="call",
+            name="lambda:InvokeFunctionUrl",
+            resource=names.parse_arn(url.reference.arn).name,
+            account=url.reference.account,
+            at=node.clock.now(),
+            status=error.shape_name,
+            detail={"url": url.id, "reason": str(error.__cause__ or error)},
+        )
+    )

@@ -1,0 +1,150 @@
+"""Deployment packages that are hostile, broken or odd, and the folders they become."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wakeful.environments.packages import Packages
+from wakeful.environments.version import BadPackage
+from wakeful.store.blobs import Blobs
+
+LINK = stat.S_IFLNK | 0o777
+FILE = stat.S_IFREG | 0o644
+DEVICE = stat.S_IFCHR | 0o666
+SET_USER_ID = stat.S_IFREG | 0o4755
+
+COULD_NOT_UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
+
+Entry = tuple[str, bytes | str, int]
+
+
+def zipped(*entries: Entry, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip of (name, content, mode of the file); its dates are the earliest that a zip can say."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content, mode in entries:
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = mode << 16
+            archive.writestr(entry, content, compression)
+    return packed.getvalue()
+
+
+@pytest_asyncio.fixture
+async def packages(tmp_path: Path) -> AsyncIterator[Packages]:
+    blobs = Blobs(tmp_path / "blobs")
+    yield Packages(tmp_path / "code", blobs)
+    await blobs.close()
+
+
+async def complaint(packages: Packages, body: bytes) -> str | None:
+    """What is said against it; None where it can be unpacked."""
+    try:
+        await packages.unzipped_bytes(body)
+    except BadPackage as error:
+        return str(error)
+    return None
+
+
+async def unpacked(packages: Packages, body: bytes) -> Path:
+    """What is uploaded, accepted and unpacked."""
+    assert await complaint(packages, body) is None
+    blob = await packages._blobs.save(body)
+    return await packages.unpacked(blob.key)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("out", "out/file"), ("out", "./out//file"), ("a/out", "a/out/b/file"), ("out", "out/folder/")],
+)
+@pytest.mark.parametrize("mode", [LINK, FILE])
+async def test_nothing_is_written_through_a_link(
+    packages: Packages, tmp_path: Path, names: tuple[str, str], mode: int
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("the host's")
+    link, below = names
+    body = zipped((link, str(outside), LINK), (below, "the tenant's", mode))
+    assert await complaint(packages, body) == COULD_NOT_UNZIP
+
+
+async def test_a_folder_that_says_it_is_a_link_is_a_folder(packages: Packages, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    body = zipped(("out/", str(outside), LINK), ("out/file", "the tenant's", LINK))
+    folder = await unpacked(packages, body)
+    assert (folder / "out").is_dir()
+    assert not (folder / "out").is_symlink()
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../up", "a/../../up", "/etc/up", "..", ".", "a\\b", "a" * 256, "a/" * 2000 + "b"])
+async def test_what_has_no_place_in_the_folder_is_refused(packages: Packages, name: str) -> None:
+    assert await complaint(packages, zipped(("index.py", "", FILE), (name, "x", FILE))) == COULD_NOT_UNZIP
+
+
+@pytest.mark.parametrize("target", [b"", b"a\0b", b"a" * 5000])
+async def test_a_link_that_cannot_be_made_is_refused(packages: Packages, target: bytes) -> None:
+    assert await complaint(packages, zipped(("link", target, LINK))) == COULD_NOT_UNZIP
+
+
+async def test_links_stay_links_wherever_they_lead(packages: Packages) -> None:
+    body = zipped(
+        ("lib/a.so.1", "x", FILE), ("lib/a.so", "a.so.1", LINK), ("tmp", "/tmp", LINK), ("odd", b"\xff", LINK)
+    )
+    folder = await unpacked(packages, body)
+    assert (folder / "lib/a.so").read_text() == "x"
+    assert str((folder / "tmp").readlink()) == "/tmp"
+    assert os.fsencode((folder / "odd").readlink()) == b"\xff"
+
+
+async def test_devices_and_set_user_id_bits_become_ordinary_files(packages: Packages) -> None:
+    folder = await unpacked(packages, zipped(("device", "x", DEVICE), ("root", "x", SET_USER_ID)))
+    assert stat.S_ISREG((folder / "device").lstat().st_mode)
+    assert stat.S_IMODE((folder / "root").lstat().st_mode) == 0o755
+
+
+async def test_an_entry_without_a_name_is_refused(packages: Packages) -> None:
+    body = zipped(("x", "", FILE)).replace(b"x", b"\0")
+    assert await complaint(packages, body) == COULD_NOT_UNZIP
+
+
+async def test_a_bomb_is_not_unpacked(packages: Packages) -> None:
+    body = zipped(*((f"{number}", bytes(64 << 20), FILE) for number in range(4)))
+    assert len(body) < 1 << 20
+    assert await complaint(packages, body) == "Unzipped size must be smaller than 262144000 bytes"
+
+
+async def test_an_entry_without_a_date_is_unpacked(packages: Packages) -> None:
+    body = bytearray(zipped(("index.py", "x", FILE)))
+    for magic, offset in ((b"PK\x03\x04", 10), (b"PK\x01\x02", 12)):
+        place = body.index(magic) + offset
+        body[place : place + 4] = bytes(4)  # time and date, as Go's archive/zip leaves them
+    assert (await unpacked(packages, bytes(body)) / "index.py").read_text() == "x"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    compression=st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)),
+    changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4),
+    kept=st.floats(0.5, 1),
+)
+async def test_whatever_is_uploaded_is_refused_or_unpacked(
+    packages: Packages, compression: int, changes: list[tuple[float, int]], kept: float
+) -> None:
+    body = bytearray(zipped(("a.py", "a" * 99, FILE), ("b/c", "c", FILE), ("l", "a.py", LINK), compression=compression))
+    for place, value in changes:
+        body[int(place * len(body))] = value
+    damaged = bytes(body[: int(kept * len(body))])
+    if await complaint(packages, damaged) is None:
+        assert (await unpacked(packages, damaged)).is_dir()
