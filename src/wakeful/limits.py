@@ -113,6 +113,8 @@ LAMBDA_TIMEOUT_MAX_S = 900
 LAMBDA_MEMORY_MAX_MB = 10_240
 LAMBDA_VARIABLES_BYTES_MAX = 4096
 LAMBDA_SYNCHRONOUS_BYTES_MAX = 6 * 1024 * 1024
+LAMBDA_STREAM_UNREAD_BYTES = 256 * 1024
+"""Of a streamed response that its caller has not read; from there on the function waits."""
 LAMBDA_EVENT_BYTES_MAX = 1024 * 1024
 LAMBDA_UPLOAD_BYTES_MAX = 50 * 1024 * 1024
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
@@ -176,6 +178,7 @@ ATTACK_TIME_MAX_S = 10.0
 # --- environments: where functions run -------------------------------------------------------------------------------
 
 RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own number in its message
+STREAMED_RESPONSE_BYTES_MAX = 200 * 1024 * 1024  # a streamed response ("Response streaming for Lambda functions")
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
