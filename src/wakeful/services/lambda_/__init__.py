@@ -20,12 +20,17 @@ from wakeful.services.lambda_ import (
     permissions,
     poller,
     runs,
+    streaming,
 )
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.references import reference
 from wakeful.store.tx import Tx
 
-_ACTIONS = {"Invoke": "lambda:InvokeFunction", "GetLayerVersionByArn": "lambda:GetLayerVersion"}
+_ACTIONS = {
+    "Invoke": "lambda:InvokeFunction",
+    "InvokeWithResponseStream": "lambda:InvokeFunction",
+    "GetLayerVersionByArn": "lambda:GetLayerVersion",
+}
 
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
@@ -79,4 +84,5 @@ __all__ = [
     "mapping_operations",
     "operations",
     "service",
+    "streaming",
 ]
