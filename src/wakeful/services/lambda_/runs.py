@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments.version import Invocation, Outcome, Version
+from wakeful.environments.version import Invocation, Outcome, Sink, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import aliases, functions, price, provisioned
@@ -172,12 +173,30 @@ async def prepare(node: Node, item: work.Item) -> Done:
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     """One invocation, noted in every story it belongs to, with what it used and what it costs."""
     outcome = await node.environments.invoke(version, invocation)
+    _note(node, version, invocation, outcome, traces)
+    return outcome
+
+
+def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> asyncio.Task[Outcome]:
+    """As `run`, while the caller does something else. It is noted whether or not the caller stays."""
+
+    def over(done: asyncio.Task[Outcome]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            _note(node, version, invocation, done.result(), traces)
+
+    run = node.environments.start(version, invocation)
+    run.add_done_callback(over)
+    return run
+
+
+def _note(node: Node, version: Version, invocation: Invocation, outcome: Outcome, traces: tuple[Trace, ...]) -> None:
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,
         tmp_mb=version.tmp_mb,
         architecture=version.architecture,
         is_provisioned=outcome.is_provisioned,
+        streamed_bytes=outcome.streamed_bytes,
     )
     detail = {
         "version": version.version,
@@ -211,7 +230,6 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
                 detail=detail,
             )
         )
-    return outcome
 
 
 def invocation_of(
@@ -223,6 +241,7 @@ def invocation_of(
     client_context: str | None = None,
     tenant: str | None = None,
     log_tail: bool = False,
+    sink: Sink | None = None,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
     return Invocation(
@@ -233,4 +252,5 @@ def invocation_of(
         client_context=client_context,
         tenant_id=tenant,
         log_tail=log_tail,
+        sink=sink,
     )
