@@ -45,6 +45,7 @@ SIGNATURE_SKEW_S_MAX = 900  # how far a client's clock may be off
 SIGNING_KEYS_CACHED_MAX = 1_024  # derived keys that are kept; one per secret, day, region and service
 CHUNK_LINE_BYTES_MAX = 4_096  # a line of the aws-chunked framing: a size with its signature, or a trailer
 TRAILERS_MAX = 16  # fields after an aws-chunked body
+EVENT_ERROR_CHARS_MAX = 4_096  # of the message of an error that ends an event stream; a header holds 32,767 bytes
 
 # --- telemetry -------------------------------------------------------------------------------------------------------
 
@@ -140,6 +141,8 @@ LAMBDA_TIMEOUT_MAX_S = 900
 LAMBDA_MEMORY_MAX_MB = 10_240
 LAMBDA_VARIABLES_BYTES_MAX = 4096
 LAMBDA_SYNCHRONOUS_BYTES_MAX = 6 * 1024 * 1024
+LAMBDA_STREAM_UNREAD_BYTES = 256 * 1024
+"""Of a streamed response that its caller has not read; from there on the function waits."""
 LAMBDA_EVENT_BYTES_MAX = 1024 * 1024
 LAMBDA_UPLOAD_BYTES_MAX = 50 * 1024 * 1024
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
@@ -206,6 +209,7 @@ ATTACK_TIME_MAX_S = 10.0
 # --- environments: where functions run -------------------------------------------------------------------------------
 
 RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own number in its message
+STREAMED_RESPONSE_BYTES_MAX = 200 * 1024 * 1024  # a streamed response ("Response streaming for Lambda functions")
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
 RUNTIME_UNREAD_BYTES_MAX = 65_536  # answers of its Runtime API that a runtime has not read when it asks for the next
 RUNTIME_KEPT_BYTES_MAX = 2 * RESPONSE_BYTES_MAX  # of one environment: bodies begun, and events sent and not read

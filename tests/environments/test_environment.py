@@ -251,14 +251,6 @@ async def test_an_answer_stays_the_answer_if_the_runtime_never_asks_again(
         assert (outcome.payload, outcome.error, outcome.status) == (b'{"a": 1}', None, "timeout")
 
 
-async def test_a_streamed_answer_fails_by_name(make_world: MakeWorld, tmp_path: Path) -> None:
-    stream = RESPOND.replace("-d", '-H "Lambda-Runtime-Function-Response-Mode: streaming" -d')
-    async with make_world() as world:
-        version = world.version(custom(tmp_path, stream), runtime="provided.al2023")
-        document = await world.error(version)
-        assert document["errorType"] == "Runtime.ResponseStreamingNotImplemented"
-
-
 @pytest.mark.parametrize(
     ("files", "words"),
     [

@@ -115,7 +115,10 @@ FILES = {
     "module/package.json": '{"type": "module"}',
     "module/index.js": "export const handler = async () => import.meta.url.split('/').pop();",
     "node_modules/library/index.js": "exports.handler = async () => 'library'; exports.name = 'packaged';",
-    "streaming.js": "exports.handler = awslambda.streamifyResponse(async () => {});",
+    "streaming.js": (
+        "exports.handler = async () => {};"
+        "exports.handler[Symbol.for('aws.lambda.runtime.handler.streaming')] = 'request';"
+    ),
 }
 
 
@@ -268,8 +271,8 @@ async def test_what_nobody_catches_fails_the_event_and_ends_the_process(
         ("rejecting.handler", "Runtime.UnhandledPromiseRejection", "Error: lost at load"),
         (
             "streaming.handler",
-            "Runtime.ResponseStreamingNotImplemented",
-            "Response streaming (awslambda.streamifyResponse) is not implemented in Wakeful yet.",
+            "Runtime.MalformedStreamingHandler",
+            "Only response streaming is supported.",
         ),
     ],
 )

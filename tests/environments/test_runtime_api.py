@@ -14,6 +14,7 @@ from hypothesis import strategies as some
 from tests.environments.world import until
 from wakeful import limits
 from wakeful.environments.runtime_api import Phase, RuntimeApi
+from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.version import Invocation
 from wakeful.fabric.trace import Trace
 
@@ -38,6 +39,12 @@ class Told:
 
     def runtime_refused(self, error_type: str, message: str) -> None:
         self.heard.append(("refused", error_type, message))
+
+    def runtime_streams(self, response: StreamedResponse) -> None:
+        self.heard.append(("streams",))
+
+    def runtime_streamed(self, response: StreamedResponse) -> None:
+        self.heard.append(("streamed", response))
 
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None:
         self.heard.append(("failed to start", payload, error_type))
@@ -319,18 +326,6 @@ async def test_who_expects_to_be_told_to_continue_is() -> None:
         assert (await client.answer())[0] == 100
         client.writer.write(b"abc")
         assert (await client.answer())[0] == 202
-
-
-async def test_a_streamed_response_is_refused_by_name() -> None:
-    async with Server() as server:
-        client = await server.running()
-        path = "/2018-06-01/runtime/invocation/id/response"
-        mode = "Lambda-Runtime-Function-Response-Mode: streaming"
-        chunked = "Transfer-Encoding: chunked"
-        status, body = await client.ask("POST", path, b"1\r\na\r\n0\r\n\r\n", mode, chunked)
-        assert (status, json.loads(body)["errorType"]) == (400, "InvalidFunctionResponseMode")
-        assert "Response streaming is not implemented in Wakeful yet" in json.loads(body)["errorMessage"]
-        assert server.told.heard[-1][:2] == ("refused", "Runtime.ResponseStreamingNotImplemented")
 
 
 async def test_an_unknown_response_mode_can_be_corrected() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.wire.test_round_trip import CATALOGUE, MODELS, REQUEST_ID
 from wakeful.wire import checks, codec
-from wakeful.wire.errors import AwsError, NotImplementedHere
+from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest
 from wakeful.wire.model import ServiceModel
 from wakeful.wire.target import Operation, Protocol, Target
@@ -170,14 +170,6 @@ def test_a_shape_that_contains_itself_does_not_exhaust_the_stack() -> None:
     nested: dict[str, Any] = {"Inner": {"List": [{"Inner": {}}, {}]}}
     assert codec.read(target, HttpRequest("POST", "/", "", {}, orjson.dumps(nested))) == nested
     assert codec.write(target, nested, REQUEST_ID, HttpRequest("POST", "/", "", {})).body == orjson.dumps(nested)
-
-
-def test_an_event_stream_is_said_to_be_missing() -> None:
-    operation = CATALOGUE.operation("lambda", "InvokeWithResponseStream")
-    assert operation is not None
-    target = target_of(operation, {"FunctionName": "f"}, {}, {})
-    with pytest.raises(NotImplementedHere, match="InvokeWithResponseStream"):
-        codec.write(target, {}, REQUEST_ID, HttpRequest("POST", "/", "", {}))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from wakeful.environments.runtime_process import RuntimeProcess
 from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, Sandboxes
 from wakeful.environments.states import State as State
+from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
@@ -102,7 +103,8 @@ class Environment:
         self._process: RuntimeProcess | None = None
         self._verdict: asyncio.Future[Fault | None] | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
-        self._answer: _Answer | None = None
+        self._answer: _Answer | StreamedResponse | None = None
+        self._streamed: StreamedResponse | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.Task[None] | None = None
         self._end: asyncio.Task[None]
@@ -291,7 +293,7 @@ class Environment:
         process = self._process
         assert process is not None
         self.current = invocation
-        self._answer = None
+        self._answer = self._streamed = None
         self.invocation_count += 1
         if invocation.log_tail:
             self._tail = self._tail or self._init_tail or Tail()
@@ -314,6 +316,13 @@ class Environment:
 
     def runtime_refused(self, error_type: str, message: str) -> None:
         self._answer = _Answer(report.error_document(error_type, message), is_error=True, error_type=error_type)
+
+    def runtime_streams(self, response: StreamedResponse) -> None:
+        self._streamed = response
+
+    def runtime_streamed(self, response: StreamedResponse) -> None:
+        if self.state is State.INVOKING:  # else it was broken off with the process, and that has its own reason
+            self._answer = response
 
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None:
         self._decide(Fault("error", report.fault_type(error_type), payload=payload))
@@ -345,6 +354,8 @@ class Environment:
         finally:
             self._to(State.GONE)
             invocation, answer = self.current, self._answer
+            if answer is not None and answer is self._streamed and self._streamed.is_truncated:
+                answer = None  # broken off because of what ended the process
             if invocation is not None:
                 if answer is not None and answer.error_type is not None:
                     fault = Fault("error", answer.error_type)  # what it did wrong first is what went wrong
@@ -384,6 +395,8 @@ class Environment:
         )
         now = self._clock.now()
         self._print(self._report.end(now, run), now)
+        has_failed = fault is not None and not is_answered
+        streamed, self._streamed = self._streamed, None
         tail, self._tail = self._tail, None
         self.current = None
         self._tell_who_left()
@@ -392,7 +405,7 @@ class Environment:
         outcome.set_result(
             Outcome(
                 payload=payload,
-                error="Unhandled" if fault is not None and not is_answered else None,
+                error="Unhandled" if has_failed else None,
                 error_type=error_type,
                 status=status,
                 cold=is_cold,
@@ -407,6 +420,8 @@ class Environment:
                 log_stream=self.log_stream,
                 is_provisioned=self.is_provisioned,
                 restore_ms=restore_ms,
+                streamed_bytes=streamed.passed_on_bytes if streamed is not None else 0,
+                broken_by=streamed.broken_by(fault) if has_failed and fault and streamed is not None else None,
             )
         )
 

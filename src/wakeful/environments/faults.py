@@ -21,8 +21,11 @@ class Fault:
     def document(self, request_id: str) -> bytes:
         if self.payload is not None:
             return self.payload
-        kind = "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
-        return report.error_document(kind, f"RequestId: {request_id} Error: {self.words}")
+        return report.error_document(self.kind, f"RequestId: {request_id} Error: {self.words}")
+
+    @property
+    def kind(self) -> str:
+        return "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
 
 
 def timed_out(timeout_s: float) -> Fault:

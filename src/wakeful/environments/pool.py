@@ -63,7 +63,7 @@ class Pool:
         self._provisions: dict[Key, Version] = {}
         self._stopping = 0
         self._waiting = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
@@ -98,6 +98,16 @@ class Pool:
             else:
                 environment.leave()
         return await self.invoke(version, invocation, deadline=deadline)
+
+    def start(self, version: Version, invocation: Invocation) -> asyncio.Task[Outcome]:
+        """As `invoke`, while the caller does something else: takes the pieces of a streamed response, for instance.
+
+        Whoever starts it awaits it, or is told of its end, and gets its error.
+        """
+        task = asyncio.get_running_loop().create_task(self.invoke(version, invocation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def prepare(self, runtime_name: str) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.

@@ -17,7 +17,8 @@ from typing import Any, Protocol, cast
 import httptools
 
 from wakeful import limits
-from wakeful.environments.version import Invocation
+from wakeful.environments.streamed import StreamedResponse
+from wakeful.environments.version import Invocation, Sink
 
 _ROOT = b"/2018-06-01"
 _NEXT = _ROOT + b"/runtime/invocation/next"
@@ -30,9 +31,10 @@ _LATER = {
     b"/2020-08-15/logs": "The Logs API",
 }
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
+_ERROR_BODY = b"lambda-runtime-function-error-body"
 _RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
-_HEADERS_READ = frozenset((_ERROR_TYPE, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
+_HEADERS_READ = frozenset((_ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
 
 _ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -49,6 +51,7 @@ class Phase(enum.Enum):
     RESTORE_ERROR = "RestoreError"
     READY = "Ready"
     RUNNING = "Running"
+    STREAMING = "InvocationResponse"
     RESPONDED = "RuntimeResponseSentState"
 
 
@@ -64,6 +67,12 @@ class Host(Protocol):
 
     def runtime_refused(self, error_type: str, message: str) -> None:
         """It answered with something that Lambda does not take; the invocation has failed."""
+
+    def runtime_streams(self, response: StreamedResponse) -> None:
+        """It has begun to answer piece by piece."""
+
+    def runtime_streamed(self, response: StreamedResponse) -> None:
+        """The response that it streamed is over, one way or another."""
 
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None: ...
 
@@ -86,6 +95,7 @@ class RuntimeApi:
         """Of bodies that are not complete, on all connections together."""
         self._request_id = b""
         self._event = b""
+        self._sink: Sink | None = None
         self._parked: deque[Connection] = deque()
         self._server: asyncio.Server | None = None
         self.routes: Routes | None = None
@@ -109,6 +119,7 @@ class RuntimeApi:
         assert self.phase is Phase.READY, self.phase
         self.phase = Phase.RUNNING
         self._request_id = invocation.request_id.encode()
+        self._sink = invocation.sink
         self._event = event = _event(invocation, deadline_ms)
         if self._parked:
             self._parked.popleft().answer(event)
@@ -122,7 +133,7 @@ class RuntimeApi:
                 return
             connection.answer(self._event)
             return
-        if self.phase in (Phase.INIT_ERROR, Phase.RESTORE_READY, Phase.RESTORE_ERROR):
+        if self.phase in (Phase.INIT_ERROR, Phase.STREAMING, Phase.RESTORE_READY, Phase.RESTORE_ERROR):
             self.refuse_transition(connection, "Ready")
             return
         connection.is_parked = True
@@ -140,25 +151,45 @@ class RuntimeApi:
     def response(self, connection: Connection, request_id: bytes) -> None:
         if not self._may_answer(connection, request_id, "InvocationResponse"):
             return
-        mode = connection.headers.get(_RESPONSE_MODE)
-        if mode is not None and mode.lower() != b"streaming":
+        if _RESPONSE_MODE in connection.headers:  # one that may stream has begun to by now
             connection.error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
             return
         self.phase = Phase.RESPONDED
-        if mode is not None:
-            message = "Response streaming is not implemented in Wakeful yet; answer with a buffered response."
-            self.host.runtime_refused("Runtime.ResponseStreamingNotImplemented", message)
-            connection.error(400, "InvalidFunctionResponseMode", message)
-        elif (body := connection.body) is None:
+        if (body := connection.body) is None:
             size = limits.RESPONSE_BYTES_MAX
             self.host.runtime_refused(
                 "Function.ResponseSizeTooLarge",
                 f"Response payload size exceeded maximum allowed payload size ({size} bytes).",
             )
-            connection.error(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({size} bytes).")
+            _refuse_size(connection, size)
         else:
             self.host.runtime_answered(body)
             connection.answer(_ACCEPTED)
+
+    def begin_stream(self, connection: Connection, request_id: bytes) -> StreamedResponse | None:
+        """A response whose pieces are taken from now on; None where it may not be given."""
+        if request_id != self._request_id or self.phase is not Phase.RUNNING:
+            return None
+        self.phase = Phase.STREAMING
+        content_type = connection.text_of(b"content-type")
+        response = StreamedResponse(self._sink, content_type, connection.resume)
+        self.host.runtime_streams(response)
+        return response
+
+    def end_stream(self, connection: Connection, response: StreamedResponse) -> None:
+        self.phase = Phase.RESPONDED
+        response.end(connection.text_of(_ERROR_TYPE), connection.text_of(_ERROR_BODY))
+        self.host.runtime_streamed(response)
+        if response.is_too_large:
+            _refuse_size(connection, response.bytes_max)
+        else:
+            connection.answer(_ACCEPTED)
+
+    def break_off(self, response: StreamedResponse) -> None:
+        """The connection that it came on is gone."""
+        self.phase = Phase.RESPONDED
+        response.break_off()
+        self.host.runtime_streamed(response)
 
     def failure(self, connection: Connection, request_id: bytes) -> None:
         if not self._may_answer(connection, request_id, "InvocationErrorResponse"):
@@ -214,6 +245,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._kept_bytes = 0
+        self._streamed: StreamedResponse | None = None
         self._closes = False
         self._is_reading = False
         self._answers: list[bytes] = []
@@ -231,6 +263,9 @@ class Connection(asyncio.Protocol):
         self._forget_body()
         if self.is_parked:
             self._api.unpark(self)
+        if self._streamed is not None:
+            streamed, self._streamed = self._streamed, None
+            self._api.break_off(streamed)
 
     def data_received(self, data: bytes) -> None:
         if self.is_parked:  # it spoke before it was answered
@@ -265,9 +300,19 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         if b"expect" in self.headers and self.headers[b"expect"].lower() == b"100-continue":
             self._answers.append(_CONTINUE)
+        if _RESPONSE_MODE in self.headers and self.headers[_RESPONSE_MODE].lower() == b"streaming":
+            request_id, _, verb = self.url.removeprefix(_INVOCATION).rpartition(b"/")
+            if verb == b"response" and self._parser.get_method() == b"POST":
+                self.headers.pop(_ERROR_TYPE, None)  # how it ends is said at its end
+                self._streamed = self._api.begin_stream(self, request_id)
 
     def on_body(self, data: bytes) -> None:
         self._head_bytes = 0
+        if self._streamed is not None:
+            transport = self._transport
+            if not self._streamed.add(data) and transport is not None and not transport.is_closing():
+                transport.pause_reading()
+            return
         self._body_bytes += len(data)
         if self._body_bytes > limits.RESPONSE_BYTES_MAX:  # read to its end, so that the runtime hears why, and not kept
             self._forget_body()
@@ -283,7 +328,11 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._closes = not self._parser.should_keep_alive()
-        self._route()
+        if self._streamed is not None:
+            streamed, self._streamed = self._streamed, None
+            self._api.end_stream(self, streamed)
+        else:
+            self._route()
         self.url = b""
         self._head_bytes = 0
         if self._body_bytes:
@@ -376,6 +425,11 @@ class Connection(asyncio.Protocol):
         """The fault that the request reports, in the runtime's own words."""
         return self.text_of(_ERROR_TYPE)
 
+    def resume(self) -> None:
+        """Its data is wanted again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
@@ -390,6 +444,10 @@ class Connection(asyncio.Protocol):
 
     def _plain(self, status: int, body: bytes) -> None:
         self.answer(_message(status, b"text/plain; charset=utf-8", body))
+
+
+def _refuse_size(connection: Connection, bytes_max: int) -> None:
+    connection.error(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({bytes_max} bytes).")
 
 
 def _message(status: int, content_type: bytes, body: bytes) -> bytes:

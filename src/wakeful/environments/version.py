@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from wakeful.fabric.trace import Trace
 
@@ -68,6 +68,16 @@ class Version:
         return self.log_group or f"/aws/lambda/{self.name}"
 
 
+class Sink(Protocol):
+    """Where the pieces of a streamed response go as they come. Called from callbacks: quick, and never raising."""
+
+    def begin(self, content_type: str, resume: Callable[[], None]) -> None:
+        """The function has begun to answer. `resume` is to be called when more may come after `write` said no."""
+
+    def write(self, piece: bytes) -> bool:
+        """Takes the piece. Whether more may come at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One event for a function. `invoked_arn` is what the caller named, with its qualifier."""
@@ -85,6 +95,8 @@ class Invocation:
     tenant_id: str | None = None
     log_tail: bool = False
     """Whether the outcome shall carry the end of the log (LogType=Tail)."""
+    sink: Sink | None = None
+    """Takes a streamed response as it comes; without one it is kept, and is the outcome's payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,10 @@ class Outcome:
     log_stream: str
     is_provisioned: bool = False
     """It ran in an environment that stood ready before anybody called."""
+    streamed_bytes: int = 0
+    """How much of the response went to a sink."""
+    broken_by: str | None = None
+    """What ended a streamed response that had begun, where that was an error; `payload` is then its document."""
 
     restore_ms: float | None = None
     """How long its environment took to be restored for it, with SnapStart."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wakeful.wire import checks, faults, json_codec, query_codec, rest
-from wakeful.wire.errors import AwsError, NotImplementedHere
+from wakeful.wire import checks, event_stream, faults, json_codec, query_codec, rest
+from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 from wakeful.wire.model import OperationModel, streams_in
 from wakeful.wire.target import Operation, Protocol, Read, Target, Write
@@ -52,9 +52,8 @@ def operation(service: str, protocol: Protocol, model: OperationModel) -> Operat
         return made.read(target, http)
 
     def first_write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
-        if model.has_event_stream_output:
-            raise NotImplementedHere(f"{model.name} answers with an event stream, which is not implemented yet.")
-        made.write = _WRITE[protocol](model)
+        has_initial_response = protocol == "json" and model.has_event_stream_output
+        made.write = event_stream.compile_write(model) if has_initial_response else _WRITE[protocol](model)
         return made.write(value, request_id, http)
 
     def first_check(request: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from wakeful import names
-from wakeful.wire import json_codec, s3_xml, timestamps, xml_codec
+from wakeful.wire import event_stream, json_codec, s3_xml, timestamps, xml_codec
 from wakeful.wire.errors import AwsError, InvalidArgument, MalformedXML, SerializationException
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -337,6 +337,8 @@ def _body_writer(operation: OperationModel, shape: Shape) -> WriteBody | None:
 
         return write_members
     member = members_of(shape)[payload]
+    if member.serialization.get("eventstream"):
+        return _events_writer(payload, event_stream.compile_frames(operation, member))
     if member.type_name in ("blob", "string"):
         return _payload_writer(payload, "application/json" if is_json else "binary/octet-stream")
     root = wire_name(member, member.name)
@@ -385,6 +387,15 @@ def _write_location(value: Mapping[str, Any], response: HttpResponse) -> None:
     element = f'<LocationConstraint xmlns="{s3_xml.NAMESPACE}">{text}</LocationConstraint>'
     response.headers["content-type"] = "application/xml"
     response.body = (xml_codec.DECLARATION + element).encode()
+
+
+def _events_writer(member: str, frames: event_stream.Frames) -> WriteBody:
+    def write(value: Mapping[str, Any], response: HttpResponse) -> None:
+        if value.get(member) is not None:
+            response.headers["content-type"] = event_stream.CONTENT_TYPE
+            response.stream = frames(value[member])
+
+    return write
 
 
 def _payload_writer(member: str, content_type: str) -> WriteBody:

@@ -94,6 +94,7 @@ def test_a_hook_that_fails_is_a_snap_start_exception(client: Any) -> None:
     code, message = refusal(client.invoke, FunctionName="f:1")
     assert code == "SnapStartException"
     assert message.startswith("The afterRestore() runtime hook encountered an error.")
+    assert refusal(client.invoke_with_response_stream, FunctionName="f:1") == (code, message)
 
 
 def test_an_event_whose_restoring_fails_is_tried_again_and_becomes_a_dead_letter(

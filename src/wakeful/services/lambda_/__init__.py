@@ -21,6 +21,7 @@ from wakeful.services.lambda_ import (
     poller,
     provisioning,
     runs,
+    streaming,
     url_operations,
 )
 from wakeful.services.lambda_.api import api
@@ -28,7 +29,11 @@ from wakeful.services.lambda_.references import reference
 from wakeful.services.lambda_.url_front import UrlFront
 from wakeful.store.tx import Tx
 
-_ACTIONS = {"Invoke": "lambda:InvokeFunction", "GetLayerVersionByArn": "lambda:GetLayerVersion"}
+_ACTIONS = {
+    "Invoke": "lambda:InvokeFunction",
+    "InvokeWithResponseStream": "lambda:InvokeFunction",
+    "GetLayerVersionByArn": "lambda:GetLayerVersion",
+}
 
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
@@ -88,5 +93,6 @@ __all__ = [
     "mapping_operations",
     "operations",
     "service",
+    "streaming",
     "url_operations",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -28,17 +29,16 @@ if TYPE_CHECKING:
 @api.waits_and_notes
 async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> shapes.InvocationResponse:
     """RequestResponse answers what the function returned; Event answers 202 once the event is safe; DryRun checks."""
-    if "DurableExecutionName" in request:
-        raise InvalidParameterValueException("Wakeful does not have durable functions yet (DurableExecutionName).")
+    check_members(request)
     kind = request.get("InvocationType", "RequestResponse")
     payload = request.get("Payload") or b"{}"
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
     tenant = request.get("TenantId")
     version = runs.for_tenant((await runs.target(node, function)).pick(), tenant)
-    _check_payload(payload, kind)
+    check_payload(payload, kind)
     if kind == "DryRun":
         return {"StatusCode": 204}
-    context = _client_context(request.get("ClientContext"))
+    context = client_context(request.get("ClientContext"))
     if kind == "Event":
         event = events.Event(
             function.qualified, payload.decode(), call.request_id, call.trace, client_context=context, tenant=tenant
@@ -70,12 +70,19 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
     return answer
 
 
+def check_members(request: Mapping[str, Any]) -> None:
+    """Nothing is asked for that is not here."""
+    if "DurableExecutionName" in request:
+        raise InvalidParameterValueException("Wakeful does not have durable functions yet (DurableExecutionName).")
+
+
 def too_many(refusal: Throttled) -> TooManyRequestsException:
     """Rate Exceeded, with the reason in AWS's words."""
     return TooManyRequestsException("Rate Exceeded.", Reason=refusal.reason, retryAfterSeconds="0")
 
 
-def _check_payload(payload: bytes, kind: str) -> None:
+def check_payload(payload: bytes, kind: str) -> None:
+    """It is JSON, and no larger than may be for this type of invocation."""
     limit = limits.LAMBDA_EVENT_BYTES_MAX if kind == "Event" else limits.LAMBDA_SYNCHRONOUS_BYTES_MAX
     if len(payload) > limit:
         raise RequestTooLargeException(
@@ -87,7 +94,8 @@ def _check_payload(payload: bytes, kind: str) -> None:
         raise InvalidRequestContentException(f"Could not parse request body into json: {error}") from error
 
 
-def _client_context(encoded: str | None) -> str | None:
+def client_context(encoded: str | None) -> str | None:
+    """Out of its base64."""
     if encoded is None:
         return None
     try:

@@ -11,6 +11,8 @@ RESTORED_GB_USD = 0.0001397998
 """For each restoring of an environment with SnapStart, by its memory; that it is kept is charged apart."""
 STORAGE_GB_SECOND_USD = 0.0000000309
 FREE_STORAGE_MB = 512
+STREAMED_GB_USD = 0.008
+FREE_STREAMED_BYTES = 6 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,12 @@ def charge(
     architecture: str,
     is_provisioned: bool = False,
     is_restored: bool = False,
+    streamed_bytes: int = 0,
 ) -> Charge:
     """Billed time in whole milliseconds, memory and storage as configured, whatever was used of them.
 
-    With provisioned concurrency a second costs less; that it stands ready is charged apart.
+    With provisioned concurrency a second costs less; that it stands ready is charged apart. Of a response that was
+    streamed to its caller, what goes beyond the first 6 MB is paid for.
     """
     seconds = billed_ms / 1000
     gb_s = seconds * memory_mb / 1024
@@ -41,4 +45,6 @@ def charge(
     usd = REQUEST_USD + gb_s * rate + storage_gb_s * STORAGE_GB_SECOND_USD
     if is_restored:
         usd += memory_mb / 1024 * RESTORED_GB_USD
+    if streamed_bytes > FREE_STREAMED_BYTES:
+        usd += (streamed_bytes - FREE_STREAMED_BYTES) / 1024**3 * STREAMED_GB_USD
     return Charge(gb_s, usd)

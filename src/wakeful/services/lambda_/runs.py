@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Version
+from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sink, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import aliases, functions, price, provisioned, snapshots
@@ -189,7 +190,29 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
     try:
         outcome = await node.environments.invoke(version, invocation)
     except RestoreFailed as failure:
-        raise (SnapStartTimeoutException if failure.status == "timeout" else SnapStartException) from failure
+        raise not_restored(failure) from failure
+    _note(node, version, invocation, outcome, traces)
+    return outcome
+
+
+def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> asyncio.Task[Outcome]:
+    """As `run`, while the caller does something else. It is noted whether or not the caller stays."""
+
+    def over(done: asyncio.Task[Outcome]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            _note(node, version, invocation, done.result(), traces)
+
+    run = node.environments.start(version, invocation)
+    run.add_done_callback(over)
+    return run
+
+
+def not_restored(failure: RestoreFailed) -> SnapStartException | SnapStartTimeoutException:
+    """The function's own code failed before it could have the event."""
+    return SnapStartTimeoutException() if failure.status == "timeout" else SnapStartException()
+
+
+def _note(node: Node, version: Version, invocation: Invocation, outcome: Outcome, traces: tuple[Trace, ...]) -> None:
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,
@@ -197,6 +220,7 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
         architecture=version.architecture,
         is_provisioned=outcome.is_provisioned,
         is_restored=outcome.restore_ms is not None,
+        streamed_bytes=outcome.streamed_bytes,
     )
     detail = {
         "version": version.version,
@@ -231,7 +255,6 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
                 detail=detail,
             )
         )
-    return outcome
 
 
 def invocation_of(
@@ -243,6 +266,7 @@ def invocation_of(
     client_context: str | None = None,
     tenant: str | None = None,
     log_tail: bool = False,
+    sink: Sink | None = None,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
     return Invocation(
@@ -253,4 +277,5 @@ def invocation_of(
         client_context=client_context,
         tenant_id=tenant,
         log_tail=log_tail,
+        sink=sink,
     )

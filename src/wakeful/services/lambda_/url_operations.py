@@ -56,8 +56,7 @@ def list_function_url_configs(
     call: Call, tx: Tx, request: shapes.ListFunctionUrlConfigsRequest
 ) -> shapes.ListFunctionUrlConfigsResponse:
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    marker = request.get("Marker")
-    after = unmarked(marker, "") if marker else None
+    after = unmarked(request["Marker"], [""])[0] if "Marker" in request else None
     found = urls.listed(tx, reference(call, request["FunctionName"]), after, limit + 1)
     shown = [urls.described(url, call.endpoint) for url in found[:limit]]
     answer: dict[str, Any] = {"FunctionUrlConfigs": shown}

@@ -7,8 +7,7 @@ const HEAD_END = Buffer.from("\r\n\r\n");
 
 /** A client of the Runtime API at `address` (host:port). */
 export async function connect(address) {
-  const colon = address.lastIndexOf(":");
-  const socket = createConnection({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
+  const socket = open(address);
   await new Promise((resolve, reject) => {
     socket.once("connect", resolve);
     socket.once("error", reject);
@@ -17,8 +16,14 @@ export async function connect(address) {
   return new Client(socket, address);
 }
 
+function open(address) {
+  const colon = address.lastIndexOf(":");
+  return createConnection({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)), noDelay: true });
+}
+
 export class Client {
   #socket;
+  #address;
   #host;
   #received = [];
   #receivedBytes = 0;
@@ -26,8 +31,13 @@ export class Client {
   #waiting = []; // who gets the next answers on the connection, in order
 
   constructor(socket, address) {
-    this.#socket = socket;
+    this.#address = address;
     this.#host = ` HTTP/1.1\r\nHost: ${address}\r\n`;
+    this.#listen(socket);
+  }
+
+  #listen(socket) {
+    this.#socket = socket;
     socket.on("data", (data) => this.#take(data));
     // The environment is being taken down: no exit handlers, as after a kill.
     socket.on("error", () => process.reallyExit(1));
@@ -73,8 +83,59 @@ export class Client {
     });
   }
 
+  /** From now on the connection keeps the event loop busy, as while an answer is being streamed, or no longer. */
+  hold(isHeld) {
+    if (isHeld) this.#socket.ref();
+    else this.#socket.unref();
+  }
+
+  /** The event's answer comes in pieces. Calls `onAnswered` when the Runtime API has all of it. */
+  beginResponse(requestId, contentType, onAnswered) {
+    this.#waiting.push(() => onAnswered());
+    this.#socket.write(
+      `POST ${PATH}invocation/${requestId}/response${this.#host}Content-Type: ${printable(contentType)}\r\n` +
+        "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n" +
+        "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\n\r\n",
+    );
+  }
+
+  /** Calls `onWritten` when there is room for more. */
+  writePiece(data, onWritten) {
+    if (data.length === 0) {
+      onWritten();
+      return;
+    }
+    this.#socket.cork();
+    this.#socket.write(`${data.length.toString(16)}\r\n`);
+    this.#socket.write(data);
+    this.#socket.write("\r\n", (error) => onWritten(error));
+    this.#socket.uncork();
+  }
+
+  /** The answer is whole; with an error document, it has failed at this point. */
+  endResponse(document, onWritten) {
+    let trailers = "";
+    if (document !== null) {
+      const body = Buffer.from(JSON.stringify(document)).toString("base64");
+      trailers =
+        `Lambda-Runtime-Function-Error-Type: ${printable(document.errorType)}\r\n` +
+        `Lambda-Runtime-Function-Error-Body: ${body}\r\n`;
+    }
+    this.#socket.write(`0\r\n${trailers}\r\n`, (error) => onWritten?.(error));
+  }
+
+  /** The answer will never be whole. Whatever is asked next is asked on another connection. */
+  breakOff() {
+    this.close();
+    this.#received = [];
+    this.#receivedBytes = this.#wantedBytes = 0;
+    this.#waiting = [];
+    this.#listen(open(this.#address));
+  }
+
   close() {
     this.#socket.removeAllListeners();
+    this.#socket.on("error", () => {});
     this.#socket.destroy();
   }
 
@@ -139,6 +200,9 @@ export class Client {
 }
 
 function typeHeader(errorType) {
-  const safe = String(errorType).replace(/[^\x20-\x7e]/g, "?");
-  return `Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: ${safe}\r\n`;
+  return `Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: ${printable(errorType)}\r\n`;
+}
+
+function printable(text) {
+  return String(text).replace(/[^\x20-\x7e]/g, "?");
 }

@@ -16,7 +16,8 @@ export class HandlerNotFound extends Fault {}
 export class MalformedHandlerName extends Fault {}
 export class UserCodeSyntaxError extends Fault {}
 export class CallbackHandlerDeprecated extends Fault {}
-export class ResponseStreamingNotImplemented extends Fault {}
+export class InvalidStreamingOperation extends Fault {}
+export class MalformedStreamingHandler extends Fault {}
 
 export class UnhandledPromiseRejection extends Fault {
   constructor(reason, promise) {

@@ -3,6 +3,7 @@
 import { documentOf, UnhandledPromiseRejection } from "./errors.mjs";
 import { ASYNC_ONLY } from "./handler.mjs";
 import { logError, setInvocation } from "./log.mjs";
+import { ResponseStream, streams } from "./streaming.mjs";
 
 // What happens when the event loop is empty. Known by this name to libraries that instrument functions.
 const BEFORE_EXIT = Symbol.for("aws.lambda.beforeExit");
@@ -15,6 +16,7 @@ export class Runtime {
   #client;
   #requestId = null;
   #isAnswered = true;
+  #stream = null;
 
   constructor(client) {
     this.#client = client;
@@ -52,7 +54,7 @@ export class Runtime {
       return;
     }
     logError(title, error);
-    if (this.#isAnswered) process.exit(status);
+    if (this.#isAnswered || this.#stream?.hasBegun) process.exit(status);
     this.#isAnswered = true;
     const document = documentOf(error);
     const body = JSON.stringify(document);
@@ -69,10 +71,48 @@ export class Runtime {
     try {
       const event = JSON.parse(body);
       const context = contextOf(headers);
-      if (ASYNC_ONLY) this.#callAsync(event, context);
+      if (streams(this.handler)) this.#callStreaming(event, context);
+      else if (ASYNC_ONLY) this.#callAsync(event, context);
       else this.#call(event, context);
     } catch (error) {
       this.#fail(error);
+    }
+  }
+
+  /** The handler writes its answer. When it is done and the answer is out, the next event may come. */
+  async #callStreaming(event, context) {
+    const stream = (this.#stream = new ResponseStream(this.#client, this.#requestId, this.handler));
+    let waitsForEmptyLoop = true;
+    Object.defineProperty(context, "callbackWaitsForEmptyEventLoop", {
+      enumerable: true,
+      get: () => waitsForEmptyLoop,
+      set: (value) => {
+        waitsForEmptyLoop = value;
+      },
+    });
+    this.#client.hold(true);
+    try {
+      const pending = this.handler(event, stream, context);
+      if (typeof pending?.then !== "function") throw "Streaming does not support non-async handlers.";
+      if ((await pending) !== undefined) console.warn("Streaming handlers ignore return values.");
+      await stream.answered;
+      if (!stream.writableFinished) throw stream.errored ?? "Response stream is not finished.";
+    } catch (error) {
+      logError("Invoke Error", error);
+      stream.fail(documentOf(error));
+      await stream.answered;
+    }
+    this.#stream = null;
+    if (this.#isDoneWith()) return;
+    const next = () => {
+      globalThis[BEFORE_EXIT] = NOTHING;
+      this.#client.next(this.#take);
+    };
+    if (waitsForEmptyLoop) {
+      this.#client.hold(false);
+      globalThis[BEFORE_EXIT] = next;
+    } else {
+      next();
     }
   }
 

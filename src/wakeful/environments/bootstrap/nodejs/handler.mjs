@@ -10,9 +10,9 @@ import {
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
-  ResponseStreamingNotImplemented,
   UserCodeSyntaxError,
 } from "./errors.mjs";
+import { awslambda, streams } from "./streaming.mjs";
 
 const PARTS = /^([^.]*)\.(.*)$/;
 
@@ -38,7 +38,7 @@ export async function load(root, name) {
   const handler = parts[2].split(".").reduce((inner, key) => inner && inner[key], module);
   if (!handler) throw new HandlerNotFound(`${name} is undefined or not exported`);
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
-  if (ASYNC_ONLY && handler.length >= 3) {
+  if (!streams(handler) && ASYNC_ONLY && handler.length >= 3) {
     throw new CallbackHandlerDeprecated(
       "ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. " +
         "You need to modify this function to use a supported handler signature to use Node.js 24 or later. " +
@@ -91,12 +91,7 @@ function isInModulePackage(folder) {
 }
 
 function offerStreaming() {
-  const none = () => {
-    throw new ResponseStreamingNotImplemented(
-      "Response streaming (awslambda.streamifyResponse) is not implemented in Wakeful yet.",
-    );
-  };
   if (!["1", "true"].includes(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA)) {
-    globalThis.awslambda = { streamifyResponse: none, HttpResponseStream: { from: none } };
+    globalThis.awslambda = awslambda;
   }
 }
