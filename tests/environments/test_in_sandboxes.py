@@ -181,3 +181,35 @@ async def test_an_idle_environment_is_frozen_and_thawed(make_world: MakeWorld) -
             assert await world.answer(version, number) == number
             await until(lambda: all(e.state is State.FROZEN for e in world.pool._environments))
         assert world.pool.counts.environments == 1
+
+
+RESTORED = {
+    "app.py": """
+import json, os, urllib.request, uuid
+from snapshot_restore_py import register_after_restore
+HERE = str(uuid.uuid4())
+STEPS = []
+register_after_restore(STEPS.append, "restored")
+def handler(event, context):
+    token = os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    asked = urllib.request.Request(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"], headers={"Authorization": token})
+    with urllib.request.urlopen(asked) as answer:
+        return {"here": HERE, "steps": STEPS, "key": json.load(answer)["AccessKeyId"]}
+"""
+}
+
+
+@pytest.mark.parametrize("isolation", ["auto", "C", "none"])
+async def test_a_parked_environment_is_restored_with_credentials_of_its_own_address(
+    make_world: MakeWorld, isolation: str
+) -> None:
+    async with confined(make_world, isolation) as world:
+        version = world.version(RESTORED, version="1", is_snap_start=True, memory_mb=512)
+        assert await world.pool.park(version)
+        world.pool.provision({version.key: (version, 2)})
+        await until(lambda: world.pool.provisioned(version.key).available == 2)
+        async with world.pool.acquire(version) as one, world.pool.acquire(version) as other:
+            found = [json.loads((await each.invoke(world.invocation())).payload) for each in (one, other)]
+        assert [(each["steps"], each["key"]) for each in found] == [(["restored"], "ASIAEXAMPLE")] * 2
+        assert found[0]["here"] != found[1]["here"]
+        await until(lambda: world.pool.provisioned(version.key).available == 2)

@@ -82,7 +82,7 @@ def test_a_version_whose_init_fails_has_failed_with_awss_reason(client: Any) -> 
     shown = settled(client)
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "FunctionError")
     assert shown["StateReason"] == "An error occurred during function initialization."
-    assert shown["LastUpdateStatus"] == "Failed"
+    assert (shown["LastUpdateStatus"], shown["SnapStart"]["OptimizationStatus"]) == ("Failed", "Off")
     code, message = refusal(client.invoke, FunctionName="f:1")
     assert code == "ResourceConflictException"
     assert "state: Failed" in message
@@ -186,3 +186,23 @@ def test_what_cannot_be_had_with_it_is_refused(client: Any) -> None:
 
 
 FILES = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-01234567890123456"
+
+
+def test_a_version_that_initialises_for_long_holds_nobody_up_and_may_be_deleted(
+    client: Any, node: RunningNode, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    code = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n" + CODE
+    deploy(client, code=code, SnapStart=ON)
+    for _ in range(5):
+        client.update_function_configuration(FunctionName="f", Description=f"{_}", Timeout=30 + _)
+        wait_until_updated(client, "f")
+        assert client.publish_version(FunctionName="f")["State"] == "Pending"
+    deploy(client, "g")
+    assert call(client, "g", event=1).payload == 1
+    assert client.get_function_configuration(FunctionName="f:1")["State"] == "Pending"
+    client.delete_function(FunctionName="f")
+    gate.touch()
+    deadline = time.monotonic() + 30
+    while node.node.environments.counts.environments > 1:
+        assert time.monotonic() < deadline

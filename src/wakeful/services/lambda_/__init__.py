@@ -21,6 +21,7 @@ from wakeful.services.lambda_ import (
     poller,
     provisioning,
     runs,
+    snapshots,
     streaming,
     url_operations,
 )
@@ -80,6 +81,7 @@ service = Service(
     front=UrlFront(),
     workers=(
         Worker(functions.PREPARE, runs.prepare, slots=4),
+        Worker(snapshots.KIND, runs.initialise, slots=limits.LAMBDA_SNAPSHOT_SLOTS),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
     ),
     tasks=(poller.run, provisioning.run),

@@ -367,7 +367,7 @@ def described(version: Version, *, qualifier: str = "") -> shapes.FunctionConfig
         "State": version.state,
         "LastUpdateStatus": version.update_status,
         "LoggingConfig": logging,
-        "SnapStart": snapshots.described(version.config, is_published=version.number > 0),
+        "SnapStart": snapshots.described(version.config, is_on=version.number > 0 and version.state != "Failed"),
     }
     optional = {
         "StateReasonCode": version.state_code,

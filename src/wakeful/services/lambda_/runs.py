@@ -163,23 +163,32 @@ async def prepare(node: Node, item: work.Item) -> Done:
     await node.packages.unpacked(row.package.blob)
     await node.packages.merged(row.package.layers)
 
+    def ready(tx: Tx) -> None:
+        if row.number > 0 and snapshots.is_asked_for(row.config):
+            work.put(tx, snapshots.KIND, which)
+        else:
+            functions.made_ready(tx, **which)
+
     node.environments.retire(which["function"], which["version"])
-    is_snapshot = row.number > 0 and snapshots.is_asked_for(row.config)
-    if is_snapshot and not await _is_initialised(node, row):
+    return Done(ready)
+
+
+async def initialise(node: Node, item: work.Item) -> Done:
+    """The worker that runs INIT of a version with SnapStart once, before anybody can call it."""
+    which: dict[str, str] = item.body
+    row = await node.store.read(functions.get_version, which["function"], which["version"])
+    if row is None or row.revision != which["revision"]:
+        return Done()
+    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, ""))
+    if not await node.environments.park(version):
         return Done(lambda tx: functions.failed(tx, **which, code="FunctionError", reason=snapshots.INIT_FAILED))
 
     def ready(tx: Tx) -> None:
         functions.made_ready(tx, **which)
-        if is_snapshot:
-            snapshots.put(tx, row.function, row.version)
+        snapshots.put(tx, which["function"], which["version"])
+        tx.wake(functions.CHANGED)  # also where it was deleted meanwhile: what is parked is of no use then
 
     return Done(ready)
-
-
-async def _is_initialised(node: Node, row: functions.Version) -> bool:
-    """Whether INIT of a version that nobody can call yet succeeded, ahead of its first invocation."""
-    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, ""))
-    return await node.environments.park(version)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from wakeful import limits
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.store.tx import Tx
 
+KIND = "lambda.snapshot"
+"""The kind of work row that runs INIT of a published version."""
+
 INIT_FAILED = "An error occurred during function initialization."
 
 
@@ -34,11 +37,11 @@ def check(config: dict[str, Any]) -> None:
         raise InvalidParameterValueException("Tenant isolation is not supported for SnapStart enabled functions.")
 
 
-def described(config: Mapping[str, Any], *, is_published: bool) -> dict[str, str]:
-    """SnapStartResponse: On for a version that was published with it."""
+def described(config: Mapping[str, Any], *, is_on: bool) -> dict[str, str]:
+    """SnapStartResponse. `is_on` speaks of a published version that has not failed."""
     if not is_asked_for(config):
         return {"ApplyOn": "None", "OptimizationStatus": "Off"}
-    return {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On" if is_published else "Off"}
+    return {"ApplyOn": "PublishedVersions", "OptimizationStatus": "On" if is_on else "Off"}
 
 
 def put(tx: Tx, function: str, version: str) -> None:
