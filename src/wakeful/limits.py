@@ -178,6 +178,10 @@ RESPONSE_BYTES_MAX = 6_291_556  # a buffered response, and an error; AWS's own n
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
+EXTENSIONS_MAX = 10  # extensions of one function, external and internal together
+SHUTDOWN_EXTERNAL_S = 2.0  # SHUTDOWN phase of an environment with external extensions, SIGKILL afterwards
+SHUTDOWN_INTERNAL_S = 0.5  # of one with internal extensions only, and what a runtime with any of them has of it
+SHUTDOWN_RUNTIME_S = 0.3  # what the runtime has of the SHUTDOWN phase where all extensions are external
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from wakeful import limits, names
-from wakeful.clock import Clock
-from wakeful.environments import faults, report, states, variables
+from wakeful.environments import extensions, extensions_api, faults, report, states, variables
+from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.faults import Fault
 from wakeful.environments.output import Tail
 from wakeful.environments.report import Phase, Run, Status
+from wakeful.environments.runtime_api import Phase as RuntimePhase
 from wakeful.environments.runtime_process import Closeable as Closeable
 from wakeful.environments.runtime_process import RuntimeProcess
-from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
-from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandboxes
+from wakeful.environments.runtimes import InvalidEntrypoint
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime
 from wakeful.environments.states import State as State
+from wakeful.environments.surroundings import Surroundings as Surroundings
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
@@ -37,30 +38,14 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What environments need of the node.
-
-    `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
-    socket, so that a call is known to come from this environment and, by `current`, from which invocation.
-    `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
-    stream.
-    """
-
-    sandboxes: Sandboxes
-    runtimes: Runtimes
-    clock: Clock
-    credentials: Callable[[Version], Awaitable[Credentials]]
-    log: Callable[[Version, str, list[tuple[int, str]]], None]
-    serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
-    endpoint_url: str = "http://127.0.0.1:4566"
-    log_ended: Callable[[Version, str], None] = lambda version, stream: None
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
     payload: bytes
     is_error: bool
     error_type: str | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        return Fault("error", self.error_type, payload=self.payload) if self.is_error else None
 
 
 class Environment:
@@ -98,6 +83,7 @@ class Environment:
         self._process: RuntimeProcess | None = None
         self._verdict: asyncio.Future[Fault | None] | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
+        self._final: asyncio.Future[Outcome] | None = None
         self._answer: _Answer | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.Task[None] | None = None
@@ -115,9 +101,8 @@ class Environment:
     async def start(self) -> None:
         """INIT has ended: READY, or FAILED, in which case the first invocation repeats it."""
         fault = await self._initialise(limits.INIT_TIMEOUT_S, is_first=True)
-        self.init_ms = (time.monotonic() - self._init_began) * 1000
         if fault is not None:
-            self._print_init_failure(self.init_ms, "init", fault)
+            self._print_init_failure(self.init_ms or 0.0, "init", fault)
             self.init_ms = None  # what is repeated within an invocation is part of its duration
         elif self._process is not None:
             self._spawn(self._process.sandbox.limit_cpu())  # INIT had a whole core
@@ -164,7 +149,7 @@ class Environment:
         """Gone, whatever it did. May be called at any time and more than once."""
         if self.state in (State.STOPPING, State.GONE):
             return
-        self._abandon(faults.ended(Exit(signal=9)))
+        self._abandon(faults.ended(Exit(signal=9)), "spindown")
         await self._end
 
     def _to(self, state: State) -> None:
@@ -199,30 +184,40 @@ class Environment:
             timer.cancel()
             self._verdict = None
         self._still_wanted()
+        self.init_ms = (time.monotonic() - self._init_began) * 1000
+        self._print_extensions()
         if fault is not None:
-            await self._close_process()
+            await self._close_process("timeout" if fault.status == "timeout" else "failure")
             self._still_wanted()
             self._to(State.FAILED)
         return fault
 
     async def _open_process(self, runtime: Runtime, credentials: Credentials) -> None:
         version = self.version
+        inside = variables.inside(
+            version, credentials, endpoint_url=self._surroundings.endpoint_url, log_stream=self.log_stream
+        )
+        external, surplus = extensions.found(version.layers)
         assignment = Assignment(
             code=version.code,
             layers=version.layers,
-            variables=variables.inside(
-                version, credentials, endpoint_url=self._surroundings.endpoint_url, log_stream=self.log_stream
-            ),
+            variables=inside,
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
+            extensions=external,
+            extension_variables=extensions.variables_of(inside) if external else {},
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = RuntimeProcess(sandbox, self, self._printed)
+        process = RuntimeProcess(sandbox, self, ExtensionsApi(self, version, external), self._printed)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
         self._process = process
         self._to(State.INITIALISING)
         self._spawn(self._watch(process))
+        for name in external:
+            self._spawn(self._watch_extension(process, name))
+        for name in surplus:
+            self._launch_failed(process, name, extensions_api.TOO_MANY)
         await process.serve(lambda: self._surroundings.serve_endpoint(sandbox.endpoint, self))
 
     def _still_wanted(self) -> None:
@@ -245,6 +240,7 @@ class Environment:
             self._still_wanted()
             self._to(State.STARTING)
             fault = await self._initialise(self.version.timeout_s, is_first=False)
+            self.init_ms = None  # it is part of the duration
         except Stopped:
             return  # whoever stopped it has told the caller
         except Exception as error:  # noqa: BLE001  what the node could not do is the caller's to hear
@@ -279,13 +275,29 @@ class Environment:
         self._init_tail = None
         self._print(self._report.start(now, invocation.request_id), now)
         self._timer = self._loop.call_later(timeout_s, self._time_is_up)
-        process.api.give(invocation, int((self._clock.wall() + timeout_s) * 1000))
+        deadline_ms = int((self._clock.wall() + timeout_s) * 1000)
+        if process.extensions.members:
+            process.extensions.invoke(invocation, deadline_ms)
+        process.api.give(invocation, deadline_ms)
 
     def runtime_is_ready(self) -> None:
-        if self.state is State.INVOKING:
+        process = self._process
+        assert process is not None
+        if process.extensions.awaited:
+            if self.state is State.INVOKING:
+                self._answer_early(process)
+        elif self.state is State.INVOKING:
             self._complete()
         else:
             self._decide(None)
+
+    def extensions_are_registered(self) -> None:
+        assert self._process is not None
+        self._process.sandbox.begin()
+
+    def extensions_are_ready(self) -> None:
+        if self._process is not None and self._process.api.phase is RuntimePhase.READY:
+            self.runtime_is_ready()
 
     def runtime_answered(self, payload: bytes) -> None:
         self._answer = _Answer(payload, is_error=False)
@@ -303,26 +315,40 @@ class Environment:
         """The runtime has answered and asks for the next event."""
         process, invocation, answer = self._process, self.current, self._answer
         assert process is not None and invocation is not None and answer is not None
-        process.output.drain()
+        process.drain()
         self._to(State.READY)
-        fault = Fault("error", answer.error_type, payload=answer.payload) if answer.is_error else None
-        self._finish(invocation, answer.payload, fault)
+        self._finish(invocation, answer.payload, answer.fault)
+
+    def _answer_early(self, process: RuntimeProcess) -> None:
+        """The caller hears, while extensions are still at work; what they cost is told when they are done."""
+        invocation, answer, outcome = self.current, self._answer, self._outcome
+        assert invocation is not None and answer is not None and outcome is not None
+        if outcome.done():  # cancelled by the caller who has gone
+            return
+        process.drain()
+        self._final = self._loop.create_future()
+        run = self._run(invocation, answer.fault)
+        tail = bytes(self._tail) if self._tail is not None else b""
+        early = self._outcome_of(run, answer.payload, "Unhandled" if answer.is_error else None, tail)
+        outcome.set_result(replace(early, final=self._final))
 
     def _time_is_up(self) -> None:
         self._abandon(faults.timed_out(self.version.timeout_s))
 
-    def _abandon(self, fault: Fault) -> None:
+    def _abandon(self, fault: Fault, reason: extensions.Reason | None = None) -> None:
         """The environment ends, and with it the invocation under way, if there is one."""
         self._stop_timer()
+        reason = reason or ("timeout" if fault.status == "timeout" else "failure")
+        was_frozen = self.state is State.FROZEN
         self._to(State.STOPPING)
         if self._verdict is not None and not self._verdict.done():
             self._verdict.set_result(fault)
-        self._end = self._spawn(self._end_with(fault))
+        self._end = self._spawn(self._end_with(fault, reason, was_frozen))
 
-    async def _end_with(self, fault: Fault) -> None:
+    async def _end_with(self, fault: Fault, reason: extensions.Reason, was_frozen: bool) -> None:
         """Nothing inside runs any more when the caller hears of it. An answer that was given stays the answer."""
         try:
-            await self._close_process()
+            await self._close_process(reason, was_frozen=was_frozen)
         finally:
             self._to(State.GONE)
             invocation, answer = self.current, self._answer
@@ -340,7 +366,21 @@ class Environment:
         """END and REPORT are written, the environment is free, and the caller hears."""
         self._stop_timer()
         outcome, self._outcome = self._outcome, None
+        final, self._final = self._final, None
         assert outcome is not None
+        run = self._run(invocation, fault)
+        now = self._clock.now()
+        self._print(self._report.end(now, run), now)
+        tail, self._tail = self._tail, None
+        self.current = None
+        self._tell_who_left()
+        told = final or outcome
+        if not told.done():  # else cancelled by the caller who has gone
+            error: Literal["Unhandled"] | None = "Unhandled" if fault is not None and not is_answered else None
+            told.set_result(self._outcome_of(run, payload, error, bytes(tail) if tail is not None else b""))
+
+    def _run(self, invocation: Invocation, fault: Fault | None) -> Run:
+        """The figures of the invocation under way, as of now."""
         duration_ms = (time.monotonic() - self._began) * 1000
         status: Status = "success"
         error_type = None
@@ -350,7 +390,7 @@ class Environment:
                 duration_ms = self.version.timeout_s * 1000
         is_cold = self.invocation_count <= 1
         init_ms = self.init_ms if is_cold else None
-        run = Run(
+        return Run(
             request_id=invocation.request_id,
             duration_ms=duration_ms,
             billed_ms=report.billed_ms(duration_ms, init_ms),
@@ -360,30 +400,23 @@ class Environment:
             status=status,
             error_type=error_type,
         )
-        now = self._clock.now()
-        self._print(self._report.end(now, run), now)
-        tail, self._tail = self._tail, None
-        self.current = None
-        self._tell_who_left()
-        if outcome.done():  # cancelled by the caller who has gone
-            return
-        outcome.set_result(
-            Outcome(
-                payload=payload,
-                error="Unhandled" if fault is not None and not is_answered else None,
-                error_type=error_type,
-                status=status,
-                cold=is_cold,
-                init_ms=init_ms,
-                duration_ms=duration_ms,
-                billed_ms=run.billed_ms,
-                memory_mb=run.memory_mb,
-                memory_used_mb=run.memory_used_mb,
-                log_tail=bytes(tail) if tail is not None else b"",
-                started_at=self._started_at,
-                environment_id=self.id,
-                log_stream=self.log_stream,
-            )
+
+    def _outcome_of(self, run: Run, payload: bytes, error: Literal["Unhandled"] | None, tail: bytes) -> Outcome:
+        return Outcome(
+            payload=payload,
+            error=error,
+            error_type=run.error_type,
+            status=run.status,
+            cold=self.invocation_count <= 1,
+            init_ms=run.init_ms,
+            duration_ms=run.duration_ms,
+            billed_ms=run.billed_ms,
+            memory_mb=run.memory_mb,
+            memory_used_mb=run.memory_used_mb,
+            log_tail=tail,
+            started_at=self._started_at,
+            environment_id=self.id,
+            log_stream=self.log_stream,
         )
 
     def _tell_who_left(self) -> None:
@@ -401,18 +434,42 @@ class Environment:
     async def _watch(self, process: RuntimeProcess) -> None:
         """Waits for the runtime's end and draws the consequences."""
         fault = faults.ended(await process.sandbox.wait())
+        if process.extensions.first_fault is not None and fault.error_type != "Runtime.OutOfMemory":
+            fault = replace(fault, error_type=process.extensions.first_fault)
+        self._draw(process, fault)
+
+    async def _watch_extension(self, process: RuntimeProcess, name: str) -> None:
+        end = await process.sandbox.extension_exit(name)
+        if process is not self._process or self.state in (State.STOPPING, State.GONE):
+            return
+        if end.error is not None:
+            self._launch_failed(process, name, end.error)
+        else:
+            fault = faults.extension(process.extensions.exited(name), extensions.exit_words(end))
+            self._draw(process, fault)
+
+    def _launch_failed(self, process: RuntimeProcess, name: str, words: str) -> None:
+        self._draw(process, faults.extension(process.extensions.launch_failed(name, words), words))
+
+    def _draw(self, process: RuntimeProcess, fault: Fault) -> None:
         if process is not self._process or self.state in (State.STOPPING, State.GONE):
             return
         if self.state is State.INITIALISING:
-            process.output.drain()
+            process.drain()
             self._decide(fault)
         else:
             self._abandon(fault)
 
-    async def _close_process(self) -> None:
-        """Every process inside is dead, and what they printed is in the log."""
+    async def _close_process(self, reason: extensions.Reason, *, was_frozen: bool = False) -> None:
+        """Every process inside is dead, and what they printed is in the log. Extensions were told before."""
         process, self._process = self._process, None
         if process is not None:
+            if process.extensions.members:
+                if was_frozen:
+                    if self._freezing is not None:
+                        await self._freezing
+                    await process.sandbox.thaw()
+                await extensions.shut_down(process, reason, self._clock)
             await process.close()
             self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
 
@@ -448,6 +505,14 @@ class Environment:
         tail = self._tail or self._init_tail
         if tail is not None:
             tail.add(texts)
+
+    def _print_extensions(self) -> None:
+        if self._process is not None and self._process.extensions.members:
+            self._process.drain()
+            now = self._clock.now()
+            for each in self._process.extensions.members.values():
+                line = self._report.extension(now, each.name, each.stage.value, each.events, each.error_type)
+                self._print(line, now)
 
     def _print_init_failure(self, duration_ms: float, phase: Phase, fault: Fault) -> None:
         now = self._clock.now()

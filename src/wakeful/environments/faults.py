@@ -33,6 +33,11 @@ def invalid_entrypoint(words: str) -> Fault:
     return Fault("error", "Runtime.InvalidEntrypoint", words)
 
 
+def extension(error_type: str, words: str) -> Fault:
+    """An extension has ended, or never ran."""
+    return Fault("error", error_type, words)
+
+
 def ended(end: Exit) -> Fault:
     """The runtime process has ended, or never ran."""
     if end.error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,8 @@ class Outcome:
     started_at: float
     environment_id: str
     log_stream: str
+    final: asyncio.Future[Outcome] | None = None
+    """Where extensions are still at work on the invocation: what it has been when they are done, to be billed."""
 
 
 class Throttled(Exception):

@@ -138,6 +138,14 @@ async def prepare(node: Node, item: work.Item) -> Done:
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     """One invocation, noted in every story it belongs to, with what it used and what it costs."""
     outcome = await node.environments.invoke(version, invocation)
+    if outcome.final is None:
+        _note(node, version, invocation, traces, outcome)
+    else:  # the caller has what it asked for; extensions cost until they are done
+        outcome.final.add_done_callback(lambda final: _note(node, version, invocation, traces, final.result()))
+    return outcome
+
+
+def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome) -> None:
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,
@@ -175,7 +183,6 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
                 detail=detail,
             )
         )
-    return outcome
 
 
 def invocation_of(
