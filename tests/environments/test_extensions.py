@@ -150,15 +150,15 @@ while True:
         assert b"handled\n" in early.log_tail
         assert early.final is not None
         assert "slow is done\n" not in world.lines
-        other = await world.invoke(version, 2)  # not in the environment that is still busy
-        assert other.environment_id != early.environment_id
+        assert world.pool.counts.idle == 0  # the environment is still busy
         final = await early.final
-        assert final.duration_ms >= 400 > early.duration_ms
+        assert final.duration_ms >= early.duration_ms + 350
         assert final.billed_ms >= 400
         assert final.final is None
         report = next(line for line in world.lines if line.startswith("REPORT "))
         assert f"Duration: {final.duration_ms:.2f} ms" in report
-        await until(lambda: world.pool.counts.idle == 2)
+        await until(lambda: world.pool.counts.idle == 1)
+        assert (await world.invoke(version, 2)).environment_id == early.environment_id
 
 
 @pytest.mark.slow
@@ -280,6 +280,25 @@ while True:
         assert asyncio.get_running_loop().time() - begin >= 0.5
         assert world.lines.count("stubborn here\n") > 3
         assert world.pool.counts.environments == 0
+
+
+@pytest.mark.slow
+async def test_an_environment_can_end_before_its_extensions_have_registered(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "INIT_TIMEOUT_S", 0.5)
+    stubborn = (
+        CLIENT
+        + """
+say("waits")
+time.sleep(60)
+"""
+    )
+    async with confined(make_world) as world:
+        outcome = await world.invoke(with_extensions(world, {"stubborn": stubborn}, timeout_s=0.5))
+        assert (outcome.status, world.lines.count("stubborn waits\n")) == ("timeout", 2)
+        assert world.lines.count("EXTENSION\tName: stubborn\tState: Started\tEvents: []\n") == 2
+        await until(lambda: world.pool.counts.environments == 0)
 
 
 @pytest.mark.slow
@@ -438,6 +457,36 @@ def handler(event, context):
         assert found["read-only"] == [True, True, True]
         assert found["keeper"]
         assert len(found["pids"]) <= 2  # itself and, perhaps, the runtime
+
+
+@pytest.mark.slow
+async def test_extensions_never_see_a_process_that_is_still_the_launchers_copy(make_world: MakeWorld) -> None:
+    looks = (
+        CLIENT
+        + """
+seen = set()
+begin = time.monotonic()
+while time.monotonic() < begin + 0.4:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            seen.add(open(f"/proc/{pid}/cmdline", "rb").read().decode())
+        except OSError:
+            continue
+say("saw", json.dumps(sorted(seen)))
+me, _ = register()
+next_event(me)
+"""
+    )
+    bootstrap = "#!/bin/sh\nexit 1\n"
+    async with confined(make_world) as world:
+        if world.isolation not in ("A", "B"):
+            pytest.skip("for sandboxes with namespaces")
+        programs = {f"looks{number}": looks for number in range(5)}
+        await world.error(with_extensions(world, programs, {"bootstrap": bootstrap}, runtime="provided.al2023"))
+        for name in programs:
+            for seen in said(world, name, "saw"):
+                assert any(name in command for command in seen)
+                assert not [command for command in seen if "jail" in command]
 
 
 def test_ends_are_worded_as_lambda_words_them() -> None:

@@ -10,13 +10,13 @@ import asyncio
 import datetime
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from wakeful import limits, names
 from wakeful.environments import extensions, extensions_api, faults, report, states, variables
 from wakeful.environments.extensions_api import ExtensionsApi
-from wakeful.environments.faults import Fault
+from wakeful.environments.faults import Answer, Fault
 from wakeful.environments.output import Tail
 from wakeful.environments.report import Phase, Run, Status
 from wakeful.environments.runtime_api import Phase as RuntimePhase
@@ -35,17 +35,6 @@ class Ended(Exception):
 
 class Stopped(Exception):
     """The environment was stopped while it was being started."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    payload: bytes
-    is_error: bool
-    error_type: str | None = None
-
-    @property
-    def fault(self) -> Fault | None:
-        return Fault("error", self.error_type, payload=self.payload) if self.is_error else None
 
 
 class Environment:
@@ -84,7 +73,7 @@ class Environment:
         self._verdict: asyncio.Future[Fault | None] | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
         self._final: asyncio.Future[Outcome] | None = None
-        self._answer: _Answer | None = None
+        self._answer: Answer | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.Task[None] | None = None
         self._end: asyncio.Task[None]
@@ -292,21 +281,21 @@ class Environment:
             self._decide(None)
 
     def extensions_are_registered(self) -> None:
-        assert self._process is not None
-        self._process.sandbox.begin()
+        if self._process is not None:  # else it is about to end
+            self._process.sandbox.begin()
 
     def extensions_are_ready(self) -> None:
         if self._process is not None and self._process.api.phase is RuntimePhase.READY:
             self.runtime_is_ready()
 
     def runtime_answered(self, payload: bytes) -> None:
-        self._answer = _Answer(payload, is_error=False)
+        self._answer = Answer(payload, is_error=False)
 
     def runtime_failed(self, payload: bytes, error_type: str | None) -> None:
-        self._answer = _Answer(payload, is_error=True)
+        self._answer = Answer(payload, is_error=True)
 
     def runtime_refused(self, error_type: str, message: str) -> None:
-        self._answer = _Answer(report.error_document(error_type, message), is_error=True, error_type=error_type)
+        self._answer = Answer(report.error_document(error_type, message), is_error=True, error_type=error_type)
 
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None:
         self._decide(Fault("error", report.fault_type(error_type), payload=payload))

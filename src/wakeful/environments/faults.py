@@ -1,4 +1,4 @@
-"""Why a runtime is of no use any more, and the document that tells the caller."""
+"""What a runtime answered, or why it is of no use any more, and the document that tells the caller."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ class Fault:
             return self.payload
         kind = "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
         return report.error_document(kind, f"RequestId: {request_id} Error: {self.words}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a runtime made of an event; `error_type` only where Lambda does not take its answer."""
+
+    payload: bytes
+    is_error: bool
+    error_type: str | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        return Fault("error", self.error_type, payload=self.payload) if self.is_error else None
 
 
 def timed_out(timeout_s: float) -> Fault:

@@ -324,6 +324,7 @@ class Keeper:
             os.write(error_end, f"the sandbox could not be closed: {error}".encode())
             return
         if gate is not None:
+            linux.set_dumpable(False)  # until it is another program: extensions run already
             os.read(gate, 1)
         try:
             os.execve(argv[0], argv, variables)
