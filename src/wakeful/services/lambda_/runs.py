@@ -173,7 +173,7 @@ async def prepare(node: Node, item: work.Item) -> Done:
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     """One invocation, noted in every story it belongs to, with what it used and what it costs."""
     outcome = await node.environments.invoke(version, invocation)
-    _note(node, version, invocation, outcome, traces)
+    _note_in_the_end(node, version, invocation, traces, outcome)
     return outcome
 
 
@@ -182,14 +182,23 @@ def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) 
 
     def over(done: asyncio.Task[Outcome]) -> None:
         if not done.cancelled() and done.exception() is None:
-            _note(node, version, invocation, done.result(), traces)
+            _note_in_the_end(node, version, invocation, traces, done.result())
 
     run = node.environments.start(version, invocation)
     run.add_done_callback(over)
     return run
 
 
-def _note(node: Node, version: Version, invocation: Invocation, outcome: Outcome, traces: tuple[Trace, ...]) -> None:
+def _note_in_the_end(
+    node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome
+) -> None:
+    if outcome.final is None:
+        _note(node, version, invocation, traces, outcome)
+    else:  # the caller has what it asked for; extensions cost until they are done
+        outcome.final.add_done_callback(lambda final: _note(node, version, invocation, traces, final.result()))
+
+
+def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome) -> None:
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,
