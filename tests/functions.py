@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
 import sys
 import textwrap
 import zipfile
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ROLE = "arn:aws:iam::000000000000:role/function"
@@ -47,6 +50,19 @@ def wait_until_active(client: Any, name: str) -> None:
 
 def wait_until_updated(client: Any, name: str) -> None:
     client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1500})
+
+
+def find_node() -> str | None:
+    """The runtime of this host's Node.js; None where there is none."""
+    try:
+        found = subprocess.run(["node", "-p", "process.versions.node"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"nodejs{found.stdout.partition('.')[0]}.x"
+
+
+NODE_RUNTIME = find_node()
+needs_node = pytest.mark.skipif(NODE_RUNTIME is None, reason="NO NODE.JS ON THIS HOST: nothing was tried with it")
 
 
 @dataclass(frozen=True)

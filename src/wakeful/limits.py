@@ -141,6 +141,7 @@ LAMBDA_TIMEOUT_MAX_S = 900
 LAMBDA_MEMORY_MAX_MB = 10_240
 LAMBDA_VARIABLES_BYTES_MAX = 4096
 LAMBDA_SYNCHRONOUS_BYTES_MAX = 6 * 1024 * 1024
+LAMBDA_STREAM_METADATA_BYTES_MAX = 256 * 1024  # status and headers before a streamed body
 LAMBDA_STREAM_UNREAD_BYTES = 256 * 1024
 """Of a streamed response that its caller has not read; from there on the function waits."""
 LAMBDA_EVENT_BYTES_MAX = 1024 * 1024
@@ -221,6 +222,10 @@ SNAP_START_INIT_TIMEOUT_S = 130.0  # INIT ahead of any invocation; the function'
 SNAP_START_TMP_MB_MAX = 512  # "Improving startup performance with Lambda SnapStart"
 SNAP_START_PARKED = 2  # environments of a version that wait to be restored; each that is taken is replaced
 RESTORE_TIMEOUT_S = 10.0  # what a function may do between being restored and its first event
+EXTENSIONS_MAX = 10  # extensions of one function, external and internal together
+SHUTDOWN_EXTERNAL_S = 2.0  # SHUTDOWN phase of an environment with external extensions, SIGKILL afterwards
+SHUTDOWN_INTERNAL_S = 0.5  # of one with internal extensions only, and what a runtime with any of them has of it
+SHUTDOWN_RUNTIME_S = 0.3  # what the runtime has of the SHUTDOWN phase where all extensions are external
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node

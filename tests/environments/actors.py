@@ -27,6 +27,7 @@ class Actor:
     output_end: int
     task_root: str = "/var/task"
     opt_root: str | None = "/opt"
+    extension_output: int | None = None
     is_gone: bool = False
     is_frozen: bool = False
     memory_bytes: int = 20 << 20
@@ -66,6 +67,13 @@ class Actor:
     def _end(self, end: Exit) -> None:
         if not self._exit.done():
             self._exit.set_result(end)
+
+    def begin(self) -> None: ...
+
+    def signal(self, extension: str | None, number: int) -> None: ...
+
+    async def extension_exit(self, name: str) -> Exit:
+        raise AssertionError("actors have no extensions")
 
     async def limit_cpu(self) -> None: ...
 

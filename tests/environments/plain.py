@@ -27,6 +27,7 @@ class PlainSandbox:
     output: int
     task_root: str = "/var/task"
     opt_root: str | None = None
+    extension_output: int | None = None
     is_limited: bool = False
     has_run_out_of_memory: bool = False
     is_frozen: bool = False
@@ -57,6 +58,16 @@ class PlainSandbox:
     def kernel_state(self) -> str:
         """R, S, T …, as /proc/<pid>/stat has it."""
         return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+    def begin(self) -> None:
+        raise AssertionError("external extensions are tested in real sandboxes")
+
+    def signal(self, extension: str | None, number: int) -> None:
+        assert extension is None
+        self._signal(number)
+
+    async def extension_exit(self, name: str) -> Exit:
+        raise AssertionError("external extensions are tested in real sandboxes")
 
     async def limit_cpu(self) -> None:
         self.is_limited = True

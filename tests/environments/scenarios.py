@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -10,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.environments.site import Site, Started, until
+from tests.environments.site import Site, Started, readable, until
 from wakeful.environments.jail import processes
-from wakeful.environments.sandbox import Limits, Runtime, SandboxRefused
+from wakeful.environments.sandbox import Assignment, Limits, Runtime, SandboxRefused
 
 FUNCTIONS = Path(__file__).parent / "functions.py"
 TRUE = ("/usr/bin/true",)
@@ -346,3 +347,47 @@ async def leave_a_child_of_the_node(site: Site) -> int:
     if pid == 0:
         signal.pause()
     return pid
+
+
+async def beside_extensions(site: Site, prestart: bool) -> dict[str, Any]:
+    """Two extensions run, the function's code waits; it ends, and the one that goes on is asked to end."""
+    code, layers = site.package(FUNCTIONS), site.package()
+    (layers / "extensions").mkdir()
+    for name, text in (("ends", "echo ended; exit 3"), ("stays", "echo stays $WHO; exec sleep 60")):
+        program = layers / "extensions" / name
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+    given = {
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "PATH": "/usr/bin:/bin",
+        "CALL": json.dumps(["functions", "report", {}]),
+    }
+    own = {"PATH": "/usr/bin:/bin", "WHO": "here"}
+    names = ("ends", "stays")
+    assignment = Assignment(code, layers, given, Limits(), extensions=names, extension_variables=own)
+    sandbox = await site.sandboxes.start(site.runtime(prestart=prestart), assignment)
+    started = Started(sandbox)
+    assert sandbox.extension_output is not None
+    said = b""
+    try:
+        ended = await sandbox.extension_exit("ends")
+        while b"stays" not in said:
+            await readable(sandbox.extension_output)
+            said += os.read(sandbox.extension_output, 65536)
+        printed_before = started.printed()
+        sandbox.begin()
+        runtime = await started.ended()
+        answer = started.answer()
+        sandbox.signal(None, signal.SIGKILL)  # has ended, and nobody minds
+        sandbox.signal("stays", signal.SIGTERM)
+        stopped = await sandbox.extension_exit("stays")
+    finally:
+        await started.discard()
+        os.close(sandbox.extension_output)
+    return {
+        "said": said.decode(),
+        "printed before": printed_before.decode(),
+        "variables": answer,
+        "ends": [asdict(end) for end in (ended, runtime, stopped)],
+    }

@@ -138,7 +138,8 @@ def test_messages_wait_until_the_launcher_listens() -> None:
 
         opened: Connection = await connect(OPENING, hear, lambda: None)
         null = os.open("/dev/null", os.O_RDONLY)
-        start = {"verb": "start", "runtime": 99, "code": "/" + "x" * 5000, "layers": None, "limits": OPENING["limits"]}
+        start = {"verb": "start", "runtime": 99, "code": "/" + "x" * 5000, "layers": None, "extensions": []}
+        start["limits"] = OPENING["limits"]
         for number in range(count):
             opened.send({**start, "sandbox": number}, [null])
         await asyncio.wait_for(all_heard, 20)

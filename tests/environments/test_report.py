@@ -93,6 +93,26 @@ def test_a_failed_init_has_a_report_of_its_own(fault: tuple[str, str, str | None
     assert report.Text(version()).init_failed(NOW, 9999.794, *fault) == [line]  # type: ignore[arg-type]
 
 
+def test_an_extension_has_a_line_with_its_state_and_what_it_hears_of() -> None:
+    ready = ("watcher", "Ready", ("INVOKE", "SHUTDOWN"), None)
+    failed = ("watcher", "LaunchError", (), "PermissionDenied")
+    text, lines = report.Text(version()), report.Json(version("JSON"))
+    assert text.extension(NOW, *ready) == ["EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n"]
+    assert text.extension(NOW, *failed) == [
+        "EXTENSION\tName: watcher\tState: LaunchError\tEvents: []\tError Type: PermissionDenied\n"
+    ]
+    (line,) = lines.extension(NOW, *ready)
+    assert json.loads(line) == {
+        "time": "2023-11-14T22:13:20.123Z",
+        "type": "platform.extension",
+        "record": {"name": "watcher", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]},
+    }
+    quiet = report.Json(version("JSON", "WARN"))
+    assert quiet.extension(NOW, *ready) == []
+    (line,) = quiet.extension(NOW, *failed)
+    assert json.loads(line)["record"]["errorType"] == "PermissionDenied"
+
+
 def test_json_lines_are_the_telemetry_apis() -> None:
     lines = report.Json(version("JSON"))
     (start,) = lines.start(NOW, "id")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from pathlib import Path
 from types import TracebackType
 
 import pytest
@@ -13,12 +14,25 @@ from hypothesis import strategies as some
 
 from tests.environments.world import until
 from wakeful import limits
+from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.runtime_api import Phase, RuntimeApi
 from wakeful.environments.streamed import StreamedResponse
-from wakeful.environments.version import Invocation
+from wakeful.environments.version import Invocation, Version
 from wakeful.fabric.trace import Trace
 
 NEXT = "/2018-06-01/runtime/invocation/next"
+VERSION = Version(
+    arn="arn:aws:lambda:us-east-1:000000000000:function:f",
+    name="f",
+    version="7",
+    account="000000000000",
+    region="us-east-1",
+    revision="1",
+    runtime="provided.al2023",
+    handler="f.handler",
+    code=Path("/nowhere"),
+    role_arn="arn:aws:iam::000000000000:role/r",
+)
 TRACE = Trace("1-5bef4de7-ad49b0e87f6ef6c87fc2e700")
 
 
@@ -46,16 +60,25 @@ class Told:
     def runtime_streamed(self, response: StreamedResponse) -> None:
         self.heard.append(("streamed", response))
 
+    def extensions_are_registered(self) -> None:
+        self.heard.append(("extensions registered",))
+
+    def extensions_are_ready(self) -> None:
+        self.heard.append(("extensions ready",))
+
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None:
         self.heard.append(("failed to start", payload, error_type))
 
 
 class Server:
-    """`async with` a served Runtime API."""
+    """`async with` a served Runtime API, to whose sandbox these extensions belong."""
+
+    def __init__(self, *external: str) -> None:
+        self._external = external
 
     async def __aenter__(self) -> Server:
         self.told = Told()
-        self.api = RuntimeApi(self.told)
+        self.api = RuntimeApi(self.told, ExtensionsApi(self.told, VERSION, self._external))
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
@@ -361,7 +384,6 @@ async def test_other_paths_and_methods_have_plain_answers(method: str, path: str
 @pytest.mark.parametrize(
     ("method", "path", "name"),
     [
-        ("POST", "/2020-01-01/extension/register", "The Extensions API"),
         ("PUT", "/2022-07-01/telemetry", "The Telemetry API"),
         ("PUT", "/2020-08-15/logs", "The Logs API"),
     ],

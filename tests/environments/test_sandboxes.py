@@ -50,6 +50,15 @@ def test_a_fresh_runtime_process_has_exactly_the_variables_it_was_given(ground: 
     assert seen["stdin"] == "/dev/null"
 
 
+@STARTS
+def test_extensions_run_before_the_functions_code_and_after_it(ground: Ground, prestart: bool) -> None:
+    seen = ground.run(scenarios.beside_extensions, prestart=prestart)
+    assert sorted(seen["said"].splitlines()) == ["ended", "stays here"]
+    assert seen["printed before"] == ""
+    nothing = {"status": None, "signal": None, "out_of_memory": False, "error": None}
+    assert seen["ends"] == [{**nothing, "status": 3}, {**nothing, "status": 0}, {**nothing, "signal": 15}]
+
+
 def test_a_waiting_runtime_process_is_given_its_variables_when_it_is_assigned(ground: Ground) -> None:
     seen = ground.run(scenarios.report, prestart=True)
     assert seen["variables"]["WAKEFUL_CELL"] == "1"

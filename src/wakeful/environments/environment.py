@@ -7,25 +7,25 @@ Every change of state is listed in `states.py`; what is not listed is our error.
 from __future__ import annotations
 
 import asyncio
-import datetime
-import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.clock import Clock
-from wakeful.environments import faults, report, states, variables
-from wakeful.environments.faults import Fault
-from wakeful.environments.output import Tail
-from wakeful.environments.report import Phase, Run, Status
+from wakeful.environments import extensions, extensions_api, faults, report, states, variables
+from wakeful.environments.extensions_api import ExtensionsApi
+from wakeful.environments.faults import Answer, Fault
+from wakeful.environments.journal import Journal
+from wakeful.environments.report import Run, Status
+from wakeful.environments.runtime_api import Phase as RuntimePhase
 from wakeful.environments.runtime_process import Closeable as Closeable
 from wakeful.environments.runtime_process import RuntimeProcess
-from wakeful.environments.runtimes import InvalidEntrypoint, Runtimes
-from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, Sandboxes
+from wakeful.environments.runtimes import InvalidEntrypoint
+from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime
 from wakeful.environments.states import State as State
 from wakeful.environments.streamed import StreamedResponse
+from wakeful.environments.surroundings import Surroundings as Surroundings
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
@@ -35,34 +35,6 @@ class Ended(Exception):
 
 class Stopped(Exception):
     """The environment was stopped while it was being started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What environments need of the node.
-
-    `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
-    socket, so that a call is known to come from this environment and, by `current`, from which invocation.
-    `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
-    stream; `log_has_room` says whether there may come more.
-    """
-
-    sandboxes: Sandboxes
-    runtimes: Runtimes
-    clock: Clock
-    credentials: Callable[[Version], Awaitable[Credentials]]
-    log: Callable[[Version, str, list[tuple[int, str]]], None]
-    serve_endpoint: Callable[[socket.socket, Environment], Awaitable[Closeable]]
-    endpoint_url: str = "http://127.0.0.1:4566"
-    log_ended: Callable[[Version, str], None] = lambda version, stream: None
-    log_has_room: Callable[[], bool] = lambda: True
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    payload: bytes
-    is_error: bool
-    error_type: str | None = None
 
 
 class Environment:
@@ -90,26 +62,22 @@ class Environment:
         self.idle_since = 0.0
         self.usable_until = float("inf")
         self.memory_peak_mb = 0
-        now = surroundings.clock.now()
-        date = datetime.datetime.fromtimestamp(now, datetime.UTC)
-        self.log_stream = f"{date:%Y/%m/%d}/[{version.version}]{self.id}"
+        self._journal = Journal(surroundings, version, self.id)
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self._spawn = spawn
         self._on_free = on_free
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
-        self._report = report.report_of(version)
         self._process: RuntimeProcess | None = None
         self._verdict: asyncio.Future[Fault | None] | None = None
         self._outcome: asyncio.Future[Outcome] | None = None
-        self._answer: _Answer | StreamedResponse | None = None
+        self._final: asyncio.Future[Outcome] | None = None
+        self._answer: Answer | StreamedResponse | None = None
         self._streamed: StreamedResponse | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._freezing: asyncio.Task[None] | None = None
         self._end: asyncio.Task[None]
-        self._tail: Tail | None = None
-        self._init_tail: Tail | None = Tail()
         self._is_left = False
         self._restored: tuple[float, int] | None = None
         """How long it took to be restored for its first event, and how many milliseconds of that are billed."""
@@ -120,12 +88,15 @@ class Environment:
 
     # ------------------------------------------------------------------ life
 
+    @property
+    def log_stream(self) -> str:
+        return self._journal.stream
+
     async def start(self) -> None:
         """INIT has ended: READY, or FAILED, in which case the first invocation repeats it."""
         fault = await self._initialise(limits.INIT_TIMEOUT_S, is_first=True)
-        self.init_ms = (time.monotonic() - self._init_began) * 1000
         if fault is not None:
-            self._print_init_failure(self.init_ms, "init", fault)
+            self._journal.init_failed(self.init_ms or 0.0, "init", fault)
             self.init_ms = None  # what is repeated within an invocation is part of its duration
         elif self._process is not None:
             self._spawn(self._process.sandbox.limit_cpu())  # INIT had a whole core
@@ -172,7 +143,7 @@ class Environment:
         """Gone, whatever it did. May be called at any time and more than once."""
         if self.state in (State.STOPPING, State.GONE):
             return
-        self._abandon(faults.ended(Exit(signal=9)))
+        self._abandon(faults.ended(Exit(signal=9)), "spindown")
         await self._end
 
     def _to(self, state: State) -> None:
@@ -191,8 +162,7 @@ class Environment:
             self._to(State.FAILED)
             return faults.invalid_entrypoint(str(error))
         if is_first:
-            now = self._clock.now()
-            self._print(self._report.init_start(now, runtime.release), now)
+            self._journal.init_begins(runtime.release)
         credentials = await self._surroundings.credentials(self.version)
         self._still_wanted()
         self.usable_until = credentials.expires_at - self.version.timeout_s - limits.CREDENTIALS_MARGIN_S
@@ -207,28 +177,42 @@ class Environment:
             timer.cancel()
             self._verdict = None
         self._still_wanted()
+        self.init_ms = (time.monotonic() - self._init_began) * 1000
+        if self._process is not None and self._process.extensions.members:
+            self._process.drain()
+            self._journal.extensions(self._process.extensions.members.values())
         if fault is not None:
-            await self._close_process()
+            await self._close_process("timeout" if fault.status == "timeout" else "failure")
             self._still_wanted()
             self._to(State.FAILED)
         return fault
 
     async def _open_process(self, runtime: Runtime, credentials: Credentials) -> None:
         version = self.version
+        inside = self._variables(credentials)
+        external, surplus = extensions.found(version.layers)
         assignment = Assignment(
             code=version.code,
             layers=version.layers,
-            variables=self._variables(credentials),
+            variables=inside,
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
+            extensions=external,
+            extension_variables=extensions.variables_of(inside) if external else {},
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
-        process = self._process_in(sandbox)
+        heard = ExtensionsApi(self, version, external)
+        process = RuntimeProcess(sandbox, self, heard, self._journal.printed, self._surroundings.log_has_room)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
         self._process = process
+        self._attach(process)
         self._to(State.INITIALISING)
         self._spawn(self._watch(process))
+        for name in external:
+            self._spawn(self._watch_extension(process, name))
+        for name in surplus:
+            self._launch_failed(process, name, extensions_api.TOO_MANY)
         await process.serve(lambda: self._surroundings.serve_endpoint(sandbox.endpoint, self))
 
     def _variables(self, credentials: Credentials) -> dict[str, str]:
@@ -240,8 +224,8 @@ class Environment:
             is_provisioned=self.is_provisioned,
         )
 
-    def _process_in(self, sandbox: Sandbox) -> RuntimeProcess:
-        return RuntimeProcess(sandbox, self, self._printed, self._surroundings.log_has_room)
+    def _attach(self, process: RuntimeProcess) -> None:
+        """Nothing more is answered to what runs inside."""
 
     def _state_after_init(self) -> State:
         return State.READY
@@ -261,11 +245,12 @@ class Environment:
         """INIT is repeated within the invocation, with the function's own timeout ("suppressed init")."""
         self._began = time.monotonic()
         self._started_at = self._clock.now()
-        self._tail = Tail() if invocation.log_tail else None
+        self._journal.follow(invocation, anew=True)
         try:
             self._still_wanted()
             self._to(State.STARTING)
             fault = await self._initialise(self.version.timeout_s, is_first=False)
+            self.init_ms = None  # it is part of the duration
         except Stopped:
             return  # whoever stopped it has told the caller
         except Exception as error:  # noqa: BLE001  what the node could not do is the caller's to hear
@@ -279,9 +264,8 @@ class Environment:
         if fault is None:
             self._give(invocation, self.version.timeout_s - spent, self._clock.now())
             return
-        self._print_init_failure(spent * 1000, "invoke", fault)
-        now = self._clock.now()
-        self._print(self._report.start(now, invocation.request_id), now)
+        self._journal.init_failed(spent * 1000, "invoke", fault)
+        self._journal.begins(invocation.request_id, self._clock.now())
         if fault.status == "timeout":
             fault = faults.timed_out(self.version.timeout_s)
         self._abandon(fault)
@@ -295,27 +279,41 @@ class Environment:
         self.current = invocation
         self._answer = self._streamed = None
         self.invocation_count += 1
-        if invocation.log_tail:
-            self._tail = self._tail or self._init_tail or Tail()
-        self._init_tail = None
-        self._print(self._report.start(now, invocation.request_id), now)
+        self._journal.follow(invocation)
+        self._journal.begins(invocation.request_id, now)
         self._timer = self._loop.call_later(timeout_s, self._time_is_up)
-        process.api.give(invocation, int((self._clock.wall() + timeout_s) * 1000))
+        deadline_ms = int((self._clock.wall() + timeout_s) * 1000)
+        if process.extensions.members:
+            process.extensions.invoke(invocation, deadline_ms)
+        process.api.give(invocation, deadline_ms)
 
     def runtime_is_ready(self) -> None:
-        if self.state is State.INVOKING:
+        process = self._process
+        assert process is not None
+        if process.extensions.awaited:
+            if self.state is State.INVOKING:
+                self._answer_early(process)
+        elif self.state is State.INVOKING:
             self._complete()
         else:
             self._decide(None)
 
+    def extensions_are_registered(self) -> None:
+        if self._process is not None:  # else it is about to end
+            self._process.sandbox.begin()
+
+    def extensions_are_ready(self) -> None:
+        if self._process is not None and self._process.api.phase is RuntimePhase.READY:
+            self.runtime_is_ready()
+
     def runtime_answered(self, payload: bytes) -> None:
-        self._answer = _Answer(payload, is_error=False)
+        self._answer = Answer(payload, is_error=False)
 
     def runtime_failed(self, payload: bytes, error_type: str | None) -> None:
-        self._answer = _Answer(payload, is_error=True)
+        self._answer = Answer(payload, is_error=True)
 
     def runtime_refused(self, error_type: str, message: str) -> None:
-        self._answer = _Answer(report.error_document(error_type, message), is_error=True, error_type=error_type)
+        self._answer = Answer(report.error_document(error_type, message), is_error=True, error_type=error_type)
 
     def runtime_streams(self, response: StreamedResponse) -> None:
         self._streamed = response
@@ -331,26 +329,39 @@ class Environment:
         """The runtime has answered and asks for the next event."""
         process, invocation, answer = self._process, self.current, self._answer
         assert process is not None and invocation is not None and answer is not None
-        process.output.drain()
+        process.drain()
         self._to(State.READY)
-        fault = Fault("error", answer.error_type, payload=answer.payload) if answer.is_error else None
-        self._finish(invocation, answer.payload, fault)
+        self._finish(invocation, answer.payload, answer.fault)
+
+    def _answer_early(self, process: RuntimeProcess) -> None:
+        """The caller hears, while extensions are still at work; what they cost is told when they are done."""
+        invocation, answer, outcome = self.current, self._answer, self._outcome
+        assert invocation is not None and answer is not None and outcome is not None
+        if outcome.done():  # cancelled by the caller who has gone
+            return
+        process.drain()
+        self._final = self._loop.create_future()
+        run = self._run(invocation, answer.fault)
+        early = self._outcome_of(run, answer.payload, answer.fault, self._journal.tail)
+        outcome.set_result(replace(early, final=self._final))
 
     def _time_is_up(self) -> None:
         self._abandon(faults.timed_out(self.version.timeout_s))
 
-    def _abandon(self, fault: Fault) -> None:
+    def _abandon(self, fault: Fault, reason: extensions.Reason | None = None) -> None:
         """The environment ends, and with it the invocation under way, if there is one."""
         self._stop_timer()
+        reason = reason or ("timeout" if fault.status == "timeout" else "failure")
+        was_frozen = self.state is State.FROZEN
         self._to(State.STOPPING)
         if self._verdict is not None and not self._verdict.done():
             self._verdict.set_result(fault)
-        self._end = self._spawn(self._end_with(fault))
+        self._end = self._spawn(self._end_with(fault, reason, was_frozen))
 
-    async def _end_with(self, fault: Fault) -> None:
+    async def _end_with(self, fault: Fault, reason: extensions.Reason, was_frozen: bool) -> None:
         """Nothing inside runs any more when the caller hears of it. An answer that was given stays the answer."""
         try:
-            await self._close_process()
+            await self._close_process(reason, was_frozen=was_frozen)
         finally:
             self._to(State.GONE)
             invocation, answer = self.current, self._answer
@@ -362,7 +373,7 @@ class Environment:
                 payload = answer.payload if answer is not None else fault.document(invocation.request_id)
                 self._finish(invocation, payload, fault, is_answered=answer is not None and not answer.is_error)
             self._on_end(self)
-            self._surroundings.log_ended(self.version, self.log_stream)
+            self._journal.close()
 
     def _finish(
         self, invocation: Invocation, payload: bytes, fault: Fault | None, *, is_answered: bool = False
@@ -370,7 +381,19 @@ class Environment:
         """END and REPORT are written, the environment is free, and the caller hears."""
         self._stop_timer()
         outcome, self._outcome = self._outcome, None
+        final, self._final = self._final, None
         assert outcome is not None
+        run = self._run(invocation, fault)
+        tail = self._journal.ends(run)
+        self.current = None
+        self._tell_who_left()
+        told = final or outcome
+        if not told.done():  # else cancelled by the caller who has gone
+            told.set_result(self._outcome_of(run, payload, None if is_answered else fault, tail))
+        self._streamed = None
+
+    def _run(self, invocation: Invocation, fault: Fault | None) -> Run:
+        """The figures of the invocation under way, as of now."""
         duration_ms = (time.monotonic() - self._began) * 1000
         status: Status = "success"
         error_type = None
@@ -381,7 +404,7 @@ class Environment:
         is_cold = self.invocation_count <= 1 and not self.is_provisioned
         init_ms = self.init_ms if is_cold else None
         restore_ms, billed_restore_ms = (self._restored if is_cold else None) or (None, 0)
-        run = Run(
+        return Run(
             request_id=invocation.request_id,
             duration_ms=duration_ms,
             billed_ms=report.billed_ms(duration_ms, init_ms) + billed_restore_ms,
@@ -393,36 +416,29 @@ class Environment:
             restore_ms=restore_ms,
             billed_restore_ms=billed_restore_ms,
         )
-        now = self._clock.now()
-        self._print(self._report.end(now, run), now)
-        has_failed = fault is not None and not is_answered
-        streamed, self._streamed = self._streamed, None
-        tail, self._tail = self._tail, None
-        self.current = None
-        self._tell_who_left()
-        if outcome.done():  # cancelled by the caller who has gone
-            return
-        outcome.set_result(
-            Outcome(
-                payload=payload,
-                error="Unhandled" if has_failed else None,
-                error_type=error_type,
-                status=status,
-                cold=is_cold,
-                init_ms=init_ms,
-                duration_ms=duration_ms,
-                billed_ms=run.billed_ms,
-                memory_mb=run.memory_mb,
-                memory_used_mb=run.memory_used_mb,
-                log_tail=bytes(tail) if tail is not None else b"",
-                started_at=self._started_at,
-                environment_id=self.id,
-                log_stream=self.log_stream,
-                is_provisioned=self.is_provisioned,
-                restore_ms=restore_ms,
-                streamed_bytes=streamed.passed_on_bytes if streamed is not None else 0,
-                broken_by=streamed.broken_by(fault) if has_failed and fault and streamed is not None else None,
-            )
+
+    def _outcome_of(self, run: Run, payload: bytes, fault: Fault | None, tail: bytes) -> Outcome:
+        """`fault` is what the caller hears as an error."""
+        streamed = self._streamed
+        return Outcome(
+            payload=payload,
+            error="Unhandled" if fault is not None else None,
+            error_type=run.error_type,
+            status=run.status,
+            cold=self.invocation_count <= 1 and not self.is_provisioned,
+            init_ms=run.init_ms,
+            duration_ms=run.duration_ms,
+            billed_ms=run.billed_ms,
+            memory_mb=run.memory_mb,
+            memory_used_mb=run.memory_used_mb,
+            log_tail=tail,
+            started_at=self._started_at,
+            environment_id=self.id,
+            log_stream=self.log_stream,
+            is_provisioned=self.is_provisioned,
+            restore_ms=run.restore_ms,
+            streamed_bytes=streamed.passed_on_bytes if streamed is not None else 0,
+            broken_by=streamed.broken_by(fault) if fault is not None and streamed is not None else None,
         )
 
     def _tell_who_left(self) -> None:
@@ -440,18 +456,42 @@ class Environment:
     async def _watch(self, process: RuntimeProcess) -> None:
         """Waits for the runtime's end and draws the consequences."""
         fault = faults.ended(await process.sandbox.wait())
+        if process.extensions.first_fault is not None and fault.error_type != "Runtime.OutOfMemory":
+            fault = replace(fault, error_type=process.extensions.first_fault)
+        self._draw(process, fault)
+
+    async def _watch_extension(self, process: RuntimeProcess, name: str) -> None:
+        end = await process.sandbox.extension_exit(name)
+        if process is not self._process or self.state in (State.STOPPING, State.GONE):
+            return
+        if end.error is not None:
+            self._launch_failed(process, name, end.error)
+        else:
+            fault = faults.extension(process.extensions.exited(name), extensions.exit_words(end))
+            self._draw(process, fault)
+
+    def _launch_failed(self, process: RuntimeProcess, name: str, words: str) -> None:
+        self._draw(process, faults.extension(process.extensions.launch_failed(name, words), words))
+
+    def _draw(self, process: RuntimeProcess, fault: Fault) -> None:
         if process is not self._process or self.state in (State.STOPPING, State.GONE):
             return
         if self.state is State.INITIALISING:
-            process.output.drain()
+            process.drain()
             self._decide(fault)
         else:
             self._abandon(fault)
 
-    async def _close_process(self) -> None:
-        """Every process inside is dead, and what they printed is in the log."""
+    async def _close_process(self, reason: extensions.Reason, *, was_frozen: bool = False) -> None:
+        """Every process inside is dead, and what they printed is in the log. Extensions were told before."""
         process, self._process = self._process, None
         if process is not None:
+            if process.extensions.members:
+                if was_frozen:
+                    if self._freezing is not None:
+                        await self._freezing
+                    await process.sandbox.thaw()
+                await extensions.shut_down(process, reason, self._clock)
             await process.close()
             self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
 
@@ -473,21 +513,3 @@ class Environment:
             self._memory_read_at = now
             self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
         return min(self.memory_peak_mb, self.version.memory_mb)
-
-    # ------------------------------------------------------------------ the log
-
-    def _printed(self, texts: list[str]) -> None:
-        self._print(texts, self._clock.now())
-
-    def _print(self, texts: list[str], now: float) -> None:
-        if not texts:
-            return
-        stamp = int(now * 1000)
-        self._surroundings.log(self.version, self.log_stream, [(stamp, text) for text in texts])
-        tail = self._tail or self._init_tail
-        if tail is not None:
-            tail.add(texts)
-
-    def _print_init_failure(self, duration_ms: float, phase: Phase, fault: Fault) -> None:
-        now = self._clock.now()
-        self._print(self._report.init_failed(now, duration_ms, phase, fault.status, fault.error_type), now)

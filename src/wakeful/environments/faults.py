@@ -1,4 +1,4 @@
-"""Why a runtime is of no use any more, and the document that tells the caller."""
+"""What a runtime answered, or why it is of no use any more, and the document that tells the caller."""
 
 from __future__ import annotations
 
@@ -28,12 +28,30 @@ class Fault:
         return "Sandbox.Timedout" if self.status == "timeout" else self.error_type or "Runtime.Unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a runtime made of an event; `error_type` only where Lambda does not take its answer."""
+
+    payload: bytes
+    is_error: bool
+    error_type: str | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        return Fault("error", self.error_type, payload=self.payload) if self.is_error else None
+
+
 def timed_out(timeout_s: float) -> Fault:
     return Fault("timeout", None, f"Task timed out after {timeout_s:.2f} seconds")
 
 
 def invalid_entrypoint(words: str) -> Fault:
     return Fault("error", "Runtime.InvalidEntrypoint", words)
+
+
+def extension(error_type: str, words: str) -> Fault:
+    """An extension has ended, or never ran."""
+    return Fault("error", error_type, words)
 
 
 def ended(end: Exit) -> Fault:

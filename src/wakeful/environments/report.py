@@ -1,4 +1,4 @@
-"""The lines that Lambda itself writes to a function's log: INIT_START, START, END, REPORT, INIT_REPORT.
+"""The lines that Lambda itself writes to a function's log: INIT_START, EXTENSION, START, END …
 
 Two formats, Text and JSON, as "Working with Lambda function logs" and "Lambda Telemetry API Event schema reference"
 of the Lambda guide show them. Every line ends with a newline.
@@ -47,6 +47,10 @@ class Report(Protocol):
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
     ) -> list[str]: ...
 
+    def extension(
+        self, now: float, name: str, state: str, events: tuple[str, ...], error_type: str | None
+    ) -> list[str]: ...
+
     def start(self, now: float, request_id: str) -> list[str]: ...
 
     def end(self, now: float, run: Run) -> list[str]: ...
@@ -73,6 +77,12 @@ class Text:
     ) -> list[str]:
         fault = f"\tError Type: {error_type}" if error_type else ""
         return [f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{fault}\n"]
+
+    def extension(
+        self, now: float, name: str, state: str, events: tuple[str, ...], error_type: str | None
+    ) -> list[str]:
+        fault = f"\tError Type: {error_type}" if error_type else ""
+        return [f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]{fault}\n"]
 
     def start(self, now: float, request_id: str) -> list[str]:
         return [f"START RequestId: {request_id}{self._start_tail}"]
@@ -123,6 +133,14 @@ class Json:
             record["errorType"] = error_type
         record["metrics"] = {"durationMs": round(duration_ms, 3)}
         return [line(now, "platform.initReport", record)]
+
+    def extension(
+        self, now: float, name: str, state: str, events: tuple[str, ...], error_type: str | None
+    ) -> list[str]:
+        record = {"name": name, "state": state, "events": list(events)}
+        if error_type:
+            record["errorType"] = error_type
+        return [] if self._is_quiet and not error_type else [line(now, "platform.extension", record)]
 
     def start(self, now: float, request_id: str) -> list[str]:
         record = {"requestId": request_id, "functionArn": self._version.arn, "version": self._version.version}

@@ -16,12 +16,13 @@ from typing import Any
 from wakeful import limits, names
 from wakeful.environments import faults, report, restore_lines, variables
 from wakeful.environments.environment import Ended, Environment, Surroundings
+from wakeful.environments.extensions import Reason
 from wakeful.environments.faults import Fault
-from wakeful.environments.output import Tail
 from wakeful.environments.report import Status
 from wakeful.environments.restore_api import CREDENTIALS, RestoreApi
+from wakeful.environments.runtime_api import Phase as RuntimePhase
 from wakeful.environments.runtime_process import RuntimeProcess
-from wakeful.environments.sandbox import Exit, Runtime, Sandbox
+from wakeful.environments.sandbox import Exit, Runtime
 from wakeful.environments.states import State
 from wakeful.environments.version import Credentials, RestoreFailed, Version
 
@@ -84,13 +85,13 @@ class Restorable(Environment):
     async def _park(self) -> None:
         timeout_s = max(limits.SNAP_START_INIT_TIMEOUT_S, self.version.timeout_s)
         self.init_fault = await self._initialise(timeout_s, is_first=True)
-        init_ms = (time.monotonic() - self._init_began) * 1000
-        process, now = self._process, self._clock.now()
+        init_ms, self.init_ms = self.init_ms or 0.0, None
+        process = self._process
         if self.init_fault is not None:
-            self._print_init_failure(init_ms, "init", self.init_fault)
+            self._journal.init_failed(init_ms, "init", self.init_fault)
         elif process is not None:
-            process.output.drain()
-            self._print(restore_lines.initialised(self.version, now, init_ms), now)
+            process.drain()
+            self._journal.put(restore_lines.initialised(self.version, self._clock.now(), init_ms))
             await process.sandbox.limit_cpu()
             if not self.is_taken and self.state is State.PARKED:
                 self._is_frozen = True
@@ -109,11 +110,9 @@ class Restorable(Environment):
         process, restore_api = self._process, self._restore_api
         assert process is not None and restore_api is not None
         self._to(State.RESTORING)
-        self._init_tail = Tail()
-        now = self._clock.now()
-        self._print(restore_lines.restore_start(self.version, now, self._release), now)
-        if self._is_frozen:
-            await process.sandbox.thaw()
+        self._journal.tail_from_here()
+        self._journal.put(restore_lines.restore_start(self.version, self._clock.now(), self._release))
+        await self._thaw_parked(process)
         if self.state is not State.RESTORING:
             return faults.ended(Exit(signal=9))
         verdict: asyncio.Future[Fault | None] = self._loop.create_future()
@@ -127,13 +126,13 @@ class Restorable(Environment):
         finally:
             timer.cancel()
             self._verdict = None
-        ended, now = time.monotonic(), self._clock.now()
-        process.output.drain()
+        ended = time.monotonic()
+        process.drain()
         restore_ms = (ended - began) * 1000
         self._restored = (restore_ms, max(1, math.ceil(round((ended - resumed) * 1000, 3))))
         status: Status = "success" if fault is None else fault.status
         error_type = None if fault is None else fault.error_type
-        self._print(restore_lines.restored(self.version, now, restore_ms, status, error_type), now)
+        self._journal.put(restore_lines.restored(self.version, self._clock.now(), restore_ms, status, error_type))
         return fault
 
     # ------------------------------------------------------------------ what differs inside
@@ -154,10 +153,24 @@ class Restorable(Environment):
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
         }
 
-    def _process_in(self, sandbox: Sandbox) -> RuntimeProcess:
-        process = super()._process_in(sandbox)
+    def _attach(self, process: RuntimeProcess) -> None:
         self._restore_api = process.api.routes = RestoreApi(process.api, self, self._token)
-        return process
+
+    async def _close_process(self, reason: Reason, *, was_frozen: bool = False) -> None:
+        if self._process is not None and self._process.extensions.members:
+            await self._thaw_parked(self._process)  # they hear of their end
+        await super()._close_process(reason, was_frozen=was_frozen)
+
+    async def _thaw_parked(self, process: RuntimeProcess) -> None:
+        if self._is_frozen:
+            self._is_frozen = False
+            await process.sandbox.thaw()
+
+    def extensions_are_ready(self) -> None:
+        if self._process is not None and self._process.api.phase is RuntimePhase.RESTORE_READY:
+            self.runtime_is_ready()
+        else:
+            super().extensions_are_ready()
 
     def _state_after_init(self) -> State:
         return State.PARKED if self.state is State.INITIALISING else State.READY

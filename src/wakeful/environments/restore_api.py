@@ -22,6 +22,8 @@ RESTORE_NEXT = b"/2018-06-01/runtime/restore/next"
 RESTORE_ERROR = b"/2018-06-01/runtime/restore/error"
 CREDENTIALS = b"/2021-04-23/credentials"
 
+_ERROR_TYPE = b"lambda-runtime-function-error-type"
+
 log = logging.getLogger(__name__)
 
 
@@ -56,7 +58,7 @@ class RestoreApi:
         self._api.phase = Phase.RESTORING
         parked, self._parked = self._parked, []
         for connection in parked:
-            connection.document(200, b"{}")
+            connection.answer(_message(b"{}"))
         return True
 
     def answer(self, connection: Connection, method: bytes) -> bool:
@@ -73,7 +75,7 @@ class RestoreApi:
 
     def _restore_next(self, connection: Connection) -> None:
         if self._api.phase is Phase.RESTORING:  # asked again, on a new connection for instance
-            connection.document(200, b"{}")
+            connection.answer(_message(b"{}"))
         elif self._api.phase in (Phase.STARTED, Phase.RESTORE_READY):
             connection.is_parked = True
             self._parked.append(connection)
@@ -89,7 +91,7 @@ class RestoreApi:
             return
         self._api.phase = Phase.RESTORE_ERROR
         connection.accept()
-        self._host.runtime_failed_to_restore(connection.body or b"", connection.error_type)
+        self._host.runtime_failed_to_restore(connection.body or b"", connection.text_of(_ERROR_TYPE))
 
     def _credentials(self, connection: Connection) -> None:
         shown = connection.text_of(b"authorization") or ""
@@ -113,4 +115,8 @@ class RestoreApi:
             "Token": credentials.session_token,
             "Expiration": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         }
-        connection.document(200, json.dumps(document, separators=(",", ":")).encode())
+        connection.answer(_message(json.dumps(document, separators=(",", ":")).encode()))
+
+
+def _message(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)

@@ -17,6 +17,8 @@ from typing import Any, Protocol, cast
 import httptools
 
 from wakeful import limits
+from wakeful.environments import extensions_api
+from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.version import Invocation, Sink
 
@@ -26,7 +28,6 @@ _INVOCATION = _ROOT + b"/runtime/invocation/"
 _INIT_ERROR = _ROOT + b"/runtime/init/error"
 _PING = _ROOT + b"/ping"
 _LATER = {
-    b"/2020-01-01/extension/": "The Extensions API",
     b"/2022-07-01/telemetry": "The Telemetry API",
     b"/2020-08-15/logs": "The Logs API",
 }
@@ -34,7 +35,10 @@ _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
 _RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
-_HEADERS_READ = frozenset((_ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
+_HEADERS_READ = (
+    frozenset((_ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
+    | extensions_api.HEADERS
+)
 
 _ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -53,6 +57,8 @@ class Phase(enum.Enum):
     RUNNING = "Running"
     STREAMING = "InvocationResponse"
     RESPONDED = "RuntimeResponseSentState"
+    ENDING = "Ending"
+    """Ours: it was asked to end, and what it says now counts no more."""
 
 
 class Host(Protocol):
@@ -77,6 +83,11 @@ class Host(Protocol):
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None: ...
 
 
+_NOT_BEFORE_NEXT = frozenset(
+    (Phase.INIT_ERROR, Phase.STREAMING, Phase.ENDING, Phase.RESTORE_READY, Phase.RESTORE_ERROR)
+)
+
+
 class Routes(Protocol):
     """What some runtimes find besides."""
 
@@ -87,8 +98,9 @@ class Routes(Protocol):
 class RuntimeApi:
     """The server of one runtime process. A runtime that is started again gets a new one."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, extensions: ExtensionsApi) -> None:
         self.host = host
+        self.extensions = extensions
         self.phase = Phase.STARTED
         self.connections: set[Connection] = set()
         self.kept_bytes = 0
@@ -114,6 +126,10 @@ class RuntimeApi:
             connection.abort()
         self._parked.clear()
 
+    def end(self) -> None:
+        """The host hears nothing of the runtime any more."""
+        self.phase = Phase.ENDING
+
     def give(self, invocation: Invocation, deadline_ms: int) -> None:
         """The runtime's next event. Only when it is ready."""
         assert self.phase is Phase.READY, self.phase
@@ -133,7 +149,7 @@ class RuntimeApi:
                 return
             connection.answer(self._event)
             return
-        if self.phase in (Phase.INIT_ERROR, Phase.STREAMING, Phase.RESTORE_READY, Phase.RESTORE_ERROR):
+        if self.phase in _NOT_BEFORE_NEXT:
             self.refuse_transition(connection, "Ready")
             return
         connection.is_parked = True
@@ -147,6 +163,13 @@ class RuntimeApi:
         """It went away while it waited."""
         if connection in self._parked:
             self._parked.remove(connection)
+        else:
+            self.extensions.unpark(connection)
+
+    def extension_call(self, connection: Connection, method: bytes, verb: bytes) -> bool:
+        """Whether there is such a call; if so, it has been taken care of."""
+        is_open = self.phase is Phase.STARTED
+        return self.extensions.handle(connection, method, verb, is_open=is_open)
 
     def response(self, connection: Connection, request_id: bytes) -> None:
         if not self._may_answer(connection, request_id, "InvocationResponse"):
@@ -348,13 +371,13 @@ class Connection(asyncio.Protocol):
                 if method == b"GET":
                     self._api.next_event(self)
                 else:
-                    self._plain(405, b"")
+                    self.plain(405, b"")
                 return
             request_id, _, verb = url[len(_INVOCATION) :].rpartition(b"/")
             if verb not in (b"response", b"error") or b"/" in request_id:
                 self._not_found()
             elif method != b"POST":
-                self._plain(405, b"")
+                self.plain(405, b"")
             elif verb == b"response":
                 self._api.response(self, request_id)
             else:
@@ -362,11 +385,14 @@ class Connection(asyncio.Protocol):
         elif url == _INIT_ERROR and method == b"POST":
             self._api.init_failure(self)
         elif url == _PING and method == b"GET":
-            self._plain(200, b"pong")
+            self.plain(200, b"pong")
         elif url in (_INIT_ERROR, _PING):
-            self._plain(405, b"")
+            self.plain(405, b"")
         elif self._api.routes is not None and self._api.routes.answer(self, method):
             return
+        elif url.startswith(extensions_api.ROOT):
+            if not self._api.extension_call(self, method, url[len(extensions_api.ROOT) :]):
+                self._not_found()
         else:
             self._not_found()
 
@@ -383,9 +409,6 @@ class Connection(asyncio.Protocol):
     def error(self, status: int, error_type: str, message: str) -> None:
         body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":")).encode()
         self.answer(_message(status, b"application/json", body + b"\n"))
-
-    def document(self, status: int, body: bytes) -> None:
-        self.answer(_message(status, b"application/json", body))
 
     def accept(self) -> None:
         self.answer(_ACCEPTED)
@@ -420,11 +443,6 @@ class Connection(asyncio.Protocol):
         value = self.headers.get(header)
         return value.decode("utf-8", "replace") if value is not None else None
 
-    @property
-    def error_type(self) -> str | None:
-        """The fault that the request reports, in the runtime's own words."""
-        return self.text_of(_ERROR_TYPE)
-
     def resume(self) -> None:
         """Its data is wanted again."""
         if self._transport is not None and not self._transport.is_closing():
@@ -440,9 +458,9 @@ class Connection(asyncio.Protocol):
                 call = f"{self._parser.get_method().decode()} {self.url.decode('utf-8', 'replace')}"
                 self.error(404, "NotImplemented", f"{name} is not implemented in Wakeful yet ({call}).")
                 return
-        self._plain(404, b"404 page not found\n")
+        self.plain(404, b"404 page not found\n")
 
-    def _plain(self, status: int, body: bytes) -> None:
+    def plain(self, status: int, body: bytes) -> None:
         self.answer(_message(status, b"text/plain; charset=utf-8", body))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.output import Output
 from wakeful.environments.runtime_api import Host, RuntimeApi
 from wakeful.environments.sandbox import Sandbox
@@ -15,14 +16,23 @@ class Closeable(Protocol):
 
 
 class RuntimeProcess:
-    """`host` hears what the runtime says, `printed` what it prints, while it `has_room` for that."""
+    """`host` hears what the runtime says, `printed` what it and its extensions print, while it `has_room` for that."""
 
     def __init__(
-        self, sandbox: Sandbox, host: Host, printed: Callable[[list[str]], None], has_room: Callable[[], bool]
+        self,
+        sandbox: Sandbox,
+        host: Host,
+        extensions: ExtensionsApi,
+        printed: Callable[[list[str]], None],
+        has_room: Callable[[], bool],
     ) -> None:
         self.sandbox = sandbox
-        self.api = RuntimeApi(host)
+        self.extensions = extensions
+        self.api = RuntimeApi(host, extensions)
         self.output = Output(sandbox.output, printed, has_room)
+        self.extension_output = (
+            Output(sandbox.extension_output, printed, has_room) if sandbox.extension_output is not None else None
+        )
         self._endpoint: Closeable | None = None
         self._is_closed = False
 
@@ -35,6 +45,12 @@ class RuntimeProcess:
         self._endpoint = endpoint
         await self.api.serve(self.sandbox.runtime_api)
 
+    def drain(self) -> None:
+        """Everything that was printed before this call has been heard."""
+        self.output.drain()
+        if self.extension_output is not None:
+            self.extension_output.drain()
+
     async def close(self) -> None:
         """Every process inside is dead, and what they printed has been heard."""
         self._is_closed = True
@@ -42,8 +58,10 @@ class RuntimeProcess:
         if self._endpoint is not None:
             self._endpoint.close()
         await self.sandbox.kill()
-        self.output.drain()
+        self.drain()
         self.output.close()
+        if self.extension_output is not None:
+            self.extension_output.close()
         self.sandbox.runtime_api.close()
         self.sandbox.endpoint.close()
 

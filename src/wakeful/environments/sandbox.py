@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +41,10 @@ class Assignment:
     """
 
     limits: Limits
+    extensions: tuple[str, ...] = ()
+    """Names of programs in /opt/extensions. They run at once; the runtime's own code only from `begin` on."""
+
+    extension_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,18 @@ class Sandbox(Protocol):
 
     opt_root: str | None
     """Where it finds the layers: /opt; on the host's file tree None if there are none."""
+
+    extension_output: int | None
+    """The same for what extensions print; None where there are none."""
+
+    def begin(self) -> None:
+        """The runtime, which was held back because there are extensions, goes on."""
+
+    def signal(self, extension: str | None, number: int) -> None:
+        """To an extension and all it has started, or to the runtime process (None). Only where there are extensions."""
+
+    async def extension_exit(self, name: str) -> Exit:
+        """Returns once this extension has ended. That of the runtime process does not end it."""
 
     async def limit_cpu(self) -> None:
         """From now on CPU follows memory. Until then, for INIT, there is one full core, or more if memory brings it."""

@@ -63,7 +63,8 @@ class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
     def __init__(self, connection: Connection, message: Message) -> None:
-        api, endpoint, self.output = message.descriptors
+        api, endpoint, self.output, *others = message.descriptors
+        self.extension_output: int | None = others[0] if others else None
         self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
         for listener in (self.runtime_api, self.endpoint):
             listener.setblocking(False)
@@ -81,6 +82,18 @@ class LaunchedSandbox:
         self._exit: asyncio.Future[Exit] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
         self._asked: dict[str, list[asyncio.Future[None]]] = {}
+        self._extensions: dict[str, asyncio.Future[Exit]] = {
+            name: loop.create_future() for name in message.body["extensions"]
+        }
+
+    def begin(self) -> None:
+        self._connection.send({"verb": "begin", "sandbox": self._id})
+
+    def signal(self, extension: str | None, number: int) -> None:
+        self._connection.send({"verb": "signal", "sandbox": self._id, "who": extension, "number": number})
+
+    async def extension_exit(self, name: str) -> Exit:
+        return await asyncio.shield(self._extensions[name])
 
     async def limit_cpu(self) -> None:
         await self._ask("limit_cpu")
@@ -125,6 +138,8 @@ class LaunchedSandbox:
         self.runtime_api.close()
         self.endpoint.close()
         os.close(self.output)
+        if self.extension_output is not None:
+            os.close(self.extension_output)
 
     def on_done(self, verb: str) -> None:
         waiting = self._asked.get(verb)
@@ -136,11 +151,19 @@ class LaunchedSandbox:
         self._last = Usage(peak_bytes, body["cpu_s"])
         self._end(Exit(body["status"], body["signal"], body["out_of_memory"], body["error"]))
 
+    def on_extension(self, body: dict[str, Any]) -> None:
+        ended = self._extensions[body["name"]]
+        if not ended.done():
+            ended.set_result(Exit(body["status"], body["signal"], error=body["error"]))
+
     def on_gone(self) -> None:
         """Nothing is left of it, for whatever reason."""
         if self._last is None:
             self._last = Usage(self._peak_bytes, 0.0)
         self._end(Exit(signal=9))
+        for ended in self._extensions.values():
+            if not ended.done():
+                ended.set_result(Exit(signal=9))
         if not self._gone.done():
             self._gone.set_result(None)
         for waiting in self._asked.values():
@@ -207,12 +230,16 @@ class LaunchedSandboxes:
         sandbox = next(self._ids)
         answer: asyncio.Future[Sandbox] = asyncio.get_running_loop().create_future()
         self._starting[sandbox] = answer
-        variables = _memory_file(json.dumps({"variables": dict(assignment.variables)}).encode())
+        given = {"variables": dict(assignment.variables)}
+        if assignment.extensions:
+            given["extension_variables"] = dict(assignment.extension_variables)
+        variables = _memory_file(json.dumps(given).encode())
         try:
             order = {
                 "code": str(assignment.code),
                 "layers": str(assignment.layers) if assignment.layers else None,
                 "limits": asdict(assignment.limits),
+                "extensions": assignment.extensions,
             }
             connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
         finally:
@@ -287,6 +314,8 @@ class LaunchedSandboxes:
             return  # nobody took it over
         if message.verb == "done":
             sandbox.on_done(message.body["of"])
+        elif message.verb == "extension":
+            sandbox.on_extension(message.body)
         elif message.verb == "ended":
             sandbox.on_ended(message.body)
         else:

@@ -37,6 +37,10 @@ class StreamedResponse:
         return self._error if self.is_error else b"".join(self._kept)
 
     @property
+    def fault(self) -> Fault | None:
+        return Fault("error", self.error_type, payload=self.payload) if self.is_error else None
+
+    @property
     def is_too_large(self) -> bool:
         return self._bytes > self.bytes_max
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +128,8 @@ class Outcome:
     """How much of the response went to a sink."""
     broken_by: str | None = None
     """What ended a streamed response that had begun, where that was an error; `payload` is then its document."""
+    final: asyncio.Future[Outcome] | None = None
+    """Where extensions are still at work on the invocation: what it has been when they are done, to be billed."""
 
     restore_ms: float | None = None
     """How long its environment took to be restored for it, with SnapStart."""

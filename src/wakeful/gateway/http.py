@@ -24,7 +24,7 @@ from wakeful.gateway.server import HAS_LEFT
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
-from wakeful.wire.message import HttpRequest, HttpResponse
+from wakeful.wire.message import BrokenOff, HttpRequest, HttpResponse
 from wakeful.wire.target import Target
 
 log = logging.getLogger(__name__)
@@ -209,6 +209,9 @@ async def _send(response: HttpResponse, method: str, send: Send) -> None:
     if method == "HEAD" or response.stream is None:
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
         return
-    async for piece in response.stream:
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    try:
+        async for piece in response.stream:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except BrokenOff:
+        return  # an answer that is left unfinished ends the connection
     await send({"type": "http.response.body", "body": b""})

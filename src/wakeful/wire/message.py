@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
+class BrokenOff(Exception):
+    """A body that has begun and cannot be sent to its end: the connection is closed, so that the client knows."""
+
+
 class BodyStream(Protocol):
     """A body that is not held in memory. Iterating it raises AwsError, in the place of its end, if it is not what the
     request promised. `checksums` are those that were verified, by S3's names for them, once the end was reached.

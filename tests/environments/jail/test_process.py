@@ -24,7 +24,7 @@ ROOM = Room(
     is_counted=False,
 )
 MOUNTS = [("/opt/python3.12", "/var/lang"), ("/srv/bootstrap", "/var/runtime"), ("/srv/deep", "/var/lang/deep")]
-ORDER = Order(code="/data/code/abc", layers="/data/layers/def", memory_mb=128, tmp_mb=512, trees=())
+ORDER = Order(code="/data/code/abc", layers="/data/layers/def", memory_mb=128, tmp_mb=512, extensions=(), trees=())
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_functions_own_variables_stay_as_they_are(name: str, value: str) -> No
 
 def test_without_layers_opt_is_not_the_hosts(walls: HostProcess) -> None:
     bare = HostProcess(ROOM, MOUNTS, None)
-    bare.furnish(Order(code="/c", layers=None, memory_mb=128, tmp_mb=512, trees=()))
+    bare.furnish(Order(code="/c", layers=None, memory_mb=128, tmp_mb=512, extensions=(), trees=()))
     assert not Path(bare.translate(["/opt/bootstrap"])[0]).parent.exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -287,3 +288,41 @@ def test_what_was_unpacked_goes_with_the_last_that_needs_it(
     monkeypatch.setattr(limits, "BLOB_GRACE_S", -1.0)  # files are as old as they are, whatever the node's clock says
     node.advance(2 * 3600)
     assert len([each for each in code.iterdir() if each.is_dir()]) == 1
+
+
+WATCHER = """#!/usr/bin/env -S python3 -S
+import http.client, json, os, time
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def ask(method, path, body=None, **headers):
+    headers = {f"Lambda-Extension-{name}": value for name, value in headers.items()}
+    api.request(method, "/2020-01-01/extension/" + path, body, headers)
+    answer = api.getresponse()
+    answer.read()
+    return answer
+me = ask("POST", "register", '{"events": ["INVOKE"]}', Name="watcher").headers["Lambda-Extension-Identifier"]
+while True:
+    ask("GET", "event/next", Identifier=me)
+    time.sleep(0.5)
+    print("the extension is done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_layer_brings_an_extension_and_the_run_costs_until_it_is_done(confined: RunningNode) -> None:
+    client = confined.client("lambda")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        entry = zipfile.ZipInfo("extensions/watcher")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, WATCHER)
+    layer = publish(client, files=packed.getvalue())
+    deploy(client, Layers=[layer], Timeout=20)
+    request_id = client.invoke(FunctionName="f")["ResponseMetadata"]["RequestId"]
+    deadline = time.monotonic() + 30
+    while (run := confined.run(confined.node.telemetry.note_by_id(request_id))) is None:
+        assert time.monotonic() < deadline, "the run was never noted"
+    assert run.duration_ms >= 500
+    assert run.detail["billed_ms"] >= 500
+    logs = confined.client("logs").filter_log_events(logGroupName="/aws/lambda/f")["events"]
+    assert "the extension is done\n" in [event["message"] for event in logs]
+    assert "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE]\n" in [event["message"] for event in logs]

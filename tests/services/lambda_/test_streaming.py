@@ -15,12 +15,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.errors import refusal
-from tests.functions import deploy, package
+from tests.functions import NODE_RUNTIME, deploy, needs_node, package
 from tests.running_node import RunningNode
 from wakeful import limits
 from wakeful.services.lambda_.streaming import Pieces
 
-NODE = "nodejs20.x"
 STREAMING = """
     const fs = require("node:fs");
     const { Readable } = require("node:stream");
@@ -75,12 +74,12 @@ STREAMING = """
     });
     """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_node]
 
 
 def streaming(client: Any, handler: str = "handler", **settings: Any) -> None:
     code = {"ZipFile": package(index__js=STREAMING)}
-    deploy(client, handler, Runtime=NODE, Handler=f"index.{handler}", Code=code, **settings)
+    deploy(client, handler, Runtime=NODE_RUNTIME, Handler=f"index.{handler}", Code=code, **settings)
 
 
 def invoke(client: Any, name: str = "handler", event: Any = None, **more: Any) -> Any:

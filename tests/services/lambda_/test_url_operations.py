@@ -122,13 +122,13 @@ def test_a_function_with_tenants_has_no_url(client: Any) -> None:
     )
 
 
-def test_streaming_is_refused_by_name(client: Any) -> None:
+def test_the_invoke_mode_is_shown_and_changed(client: Any) -> None:
     deploy(client)
-    more = {"FunctionName": "f", "InvokeMode": "RESPONSE_STREAM"}
-    code, message = refusal(client.create_function_url_config, **more, AuthType="NONE")
-    assert (code, "RESPONSE_STREAM" in message) == ("InvalidParameterValueException", True)
-    client.create_function_url_config(FunctionName="f", AuthType="NONE")
-    assert "RESPONSE_STREAM" in refusal(client.update_function_url_config, **more)[1]
+    made = client.create_function_url_config(FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    assert made["InvokeMode"] == "RESPONSE_STREAM"
+    changed = client.update_function_url_config(FunctionName="f", InvokeMode="BUFFERED")
+    assert changed["InvokeMode"] == "BUFFERED"
+    assert client.get_function_url_config(FunctionName="f")["InvokeMode"] == "BUFFERED"
 
 
 def test_from_elsewhere_a_url_is_shown_by_path_because_its_host_is_known_on_this_machine_only() -> None:

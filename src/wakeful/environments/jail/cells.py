@@ -61,6 +61,7 @@ class Start:
     memory_mb: int
     tmp_mb: int
     shape: Shape
+    extensions: tuple[str, ...]
     variables: int
 
     @classmethod
@@ -73,6 +74,7 @@ class Start:
             limits["memory_mb"],
             limits["tmp_mb"],
             Shape(limits["processes_max"], limits["open_files_max"]),
+            tuple(body["extensions"]),
             variables,
         )
 

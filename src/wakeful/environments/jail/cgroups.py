@@ -247,7 +247,10 @@ class Groups:
 
 def remove(place: Place) -> None:
     """The directory with those below it, as far as they are empty; what still lives there is killed."""
-    below = [entry.path for entry in os.scandir(place.path) if entry.is_dir()] if os.path.isdir(place.path) else []
+    try:
+        below = [entry.path for entry in os.scandir(place.path) if entry.is_dir()]
+    except OSError:
+        return  # it is gone: another launcher that tidied up may have been faster
     for path in [*below, place.path]:
         directory = Place(path, place.version)
         try:

@@ -3,6 +3,9 @@
 In namespaces it is pid 1 of the sandbox. It builds the walls, starts the runtime process (before its assignment where
 that runtime knows how to wait, at its assignment otherwise), reaps every orphan, watches memory where no cgroup does,
 and tells the launcher how the runtime ended. When the launcher is gone, so is all that is inside.
+
+Extensions run beside the runtime process, behind the same walls. It waits for "begin" before it runs any of the
+function's code, and its end is not theirs: somebody outside decides when all is over.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any, NoReturn
 
 from . import linux, messages, processes
 from .cgroups import Entrance
+from .root import LAYERS_ROOT
 from .walls import Order, Walls, limit_data
 
 WATCH_INTERVAL_S = 0.02
@@ -42,6 +46,14 @@ class Command:
     argv: tuple[str, ...]
     variables: dict[str, str]
     prestart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A program beside the runtime process. `exec_error` tells why it could not be run."""
+
+    name: str
+    exec_error: int
 
 
 class Keeper:
@@ -70,6 +82,11 @@ class Keeper:
         self._feed = -1
         self._exec_error = -1
         self._variables = -1
+        self._gate = -1
+        self._extensions: dict[int, Extension] = {}
+        """By process, until they have ended."""
+        self._is_held = False
+        self._outlives_runtime = False
         self._memory_max_bytes: int | None = None
         self._interval_s = WATCH_INTERVAL_S
         self._is_frozen = False
@@ -135,6 +152,10 @@ class Keeper:
             return False
         if message.verb == "assign":
             self._assign(message)
+        elif message.verb == "begin":
+            self._begin()
+        elif message.verb == "signal":
+            self._signal(message.body["who"], message.body["number"])
         elif message.verb == "freeze":
             self._walls.signal_everyone(signal.SIGSTOP)
             self._is_frozen = True
@@ -149,26 +170,60 @@ class Keeper:
 
     def _assign(self, message: messages.Message) -> None:
         variables, *trees = message.descriptors
+        output = trees.pop(0) if message.body["extensions"] else -1
         order = Order.of(message.body, trees)
+        self._is_held = self._outlives_runtime = bool(order.extensions)
         directory = self._walls.furnish(order)
         if self._counters is not None:
             self._memory_max_bytes = order.memory_mb << 20
+        given: dict[str, dict[str, str]] = json.loads(_read_all(variables)) if order.extensions else {}
         if self._command.prestart:
             self._variables = variables
             if self._runtime_pid == 0:
                 self._start_waiting(directory)  # behind walls that depend on the function; `_on_ready` goes on
             else:
                 self._limit_data(self._runtime_pid)
-                self._hand_over()
+                self._hand_over_if_due()
         else:
             assigned: dict[str, str] = json.loads(_read_all(variables))["variables"]
             os.close(variables)
             stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-            self._start(self._walls.relocate(assigned), directory, stdin, None)
+            self._start_runtime(self._walls.relocate(assigned), directory, stdin, None)
             os.close(stdin)
+        if order.extensions:
+            self._start_extensions(order.extensions, given["extension_variables"], output)
         if self._counters is not None:
             self._watch()
         self._walls.retire()
+
+    def _start_extensions(self, names: tuple[str, ...], variables: dict[str, str], output: int) -> None:
+        """After the runtime process, which is our first child by that, and before our rights are given up."""
+        variables = self._walls.relocate(variables)
+        stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        for name in names:
+            path = f"{LAYERS_ROOT}/extensions/{name}"
+            pid, exec_error = self._start((path,), variables, "/", (stdin, output, output))
+            self._extensions[pid] = Extension(name, exec_error)
+        os.close(stdin)
+        os.close(output)
+
+    def _begin(self) -> None:
+        """The runtime process goes on to the function's code."""
+        self._is_held = False
+        if self._gate >= 0:
+            os.close(self._gate)
+            self._gate = -1
+        self._hand_over_if_due()
+
+    def _signal(self, who: str | None, number: int) -> None:
+        """To an extension with all it has started, or to the runtime process (None)."""
+        pids = [pid for pid, extension in self._extensions.items() if extension.name == who]
+        for pid in [self._runtime_pid] if who is None else pids:
+            try:
+                if pid > 0:
+                    os.killpg(pid, number)
+            except ProcessLookupError:
+                continue  # it has ended, or is not its group's first yet
 
     def _limit_data(self, pid: int) -> None:
         """Of a process, or of our own (0), where no cgroup does it."""
@@ -180,7 +235,7 @@ class Keeper:
         stdin, self._feed = os.pipe()
         self._ready, ready = os.pipe()
         variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
-        self._start(variables, directory, stdin, ready)
+        self._start_runtime(variables, directory, stdin, ready)
         os.close(stdin)
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
@@ -190,13 +245,16 @@ class Keeper:
         self._poll.unregister(self._ready)
         os.close(self._ready)
         self._ready = -1
-        if self._is_ready and self._variables >= 0:
+        self._hand_over_if_due()
+
+    def _hand_over_if_due(self) -> None:
+        if self._is_ready and self._variables >= 0 and not self._is_held:
             self._hand_over()
 
     def _hand_over(self) -> None:
         """The waiting runtime process has its environment."""
         given: dict[str, Any] = json.loads(_read_all(self._variables))
-        given["variables"] = self._walls.relocate(given["variables"])
+        given = {"variables": self._walls.relocate(given["variables"])}
         os.close(self._variables)
         self._variables = -1
         try:
@@ -208,21 +266,45 @@ class Keeper:
         finally:
             self._feed = -1
 
-    def _start(self, variables: dict[str, str], directory: str, stdin: int, ready: int | None) -> None:
-        self._exec_error, error_end = os.pipe()
-        self._runtime_pid = linux.fork(cgroup=self._entrance.directory)
-        if self._runtime_pid == 0:
+    def _start_runtime(self, variables: dict[str, str], directory: str, stdin: int, ready: int | None) -> None:
+        gate = None
+        if self._is_held and ready is None:  # it cannot wait by itself
+            gate, self._gate = os.pipe()
+        descriptors = (stdin, self._output, self._output, ready)
+        self._runtime_pid, self._exec_error = self._start(self._command.argv, variables, directory, descriptors, gate)
+        if gate is not None:
+            os.close(gate)
+
+    def _start(
+        self,
+        argv: tuple[str, ...],
+        variables: dict[str, str],
+        directory: str,
+        descriptors: tuple[int | None, ...],
+        gate: int | None = None,
+    ) -> tuple[int, int]:
+        """A process behind the walls, and where it says why it could not be run."""
+        exec_error, error_end = os.pipe()
+        pid = linux.fork(cgroup=self._entrance.directory)
+        if pid == 0:
             try:
-                self._become_runtime(variables, directory, (stdin, self._output, self._output, ready), error_end)
+                self._become(argv, variables, directory, descriptors, error_end, gate)
             finally:
                 os._exit(_EXEC_FAILED)
         os.close(error_end)
+        return pid, exec_error
 
-    def _become_runtime(
-        self, variables: dict[str, str], directory: str, descriptors: tuple[int | None, ...], error_end: int
+    def _become(
+        self,
+        command: tuple[str, ...],
+        variables: dict[str, str],
+        directory: str,
+        descriptors: tuple[int | None, ...],
+        error_end: int,
+        gate: int | None,
     ) -> None:
-        """`descriptors` become 0, 1, 2 and, for one that waits, 3."""
-        argv = self._walls.translate(self._command.argv)
+        """`descriptors` become 0, 1, 2 and, for one that waits, 3. `gate` is at its end when it may go on."""
+        argv = self._walls.translate(command)
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD):
@@ -234,14 +316,19 @@ class Keeper:
                 fd if fd is None else fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _SCRATCH_DESCRIPTOR) for fd in descriptors
             ]
             error_end = fcntl.fcntl(error_end, fcntl.F_DUPFD_CLOEXEC, _SCRATCH_DESCRIPTOR)
+            if gate is not None:
+                gate = fcntl.fcntl(gate, fcntl.F_DUPFD_CLOEXEC, _SCRATCH_DESCRIPTOR)
             taken = [os.dup2(fd, place) for place, fd in enumerate(scratch) if fd is not None]
-            linux.close_all_but(*taken, error_end)
+            linux.close_all_but(*taken, error_end, *(() if gate is None else (gate,)))
             self._limit_data(0)
             self._walls.confine()
             os.chdir(directory)
         except OSError as error:
             os.write(error_end, f"the sandbox could not be closed: {error}".encode())
             return
+        if gate is not None:
+            linux.set_dumpable(False)  # until it is another program: extensions run already
+            os.read(gate, 1)
         try:
             os.execve(argv[0], argv, variables)
         except (OSError, ValueError) as error:
@@ -260,20 +347,15 @@ class Keeper:
                 return True
             if pid == self._runtime_pid:
                 self._report(status)
-                return False
+                if not self._outlives_runtime:
+                    return False
+                self._runtime_pid = -1
+            elif extension := self._extensions.pop(pid, None):
+                ended = _ended(status, _words(extension.exec_error))
+                self._tell({"verb": "extension", "name": extension.name, **ended})
 
     def _report(self, status: int) -> None:
-        error = os.read(self._exec_error, 4096).decode(errors="replace") or None
-        code = os.waitstatus_to_exitcode(status)
-        self._tell(
-            {
-                "verb": "ended",
-                "status": code if code >= 0 and error is None else None,
-                "signal": -code if code < 0 else None,
-                "out_of_memory": False,
-                "error": error,
-            }
-        )
+        self._tell({"verb": "ended", "out_of_memory": False, **_ended(status, _words(self._exec_error))})
 
     def _watch(self) -> bool:
         """Counts; kills all when there is more memory in use than the function has. False when it did."""
@@ -308,6 +390,22 @@ class Keeper:
 
 def _ignore(number: int, frame: object) -> None:
     """The wakeup descriptor does the work; without a handler the kernel would not even interrupt the poll."""
+
+
+def _words(exec_error: int) -> str | None:
+    """Why a process that has ended was not run, if it was not."""
+    words = os.read(exec_error, 4096).decode(errors="replace") or None
+    os.close(exec_error)
+    return words
+
+
+def _ended(status: int, error: str | None) -> dict[str, Any]:
+    code = os.waitstatus_to_exitcode(status)
+    return {
+        "status": code if code >= 0 and error is None else None,
+        "signal": -code if code < 0 else None,
+        "error": error,
+    }
 
 
 def _drain(descriptor: int) -> None:

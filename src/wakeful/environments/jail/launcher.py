@@ -115,6 +115,9 @@ class Launcher:
                 runtime.failures = 0
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
+            if verb in ("begin", "signal"):
+                self._ask_keeper(cell, body)
+                return
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
             self._contained(verbs[verb], cell)
         # else it is gone, and the node has been told or is about to read it
@@ -195,7 +198,9 @@ class Launcher:
     def _assign(self, cell: Cell, start: Start) -> None:
         """The cell is this function's. Its runtime may make its first request before the node hears of it."""
         trees: list[int] = []
+        openings: list[int] = []
         try:
+            outputs = self._extension_output(cell, openings) if start.extensions else []
             if self._host.kind == NAMESPACES:
                 for path in (start.code, start.layers):
                     if path is not None:
@@ -204,16 +209,24 @@ class Launcher:
             cell.group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
             if start.memory_mb > MB_PER_CORE:
                 cell.group.limit_cpu(start.memory_mb / MB_PER_CORE)
-            order = {"code": start.code, "layers": start.layers, "memory_mb": start.memory_mb, "tmp_mb": start.tmp_mb}
-            messages.send(cell.channel, {"verb": "assign", **order}, [start.variables, *trees])
+            order = {
+                "code": start.code,
+                "layers": start.layers,
+                "memory_mb": start.memory_mb,
+                "tmp_mb": start.tmp_mb,
+                "extensions": start.extensions,
+            }
+            messages.send(cell.channel, {"verb": "assign", **order}, [start.variables, *outputs, *trees])
         except OSError as error:
+            for opening in openings[:1]:
+                os.close(opening)
             self._refuse(start, str(error))
             cell.start = None
             self._end(cell)
             return
         finally:
-            for tree in trees:
-                os.close(tree)
+            for descriptor in [*trees, *openings[1:]]:
+                os.close(descriptor)
         os.close(start.variables)
         cell.state = RUNNING
         is_inside = self._host.kind == NAMESPACES
@@ -226,10 +239,20 @@ class Launcher:
                 "group": cell.group.described if self._host.counts else {},
                 "task_root": TASK_ROOT if is_inside else start.code,
                 "opt_root": LAYERS_ROOT if is_inside else start.layers,
+                "extensions": start.extensions,
             },
-            cell.take_openings(),
+            (*cell.take_openings(), *openings[:1]),
         )
         self._watch()
+
+    def _extension_output(self, cell: Cell, ends: list[int]) -> list[int]:
+        """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
+        ends += os.pipe()
+        os.set_blocking(ends[0], False)
+        if self._host.users is not None:
+            user = self._host.users.of(cell.number)
+            os.fchown(ends[1], user, user)
+        return ends[1:]
 
     def _refuse(self, start: Start, error: str) -> None:
         os.close(start.variables)
@@ -253,6 +276,9 @@ class Launcher:
                 self._on_ended(cell, message.body)
             elif message.verb == "failed":
                 cell.error = message.body["error"]
+            elif message.verb == "extension":
+                if cell.start is not None:
+                    self._node.put({**message.body, "sandbox": cell.start.sandbox})
             elif cell.start is not None:
                 self._done(cell, message.body["of"])
 
@@ -305,7 +331,7 @@ class Launcher:
             time.sleep(_FREEZE_TIME_S)  # usually enough, and far less than a timer could do
             self._when_frozen(cell)
         else:
-            self._ask_keeper(cell, "freeze")
+            self._ask_keeper(cell, {"verb": "freeze"})
 
     def _when_frozen(self, cell: Cell) -> None:
         if not cell.is_running:
@@ -321,12 +347,12 @@ class Launcher:
             cell.group.thaw()
             self._done(cell, "thaw")
         else:
-            self._ask_keeper(cell, "thaw")
+            self._ask_keeper(cell, {"verb": "thaw"})
         self._watch()
 
-    def _ask_keeper(self, cell: Cell, verb: str) -> None:
+    def _ask_keeper(self, cell: Cell, body: Mapping[str, Any]) -> None:
         try:
-            messages.send(cell.channel, {"verb": verb})
+            messages.send(cell.channel, body)
         except OSError:
             return  # it is ending; the node hears of that instead
 

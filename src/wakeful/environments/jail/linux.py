@@ -91,6 +91,7 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+CAP_KILL = 5
 _CAPABILITIES_MAX = 64
 _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER = 1
@@ -211,9 +212,10 @@ def drop_capabilities() -> None:
     clear_capabilities()
 
 
-def clear_capabilities() -> None:
-    """Gives up what we hold; the bounding set stays, for where we may not touch it."""
-    call("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
+def clear_capabilities(*keep: int) -> None:
+    """Gives up what we hold but `keep`, of the first 32; the bounding set stays, for where we may not touch it."""
+    kept = sum(1 << capability for capability in keep)
+    call("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), struct.pack("=6I", kept, kept, 0, 0, 0, 0))
 
 
 def load_filter(program: bytes) -> None:

@@ -85,7 +85,8 @@ class Namespaces:
     def retire(self) -> None:
         if self._room.is_counted:
             linux.forbid_new_privileges()
-            linux.clear_capabilities()
+            # It asks processes of another user to end; from here nobody but they can be seen.
+            linux.clear_capabilities(linux.CAP_KILL)
         # else it has to signal a process of another user, should that take too much memory
 
     def everyone(self) -> list[int]:

@@ -56,12 +56,17 @@ class Order:
     layers: str | None
     memory_mb: int
     tmp_mb: int
+    extensions: tuple[str, ...]
+    """Names of programs in /opt/extensions that run beside the runtime process."""
+
     trees: tuple[int, ...]
     """Detached mounts of the code and the layers, for walls that have their own root."""
 
     @classmethod
     def of(cls, body: Mapping[str, Any], trees: Sequence[int]) -> Order:
-        return cls(body["code"], body["layers"], body["memory_mb"], body["tmp_mb"], tuple(trees))
+        return cls(
+            body["code"], body["layers"], body["memory_mb"], body["tmp_mb"], tuple(body["extensions"]), tuple(trees)
+        )
 
 
 class Walls(Protocol):

@@ -200,7 +200,7 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
         outcome = await node.environments.invoke(version, invocation)
     except RestoreFailed as failure:
         raise not_restored(failure) from failure
-    _note(node, version, invocation, outcome, traces)
+    _note_in_the_end(node, version, invocation, traces, outcome)
     return outcome
 
 
@@ -209,7 +209,7 @@ def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) 
 
     def over(done: asyncio.Task[Outcome]) -> None:
         if not done.cancelled() and done.exception() is None:
-            _note(node, version, invocation, done.result(), traces)
+            _note_in_the_end(node, version, invocation, traces, done.result())
 
     run = node.environments.start(version, invocation)
     run.add_done_callback(over)
@@ -221,7 +221,16 @@ def not_restored(failure: RestoreFailed) -> SnapStartException | SnapStartTimeou
     return SnapStartTimeoutException() if failure.status == "timeout" else SnapStartException()
 
 
-def _note(node: Node, version: Version, invocation: Invocation, outcome: Outcome, traces: tuple[Trace, ...]) -> None:
+def _note_in_the_end(
+    node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome
+) -> None:
+    if outcome.final is None:
+        _note(node, version, invocation, traces, outcome)
+    else:  # the caller has what it asked for; extensions cost until they are done
+        outcome.final.add_done_callback(lambda final: _note(node, version, invocation, traces, final.result()))
+
+
+def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome) -> None:
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,

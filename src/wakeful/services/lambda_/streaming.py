@@ -8,8 +8,9 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
-from wakeful.environments.version import Outcome, RestoreFailed, Throttled
+from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Throttled, Version
 from wakeful.fabric.service import Call, Node
+from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import runs
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.invoke import check_members, check_payload, client_context, too_many
@@ -46,7 +47,22 @@ async def invoke_with_response_stream(
         log_tail=request.get("LogType") == "Tail",
         sink=pieces,
     )
-    run = runs.start(node, version, invocation, call.trace)
+    run = await begin(node, version, invocation, pieces, call.trace)
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": version.version,
+        "EventStream": _events(run, pieces, with_log=invocation.log_tail),
+    }
+
+
+async def begin(
+    node: Node, version: Version, invocation: Invocation, pieces: Pieces, trace: Trace
+) -> asyncio.Task[Outcome]:
+    """The invocation under way, when its first piece is there, or all that the function had to say.
+
+    `pieces` is the invocation's sink. Raises what Lambda answers where it may not run, or the node cannot run it.
+    """
+    run = runs.start(node, version, invocation, trace)
     run.add_done_callback(lambda _: pieces.end())
     await pieces.wait()
     if run.done() and isinstance(refusal := run.exception(), Throttled):
@@ -55,11 +71,7 @@ async def invoke_with_response_stream(
         raise runs.not_restored(failure) from failure
     if run.done():
         run.result()  # what the node could not do is said before the stream begins
-    return {
-        "StatusCode": 200,
-        "ExecutedVersion": version.version,
-        "EventStream": _events(run, pieces, with_log=invocation.log_tail),
-    }
+    return run
 
 
 async def _events(

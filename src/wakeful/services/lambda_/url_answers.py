@@ -44,6 +44,20 @@ def answer_of(payload: bytes) -> HttpResponse:
     return HttpResponse(_status(result["statusCode"]), headers, body, more_headers=cookies)
 
 
+def head_of(metadata: bytes) -> HttpResponse:
+    """Status, headers and cookies of an answer whose body is streamed. Raises Malformed."""
+    try:
+        said = json.loads(metadata)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the metadata is not JSON") from error
+    if not isinstance(said, dict):
+        raise Malformed("the metadata is no object")
+    headers = _headers(said.get("headers"))
+    headers.setdefault("content-type", "application/octet-stream")
+    cookies = tuple(("set-cookie", cookie) for cookie in _cookies(said.get("cookies")))
+    return HttpResponse(_status(said.get("statusCode", 200)), headers, more_headers=cookies)
+
+
 def refusal() -> HttpResponse:
     """The answer where the function failed, or where what it answers is none."""
     return HttpResponse(502, {"content-type": _TYPE}, b"Internal Server Error")

@@ -9,8 +9,9 @@ from wakeful import limits, names
 from wakeful.environments.version import Outcome, Throttled
 from wakeful.fabric.front import Arrival, Place, Signer
 from wakeful.fabric.service import Call, Need, Node, Principal
-from wakeful.services.lambda_ import functions, invoke, runs, url_answers, url_cors, url_events, urls
+from wakeful.services.lambda_ import functions, invoke, runs, url_answers, url_cors, url_events, url_stream, urls
 from wakeful.services.lambda_.errors import RequestTooLargeException
+from wakeful.services.lambda_.streaming import Pieces
 from wakeful.services.lambda_.urls import Url
 from wakeful.store.telemetry import Note
 from wakeful.wire.errors import AccessDenied, AwsError, MissingAuthenticationToken, SignatureDoesNotMatch
@@ -65,7 +66,12 @@ class UrlFront:
         event = url_events.event_of(url, arrival, signer, node.clock.now())
         if len(event) > self.body_bytes_max:
             raise self.too_large()
-        invocation = runs.invocation_of(arrival.trace, event, url.reference.qualified, request_id=arrival.request_id)
+        pieces = Pieces() if url.is_streamed else None
+        invocation = runs.invocation_of(
+            arrival.trace, event, url.reference.qualified, request_id=arrival.request_id, sink=pieces
+        )
+        if pieces is not None:
+            return await url_stream.answer(node, version, invocation, pieces, arrival.trace)
         try:
             outcome = await runs.run(node, version, invocation, arrival.trace)
         except Throttled as refusal:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import settings, urls
+from wakeful.services.lambda_ import urls
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import Reference, reference
@@ -71,8 +71,6 @@ def _of(call: Call, request: Mapping[str, Any]) -> Reference:
 
 def _said(request: Mapping[str, Any]) -> dict[str, Any]:
     """What a request says of a URL's configuration; None for what it takes away."""
-    if request.get("InvokeMode") == "RESPONSE_STREAM":
-        raise settings.NotSupported("Wakeful does not have response streaming yet (InvokeMode RESPONSE_STREAM).")
     said = {name: request[name] for name in ("AuthType", "Cors", "InvokeMode") if name in request}
     if "Cors" in said and not said["Cors"]:
         said["Cors"] = None

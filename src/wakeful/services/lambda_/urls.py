@@ -46,6 +46,11 @@ class Url:
         return bool(self.config["AuthType"] == "AWS_IAM")
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether what the function writes goes to the client as it comes."""
+        return bool(self.config.get("InvokeMode") == "RESPONSE_STREAM")
+
+    @property
     def cors(self) -> Mapping[str, Any] | None:
         return cast("Mapping[str, Any] | None", self.config.get("Cors"))
 
