@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.environments.conftest import MakeWorld
+from tests.environments.test_extensions import FAITHFUL, said, with_extensions
+from tests.environments.test_in_sandboxes import confined
 from tests.environments.test_real_clients import python_with_client, runtime_of
 from tests.environments.world import World, until
 from wakeful import limits
@@ -335,3 +337,18 @@ def _anonymous(text: str) -> str:
     text = re.sub(r"[^\r]*File \"\S*/lambda_runtime_hooks_runner.py[^\r]*\r[^\r]*\r", "", text)
     text = re.sub(r"Runtime Version: .*|RequestId: \S+|[\d.]+ (ms|MB)|line \d+", "N", text)
     return re.sub(r"/\S*/code-\d+/", "/var/task/", text).replace("\r", "\n")
+
+
+@pytest.mark.slow
+async def test_an_extension_is_ready_before_its_function_is_parked_and_hears_of_its_end(make_world: MakeWorld) -> None:
+    async with confined(make_world) as world:
+        version = with_extensions(world, {"watcher": FAITHFUL}, {"app.py": APP}, version="1", is_snap_start=True)
+        assert await world.pool.park(version)
+        kinds = [line.split(" ")[0].split("\t")[0].strip() for line in world.lines]
+        assert kinds.index("EXTENSION") < kinds.index("INIT_REPORT")
+        world.pool.provision({})
+        await until(lambda: world.pool.counts.environments == 0)
+        (shutdown,) = said(world, "watcher", "SHUTDOWN")  # out of its sleep
+        assert shutdown["shutdownReason"] == "spindown"
+        assert (await world.answer(version))["seen"][-1] == "after 2"
+        assert len(said(world, "watcher", "INVOKE")) == 1
