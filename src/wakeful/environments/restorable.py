@@ -54,6 +54,7 @@ class Restorable(Environment):
         self.init_fault: Fault | None = None
         self._token = names.new_token()
         self._parking: asyncio.Task[None] | None = None
+        self._park_error: Exception | None = None
         self._restore_api: RestoreApi | None = None
         self._release = ""
         self._is_frozen = False
@@ -61,9 +62,10 @@ class Restorable(Environment):
     async def park(self) -> None:
         """INIT has ended: PARKED, or FAILED. Whoever asks again waits for the same."""
         if self._parking is None:
-            self._parking = self._loop.create_task(self._park())
-            self._parking.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._parking = self._spawn(self._park_for_all())
         await asyncio.shield(self._parking)
+        if self._park_error is not None:
+            raise self._park_error
 
     async def start(self) -> None:
         """READY for its first event; FAILED where INIT was.
@@ -81,6 +83,12 @@ class Restorable(Environment):
         if fault is not None:
             await self.stop()
             raise RestoreFailed("timeout" if fault.status == "timeout" else "error")
+
+    async def _park_for_all(self) -> None:
+        try:
+            await self._park()
+        except Exception as error:  # noqa: BLE001  raised for everyone who waits
+            self._park_error = error
 
     async def _park(self) -> None:
         timeout_s = max(limits.SNAP_START_INIT_TIMEOUT_S, self.version.timeout_s)
