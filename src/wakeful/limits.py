@@ -205,6 +205,8 @@ LAUNCHER_LIFE_MIN_S = 1.0
 LAUNCHER_RESTARTS_MAX = 3
 """After so many failures in a row, no sandbox can be had until the node is started again."""
 
+STARTS_PER_PROCESSOR = 8  # environments that start at a time, and are not long in it
+START_YOUNG_S = 2.0
 SANDBOX_STARTS_AT_ONCE = 32  # on their way to be ready; further ones wait for them
 ATTACK_TIME_MAX_S = 10.0
 """For the attack on one sandbox at the start of the node; it takes a few hundredths of that."""

@@ -15,9 +15,9 @@ from tests.environments.conftest import MakeWorld
 from tests.environments.world import ARN, World, until
 from wakeful import limits
 from wakeful.environments.environment import Stopped
+from wakeful.environments.pace import Pace
 from wakeful.environments.pool import Bounds
 from wakeful.environments.runtimes import Runtimes
-from wakeful.environments.states import State
 from wakeful.environments.version import Outcome, Throttled, Version
 
 QUICK: dict[str, Any] = {}
@@ -363,33 +363,28 @@ async def test_shutting_down_while_something_starts_leaves_nothing(make_stage: A
         assert stage.actors.alive == []
 
 
-# --- acquire ---
+# --- pace ---
 
 
-async def test_a_lease_is_an_environment_for_one_invocation(make_stage: Any) -> None:
+async def test_a_burst_is_served_by_few_environments_that_are_ready_soon(make_stage: Any) -> None:
     async with make_stage() as stage:
-        async with stage.pool.acquire(stage.function("f")) as environment:
-            assert environment.state is State.READY
-            outcome = await environment.invoke(stage.invocation({}))
-        assert outcome.error is None
-        assert stage.pool.counts.idle == 1
+        stage.pool._pace = Pace(count_max=3)
+        stage.actors.init_s = 0.05
+        outcomes = await asyncio.gather(*(stage.start() for _ in range(40)))
+        assert len({outcome.environment_id for outcome in outcomes}) < 40
+        assert all(outcome.error is None for outcome in outcomes)
 
 
-async def test_a_lease_that_was_not_used_is_given_back(make_stage: Any) -> None:
+async def test_what_is_long_in_starting_keeps_nobody_from_starting(
+    make_stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "START_YOUNG_S", 0.01)
     async with make_stage() as stage:
-        with pytest.raises(ZeroDivisionError):
-            async with stage.pool.acquire(stage.function("f")):
-                raise ZeroDivisionError
-        assert stage.pool.counts.idle == 1
-        assert (await stage.start("f")).error is None
-
-
-async def test_a_lease_that_is_left_early_is_given_back_with_the_invocation(make_stage: Any) -> None:
-    async with make_stage() as stage:
-        async with stage.pool.acquire(stage.function("f")) as environment:
-            environment.begin(stage.invocation({"sleep": 0.05}))
-        assert stage.pool.counts.idle == 0
-        await until(lambda: stage.pool.counts.idle == 1)
+        stage.pool._pace = Pace(count_max=1)
+        stage.actors.init_s = 1.0
+        calls = [stage.start() for _ in range(4)]
+        await until(lambda: stage.pool.counts.environments == 4)
+        assert all(outcome.error is None for outcome in await asyncio.gather(*calls))
 
 
 # --- everything at once ---

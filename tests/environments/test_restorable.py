@@ -13,7 +13,7 @@ from tests.environments.conftest import MakeWorld
 from tests.environments.test_extensions import FAITHFUL, said, with_extensions
 from tests.environments.test_in_sandboxes import confined
 from tests.environments.test_real_clients import python_with_client, runtime_of
-from tests.environments.world import World, until
+from tests.environments.world import World, held, until
 from wakeful import limits
 from wakeful.environments.pool import Bounds
 from wakeful.environments.states import State
@@ -158,7 +158,7 @@ async def test_what_is_taken_is_replaced_and_every_environment_is_itself(make_wo
         await world.pool.park(version)
         world.pool.provision({version.key: (version, 2)})
         await until(lambda: is_parked(world, version, 2))
-        async with world.pool.acquire(version) as one, world.pool.acquire(version) as other:
+        async with held(world.pool, version) as one, held(world.pool, version) as other:
             outcomes = [await each.invoke(world.invocation()) for each in (one, other)]
         assert len({json.loads(outcome.payload)["here"] for outcome in outcomes}) == 2
         await until(lambda: is_parked(world, version, 2))
@@ -351,4 +351,4 @@ async def test_an_extension_is_ready_before_its_function_is_parked_and_hears_of_
         (shutdown,) = said(world, "watcher", "SHUTDOWN")  # out of its sleep
         assert shutdown["shutdownReason"] == "spindown"
         assert (await world.answer(version))["seen"][-1] == "after 2"
-        assert len(said(world, "watcher", "INVOKE")) == 1
+        await until(lambda: len(said(world, "watcher", "INVOKE")) == 1)

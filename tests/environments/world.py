@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -172,3 +173,14 @@ async def until(condition: Any, timeout_s: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never became true"
         await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def held(pool: Pool, version: Version) -> AsyncIterator[Environment]:
+    """One environment, kept from everybody else as during an invocation."""
+    pool._admit(version)
+    environment = pool._take_idle(version.key) or await pool._wait(version.key, version, None)
+    try:
+        yield environment
+    finally:
+        pool._free(environment)

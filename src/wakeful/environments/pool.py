@@ -12,13 +12,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 from wakeful import limits
 from wakeful.environments.admission import Admission
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
+from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
@@ -65,6 +65,8 @@ class Pool:
         self._waiting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._plan_timer: asyncio.TimerHandle | None = None
+        self._pace = Pace()
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
@@ -74,10 +76,6 @@ class Pool:
         return Counts(environments=len(self._environments), idle=len(self._idle), waiting=self._waiting)
 
     # ------------------------------------------------------------------ running
-
-    def acquire(self, version: Version, *, deadline: float | None = None) -> Lease:
-        """`async with` an environment of this version, for one invocation. `deadline` is the loop's time."""
-        return Lease(self, version, deadline)
 
     async def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> Outcome:
         """Runs the invocation in some environment of this version. Raises Throttled."""
@@ -141,8 +139,9 @@ class Pool:
     async def close(self) -> None:
         """Every environment is gone, and nobody waits any more."""
         self._is_closed = True
-        if self._sweep_timer is not None:
-            self._sweep_timer.cancel()
+        for timer in (self._sweep_timer, self._plan_timer):
+            if timer is not None:
+                timer.cancel()
         for fleet in self._fleets.values():
             for waiter in fleet.waiters:
                 if not waiter.given.done():
@@ -334,6 +333,9 @@ class Pool:
             parked = self._take_parked(key)
             if parked is None and not self._has_room():
                 break
+            if parked is None and (pause_s := self._pace.pause_s()) > 0:
+                self._plan_in(pause_s)
+                return
             self._start(key, parked or self._make(waiter.version))
         lacking = sum(max(0, len(fleet.waiters) - fleet.starting) for fleet in self._fleets.values())
         while lacking > self._stopping:
@@ -343,6 +345,11 @@ class Pool:
                 break
             self._forget_idle(environment)
             self._give_up(environment)
+
+    def _plan_in(self, pause_s: float) -> None:
+        if self._plan_timer is not None:
+            self._plan_timer.cancel()
+        self._plan_timer = asyncio.get_running_loop().call_later(pause_s, self._plan)
 
     def _has_room(self) -> bool:
         count = len(self._environments)
@@ -390,29 +397,32 @@ class Pool:
 
     def _start(self, key: Key, environment: Environment) -> None:
         self._fleets[key].starting += 1
+        self._pace.begin(environment)
         self._spawn(self._start_up(environment, key))
 
     async def _start_up(self, environment: Environment, key: Key) -> None:
         fleet = self._fleets[key]
+        error: Exception | None = None
         try:
             await environment.start()
-        except Ended:
+        except Exception as failure:  # noqa: BLE001  what the node could not do is told to the caller who waits for it
+            error = failure
+        finally:
             fleet.starting -= 1
-            self._plan()  # whoever waits for it gets another
-        except Exception as error:  # noqa: BLE001  what the node could not do is told to the caller who waits for it
-            fleet.starting -= 1
-            waiter = first(fleet.waiters)
-            if waiter is not None:
-                fleet.waiters.popleft()
-                waiter.given.set_exception(error)
-            self._give_up(environment)
-        else:
-            fleet.starting -= 1
+            self._pace.end(environment)
+        if error is None:
             if environment.state is State.READY:
                 fleet.failure = None
             self._offer(environment)
+        elif not isinstance(error, Ended):  # else whoever waits for it gets another
+            if (waiter := first(fleet.waiters)) is not None:
+                fleet.waiters.popleft()
+                waiter.given.set_exception(error)
+            self._give_up(environment)
         if fleet.wanted:
             self._top_up(key, fleet)
+        if self._waiting:
+            self._plan()
 
     def _give_up(self, environment: Environment) -> asyncio.Task[None]:
         """Counted as room to come from now on."""
@@ -486,35 +496,3 @@ class Pool:
         if not task.cancelled() and (error := task.exception()) is not None:
             context = {"message": "a task of the environment pool failed", "exception": error, "task": task}
             task.get_loop().call_exception_handler(context)
-
-
-class Lease:
-    """One environment for one invocation, given back with the block, or with the invocation where that is longer."""
-
-    __slots__ = ("_deadline", "_environment", "_pool", "_version")
-
-    def __init__(self, pool: Pool, version: Version, deadline: float | None) -> None:
-        self._pool = pool
-        self._version = version
-        self._deadline = deadline
-        self._environment: Environment | None = None
-
-    async def __aenter__(self) -> Environment:
-        pool, version = self._pool, self._version
-        key = version.key
-        pool._admit(version)
-        environment = pool._take_idle(key)
-        if environment is None:
-            environment = await pool._wait(key, version, self._deadline)
-        self._environment = environment
-        return environment
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        environment = self._environment
-        assert environment is not None
-        if environment.current is None:
-            self._pool._free(environment)
-        else:
-            environment.leave()
