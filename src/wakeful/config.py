@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -32,12 +33,8 @@ class Config:
 
     @property
     def is_loopback(self) -> bool:
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False  # a name that may resolve to anything
+        """Whether only this machine can reach the node. Asked with every request."""
+        return _is_loopback(self.host)
 
     @property
     def state(self) -> str:
@@ -50,3 +47,13 @@ class Config:
     @property
     def iam_mode(self) -> IamMode:
         return self.iam or ("audit" if self.is_loopback else "enforce")
+
+
+@lru_cache
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name that may resolve to anything
