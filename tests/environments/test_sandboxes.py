@@ -237,7 +237,9 @@ def alive(pids: list[int]) -> list[int]:
 
 
 def groups_of(launcher: int) -> list[Path]:
-    return [path for path in Path("/sys/fs/cgroup").rglob(f"wakeful-{launcher}-*") if path.is_dir()]
+    # Others come and go while we look, which `os.walk` takes as it comes.
+    below = ((folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup") for name in names)
+    return [Path(folder, name) for folder, name in below if name.startswith(f"wakeful-{launcher}-")]
 
 
 def rooms_of(launcher: int) -> list[Path]:
