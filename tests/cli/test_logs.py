@@ -12,6 +12,8 @@ from tests.cli.conftest import typed, wakeful
 from tests.running_node import RunningNode, running_node
 from wakeful.cli import tail
 
+pytestmark = pytest.mark.slow
+
 names = itertools.count()
 
 

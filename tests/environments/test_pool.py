@@ -375,6 +375,7 @@ async def test_a_burst_is_served_by_few_environments_that_are_ready_soon(make_st
         assert all(outcome.error is None for outcome in outcomes)
 
 
+@pytest.mark.slow
 async def test_what_is_long_in_starting_keeps_nobody_from_starting(
     make_stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

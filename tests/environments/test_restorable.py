@@ -19,6 +19,8 @@ from wakeful.environments.pool import Bounds
 from wakeful.environments.states import State
 from wakeful.environments.version import RestoreFailed, Version
 
+pytestmark = pytest.mark.slow
+
 APP = """
 import json, os, random, urllib.request, uuid
 from snapshot_restore_py import register_after_restore, register_before_snapshot

@@ -164,6 +164,7 @@ async def test_a_function_runs_in_a_cell_unless_it_sets_what_is_read_at_a_start(
 # --- /var/runtime ---
 
 
+@pytest.mark.slow
 async def test_the_folder_holds_the_client_and_the_sdk_and_is_compiled_once(tmp_path: Path) -> None:
     known = Runtimes(tmp_path)
     interpreter = await known._interpreter(OWN)
@@ -189,6 +190,7 @@ async def test_compiled_files_are_there_for_the_version_that_was_prepared(tmp_pa
     assert done.stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 async def test_a_python_too_old_for_the_sdk_gets_none(tmp_path: Path) -> None:
     interpreter = Interpreter("python", (3, 9, 0), Path("/usr/bin/python3.9"), Path("/usr"))
     folder = RuntimeFolder(tmp_path)

@@ -350,6 +350,7 @@ def test_no_event_is_wanted_by_two_rules_that_do_not_overlap(one: Rule, two: Rul
     assert one.overlaps(two) == two.overlaps(one)
 
 
+@pytest.mark.slow
 def test_the_whole_story_holds_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
     """Every statement of S3's is understood there: a story through all of them, told into a queue."""
     name = f"s3_{uuid.uuid4().hex}"
