@@ -72,6 +72,17 @@ def test_code_comes_from_s3_as_well(client: Any, node: RunningNode) -> None:
     assert "S3 Error Code: NoSuchKey" in message
 
 
+def test_code_in_s3_that_is_too_large_is_not_even_read(
+    client: Any, node: RunningNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="code")
+    s3.put_object(Bucket="code", Key="f.zip", Body=b"no zip, which only a reader could tell")
+    monkeypatch.setattr("wakeful.limits.LAMBDA_UNZIPPED_BYTES_MAX", 20)
+    code, message = refusal(client.create_function, **creation(Code={"S3Bucket": "code", "S3Key": "f.zip"}))
+    assert (code, message) == ("InvalidParameterValueException", "Unzipped size must be smaller than 20 bytes")
+
+
 def test_a_second_function_of_that_name_is_refused(client: Any) -> None:
     deploy(client)
     code, message = refusal(client.create_function, **creation())

@@ -56,4 +56,8 @@ async def _from_s3(call: Call, node: Node, code: Mapping[str, Any]) -> bytes:
             f"Error occurred while GetObject. S3 Error Code: {error.code or error.shape_name}. S3 Error Message:"
             f" {error.message}"
         ) from error
+    if found["ContentLength"] >= limits.LAMBDA_UNZIPPED_BYTES_MAX:  # refused before it is read: it is held whole
+        raise InvalidParameterValueException(
+            f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes"
+        )
     return b"".join([piece async for piece in found["Body"]])
