@@ -90,7 +90,10 @@ def test_a_window_gathers_what_comes_within_it(scene: Scene) -> None:
     scene.send("a")
     scene.node.wait_for_listener(scene.arn)
     scene.send("b", "c")
+    clock = scene.node.node.clock
+    begun = clock.now()
     scene.node.advance(21)
+    assert clock.now() - begun < 31, "the clock waited for the window in the machine's time as well"
     assert scene.batches() == [["a", "b", "c"]]
 
 
