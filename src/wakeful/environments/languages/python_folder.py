@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wakeful import limits, names
-from wakeful.environments.interpreters import Interpreter
+from wakeful.environments.languages.interpreters import Interpreter
 
-CLIENT = Path(__file__).parent / "bootstrap" / "python"
+CLIENT = Path(__file__).parents[1] / "bootstrap" / "python"
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 """As AWS puts them into its runtimes; a package or a layer can bring its own, which then comes first."""
 
