@@ -22,6 +22,7 @@ from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
+from wakeful.environments.waiting import WaitingCells
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Pool:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._plan_timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
+        self._cells = WaitingCells()
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
@@ -107,15 +109,16 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def prepare(self, runtime_name: str) -> str | None:
+    async def prepare(self, runtime_name: str, memory_mb: int = 128) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
 
-        From now on cells of this runtime stand ready.
+        From now on cells of this runtime stand ready for functions with this memory.
         """
         reason = await self._surroundings.runtimes.prepare(runtime_name)
         if reason is None:
-            cell = await self._surroundings.runtimes.cell(runtime_name)
-            await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
+            cell = await self._surroundings.runtimes.cell(runtime_name, memory_mb)
+            for kind, count in self._cells.wanted(cell):
+                await self._surroundings.sandboxes.prepare(kind, count)
         return reason
 
     def retire(self, function_arn: str, version: str | None = None) -> None:

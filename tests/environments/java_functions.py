@@ -1,0 +1,102 @@
+"""Java functions for tests: compiled once, with the runtimes' client got once into a cache that outlives the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from wakeful.environments.languages import java, java_client, java_folder
+from wakeful.environments.languages.interpreters import discover
+from wakeful.environments.runtimes import Runtimes
+
+T = TypeVar("T")
+
+SOURCES = Path(__file__).parent / "java"
+
+
+def cache() -> Path:
+    """Where what was got from the network stays."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "wakeful-tests"
+
+
+@lru_cache(1)
+def _got() -> tuple[Path, Path] | str:
+    """A JVM and the client's jars, or why there is none."""
+    folder = cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # several test processes begin at the same time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = asyncio.run(discover({"java": java.SEARCH}, folder))
+        fit = [each for each in found if (each.version[0],) in java.RUNTIMES.values()]
+        if not fit:
+            return "NO JAVA WAS FOUND ON THIS MACHINE"
+        try:
+            client = asyncio.run(java_client.install(folder))
+        except java_client.NotInstalled as error:
+            return f"AWS'S RUNTIME CLIENT FOR JAVA COULD NOT BE HAD ({error})"
+        return fit[0].path, client
+
+
+def got() -> tuple[Path, Path]:
+    """A JVM and the client's jars. Skips the test where there are none."""
+    found = _in_thread(_got)
+    if isinstance(found, str):
+        pytest.skip(f"{found}: Java functions were not tried")
+    return found
+
+
+@lru_cache(1)
+def classes() -> Path:
+    """The folder with the compiled functions and a library beside them, as a deployment package has them."""
+    found = got()
+    return _in_thread(lambda: _compiled(*found))
+
+
+def _compiled(jvm: Path, client: Path) -> Path:
+    sources = sorted(SOURCES.glob("*.java"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    final = cache() / f"functions-{digest}"
+    with (cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not final.exists():
+            beside = final.with_name(f"{final.name}.new")
+            shutil.rmtree(beside, ignore_errors=True)
+            more = ("-cp", str(client / java_client.CORE.name))
+            asyncio.run(java_folder.compile_java(jvm, client, sources, beside, *more))
+            (beside / "note.txt").write_text("beside the code")
+            pack(beside / "library", beside / "lib" / "helper.jar")
+            beside.rename(final)
+    return final
+
+
+def pack(folder: Path, jar: Path) -> Path:
+    """The folder becomes a jar, and is gone."""
+    jar.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(jar, "w") as archive:
+        for path in sorted(folder.rglob("*.class")):
+            archive.write(path, path.relative_to(folder.parent))
+    shutil.rmtree(folder)
+    return jar
+
+
+async def present() -> list[str]:
+    """The Java runtimes that this machine has."""
+    got()
+    return [each.name for each in await Runtimes(cache()).listing() if each.name in java.RUNTIMES and not each.reason]
+
+
+def _in_thread(work: Callable[[], T]) -> T:
+    """Away from the loop of the test that asks."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(work).result()
