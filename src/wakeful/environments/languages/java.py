@@ -17,7 +17,7 @@ from pathlib import Path
 from wakeful.environments import variables
 from wakeful.environments.languages import java_client
 from wakeful.environments.languages.interpreters import Interpreter, Search
-from wakeful.environments.languages.java_folder import NotCompiled, RuntimeFolder
+from wakeful.environments.languages.java_folder import LOG_JAR, NotCompiled, RuntimeFolder
 from wakeful.environments.languages.language import ReadAtStart, RuntimeAbsent, placed
 from wakeful.environments.sandbox import Runtime
 
@@ -119,7 +119,7 @@ class Java:
             binary,
             *_sized(_MEMORY_MB),
             *_options(major),
-            *("-cp", f"{variables.RUNTIME_DIR}/lib/{java_client.CLIENT.name}"),
+            *("-cp", f"{variables.RUNTIME_DIR}/lib/{LOG_JAR}"),
             *("-p", f"{variables.RUNTIME_DIR}/cell", "-m", _MAIN, variables.RUNTIME_DIR),
         )
         mounts = (*mounts, (folder, variables.RUNTIME_DIR))

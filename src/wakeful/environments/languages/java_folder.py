@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from wakeful import limits, names
 from wakeful.environments.languages import native_library, java_client
 
 SOURCE = Path(__file__).parents[1] / "bootstrap" / "java"
+
+LOG_JAR = "wakeful-log.jar"
+"""Our place for the client's log, and by its manifest the client: all that the class path has to name."""
+
 
 class NotCompiled(Exception):
     """What the compiler said."""
@@ -32,7 +37,7 @@ class RuntimeFolder:
     async def path(self, client: Path, java: Path) -> Path:
         """The folder with this client. `java` runs the compiler where that is still to be done. Raises NotCompiled."""
         digest = hashlib.sha256(client.name.encode() + native_library.library())
-        for source in _sources():
+        for source in (*_sources("cell"), *_sources("log")):
             digest.update(source.read_bytes())
         final = self._cache / f"java-{digest.hexdigest()[:16]}"
         async with self._making:
@@ -46,7 +51,9 @@ class RuntimeFolder:
         try:
             shutil.copytree(client, beside / "lib", ignore=shutil.ignore_patterns(java_client.COMPILER.name))
             (beside / "lib" / "libwakeful-cell.so").write_bytes(native_library.library())
-            await compile_java(java, client, _sources(), beside / "cell")
+            await compile_java(java, client, _sources("cell"), beside / "cell")
+            await compile_java(java, client, _sources("log"), beside / "log", "-cp", _class_path(client))
+            _pack(beside / "log", beside / "lib" / LOG_JAR)
             beside.rename(final)
         except OSError:
             if not final.exists():  # another node of the same machine may have been faster
@@ -55,8 +62,21 @@ class RuntimeFolder:
             shutil.rmtree(beside, ignore_errors=True)
 
 
-def _sources() -> list[Path]:
-    return sorted(SOURCE.rglob("*.java"))
+def _sources(part: str) -> list[Path]:
+    return sorted((SOURCE / part).rglob("*.java"))
+
+
+def _class_path(client: Path) -> str:
+    return os.pathsep.join(str(client / jar.name) for jar in java_client.JARS)
+
+
+def _pack(folder: Path, jar: Path) -> None:
+    """The classes are in the jar, and the folder is gone."""
+    with zipfile.ZipFile(jar, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\nClass-Path: {java_client.CLIENT.name}\n")
+        for path in sorted(folder.rglob("*.class")):
+            archive.write(path, path.relative_to(folder))
+    shutil.rmtree(folder)
 
 
 async def compile_java(java: Path, client: Path, sources: Sequence[Path], folder: Path, *more: str) -> None:
