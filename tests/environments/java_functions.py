@@ -18,9 +18,13 @@ import pytest
 
 from wakeful.environments.languages import java, java_client, java_folder
 from wakeful.environments.languages.interpreters import discover
+from wakeful.environments.languages.java_client import Jar
 from wakeful.environments.runtimes import Runtimes
 
 T = TypeVar("T")
+
+HOOKS = Jar("org.crac", "crac", "1.4.0", "571d5b655c5a5a65129473d6d5a02ba101ec483665c7ac4a68a3f6a8c3d3564c")
+"""The interface of SnapStart's hooks, which packages bring."""
 
 SOURCES = Path(__file__).parent / "java"
 
@@ -72,7 +76,10 @@ def _compiled(jvm: Path, client: Path) -> Path:
         if not final.exists():
             beside = final.with_name(f"{final.name}.new")
             shutil.rmtree(beside, ignore_errors=True)
-            more = ("-cp", str(client / java_client.CORE.name))
+            hooks = beside / "lib" / HOOKS.name
+            hooks.parent.mkdir(parents=True)
+            hooks.write_bytes(java_client.fetch(HOOKS, java_client.configured()))
+            more = ("-cp", f"{client / java_client.CORE.name}:{hooks}")
             asyncio.run(java_folder.compile_java(jvm, client, sources, beside, *more))
             (beside / "note.txt").write_text("beside the code")
             pack(beside / "library", beside / "lib" / "helper.jar")
@@ -90,10 +97,12 @@ def pack(folder: Path, jar: Path) -> Path:
     return jar
 
 
-async def present() -> list[str]:
+@lru_cache(1)
+def present() -> tuple[str, ...]:
     """The Java runtimes that this machine has."""
     got()
-    return [each.name for each in await Runtimes(cache()).listing() if each.name in java.RUNTIMES and not each.reason]
+    listing = _in_thread(lambda: asyncio.run(Runtimes(cache()).listing()))
+    return tuple(each.name for each in listing if each.name in java.RUNTIMES and not each.reason)
 
 
 def _in_thread(work: Callable[[], T]) -> T:

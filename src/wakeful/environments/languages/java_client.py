@@ -99,9 +99,13 @@ async def install(cache: Path, repository: str | None = None) -> Path:
     """
     place = _folder(cache)
     if not place.is_dir():
-        source = repository or os.environ.get(REPOSITORY_VARIABLE) or CENTRAL
-        await asyncio.to_thread(_install, place, source.rstrip("/"))
+        await asyncio.to_thread(_install, place, (repository or configured()).rstrip("/"))
     return place
+
+
+def configured() -> str:
+    """The Maven repository that is asked."""
+    return os.environ.get(REPOSITORY_VARIABLE) or CENTRAL
 
 
 def _folder(cache: Path) -> Path:
@@ -115,7 +119,7 @@ def _install(place: Path, repository: str) -> None:
     beside.mkdir(parents=True)
     try:
         for jar in JARS:
-            (beside / jar.name).write_bytes(_content(jar, repository))
+            (beside / jar.name).write_bytes(fetch(jar, repository))
         with zipfile.ZipFile(beside / CLIENT.name) as archive:
             (beside / NATIVE_LIBRARY).write_bytes(archive.read(f"jni/{_native_name()}"))
         beside.rename(place)
@@ -125,7 +129,8 @@ def _install(place: Path, repository: str) -> None:
             raise
 
 
-def _content(jar: Jar, repository: str) -> bytes:
+def fetch(jar: Jar, repository: str) -> bytes:
+    """The jar, from the Maven repository in the home directory or else from this one. Raises NotInstalled."""
     at_home = Path("~/.m2/repository", jar.path).expanduser()
     if at_home.is_file():
         content = at_home.read_bytes()

@@ -31,6 +31,7 @@ final class RuntimeClient {
 
     RuntimeClient(String folder) {
         System.setProperty(NATIVE_LIBRARY, folder + "/lib/libaws-lambda-jni.so");
+        System.setProperty("org.crac.Core.Compat", "com.amazonaws.services.lambda.crac"); // where hooks are registered
     }
 
     /** Everything that is the same for every function has been loaded, and its code has run a few times. */
