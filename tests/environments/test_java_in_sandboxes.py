@@ -13,7 +13,6 @@ from tests.environments import java_functions
 from tests.environments.conftest import MakeWorld
 from tests.environments.test_in_sandboxes import confined
 from tests.environments.world import World
-from wakeful.environments.languages.java import Java
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.version import Version
 
@@ -81,6 +80,32 @@ async def test_memory_beside_the_heap_ends_at_the_functions_memory(make_world: M
         assert (outcome.status, outcome.error_type) == ("error", "Runtime.OutOfMemory")
         assert json.loads(outcome.payload)["errorMessage"].endswith("signal: killed")
         assert await world.answer(version, 1) == 1
+
+
+async def test_jvms_share_an_archive_of_classes_that_is_made_once(make_world: MakeWorld, tmp_path: Path) -> None:
+    name = java_functions.present()[0]
+    cache = tmp_path / "cache"
+    shutil.copytree(java_functions.cache(), cache, ignore=shutil.ignore_patterns("*.jsa", "functions-*"))
+    runtimes = Runtimes(cache)
+
+    def make(**settings: Any) -> World:
+        return World(tmp_path, runtimes, **settings)
+
+    async with confined(make) as world:
+        if world.isolation not in ("A", "B"):
+            pytest.skip("THIS HOST GIVES NO FILE TREE OF A SANDBOX'S OWN: the archive of classes was not tried")
+        sandboxes = world.surroundings().sandboxes
+        assert await runtimes.prepare(name, sandboxes) is None
+        (archive,) = cache.glob("*.jsa")
+        written_at = archive.stat().st_mtime_ns
+        assert await Runtimes(cache).prepare(name, sandboxes) is None
+        assert archive.stat().st_mtime_ns == written_at
+        options = {"JAVA_TOOL_OPTIONS": "-Xlog:class+load:file=/tmp/classes"}
+        seen = await world.answer(function(world, "Reads", variables=options), "/tmp/classes")
+        ours = [line for line in seen if " com.amazonaws." in line and "Lambda/" not in line]
+        assert len(ours) > 100
+        shared = [line for line in ours if "source: shared objects file" in line]
+        assert len(shared) > 0.8 * len(ours)
 
 
 async def test_a_waiting_jvm_serves_functions_of_its_size(make_world: MakeWorld) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.environments import java_functions
-from tests.environments.world import World, until
+from tests.environments.world import World
 from wakeful.environments.languages import java, java_client, native_library
 from wakeful.environments.languages.java_client import NotInstalled
 from wakeful.environments.runtimes import Runtimes
@@ -34,7 +33,9 @@ class JavaWorld(World):
         return self
 
     def function(self, handler: str, **settings: Any) -> Version:
-        return self.version({}, f"app.{handler}", **{"runtime": self.java, "code": java_functions.classes(), **settings})
+        return self.version(
+            {}, f"app.{handler}", **{"runtime": self.java, "code": java_functions.classes(), **settings}
+        )
 
 
 @pytest.fixture
@@ -258,11 +259,14 @@ async def test_only_the_jars_that_we_know_are_taken(tmp_path: Path, monkeypatch:
     nowhere = "http://127.0.0.1:1/maven"
     got = await java_client.install(tmp_path / "cache", nowhere)  # nothing is asked for that lies here
     assert java_client.installed(tmp_path / "cache") == got
-    assert {path.name for path in got.iterdir()} == {java_client.NATIVE_LIBRARY, *(jar.name for jar in java_client.JARS)}
+    assert {path.name for path in got.iterdir()} == {
+        java_client.NATIVE_LIBRARY,
+        *(jar.name for jar in java_client.JARS),
+    }
     place.write_bytes(b"something else")
     with pytest.raises(NotInstalled, match=r"http://127\.0\.0\.1:1/maven/.*Connection refused"):
         await java_client.install(tmp_path / "other", nowhere)
-    assert os.listdir(tmp_path / "other") == []
+    assert list((tmp_path / "other").iterdir()) == []
     monkeypatch.setenv(java_client.REPOSITORY_VARIABLE, "file:///tmp")
     with pytest.raises(NotInstalled, match="must begin with https://"):
         await java_client.install(tmp_path / "other")

@@ -114,7 +114,7 @@ class Pool:
 
         From now on cells of this runtime stand ready for functions with this memory.
         """
-        reason = await self._surroundings.runtimes.prepare(runtime_name)
+        reason = await self._surroundings.runtimes.prepare(runtime_name, self._surroundings.sandboxes)
         if reason is None:
             cell = await self._surroundings.runtimes.cell(runtime_name, memory_mb)
             for kind, count in self._cells.wanted(cell):

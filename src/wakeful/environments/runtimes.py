@@ -15,12 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, discover
 from wakeful.environments.languages.java import Java
-from wakeful.environments.languages.language import Language, RuntimeAbsent
+from wakeful.environments.languages.language import Language
+from wakeful.environments.languages.language import RuntimeAbsent as RuntimeAbsent
 from wakeful.environments.languages.nodejs import NodeJs
 from wakeful.environments.languages.python import Python
-from wakeful.environments.sandbox import Runtime
+from wakeful.environments.sandbox import Runtime, Sandboxes
 from wakeful.environments.version import Version
 
 CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023": "provided:al2023.v1"}
@@ -61,12 +63,14 @@ class Runtimes:
         self._interpreters: list[Interpreter] | None = None
         self._runtimes: dict[str, Runtime] = {}
 
-    async def prepare(self, name: str) -> str | None:
+    async def prepare(self, name: str, sandboxes: Sandboxes | None = None) -> str | None:
         """None once functions of this runtime start as fast as they ever will; else why it cannot be had."""
+        inside = Inside(sandboxes, self._cache / "empty") if sandboxes else None
         try:
             await self._runtime(name)
             if name in self._managed:
-                await self._managed[name].warm_up(await self._interpreter(name))
+                await self._managed[name].warm_up(await self._interpreter(name), inside)
+                self._runtimes[name] = await self._make(name)  # with what there is now
         except RuntimeAbsent as absent:
             return str(absent)
         return None

@@ -224,6 +224,17 @@ public class Handlers {
         }
     }
 
+    /** The lines of a file. */
+    public static class Reads implements RequestHandler<String, List<String>> {
+        public List<String> handleRequest(String path, Context context) {
+            try {
+                return Files.readAllLines(Path.of(path));
+            } catch (IOException error) {
+                return List.of(error.toString());
+            }
+        }
+    }
+
     /** What there is to be seen of the host. */
     public static class Spies implements RequestHandler<List<String>, Map<String, Object>> {
         public Map<String, Object> handleRequest(List<String> paths, Context context) {

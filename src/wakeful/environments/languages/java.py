@@ -1,12 +1,13 @@
 """Java: the runtimes java11 to java25, run by AWS's own runtime client in a pre-started JVM.
 
-Our part is a small program (`bootstrap/java`) that lets the JVM start, load and warm up before its function is known. The
-heap's size is fixed when a JVM starts and follows the function's memory, so a waiting cell is one for a size of memory.
+Our part is a small program (`bootstrap/java`) that lets the JVM start, load and warm up before its function is known.
+The heap's size is fixed when a JVM starts and follows the function's memory, so a waiting cell is for one such size.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import sys
@@ -14,10 +15,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from wakeful import names
 from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages import java_client
 from wakeful.environments.languages.interpreters import Interpreter, Search
-from wakeful.environments.languages.java_folder import LOG_JAR, NotCompiled, RuntimeFolder
+from wakeful.environments.languages.java_folder import CELL_JAR, LOG_JAR, NotCompiled, RuntimeFolder
 from wakeful.environments.languages.language import ReadAtStart, RuntimeAbsent, placed
 from wakeful.environments.sandbox import Runtime
 
@@ -25,6 +28,21 @@ RUNTIMES: Mapping[str, tuple[int, ...]] = {f"java{major}": (major,) for major in
 OPTIONS = "JAVA_TOOL_OPTIONS"
 
 _MAIN = "wakeful.cell/wakeful.cell.Cell"
+_PROGRAM = (
+    *("-cp", f"{variables.RUNTIME_DIR}/lib/{LOG_JAR}"),
+    *("-p", f"{variables.RUNTIME_DIR}/lib/{CELL_JAR}", "-m", _MAIN, variables.RUNTIME_DIR),
+)
+_ARCHIVE = "/var/archive/java.jsa"
+"""Where the archive of classes is, inside. A JVM takes it only where every jar is at the path it was made with."""
+
+_WRITE_ARCHIVE = """
+java=$1; shift
+WAKEFUL_CELL=1 "$java" -Xshare:off -XX:DumpLoadedClassList=/tmp/classes "$@" </dev/null 3>/dev/null >/dev/null 2>&1
+"$java" -Xshare:dump -XX:SharedClassListFile=/tmp/classes -XX:SharedArchiveFile=/tmp/archive "$@" >/dev/null 2>&1
+exec cat /tmp/archive
+"""
+"""Warms up as a waiting cell does, and archives what was loaded."""
+
 _OPENED = ("java.io", "java.lang", "java.nio", "sun.nio.fs")
 """Packages of the JDK that our program looks into. They are open to it alone, as it is a module of its own."""
 
@@ -43,7 +61,7 @@ _GIVEN_OTHERWISE: Mapping[str, re.Pattern[str]] = {
     "-XX:TieredStopAtLevel=": re.compile(r"-XX:TieredStopAtLevel=|-XX:-TieredCompilation|-Xint\b|-Xcomp\b"),
     "-XX:+UseSerialGC": _COLLECTOR,
 }
-"""Our options that a function can replace by its own in JAVA_TOOL_OPTIONS, which a JVM reads before its command line."""
+"""Our options that a function replaces by its own in JAVA_TOOL_OPTIONS, which a JVM reads before its command line."""
 
 
 def _named() -> Iterable[Path]:
@@ -98,6 +116,7 @@ class Java:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._folder = RuntimeFolder(cache)
+        self._archiving = asyncio.Lock()
 
     def remedy(self, number: str) -> str:
         return f"wakeful runtimes add java{number}"
@@ -115,18 +134,33 @@ class Java:
             raise RuntimeAbsent(f"The runtime {name} is not available: {error}") from error
         binary, mounts = placed(interpreter)
         major, _, patch = interpreter.version
-        argv = (
-            binary,
-            *_sized(_MEMORY_MB),
-            *_options(major),
-            *("-cp", f"{variables.RUNTIME_DIR}/lib/{LOG_JAR}"),
-            *("-p", f"{variables.RUNTIME_DIR}/cell", "-m", _MAIN, variables.RUNTIME_DIR),
-        )
+        options: tuple[str, ...] = (*_sized(_MEMORY_MB), *_options(major))
         mounts = (*mounts, (folder, variables.RUNTIME_DIR))
+        archive = _archive(folder, interpreter)
+        if archive.exists():
+            options = ("-Xshare:auto", f"-XX:SharedArchiveFile={_ARCHIVE}", *options)
+            mounts = (*mounts, (archive, _ARCHIVE))
+        argv = (binary, *options, *_PROGRAM)
         return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, f"java:{major}.v{patch}")
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
-        """There is nothing to be done."""
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
+        """Its archive of loaded classes is there, which all of its processes share."""
+        client = await asyncio.to_thread(java_client.installed, self._cache)
+        if client is None or inside is None:
+            return
+        folder = await self._folder.path(client, interpreter.path)
+        archive = _archive(folder, interpreter)
+        async with self._archiving:
+            if archive.exists():
+                return
+            binary, mounts = placed(interpreter)
+            words = ("/bin/sh", "-c", _WRITE_ARCHIVE, "sh", binary, *_options(interpreter.version[0]), *_PROGRAM)
+            mounts = (*mounts, (folder, variables.RUNTIME_DIR))
+            written = await inside.written(Runtime(self.name, words, mounts, False, variables.PROCESS_VARIABLES))
+            if written:  # without it, functions run all the same, and start later
+                beside = archive.with_name(f"{archive.name}.{names.new_token(4)}")
+                await asyncio.to_thread(beside.write_bytes, written)
+                beside.rename(archive)
 
     def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
         """Its heap is of the function's size; what the function says of the JVM itself holds."""
@@ -139,6 +173,12 @@ class Java:
         return argv
 
 
+def _archive(folder: Path, interpreter: Interpreter) -> Path:
+    """On the host, for this JVM with this client."""
+    stamp = f"{interpreter.path} {interpreter.version} {_options(interpreter.version[0])}"
+    return folder.with_name(f"{folder.name}.{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.jsa")
+
+
 def _sized(memory_mb: int) -> tuple[str, str]:
     memory_kb = memory_mb * 1024
     most = int(memory_kb * _HEAP_SHARE)
@@ -147,7 +187,7 @@ def _sized(memory_mb: int) -> tuple[str, str]:
 
 
 def _options(major: int) -> tuple[str, ...]:
-    options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xshare:auto", "-Djava.net.preferIPv4Stack=true"]
+    options = ["-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.net.preferIPv4Stack=true"]
     if major >= 17:
         options.append("-XX:TieredStopAtLevel=1")  # Lambda's default since Java 17
     if major >= 22:

@@ -57,9 +57,7 @@ CORE = Jar(
     "1.4.0",
     "575c24393cc1ad645e83e618956eabd89ffe8cc09efae2cb62bc6589154d68ed",
 )
-COMPILER = Jar(
-    "org.eclipse.jdt", "ecj", "3.33.0", "f7686c4960cf70c2ebc5c500a73a8cfc04541b730c18f1c5c21329889b137f45"
-)
+COMPILER = Jar("org.eclipse.jdt", "ecj", "3.33.0", "f7686c4960cf70c2ebc5c500a73a8cfc04541b730c18f1c5c21329889b137f45")
 """The last that runs on Java 11."""
 
 JARS = (
@@ -140,7 +138,7 @@ def fetch(jar: Jar, repository: str) -> bytes:
     if not address.startswith(("https://", "http://")):
         raise NotInstalled(f"{REPOSITORY_VARIABLE} must begin with https:// or http://, and is {repository}")
     try:
-        with urllib.request.urlopen(address, timeout=limits.RUNTIME_DOWNLOAD_S) as answer:  # noqa: S310 - checked
+        with urllib.request.urlopen(address, timeout=limits.RUNTIME_DOWNLOAD_S) as answer:
             content = bytes(answer.read(limits.RUNTIME_DOWNLOAD_BYTES_MAX))
     except (OSError, urllib.error.URLError) as error:
         raise NotInstalled(f"{address}: {error}") from error

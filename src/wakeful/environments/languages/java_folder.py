@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wakeful import limits, names
-from wakeful.environments.languages import native_library, java_client
+from wakeful.environments.languages import java_client, native_library
 
 SOURCE = Path(__file__).parents[1] / "bootstrap" / "java"
 
+CELL_JAR = "wakeful-cell.jar"
 LOG_JAR = "wakeful-log.jar"
 """Our place for the client's log, and by its manifest the client: all that the class path has to name."""
 
@@ -37,7 +38,7 @@ class RuntimeFolder:
     async def path(self, client: Path, java: Path) -> Path:
         """The folder with this client. `java` runs the compiler where that is still to be done. Raises NotCompiled."""
         digest = hashlib.sha256(client.name.encode() + native_library.library())
-        for source in (*_sources("cell"), *_sources("log")):
+        for source in (*_sources("cell"), *_sources("log"), Path(__file__)):
             digest.update(source.read_bytes())
         final = self._cache / f"java-{digest.hexdigest()[:16]}"
         async with self._making:
@@ -53,6 +54,7 @@ class RuntimeFolder:
             (beside / "lib" / "libwakeful-cell.so").write_bytes(native_library.library())
             await compile_java(java, client, _sources("cell"), beside / "cell")
             await compile_java(java, client, _sources("log"), beside / "log", "-cp", _class_path(client))
+            _pack(beside / "cell", beside / "lib" / CELL_JAR)
             _pack(beside / "log", beside / "lib" / LOG_JAR)
             beside.rename(final)
         except OSError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.sandbox import Runtime
 
@@ -48,11 +49,11 @@ class Language(Protocol):
     async def runtime(self, name: str, interpreter: Interpreter) -> Runtime:
         """How functions of the runtime `name` are run by this interpreter. Raises RuntimeAbsent."""
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
-        """Functions start as fast as they ever will."""
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
+        """Functions start as fast as they ever will. What has to be made in a sandbox is made where one is given."""
 
     def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
-        """The same for a function with this memory and these variables, where an interpreter must know when it starts."""
+        """The same for a function with this memory and these variables, where a process must know when it starts."""
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The command for a process that one function has for itself, with all that it reads at its start."""

@@ -1,9 +1,9 @@
 """A native library for Java, of the two things about its own process that a JVM cannot change.
 
-A waiting JVM starts before /var/task is there and before the function's variables are known. Functions open files beside
-their code by relative names, and the processes they start inherit what the C library has for an environment. A host with
-a JVM need not have a C compiler, so the library, an ELF file of about a kilobyte, is written here: its headers, its
-symbols, and seven instructions.
+A waiting JVM starts before /var/task is there and before the function's variables are known. Functions open files
+beside their code by relative names, and the processes they start inherit what the C library has for an environment. A
+host with a JVM need not have a C compiler, so the library, an ELF file of about a kilobyte, is written here: its
+headers, its symbols, and seven instructions.
 """
 
 from __future__ import annotations

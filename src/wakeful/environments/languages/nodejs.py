@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.languages.language import ReadAtStart, placed
 from wakeful.environments.sandbox import Runtime
@@ -65,7 +66,7 @@ class NodeJs:
         major, minor, _ = interpreter.version
         return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, f"nodejs:{major}.v{minor}")
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
         """There is nothing to be done."""
 
     def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:

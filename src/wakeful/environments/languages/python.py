@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.languages.language import ReadAtStart, placed
 from wakeful.environments.languages.python_folder import RuntimeFolder
@@ -59,7 +60,7 @@ class Python:
         major, minor, patch = interpreter.version
         return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, f"python:{major}.{minor}.v{patch}")
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
         """Its compiled files are there."""
         await self._folder.compile(interpreter)
 

@@ -21,6 +21,7 @@ public final class Cell {
         Native.load(words[0]);
         if (System.getenv(CELL) != null) {
             client.warmUp();
+            variables.publish();
             Descriptor.sayReady();
             byte[] assignment = System.in.readAllBytes();
             if (assignment.length == 0) {

@@ -43,7 +43,11 @@ final class Variables {
         for (Map.Entry<String, String> each : System.getenv().entrySet()) {
             texts.add((each.getKey() + "=" + each.getValue() + "\0").getBytes());
         }
-        published = ByteBuffer.allocateDirect(texts.stream().mapToInt(text -> text.length).sum());
+        int length = 0;
+        for (byte[] text : texts) {
+            length += text.length;
+        }
+        published = ByteBuffer.allocateDirect(length);
         addresses = ByteBuffer.allocateDirect((texts.size() + 1) * Long.BYTES).order(ByteOrder.nativeOrder());
         for (byte[] text : texts) {
             addresses.putLong(Native.addressOf(published) + published.position());
