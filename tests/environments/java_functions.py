@@ -26,6 +26,19 @@ T = TypeVar("T")
 HOOKS = Jar("org.crac", "crac", "1.4.0", "571d5b655c5a5a65129473d6d5a02ba101ec483665c7ac4a68a3f6a8c3d3564c")
 """The interface of SnapStart's hooks, which packages bring."""
 
+EVENTS = Jar(
+    "com.amazonaws",
+    "aws-lambda-java-events",
+    "3.16.1",
+    "e090b3832e8b4decbde272b8b0e6dd248115fe20d05f17e00f32a00805892f05",
+)
+"""Classes of the events of AWS's services, which packages bring too."""
+
+TIME = Jar("joda-time", "joda-time", "2.10.8", "da04572b431597f0a42e6a7f44973f2bdc975776c25ad3cdb2ba92d17c554a66")
+"""What the classes of events want beside them."""
+
+PACKAGED = (HOOKS, EVENTS, TIME)
+
 SOURCES = Path(__file__).parent / "java"
 
 
@@ -69,17 +82,18 @@ def classes() -> Path:
 
 def _compiled(jvm: Path, client: Path) -> Path:
     sources = sorted(SOURCES.glob("*.java"))
-    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in (*sources, Path(__file__)))).hexdigest()[:16]
     final = cache() / f"functions-{digest}"
     with (cache() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not final.exists():
             beside = final.with_name(f"{final.name}.new")
             shutil.rmtree(beside, ignore_errors=True)
-            hooks = beside / "lib" / HOOKS.name
-            hooks.parent.mkdir(parents=True)
-            hooks.write_bytes(java_client.fetch(HOOKS, java_client.configured()))
-            more = ("-cp", f"{client / java_client.CORE.name}:{hooks}")
+            (beside / "lib").mkdir(parents=True)
+            for jar in PACKAGED:
+                (beside / "lib" / jar.name).write_bytes(java_client.fetch(jar, java_client.configured()))
+            jars = [client / java_client.CORE.name, *(beside / "lib" / jar.name for jar in PACKAGED)]
+            more = ("-cp", ":".join(map(str, jars)))
             asyncio.run(java_folder.compile_java(jvm, client, sources, beside, *more))
             (beside / "note.txt").write_text("beside the code")
             pack(beside / "library", beside / "lib" / "helper.jar")

@@ -11,10 +11,13 @@ import pytest
 
 from tests.environments import java_functions
 from tests.environments.world import World
+from wakeful import limits
 from wakeful.environments.languages import java, java_client, native_library
 from wakeful.environments.languages.java_client import NotInstalled
 from wakeful.environments.runtimes import Runtimes
+from wakeful.environments.sandbox import Runtime
 from wakeful.environments.version import Version
+from wakeful.environments.waiting import WaitingCells
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +87,14 @@ async def test_every_java_of_this_machine_runs_the_same_function(java_world: Jav
             assert seen["variables"]["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{name}"
             assert not [variable for variable in seen["variables"] if variable.startswith("WAKEFUL")]
             assert [line for line in world.printed if "note" not in line] == []
+
+
+async def test_events_of_services_are_read_and_answered_in_aws_own_classes(java_world: JavaWorld) -> None:
+    async with java_world as world:
+        attributes = {"a": {"stringValue": "attribute", "dataType": "String"}}
+        event = {"Records": [{"messageId": "1", "body": "b", "eventSourceARN": "arn", "messageAttributes": attributes}]}
+        answer = {"batchItemFailures": [{"itemIdentifier": "1 attribute"}]}
+        assert await world.answer(world.function("Queue"), event) == answer
 
 
 async def test_the_context_object_is_whole(java_world: JavaWorld) -> None:
@@ -270,6 +281,18 @@ async def test_only_the_jars_that_we_know_are_taken(tmp_path: Path, monkeypatch:
     monkeypatch.setenv(java_client.REPOSITORY_VARIABLE, "file:///tmp")
     with pytest.raises(NotInstalled, match="must begin with https://"):
         await java_client.install(tmp_path / "other")
+
+
+def test_cells_wait_for_the_sizes_that_were_asked_for_last() -> None:
+    sizes = [Runtime("java17", (str(size),), (), True, {}) for size in (128, 256, 512)]
+    python = Runtime("python3.12", (), (), True, {})
+    cells, count = WaitingCells(), limits.CELLS_WAITING
+    assert cells.wanted(sizes[0]) == [(sizes[0], count)]
+    assert cells.wanted(python) == [(python, count)]
+    assert cells.wanted(sizes[1]) == [(sizes[1], count)]
+    assert cells.wanted(sizes[0]) == [(sizes[0], count)]
+    assert cells.wanted(sizes[2]) == [(sizes[1], 0), (sizes[2], count)]
+    assert cells.wanted(python) == [(python, count)]
 
 
 def test_the_native_library_is_made_for_both_architectures() -> None:
