@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import time
+import urllib.request
 from typing import Any
 
 import pytest
@@ -14,12 +15,18 @@ from tests.clients.builds import ALL, GO, NODEJS, RUST, SHELL, Client
 from tests.clients.builds import C as BARE
 from tests.clients.conftest import Deployed
 from tests.functions import call
-from wakeful import limits
+from tests.running_node import RunningNode
+from wakeful import limits, names
+from wakeful.environments.version import Invocation, Outcome
+from wakeful.services.lambda_ import runs
+from wakeful.services.lambda_.references import of_arn
 
 pytestmark = pytest.mark.slow
 
 each_client = pytest.mark.parametrize("client", ALL, ids=lambda client: client.name)
-each_that_streams = pytest.mark.parametrize("client", [each for each in ALL if each.streams], ids=lambda each: each.name)
+each_that_streams = pytest.mark.parametrize(
+    "client", [each for each in ALL if each.streams], ids=lambda each: each.name
+)
 
 RUST_ERROR = "&alloc::boxed::Box<dyn core::error::Error + core::marker::Send + core::marker::Sync>"
 HANDLED = {"go": "errorString", "rust": RUST_ERROR, "nodejs": "RangeError"}
@@ -46,6 +53,21 @@ def test_an_event_comes_with_its_whole_context(lambda_: Any, deployed: Deployed,
     assert (seen["name"], seen["version"], seen["memory"]) == (name, "$LATEST", 512)
     assert seen["logGroup"] == f"/aws/lambda/{name}"
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", seen["logStream"])
+
+
+@each_client
+def test_the_identity_of_a_mobile_caller_comes_along(confined: RunningNode, deployed: Deployed, client: Client) -> None:
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{deployed(client)}"
+    identity = {"cognitoIdentityId": "us-east-1:who", "cognitoIdentityPoolId": "us-east-1:where"}
+
+    async def invoked() -> Outcome:
+        version = (await runs.target(confined.node, of_arn(arn))).pick()
+        invocation = Invocation(names.new_uuid(), b"{}", arn, cognito_identity=json.dumps(identity))
+        return await confined.node.environments.invoke(version, invocation)
+
+    outcome = confined.run(invoked())
+    assert outcome.error is None, outcome.payload
+    assert json.loads(outcome.payload)["identity"] == identity
 
 
 @each_client
@@ -138,9 +160,11 @@ def test_an_answer_that_is_too_large_fails_its_event_alone(lambda_: Any, deploye
 # --- streaming --------------------------------------------------------------------------------------------------------
 
 
-def of_streaming(deployed: Deployed, client: Client) -> str:
+def of_streaming(deployed: Deployed, client: Client, suffix: str = "") -> str:
     """Node.js says with the handler whether it streams; the others with what they return."""
-    return deployed(client, "-streams", Handler="index.streaming") if client is NODEJS else deployed(client)
+    if client is NODEJS:
+        return deployed(client, f"-streams{suffix}", Handler="index.streaming")
+    return deployed(client, suffix)
 
 
 @each_that_streams
@@ -180,6 +204,18 @@ def test_metadata_before_the_first_piece_arrives_as_it_was_written(
     metadata, _, rest = body.partition(bytes(8))
     told = json.loads(metadata)
     assert (told["statusCode"], told["headers"]["a"], rest) == (201, "b", b"one two")
+
+
+@pytest.mark.parametrize("client", [GO, RUST, NODEJS], ids=lambda client: client.name)
+def test_a_function_url_streams_what_the_function_writes(
+    confined: RunningNode, lambda_: Any, deployed: Deployed, client: Client
+) -> None:
+    name = of_streaming(deployed, client, "-url")
+    lambda_.create_function_url_config(FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    (url_id,) = re.findall(r"//([a-z0-9]+)\.", lambda_.get_function_url_config(FunctionName=name)["FunctionUrl"])
+    request = urllib.request.Request(f"{confined.endpoint}/_wakeful/urls/{url_id}/", headers={"do": "http"})
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.headers["a"], answer.read()) == (201, "b", b"one two")
 
 
 @pytest.mark.parametrize("client", [GO, RUST, BARE], ids=lambda client: client.name)

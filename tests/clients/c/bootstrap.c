@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,15 @@
 #include <unistd.h>
 
 #define PATH "/2018-06-01/runtime/"
-#define NAMES 6
+#define NAMES 7
 #define TYPE "Content-Type: application/json\r\n"
 
 static const char *names[NAMES] = {
     "lambda-runtime-aws-request-id",       "lambda-runtime-invoked-function-arn", "lambda-runtime-deadline-ms",
-    "lambda-runtime-trace-id",             "lambda-runtime-client-context",       "content-length",
+    "lambda-runtime-trace-id",             "lambda-runtime-client-context",       "lambda-runtime-cognito-identity",
+    "content-length",
 };
-enum { REQUEST_ID, ARN, DEADLINE, TRACE, CONTEXT, LENGTH };
+enum { REQUEST_ID, ARN, DEADLINE, TRACE, CONTEXT, IDENTITY, LENGTH };
 
 static int connection;
 static char head[65536];
@@ -47,6 +49,7 @@ static void open_connection(void) {
   address.sin_port = htons(atoi(colon + 1));
   inet_pton(AF_INET, host, &address.sin_addr);
   connection = socket(AF_INET, SOCK_STREAM, 0);
+  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
   if (connect(connection, (struct sockaddr *)&address, sizeof address)) quit("nobody listens", 1);
 }
 
@@ -158,13 +161,14 @@ static void serve(void) {
     respond(request_id, "response", TYPE, body, length);
   } else {
     const char *context = *values[CONTEXT] ? values[CONTEXT] : "null";
+    const char *identity = *values[IDENTITY] ? values[IDENTITY] : "null";
     body = malloc(length = strlen(event) + 32768);
     length = snprintf(body, length,
                       "{\"event\":%s,\"requestId\":\"%s\",\"arn\":\"%s\",\"remainingMs\":%lld,\"trace\":\"%s\","
-                      "\"context\":%s,\"name\":\"%s\",\"version\":\"%s\",\"memory\":%s,\"logGroup\":\"%s\","
+                      "\"context\":%s,\"identity\":%s,\"name\":\"%s\",\"version\":\"%s\",\"memory\":%s,\"logGroup\":\"%s\","
                       "\"logStream\":\"%s\",\"count\":%lld}",
                       event, request_id, values[ARN], atoll(values[DEADLINE]) - now_ms(), values[TRACE], context,
-                      getenv("AWS_LAMBDA_FUNCTION_NAME"), getenv("AWS_LAMBDA_FUNCTION_VERSION"),
+                      identity, getenv("AWS_LAMBDA_FUNCTION_NAME"), getenv("AWS_LAMBDA_FUNCTION_VERSION"),
                       getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), getenv("AWS_LAMBDA_LOG_GROUP_NAME"),
                       getenv("AWS_LAMBDA_LOG_STREAM_NAME"), count);
     respond(request_id, "response", TYPE, body, length);

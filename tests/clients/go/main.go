@@ -17,8 +17,9 @@ import (
 )
 
 type order struct {
-	Do    string `json:"do"`
-	Bytes int    `json:"bytes"`
+	Do      string            `json:"do"`
+	Bytes   int               `json:"bytes"`
+	Headers map[string]string `json:"headers"` // of a function URL's event
 }
 
 var count = 0
@@ -29,7 +30,7 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	if err := json.Unmarshal(event, &asked); err != nil {
 		return nil, err
 	}
-	switch asked.Do {
+	switch asked.Do + asked.Headers["do"] {
 	case "fail":
 		return nil, errors.New("as asked")
 	case "panic":
@@ -64,12 +65,16 @@ func seen(ctx context.Context, event json.RawMessage) map[string]any {
 		"remainingMs": time.Until(deadline).Milliseconds(),
 		"trace":       ctx.Value("x-amzn-trace-id"),
 		"custom":      called.ClientContext.Custom,
-		"name":        lambdacontext.FunctionName,
-		"version":     lambdacontext.FunctionVersion,
-		"memory":      lambdacontext.MemoryLimitInMB,
-		"logGroup":    lambdacontext.LogGroupName,
-		"logStream":   lambdacontext.LogStreamName,
-		"count":       count,
+		"identity": map[string]string{
+			"cognitoIdentityId":     called.Identity.CognitoIdentityID,
+			"cognitoIdentityPoolId": called.Identity.CognitoIdentityPoolID,
+		},
+		"name":      lambdacontext.FunctionName,
+		"version":   lambdacontext.FunctionVersion,
+		"memory":    lambdacontext.MemoryLimitInMB,
+		"logGroup":  lambdacontext.LogGroupName,
+		"logStream": lambdacontext.LogStreamName,
+		"count":     count,
 	}
 }
 

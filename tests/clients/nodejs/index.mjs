@@ -14,6 +14,7 @@ function seen(event, context) {
     remainingMs: context.getRemainingTimeInMillis(),
     trace: process.env._X_AMZN_TRACE_ID,
     context: context.clientContext,
+    identity: context.identity,
     name: context.functionName,
     version: context.functionVersion,
     memory: Number(context.memoryLimitInMB),
@@ -46,7 +47,7 @@ export async function handler(event, context) {
 
 // The second piece says when it was written.
 export const streaming = awslambda.streamifyResponse(async (event, stream) => {
-  if (event.do === "http") {
+  if (event.do === "http" || event.headers?.do === "http") {
     stream = awslambda.HttpResponseStream.from(stream, { statusCode: 201, headers: { a: "b" } });
     stream.write("one ");
     stream.end("two");

@@ -13,7 +13,10 @@ type Answer = FunctionResponse<Value, Body>;
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Answer, Error> {
     let count = COUNT.fetch_add(1, Ordering::Relaxed) + 1;
-    match event.payload["do"].as_str().unwrap_or_default() {
+    let asked = event.payload["do"]
+        .as_str()
+        .or(event.payload["headers"]["do"].as_str()); // of a function URL's event
+    match asked.unwrap_or_default() {
         "fail" => Err("as asked".into()),
         "panic" => panic!("as asked"),
         "exit" => std::process::exit(3),
@@ -33,7 +36,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Answer, Error> {
 
 fn seen(event: LambdaEvent<Value>, count: u64) -> Value {
     let (payload, context) = event.into_parts();
-    let remaining = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let remaining = context
+        .deadline()
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
     json!({
         "event": payload,
         "requestId": context.request_id,
@@ -41,6 +47,10 @@ fn seen(event: LambdaEvent<Value>, count: u64) -> Value {
         "remainingMs": remaining.as_millis() as u64,
         "trace": context.xray_trace_id,
         "custom": context.client_context.map(|client| client.custom),
+        "identity": context.identity.map(|identity| json!({
+            "cognitoIdentityId": identity.identity_id,
+            "cognitoIdentityPoolId": identity.identity_pool_id,
+        })),
         "name": context.env_config.function_name,
         "version": context.env_config.version,
         "memory": context.env_config.memory,
@@ -54,10 +64,18 @@ fn seen(event: LambdaEvent<Value>, count: u64) -> Value {
 fn in_pieces(breaks: bool) -> Answer {
     let (mut pieces, body) = channel();
     tokio::spawn(async move {
-        pieces.send_data("first|".into()).await.expect("nobody reads");
+        pieces
+            .send_data("first|".into())
+            .await
+            .expect("nobody reads");
         tokio::time::sleep(Duration::from_millis(250)).await;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        pieces.send_data(now.as_millis().to_string().into()).await.expect("nobody reads");
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        pieces
+            .send_data(now.as_millis().to_string().into())
+            .await
+            .expect("nobody reads");
         if breaks {
             std::process::exit(5);
         }
@@ -73,7 +91,10 @@ fn with_metadata() -> Answer {
     });
     let mut response = Response::from(body);
     response.metadata_prelude.status_code = 201.try_into().expect("a status");
-    response.metadata_prelude.headers.insert("a", "b".try_into().expect("a value"));
+    response
+        .metadata_prelude
+        .headers
+        .insert("a", "b".try_into().expect("a value"));
     FunctionResponse::StreamingResponse(response)
 }
 
