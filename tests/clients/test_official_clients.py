@@ -1,4 +1,4 @@
-"""Functions on the runtime clients that AWS publishes, and on bare sockets, in real sandboxes: what each makes of us."""
+"""Functions on the runtime clients that AWS publishes, and on bare sockets, in real sandboxes."""
 
 from __future__ import annotations
 

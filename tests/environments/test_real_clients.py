@@ -93,6 +93,7 @@ async def test_aws_lambda_ric_and_our_client_say_the_same(make_world: MakeWorld,
     event = 7 if handler == "app.exit" else {"text": "é"}
     async with make_world() as world:
         told = []
+        assert NODE_RUNTIME is not None
         for version in (
             world.version(files, handler, runtime=NODE_RUNTIME),
             world.version({**files, "bootstrap": bootstrap}, handler, runtime="provided.al2023"),
