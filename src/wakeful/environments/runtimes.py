@@ -19,6 +19,7 @@ from wakeful.environments.languages.interpreters import Interpreter, discover
 from wakeful.environments.languages.language import Language
 from wakeful.environments.languages.nodejs import NodeJs
 from wakeful.environments.languages.python import Python
+from wakeful.environments.languages.ruby import Ruby
 from wakeful.environments.sandbox import Runtime
 from wakeful.environments.version import Version
 
@@ -28,7 +29,6 @@ CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023
 LATER = frozenset(
     {
         *("java8.al2", "java11", "java17", "java21", "java25"),
-        *("ruby3.2", "ruby3.3", "ruby3.4"),
         *("dotnet6", "dotnet8", "dotnet10"),
     }
 )
@@ -58,7 +58,7 @@ class Runtimes:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        self._languages: tuple[Language, ...] = (Python(cache), NodeJs())
+        self._languages: tuple[Language, ...] = (Python(cache), NodeJs(), Ruby())
         self._managed = {name: language for language in self._languages for name in language.runtimes}
         self._discovering = asyncio.Lock()
         self._interpreters: list[Interpreter] | None = None
