@@ -118,6 +118,10 @@ class Pool:
             await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
         return reason
 
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run on this machine, in words for whoever made it; None where it may."""
+        return await self._surroundings.runtimes.complaint(version)
+
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """No environment that exists now serves this function, or this version of it, again.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wakeful.environments import variables
+from wakeful.environments.languages import dotnet
 from wakeful.environments.languages.interpreters import Interpreter, discover
 from wakeful.environments.languages.language import Language
 from wakeful.environments.languages.nodejs import NodeJs
@@ -23,13 +24,16 @@ from wakeful.environments.languages.ruby import Ruby
 from wakeful.environments.sandbox import Runtime
 from wakeful.environments.version import Version
 
-CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023": "provided:al2023.v1"}
-"""The package brings its own bootstrap; with the name for INIT_START."""
+CUSTOM: Mapping[str, str] = {
+    "provided.al2": "provided:al2.v1",
+    "provided.al2023": "provided:al2023.v1",
+    **{name: f"dotnet:{major}.v1" for name, major in dotnet.RUNTIMES.items()},
+}
+"""The package brings what is started; with the name for INIT_START."""
 
 LATER = frozenset(
     {
         *("java8.al2", "java11", "java17", "java21", "java25"),
-        *("dotnet6", "dotnet8", "dotnet10"),
     }
 )
 """Runtimes of Lambda that Wakeful does not have yet."""
@@ -82,7 +86,7 @@ class Runtimes:
         """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
         runtime = await self._runtime(version.runtime)
         if version.runtime in CUSTOM:
-            return replace(runtime, argv=(_bootstrap(version),))
+            return _custom(runtime, version)
         language = self._managed[version.runtime]
         reads = language.read_at_start
         if not variables.needs_own_process(version.variables, reads.prefixes, reads.late):
@@ -90,6 +94,16 @@ class Runtimes:
         argv = language.own_process(runtime.argv)
         wrapper = version.variables.get(variables.EXEC_WRAPPER)
         return replace(runtime, prestart=False, argv=(wrapper, *argv) if wrapper else argv)
+
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run here; None as far as can be seen without running it."""
+        try:
+            await self.find(version)
+        except RuntimeAbsent as absent:
+            return str(absent)
+        except InvalidEntrypoint:
+            return None  # Lambda finds out when it starts the function, and says so then
+        return None
 
     async def listing(self) -> list[Found]:
         """Every runtime that Lambda has, and what this host makes of it."""
@@ -139,6 +153,21 @@ class Runtimes:
 
 _MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine of an ELF header."""
+
+
+def _custom(runtime: Runtime, version: Version) -> Runtime:
+    """How a version is started that is an executable. Raises RuntimeAbsent, InvalidEntrypoint."""
+    if version.runtime not in dotnet.RUNTIMES:
+        return replace(runtime, argv=(_bootstrap(version),))
+    try:
+        command = dotnet.command(version)
+    except dotnet.Refused as refused:
+        raise RuntimeAbsent(str(refused)) from refused
+    except dotnet.NotThere as fault:
+        raise InvalidEntrypoint(str(fault)) from fault
+    if command.executable is not None and (complaint := _complaint(command.executable)) is not None:
+        raise InvalidEntrypoint(f"fork/exec {command.argv[-1]}: {complaint}")
+    return replace(runtime, argv=command.argv, mounts=command.mounts)
 
 
 def _bootstrap(version: Version) -> str:

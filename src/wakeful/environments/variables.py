@@ -88,6 +88,8 @@ def _of_runtime(name: str) -> dict[str, str]:
                 f"{RUNTIME_DIR}/node_modules:{RUNTIME_DIR}:{TASK_ROOT}"
             )
         }
+    if name.startswith("dotnet"):
+        return {"DOTNET_ROOT": "/var/lang/bin", "LAMBDA_RUNTIME_NAME": name}
     if name.startswith("ruby"):
         library = f"{name.removeprefix('ruby')}.0"
         gems = f"{TASK_ROOT}/vendor/bundle/ruby/{library}:{LAYERS_ROOT}/ruby/gems/{library}"
