@@ -158,3 +158,6 @@ class Runtime:
     variables: Mapping[str, str]
     release: str = ""
     """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
+
+    divides: bool = False
+    """Waiting cells may be forked from one process that has warmed up (`jail/stem.py`)."""
