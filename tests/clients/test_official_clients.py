@@ -90,6 +90,13 @@ def test_an_error_that_was_handled_keeps_the_environment(lambda_: Any, deployed:
     assert (after["logStream"], after["count"]) == (before["logStream"], before["count"] + 2)
 
 
+def test_an_error_with_many_words_arrives_although_go_sends_them_in_a_header_too(
+    lambda_: Any, deployed: Deployed
+) -> None:
+    failed = call(lambda_, deployed(GO), {"do": "fail", "bytes": 900_000})
+    assert (failed.payload["errorMessage"], failed.payload["errorType"]) == ("as asked" + "!" * 900_000, "errorString")
+
+
 @each_client
 def test_a_crash_fails_its_event_alone(lambda_: Any, deployed: Deployed, client: Client) -> None:
     name = deployed(client)

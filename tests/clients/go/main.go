@@ -32,7 +32,7 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	}
 	switch asked.Do + asked.Headers["do"] {
 	case "fail":
-		return nil, errors.New("as asked")
+		return nil, errors.New("as asked" + strings.Repeat("!", asked.Bytes))
 	case "panic":
 		panic("as asked")
 	case "exit":

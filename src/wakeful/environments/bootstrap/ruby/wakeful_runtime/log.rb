@@ -106,7 +106,7 @@ module WakefulRuntime
 
   # Comes before Logger: one that writes to the function's log has Lambda's format and level, unless it was given others.
   module LambdaLogger
-    def initialize(logdev = nil, *rest, **settings)
+    def initialize(logdev, *rest, **settings)
       if logdev.nil? || logdev.equal?(STDOUT) || logdev.equal?(STDERR)
         logdev = EventDevice.new
         settings[:formatter] ||= Log.json? ? JsonFormatter.new : TextFormatter.new
