@@ -157,3 +157,6 @@ class Runtime:
     variables: Mapping[str, str]
     release: str = ""
     """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
+
+    stands_in: str = ""
+    """Where another version runs in place of the one that was asked for: a sentence for the function's log."""
