@@ -27,13 +27,18 @@ def show(data_dir: Path, *, has_fallback: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([_entry(each) for each in found], indent=2))
         return
+    ours = [each for each in found if each.reason is None or each.remedy is not None]
+    others = [each.name for each in found if each not in ours]
     console = Console(highlight=False)
-    console.print(_table(found))
-    for each in found:
+    console.print(_table(ours))
+    console.print()
+    for each in ours:
         if each.reason is None and each.remedy is not None:
-            console.print(Text(f"{each.name}: {_lacks(each)}; get it with: {each.remedy}"), soft_wrap=True)
-    if any(each.reason is not None and each.remedy for each in found) and not has_fallback:
-        console.print("Or start the node with --runtime-fallback: it takes the nearest version.", soft_wrap=True)
+            console.print(Text(f"{each.name}: {_lacks(each)}; {each.remedy}"))
+    if any(each.reason is not None for each in ours) and not has_fallback:
+        console.print("--runtime-fallback of `wakeful start` takes the nearest version for what is absent.")
+    if others:
+        console.print(f"Not in Wakeful yet: {', '.join(others)}")
 
 
 def add(data_dir: Path, names: Sequence[str], packages: Sequence[str] | None) -> None:
@@ -88,22 +93,25 @@ def _table(found: Sequence[Found]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("RUNTIME", "STATE", "VERSION", "AWS SDK"):
         table.add_column(name, no_wrap=True)
-    table.add_column("WHERE, OR HOW TO GET IT", overflow="fold")
+    table.add_column("WHERE, OR WHAT GETS IT", overflow="fold")
     colours = {"ready": "green", "fallback": "yellow", "absent": "dim"}
     for each in found:
         state = _state(each)
-        where = _home(each.path) if each.reason is None else each.remedy or "not in Wakeful yet"
+        where = _where(each.path) if each.reason is None else each.remedy or ""
         sdk = (each.sdk or "").removeprefix("AWS SDK ")
         table.add_row(each.name, Text(state, colours[state]), each.version, sdk, Text(where))
     return table
 
 
-def _home(path: Path | None) -> str:
-    """As people write it."""
+def _where(path: Path | None) -> str:
+    """As short as people need it; `--json` has all of it."""
     if path is None:
-        return "the package brings its bootstrap"
-    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+        return "the package's bootstrap"
+    if path.is_relative_to(default_home()):
+        return "got by wakeful"
+    folder = path.parent.parent if path.parent.name == "bin" else path.parent
+    return f"~/{folder.relative_to(Path.home())}" if folder.is_relative_to(Path.home()) else str(folder)
 
 
 def _lacks(found: Found) -> str:
-    return "another version stands in" if found.stands_in else "no AWS SDK"
+    return "another version stands in for it" if found.stands_in else "it has no AWS SDK"

@@ -34,13 +34,12 @@ class Edition:
 
     def wanted(self, packages: Sequence[str]) -> list[str]:
         """As npm is asked for them, with their versions."""
-        ours = [_SCOPE + name for name in _DEFAULT]
-        own = [name for name in self.others if name not in ours]
-        named = dict.fromkeys([*ours, *own, *packages])
-        return [name if "@" in name[1:] else f"{name}@{self._version(name)}" for name in named]
-
-    def _version(self, name: str) -> str:
-        return self.others.get(name) or (f"<={self.number}" if name.startswith(_SCOPE) else "latest")
+        versions = {_SCOPE + name: self.number for name in _DEFAULT} | dict(self.others)
+        for name in packages:
+            if "@" not in name[1:]:  # else it says which version
+                versions.setdefault(name, f"<={self.number}" if name.startswith(_SCOPE) else "latest")
+        asked = [name for name in packages if "@" in name[1:]]
+        return [f"{name}@{version}" for name, version in versions.items()] + asked
 
 
 EDITIONS = (

@@ -46,10 +46,11 @@ async def run(command: Sequence[str | Path], what: str, **variables: str) -> Non
 
 
 def _complaint(said: str) -> str:
-    """The line that says what went wrong, of all that a program printed."""
+    """What went wrong, of all that a program printed: its last error, and the cause of that."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error", "npm error", "fatal", "caused by"))]
-    return (errors or lines or ["it said nothing"])[-1][:_WORDS_MAX]
+    errors = [line for line in lines if line.lower().startswith(("error", "npm error", "fatal"))]
+    causes = [line for line in lines if line.lower().startswith(("cause:", "caused by:"))]
+    return "; ".join([*(errors or lines or ["it said nothing"])[-1:], *causes[-1:]])[:_WORDS_MAX]
 
 
 async def pip_install(target: Path, *words: str, what: str) -> None:
