@@ -93,6 +93,10 @@ class Runtimes:
             return str(absent)
         return None
 
+    def known(self, name: str) -> Runtime | None:
+        """As it was found last."""
+        return self._runtimes.get(name)
+
     async def cell(self, name: str) -> Runtime:
         """The runtime as a waiting cell is started. Raises RuntimeAbsent."""
         return await self._runtime(name)
