@@ -68,6 +68,7 @@ class Usage:
 
     memory_peak_bytes: int
     cpu_s: float
+    """As of when it was last looked at, which is seldom where there are very many sandboxes."""
 
 
 class SandboxRefused(Exception):
