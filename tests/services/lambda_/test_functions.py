@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,33 @@ def test_a_function_whose_runtime_was_absent_works_once_it_was_got_and_the_funct
     client.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0})
     assert client.get_function_configuration(FunctionName="f")["State"] == "Active"
     assert call(client).payload == 2
+
+
+def test_with_the_fallback_a_function_runs_on_another_version_and_its_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = interpreters.discover
+
+    async def own(searches: Any, folder: Path) -> list[Any]:
+        return [each for each in await everything(searches, folder) if each.version[:2] == sys.version_info[:2]]
+
+    monkeypatch.setattr(runtimes, "discover", own)
+    asked = next(name for name in ("python3.13", "python3.12") if name != RUNTIME)
+    with running_node(tmp_path / "data", runtime_fallback=True) as node:
+        client = node.client("lambda")
+        code = (
+            "import os, sys\n"
+            "def handler(event, context): return [os.environ['AWS_EXECUTION_ENV'], sys.version_info[:2]]"
+        )
+        client.create_function(**creation(Runtime=asked, Code={"ZipFile": package(index__py=code)}))
+        client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0})
+        answer = client.invoke(FunctionName="f", LogType="Tail")
+        assert json.loads(answer["Payload"].read()) == [f"AWS_Lambda_{asked}", [*sys.version_info[:2]]]
+        assert (
+            f"WAKEFUL\tRuntime fallback: {asked} is not on this machine"
+            in base64.b64decode(answer["LogResult"]).decode()
+        )
+        assert client.get_function_configuration(FunctionName="f")["Runtime"] == asked
 
 
 def test_a_package_that_is_sent_directly_has_a_size(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ async def pip_install(target: Path, *words: str, what: str) -> None:
     arguments = ["install", "--quiet", "--only-binary", ":all:", "--target", str(target), *words]
     if importlib.util.find_spec("pip") is not None:
         quiet = ("--no-input", "--disable-pip-version-check", "--no-warn-script-location", "--root-user-action=ignore")
-        await run([sys.executable, "-m", "pip", *arguments, *quiet], what)
+        await run([sys.executable, "-m", "pip", *arguments, *quiet], what, PIP_USER="0")
         return
     uv = find_uv()
     if uv is None:

@@ -34,6 +34,7 @@ function alsoOfThisVersion(layers) {
 }
 
 async function run() {
+  searchNodePath();
   if (process.env.WAKEFUL_CELL) {
     await warmUp();
     writeSync(READY, ".");
@@ -45,7 +46,6 @@ async function run() {
   const root = process.env.LAMBDA_TASK_ROOT ?? "/var/task";
   process.chdir(root);
   patchConsole();
-  searchNodePath();
   const client = await connect(process.env.AWS_LAMBDA_RUNTIME_API);
   const runtime = new Runtime(client);
   runtime.catchWhatNobodyCatches();
