@@ -161,3 +161,6 @@ class Runtime:
 
     stands_in: str = ""
     """Where another version runs in place of the one that was asked for: a sentence for the function's log."""
+
+    divides: bool = False
+    """Waiting cells may be forked from one process that has warmed up (`jail/stem.py`)."""

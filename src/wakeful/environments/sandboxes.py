@@ -409,6 +409,7 @@ def _described(runtime: Runtime) -> dict[str, Any]:
         "argv": list(runtime.argv),
         "mounts": [[str(outside), inside] for outside, inside in runtime.mounts],
         "prestart": runtime.prestart,
+        "divides": runtime.divides,
         "variables": dict(runtime.variables),
     }
 
