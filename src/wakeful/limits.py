@@ -260,6 +260,7 @@ INSIDE_MEMORY_MB = 1024
 JAVA_COMPILE_S = 120.0  # for compiling our part of the Java runtimes
 RUNTIME_DOWNLOAD_S = 60.0  # without a byte, when a runtime's client is got
 RUNTIME_DOWNLOAD_BYTES_MAX = 64 * 1024 * 1024  # of one of its files
+RUNTIME_ADD_S = 900.0  # for one program that gets an interpreter or an SDK
 
 # --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
 

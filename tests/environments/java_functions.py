@@ -47,6 +47,11 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "wakeful-tests"
 
 
+def added() -> Path:
+    """Where Runtimes with that cache look for the client."""
+    return cache() / "added" / "java"
+
+
 @lru_cache(1)
 def _got() -> tuple[Path, Path] | str:
     """A JVM and the client's jars, or why there is none."""
@@ -59,7 +64,7 @@ def _got() -> tuple[Path, Path] | str:
         if not fit:
             return "NO JAVA WAS FOUND ON THIS MACHINE"
         try:
-            client = asyncio.run(java_client.install(folder))
+            client = asyncio.run(java_client.install(added()))
         except java_client.NotInstalled as error:
             return f"AWS'S RUNTIME CLIENT FOR JAVA COULD NOT BE HAD ({error})"
         return fit[0].path, client

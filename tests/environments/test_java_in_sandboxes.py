@@ -19,11 +19,15 @@ from wakeful.environments.version import Version
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="session")
-def runtimes_cache() -> Path:
-    """The one that has the client."""
+@pytest.fixture
+def make_world(tmp_path: Path) -> MakeWorld:
+    """With the client that was got for the tests."""
     java_functions.classes()
-    return java_functions.cache()
+
+    def make(**settings: Any) -> World:
+        return World(tmp_path, Runtimes(java_functions.cache()), **settings)
+
+    return make
 
 
 def function(world: World, handler: str, **settings: Any) -> Version:
@@ -82,7 +86,7 @@ async def test_memory_beside_the_heap_ends_at_the_functions_memory(make_world: M
         assert await world.answer(version, 1) == 1
 
 
-async def test_jvms_share_an_archive_of_classes_that_is_made_once(make_world: MakeWorld, tmp_path: Path) -> None:
+async def test_jvms_share_an_archive_of_classes_that_is_made_once(tmp_path: Path) -> None:
     name = java_functions.present()[0]
     cache = tmp_path / "cache"
     shutil.copytree(java_functions.cache(), cache, ignore=shutil.ignore_patterns("*.jsa", "functions-*"))

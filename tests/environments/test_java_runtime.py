@@ -14,6 +14,7 @@ from tests.environments.world import World
 from wakeful import limits
 from wakeful.environments.languages import java, java_client, native_library
 from wakeful.environments.languages.java_client import NotInstalled
+from wakeful.environments.languages.language import CannotAdd
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandbox import Runtime
 from wakeful.environments.version import Version
@@ -255,8 +256,27 @@ async def test_without_the_client_a_function_fails_with_the_command_that_gets_it
     reason = await Runtimes(tmp_path).prepare(present[0])
     assert reason == (
         f"The runtime {present[0]} is not available: AWS's runtime client for Java is not on this machine."
-        f" Get it: wakeful runtimes add {present[0]}"
+        f" Get it with: wakeful runtimes add {present[0]}; then update the function"
     )
+
+
+async def test_the_command_gets_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, client = java_functions.got()
+    name = java_functions.present()[0]
+
+    def fetch(jar: java_client.Jar, repository: str) -> bytes:
+        return (client / jar.name).read_bytes()
+
+    monkeypatch.setattr(java_client, "fetch", fetch)
+    runtimes, said = Runtimes(tmp_path), list[str]()
+    assert await runtimes.prepare(name) is not None
+    await runtimes.add(name, [], said.append)
+    assert any("AWS's runtime client for Java" in line for line in said)
+    assert await runtimes.prepare(name) is None
+    (found,) = [each for each in await runtimes.listing() if each.name == name]
+    assert (found.reason, found.sdk) == (None, f"client {java_client.CLIENT.version}")
+    with pytest.raises(CannotAdd, match="belong into the function's package"):
+        await runtimes.add(name, ["more"], said.append)
 
 
 async def test_only_the_jars_that_we_know_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,14 +305,16 @@ async def test_only_the_jars_that_we_know_are_taken(tmp_path: Path, monkeypatch:
 
 def test_cells_wait_for_the_sizes_that_were_asked_for_last() -> None:
     sizes = [Runtime("java17", (str(size),), (), True, {}) for size in (128, 256, 512)]
-    python = Runtime("python3.12", (), (), True, {})
+    base, python = Runtime("java17", (), (), True, {}), Runtime("python3.12", (), (), True, {})
     cells, count = WaitingCells(), limits.CELLS_WAITING
-    assert cells.wanted(sizes[0]) == [(sizes[0], count)]
-    assert cells.wanted(python) == [(python, count)]
-    assert cells.wanted(sizes[1]) == [(sizes[1], count)]
-    assert cells.wanted(sizes[0]) == [(sizes[0], count)]
-    assert cells.wanted(sizes[2]) == [(sizes[1], 0), (sizes[2], count)]
-    assert cells.wanted(python) == [(python, count)]
+    assert cells.wanted(base, sizes[0]) == [(sizes[0], count)]
+    assert cells.wanted(python, python) == [(python, count)]
+    assert cells.wanted(base, sizes[1]) == [(sizes[1], count)]
+    assert cells.wanted(base, sizes[0]) == [(sizes[0], count)]
+    assert cells.wanted(base, sizes[2]) == [(sizes[1], 0), (sizes[2], count)]
+    other = Runtime("java17", ("another JVM",), (), True, {})
+    assert cells.wanted(other, other) == [(sizes[0], 0), (sizes[2], 0), (other, count)]
+    assert cells.wanted(python, python) == [(python, count)]
 
 
 def test_the_native_library_is_made_for_both_architectures() -> None:

@@ -114,12 +114,17 @@ class Pool:
 
         From now on cells of this runtime stand ready for functions with this memory.
         """
-        reason = await self._surroundings.runtimes.prepare(runtime_name, self._surroundings.sandboxes)
-        if reason is None:
-            cell = await self._surroundings.runtimes.cell(runtime_name, memory_mb)
-            for kind, count in self._cells.wanted(cell):
+        runtimes = self._surroundings.runtimes
+        reason = await runtimes.prepare(runtime_name, self._surroundings.sandboxes)
+        runtime = runtimes.known(runtime_name)
+        if reason is None and runtime is not None:
+            for kind, count in self._cells.wanted(runtime, await runtimes.cell(runtime_name, memory_mb)):
                 await self._surroundings.sandboxes.prepare(kind, count)
         return reason
+
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run on this machine, in words for whoever made it; None where it may."""
+        return await self._surroundings.runtimes.complaint(version)
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """No environment that exists now serves this function, or this version of it, again.

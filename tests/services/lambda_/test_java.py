@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from tests.environments import java_functions
 from tests.functions import ROLE, call, wait_until_active, wait_until_updated
 from tests.running_node import RunningNode
+from wakeful.environments.languages.java import Java
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +20,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def runtime(node: RunningNode) -> str:
     """One that the node has, with the client that was got for the tests."""
-    _, client = java_functions.got()
-    node.node.runtimes._cache.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(client, node.node.runtimes._cache / client.name, dirs_exist_ok=True)
-    return java_functions.present()[0]
+    name = java_functions.present()[0]
+    language = node.node.runtimes._managed[name]
+    assert isinstance(language, Java)
+    language._added = java_functions.added()
+    return name
 
 
 def packed(folder: Path, *, as_jar: bool) -> bytes:

