@@ -20,7 +20,7 @@ from typing import Any
 
 from . import cells, linux, messages, processes
 from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
-from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
+from .host import COUNTERS_EACH, FENCE, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
@@ -115,7 +115,7 @@ class Launcher:
                 runtime.failures = 0
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
-            if verb in ("begin", "signal"):
+            if verb in ("begin", "signal", "connector"):
                 self._ask_keeper(cell, body)
                 return
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
@@ -240,6 +240,7 @@ class Launcher:
                 "task_root": TASK_ROOT if is_inside else start.code,
                 "opt_root": LAYERS_ROOT if is_inside else start.layers,
                 "extensions": start.extensions,
+                "can_listen": self._host.kind != FENCE,
             },
             (*cell.take_openings(), *openings[:1]),
         )
@@ -280,7 +281,9 @@ class Launcher:
                 if cell.start is not None:
                     self._node.put({**message.body, "sandbox": cell.start.sandbox})
             elif cell.start is not None:
-                self._done(cell, message.body["of"])
+                self._done(cell, message.body["of"], message.descriptors)
+            else:
+                message.close()
 
     def _on_built(self, cell: Cell, message: messages.Message) -> None:
         cell.openings = message.descriptors[:2]
@@ -361,9 +364,9 @@ class Launcher:
             cell.group.limit_cpu(cell.start.memory_mb / MB_PER_CORE)
         self._done(cell, "limit_cpu")
 
-    def _done(self, cell: Cell, verb: str) -> None:
+    def _done(self, cell: Cell, verb: str, descriptors: tuple[int, ...] = ()) -> None:
         if cell.start is not None:
-            self._node.put({"verb": "done", "of": verb, "sandbox": cell.start.sandbox})
+            self._node.put({"verb": "done", "of": verb, "sandbox": cell.start.sandbox}, descriptors)
 
     def _watch(self) -> None:
         """Looks at everybody's memory, and again, as long as somebody runs."""
