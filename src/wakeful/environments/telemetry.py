@@ -76,8 +76,7 @@ class Telemetry:
 
     def subscribe(self, name: str, subscription: Subscription) -> None:
         """In place of what this extension had subscribed to before. It gets all that there was since INIT began."""
-        if (old := self._tasks.pop(name, None)) is not None:
-            old.cancel()
+        self._give_up(name)
         buffer = Buffer(subscription.max_items, subscription.max_bytes, subscription.timeout_s, self._room)
         has_objects = self._version.log_format == "JSON"
         subscriber = Subscriber(
@@ -202,12 +201,15 @@ class Telemetry:
     def close(self) -> None:
         """Nothing more is delivered. May be called twice."""
         self._history = None
-        for task in self._tasks.values():
-            task.cancel()
-        self._tasks.clear()
-        self._subscribers.clear()
+        for name in list(self._subscribers):
+            self._give_up(name)
 
     # ------------------------------------------------------------------ within
+
+    def _give_up(self, name: str) -> None:
+        if name in self._subscribers:
+            self._tasks.pop(name).cancel()
+            self._subscribers.pop(name).give_up()
 
     def _platform(self, kind: str, record: object) -> None:
         self._put(platform(self._clock.now(), kind, record))

@@ -106,9 +106,10 @@ class Buffer:
 
     def settle(self, *, is_lost: bool = False) -> None:
         """The batch has been delivered, or never will be."""
-        if is_lost:
-            self._lost_records += len(self._taken)
-            self._lost_bytes += self._taken_bytes
+        for record in self._taken if is_lost else ():
+            told = json.loads(record.text) if record.is_json and record.kind == DROPPED else {}
+            self._lost_records += told.get("droppedRecords", 1)  # what it told of is still not known
+            self._lost_bytes += told.get("droppedBytes", record.size)
         self._room.left_bytes += self._taken_bytes
         self._taken = []
         self._taken_bytes = 0

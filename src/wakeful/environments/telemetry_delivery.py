@@ -104,8 +104,12 @@ class Subscriber:
                     self.buffer.forget_lost()
         finally:
             self._disconnect()
-            self.buffer.empty()
-            self.is_idle.set()
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Nothing waits for it any more, even where `run` was cancelled before it began."""
+        self.buffer.empty()
+        self.is_idle.set()
 
     async def _until_due(self) -> None:
         while True:
