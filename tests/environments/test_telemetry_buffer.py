@@ -77,6 +77,14 @@ def test_there_is_an_end_to_what_waits_and_what_was_lost_is_told() -> None:
     }
 
 
+def test_lines_after_one_that_was_lost_are_lost_with_it_and_counted() -> None:
+    waiting = buffer(items=2, size=10_000)
+    assert waiting.add_lines(0.0, "function", [str(number) for number in range(100)], 0.0)
+    assert not waiting.add_lines(0.0, "function", ["more"], 0.0)
+    assert not waiting.add_lines(0.0, "function", [], 0.0)
+    assert (len(waiting), waiting._lost_records) == (4, 97)
+
+
 def test_a_batch_that_was_given_up_is_told_as_lost() -> None:
     waiting = buffer()
     waiting.add(line(), 0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from wakeful import limits
@@ -97,10 +97,14 @@ class Telemetry:
 
     # ------------------------------------------------------------------ what there is to tell
 
-    def printed(self, texts: Iterable[str], now: float, *, by_extension: bool) -> None:
+    def printed(self, texts: Sequence[str], now: float, *, by_extension: bool) -> None:
         kind = "extension" if by_extension else "function"
-        for text in texts:
-            self._put(Record(now, kind, text))
+        if self._history is not None:
+            for text in texts:
+                self._remember(Record(now, kind, text))
+        for subscriber in self._subscribers.values():
+            if subscriber.subscription.wants(kind):
+                subscriber.put_lines(now, kind, texts)
 
     def init_starts(self, release: str, phase: Phase) -> None:
         self._phase = phase

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from wakeful import limits
@@ -86,6 +87,16 @@ class Buffer:
         self._waiting_bytes += size
         self._room.left_bytes -= size
         return True
+
+    def add_lines(self, at: float, kind: str, texts: Sequence[str], now: float) -> bool:
+        """Whether any of them waits now. When one is lost, so are those after it: there may be very many."""
+        for count, text in enumerate(texts):
+            if not self.add(Record(at, kind, text), now):
+                rest = texts[count + 1 :]
+                self._lost_records += len(rest)
+                self._lost_bytes += sum(map(len, rest)) + len(rest) * limits.TELEMETRY_RECORD_BYTES
+                return count > 0
+        return bool(texts)
 
     def flush(self) -> None:
         """All that waits is due."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import httptools
@@ -79,12 +79,21 @@ class Subscriber:
         self._loop = asyncio.get_running_loop()
 
     def put(self, record: Record) -> None:
-        """It will be delivered, or is lost and will be told of. Cheap, however much there is."""
+        """It will be delivered, or is lost and will be told of."""
         due_at = self.buffer.due_at
         if self.buffer.add(record, self._loop.time()):
-            self.is_idle.clear()
-            if due_at is None or (due_at and not self.buffer.due_at):  # the first one, or a full batch
-                self._news.set()
+            self._on_more(due_at)
+
+    def put_lines(self, at: float, kind: str, texts: Sequence[str]) -> None:
+        """As `put`, for what was printed. Cheap, however much there is."""
+        due_at = self.buffer.due_at
+        if self.buffer.add_lines(at, kind, texts, self._loop.time()):
+            self._on_more(due_at)
+
+    def _on_more(self, due_at: float | None) -> None:
+        self.is_idle.clear()
+        if due_at is None or (due_at and not self.buffer.due_at):  # the first one, or a full batch
+            self._news.set()
 
     def flush(self) -> None:
         """What waits is not kept back any longer."""
