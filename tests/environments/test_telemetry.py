@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.environments.conftest import MakeWorld
-from tests.environments.test_extensions import CLIENT, ECHO, stopped, with_extensions
+from tests.environments.test_extensions import CLIENT, ECHO, said, stopped, with_extensions
 from tests.environments.test_in_sandboxes import confined
 from tests.environments.world import World, until
 from wakeful import limits
@@ -137,8 +137,8 @@ async def test_behind_landlock_a_subscription_is_refused_by_name(make_world: Mak
     tries = SUBSCRIBER + "me, _ = register()\nsay('told', *subscribe(me, ['platform']))\nnext_event(me)\n"
     async with confined(make_world, "C") as world:
         await world.answer(with_extensions(world, {"tries": tries}))
-        (said,) = [line for line in world.lines if line.startswith("tries told ")]
-        assert "400 {'errorMessage': \"Wakeful has no Telemetry API where" in said
+        (told,) = [line for line in world.lines if line.startswith("tries told ")]
+        assert "400 {'errorMessage': \"Wakeful has no Telemetry API where" in told
 
 
 async def test_the_environment_has_the_name_at_which_extensions_listen(make_world: MakeWorld) -> None:
@@ -380,6 +380,28 @@ while True:
         assert telemetry._room.left_bytes >= 0
         await stopped(world)
         assert telemetry._room.left_bytes == limits.TELEMETRY_WAITING_BYTES_MAX
+
+
+async def test_an_extension_cannot_send_the_node_elsewhere(make_world: MakeWorld) -> None:
+    tries = (
+        SUBSCRIBER
+        + """
+me, _ = register()
+def points_at(where):
+    return subscribe(me, ["platform"], destination={"protocol": "HTTP", "URI": where})
+ports = {os.environ[name].rpartition(":")[2] for name in ("AWS_LAMBDA_RUNTIME_API", "AWS_ENDPOINT_URL")} | {"4566"}
+hosts = ["example.com:80", "169.254.169.254:80", "127.0.0.1:8080", "sandbox.localdomain.example.com:80"]
+found = [points_at("http://" + host) for host in hosts + ["sandbox.localdomain:" + port for port in sorted(ports)]]
+say("found", json.dumps([[status, answer["errorType"]] for status, answer in found]))
+next_event(me)
+"""
+    )
+    for isolation in ("auto", "none"):
+        async with confined(make_world, isolation) as world:
+            await world.answer(with_extensions(world, {"tries": tries}))
+            (found,) = said(world, "tries", "found")
+            assert len(found) >= 6
+            assert {tuple(each) for each in found} == {(400, "ValidationError")}
 
 
 async def test_a_restore_is_told(make_world: MakeWorld) -> None:

@@ -233,6 +233,8 @@ async def test_answers_have_many_forms(answer: bytes) -> None:
     [
         None,
         b"nonsense\r\nContent-Length\r\n",
+        b"HTTP/1.1 101 Switching\r\nUpgrade: other\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nUpgrade: other\r\nConnection: Upgrade\r\nContent-Length: 9\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 100_000,
     ],
 )

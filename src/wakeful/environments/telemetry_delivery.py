@@ -246,7 +246,10 @@ class _Answer:
         self._bytes += len(data)
         if self._bytes > limits.TELEMETRY_ANSWER_BYTES_MAX:
             raise Failed("the listener says too much")
-        self._parser.feed_data(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            raise Failed("the listener wants to speak of something else") from error
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
