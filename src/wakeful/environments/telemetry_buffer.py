@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import orjson
+
 from wakeful import limits
 from wakeful.environments.report import iso_ms
 
@@ -163,10 +165,11 @@ def encoded(record: Record, *, has_objects: bool) -> bytes:
 
 
 def _as_object(text: str) -> str | None:
+    """As it was printed, on one line: numbers keep their digits."""
     if not text.startswith("{"):
         return None
     try:
-        document = json.loads(text)
-        return json.dumps(document, separators=(",", ":"), allow_nan=False)
-    except (ValueError, RecursionError):
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
         return None
+    return text.strip().replace("\n", " ").replace("\r", " ")  # between values only: in strings they are escaped
