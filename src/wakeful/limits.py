@@ -238,6 +238,26 @@ LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
 OUTPUT_PAUSE_S = 0.05  # until the output is looked at again that nobody had room for
 OUTPUT_DRAIN_BYTES_MAX = 4_194_304  # read before END; a pipe holds 65,536, so more is a child that never stops
+TELEMETRY_BYTES_RANGE = (
+    262_144,
+    1_048_576,
+)  # of a batch ("Configuring memory usage and buffering"); the least is usual
+TELEMETRY_ITEMS_RANGE = (1_000, 10_000)  # of a batch; the most is usual
+TELEMETRY_TIMEOUT_MS_RANGE = (25, 30_000)  # that the first record of a batch may wait
+TELEMETRY_TIMEOUT_MS = 1_000
+TELEMETRY_BATCHES_WAITING_MAX = 2  # as much as so many batches waits for a subscriber; what comes besides is dropped
+TELEMETRY_WAITING_BYTES_MAX = 4 * 1024 * 1024  # of all subscribers of one environment together
+TELEMETRY_HISTORY_BYTES_MAX = 262_144  # of INIT's records that are kept for who subscribes later in INIT
+TELEMETRY_RECORD_BYTES = 128  # what a record takes beside its text, in memory and, nearly, in the message
+TELEMETRY_ENCODE_BYTES = 65_536  # of records that are encoded before others have their turn
+TELEMETRY_ENCODE_ITEMS = 256
+TELEMETRY_SEND_BUFFER_BYTES = 262_144  # that the kernel takes for an extension that does not read
+TELEMETRY_CONNECT_S = 1.0  # for a connection to a listener in the same machine
+TELEMETRY_ANSWER_S = 10.0  # for taking, or answering, a batch
+TELEMETRY_ANSWER_BYTES_MAX = 65_536
+TELEMETRY_TRIES_MAX = 5  # at a batch that is answered with an error, or not at all; a missing listener is waited for
+TELEMETRY_RETRY_S_RANGE = (0.02, 1.0)  # between two tries; doubles from one to the next
+TELEMETRY_LAST_S = 0.3  # of the SHUTDOWN phase, for what extensions get before they are told of it
 MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
 MEMORY_READ_SHARE = 0.03  # of the node's time, at most, goes into reading what environments use
 FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running
