@@ -1,6 +1,7 @@
-"""What happened: notes (who caused what, and what it cost) and log events. A store of its own, beside the ledger.
+"""What happened: notes (who caused what, and what it cost), log events and metrics. A store of its own, beside the
+ledger.
 
-Both are buffered in memory and written about ten times a second, so that watching never slows what is watched. A crash
+All are buffered in memory and written about ten times a second, so that watching never slows what is watched. A crash
 may lose the last tenth of a second of it; `flush` is for those who must not.
 """
 
@@ -17,8 +18,11 @@ import orjson
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import log_chunks
+from wakeful.store import embedded_metrics, log_chunks, metric_points
+from wakeful.store.distribution import Distribution
 from wakeful.store.log_chunks import LogEvent, Page, Passage, StreamExtent
+from wakeful.store.metric_points import PointKey
+from wakeful.store.metrics import Metrics, Sample
 from wakeful.store.tx import Row, Store, Tx
 
 SCHEMA = (
@@ -42,6 +46,8 @@ CREATE INDEX IF NOT EXISTS telemetry_notes_id ON telemetry_notes(id);
 CREATE INDEX IF NOT EXISTS telemetry_notes_at ON telemetry_notes(at);
 """
     + log_chunks.SCHEMA
+    + ";"
+    + metric_points.SCHEMA
 )
 
 
@@ -87,13 +93,21 @@ class Telemetry:
         self._dropped_events = 0
         self._failures = 0
         self._flushing = asyncio.Lock()
+        self._points: dict[PointKey, Distribution] = {}
+        """Of metrics, those that could not be written before."""
+
+        self.metrics = Metrics(store, clock)
 
     @property
     def has_room(self) -> bool:
         """Whether log events are written as fast as they come."""
         return self._log_bytes < limits.LOG_BUFFER_BYTES_MAX
 
-    def note(self, note: Note) -> None:
+    def note(self, note: Note | Sample) -> None:
+        """It will be found within about a tenth of a second; what was measured counts in its metrics."""
+        if isinstance(note, Sample):
+            self.metrics.add(*note)
+            return
         if len(self._notes) >= limits.NOTE_BUFFER_MAX:
             self._notes.popleft()
             self._dropped_notes += 1
@@ -107,12 +121,18 @@ class Telemetry:
         self._log_events += len(events)
         self._log_bytes += sum(len(event.message) + limits.LOG_EVENT_MEMORY_BYTES for event in events)
         self._logs[log_name, stream].extend(events)
+        self._read_metrics(log_name, events)
+
+    def _read_metrics(self, log_name: str, events: Iterable[LogEvent]) -> None:
+        for event in events:
+            if embedded_metrics.may_have(event.message):
+                self.metrics.read_line(log_name, event.timestamp_ms, event.message)
 
     async def run(self) -> None:
         """Writes what has come together, ten times a second, until cancelled."""
         while True:
             await asyncio.sleep(limits.TELEMETRY_PAUSE_S if self._failures else limits.TELEMETRY_FLUSH_S)
-            if self._notes or self._logs:
+            if self._notes or self._logs or self.metrics.has_news:
                 try:
                     await self.flush()
                 except Exception:
@@ -128,18 +148,23 @@ class Telemetry:
             notes, self._notes = self._notes, deque()
             logs, self._logs = self._logs, defaultdict(list)
             log_bytes, self._log_events = self._log_bytes, 0
-            if not notes and not logs:
+            points = self._take_points()
+            if not notes and not logs and not points:
                 return
             try:
-                await self._store.write(_put, list(notes), dict(logs))
+                await self._store.write(_put, list(notes), dict(logs), points)
                 self._log_bytes -= log_bytes
             except Exception:
                 self._log_bytes -= log_bytes
                 self._failures += 1
                 if self._failures < limits.TELEMETRY_TRIES_MAX:
                     self._keep(notes, logs)
+                    self._points = points
                     raise
-                log.exception("%d notes and the lines of %d logs could not be written at all", len(notes), len(logs))
+                log.exception(
+                    "%d notes, the lines of %d logs and %d points of metrics could not be written at all",
+                    *(len(notes), len(logs), len(points)),
+                )
             self._failures = 0
 
     def _keep(self, notes: deque[Note], logs: Mapping[tuple[str, str], list[LogEvent]]) -> None:
@@ -152,6 +177,19 @@ class Telemetry:
         for part in (logs, since):
             for (log_name, stream), events in part.items():
                 self.log(log_name, stream, events)
+
+    def _take_points(self) -> dict[PointKey, Distribution]:
+        """What was measured, with what could not be written before."""
+        points, self._points = self._points, {}
+        if not points:
+            return self.metrics.take()
+        for key, measured in self.metrics.take().items():
+            known = points.get(key)
+            merged = points[key] = Distribution()
+            for part in (known, measured):
+                if part is not None:
+                    merged.merge(part)
+        return points
 
     def _tell_dropped(self) -> None:
         for dropped, what in ((self._dropped_notes, "notes"), (self._dropped_events, "lines of logs")):
@@ -190,6 +228,7 @@ class Telemetry:
     async def put_events(self, log_name: str, stream: str, events: Sequence[LogEvent]) -> None:
         """The events are on disk. For those who promise that; `log` is for everyone else."""
         await self._store.write(log_chunks.put, {(log_name, stream): events})
+        self._read_metrics(log_name, events)
 
     async def page(self, passage: Passage, *, count: int, bytes_max: int = limits.LOG_PAGE_BYTES_MAX) -> Page:
         """The next up to `count` events of the passage, or about as many as `bytes_max` have room for."""
@@ -236,7 +275,12 @@ class Telemetry:
             await self._store.write(log_chunks.forget_put_before, log_name, put_ms)
 
 
-def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]]) -> None:
+def _put(
+    tx: Tx,
+    notes: list[Note],
+    logs: dict[tuple[str, str], list[LogEvent]],
+    points: Mapping[PointKey, Distribution],
+) -> None:
     for n in notes:
         tx.run(
             "INSERT INTO telemetry_notes(id, trace, cause, hops, kind, name, resource, account, at, duration_ms,"
@@ -246,6 +290,7 @@ def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]])
             orjson.dumps(n.detail),
         )
     log_chunks.put(tx, logs)
+    metric_points.put(tx, points)
 
 
 def _writable(name: str) -> str:
