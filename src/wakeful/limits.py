@@ -92,6 +92,8 @@ METRICS_RECENT_S = 3 * 3600.0
 METRIC_STATISTICS_POINTS_MAX = 1440  # of one GetMetricStatistics
 METRIC_QUERIES_MAX = 500  # of one GetMetricData
 METRIC_DATA_POINTS_MAX = 100_800
+METRIC_MATH_STEPS_MAX = 2_000_000  # steps that the expressions of one request look at; ours
+METRIC_READ_STEP_S = 2000 * 60  # of a metric's points that are read before others have their turn
 METRIC_MATH_DEPTH_MAX = 32  # parentheses and functions within one another; ours
 
 # --- the fabric ------------------------------------------------------------------------------------------------------

@@ -48,10 +48,11 @@ def test_a_day_of_durations_is_small() -> None:
 
 
 def test_a_statistic_set_has_no_percentiles_unless_its_values_were_all_the_same() -> None:
-    found = Distribution()
-    found.add_set(3, 30.0, 10.0, 10.0)
-    assert found.is_spread_known
+    alike, found = Distribution(), Distribution()
+    for each in (alike, found):
+        each.add_set(3, 30.0, 10.0, 10.0)
     found.add_set(2, 30.0, 10.0, 20.0)
+    assert alike.is_spread_known
     assert not found.is_spread_known
     assert (found.count, found.sum, found.min, found.max) == (5, 60.0, 10.0, 20.0)
 
