@@ -54,7 +54,7 @@ class Pool:
         self._clock = surroundings.clock
         self._bounds = bounds
         self._fleets: dict[Key, Fleet] = {}
-        self._admission = Admission(bounds.concurrency_max)
+        self._admission = Admission(bounds.concurrency_max, self._clock, bounds.idle_s)
         self._idle: OrderedDict[Environment, None] = OrderedDict()
         """Least recently used first."""
 

@@ -68,6 +68,7 @@ class Usage:
 
     memory_peak_bytes: int
     cpu_s: float
+    """As of when it was last looked at, which is seldom where there are very many sandboxes."""
 
 
 class SandboxRefused(Exception):
@@ -157,3 +158,6 @@ class Runtime:
     variables: Mapping[str, str]
     release: str = ""
     """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
+
+    divides: bool = False
+    """Waiting cells may be forked from one process that has warmed up (`jail/stem.py`)."""

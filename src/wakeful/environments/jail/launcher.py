@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import cells, linux, messages, processes
+from . import cells, linux, messages, processes, stem
 from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
+from .stem import Stem
 
 MB_PER_CORE = 1769
 """Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
@@ -80,6 +81,9 @@ class Launcher:
             return
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
+        for runtime in self._runtimes.values():
+            if runtime.stem is not None:
+                runtime.stem.channel.close()
         for cell in list(self._cells.values()):
             self._end(cell)
 
@@ -113,6 +117,7 @@ class Launcher:
             if runtime := self._runtimes.get(body["runtime"]):
                 runtime.wanted = body["count"]
                 runtime.failures = 0
+                self._look_after_stem(runtime)
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
             if verb in ("begin", "signal"):
@@ -187,9 +192,41 @@ class Launcher:
                     self._on_stillborn(runtime, str(error))
                 building += 1
 
+    def _look_after_stem(self, runtime: Runtime) -> None:
+        """There is one where cells shall wait that may be forked, and only there."""
+        if runtime.stem is not None and not runtime.wanted:
+            runtime.stem.channel.close()  # it ends
+            runtime.stem = None
+        if runtime.stem is not None or not runtime.divides or not runtime.wanted or runtime.tree is None:
+            return
+        try:
+            tree = linux.copy_tree("", runtime.tree)
+            try:
+                runtime.stem = stem.start(tree, runtime.command.argv, runtime.command.variables)
+            finally:
+                os.close(tree)
+        except OSError as error:
+            self._on_no_stem(runtime, str(error))
+        else:
+            self._wait_for(runtime.stem.pid, partial(self._on_stem_ended, runtime, runtime.stem))
+
+    def _on_stem_ended(self, runtime: Runtime, ended: Stem) -> None:
+        if runtime.stem is ended:
+            self._on_no_stem(runtime, "their stem ended")
+
+    def _on_no_stem(self, runtime: Runtime, reason: str) -> None:
+        """Its cells are started each by itself from now on."""
+        if runtime.stem is not None:
+            runtime.stem.channel.close()
+        if runtime.divides and not self._is_closing:
+            sys.stderr.write(f"cells of {runtime.name} are not forked any more: {reason}\n")
+        runtime.stem, runtime.divides = None, False
+
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
         runtime.failures += 1
+        if runtime.stem is not None:
+            self._on_no_stem(runtime, error)
         key = next(key for key, known in self._runtimes.items() if known is runtime)
         self._node.put({"verb": "broken", "runtime": key, "error": error})
 
@@ -274,6 +311,8 @@ class Launcher:
                 self._on_built(cell, message)
             elif message.verb == "ended":
                 self._on_ended(cell, message.body)
+            elif message.verb == "unstemmed":
+                self._on_no_stem(cell.runtime, "their stem gave none")
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
@@ -447,7 +486,7 @@ class Launcher:
                     processes.kill(stray)
                 os.waitpid(pid, 0)
 
-    def _wait_for(self, pid: int) -> None:
+    def _wait_for(self, pid: int, when_ended: Callable[[], None] | None = None) -> None:
         """A process of ours that works for us, and ends by itself."""
         pidfd = os.pidfd_open(pid)
         self._waited_for.add(pid)
@@ -457,6 +496,8 @@ class Launcher:
             os.close(pidfd)
             os.waitpid(pid, 0)
             self._waited_for.remove(pid)
+            if when_ended is not None:
+                when_ended()
 
         self._loop.when_readable(pidfd, on_end)
 

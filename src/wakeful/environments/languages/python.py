@@ -57,7 +57,8 @@ class Python:
         mounts = (*mounts, (await self._folder.path(interpreter), variables.RUNTIME_DIR))
         argv = (binary, "-I", "-S", "-X", "utf8", f"{variables.RUNTIME_DIR}/bootstrap.py")
         major, minor, patch = interpreter.version
-        return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, f"python:{major}.{minor}.v{patch}")
+        release = f"python:{major}.{minor}.v{patch}"
+        return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, release, divides=True)
 
     async def warm_up(self, interpreter: Interpreter) -> None:
         """Its compiled files are there."""
