@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -395,3 +399,27 @@ def test_what_was_acknowledged_outlives_the_node(tmp_path: Path) -> None:
     with running_node(tmp_path) as node:
         client = node.client("cloudwatch")
         assert [each["MetricName"] for each in client.list_metrics()["Metrics"]] == ["Took"]
+
+
+@pytest.mark.slow
+def test_the_command_line_of_aws_puts_and_reads(node: RunningNode, hour: datetime) -> None:
+    aws = shutil.which("aws")
+    if aws is None:
+        pytest.skip("NO AWS COMMAND LINE ON THIS HOST: nothing was tried with it")
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    def run(*words: str) -> str:
+        command = [aws, "cloudwatch", *words, "--endpoint-url", node.endpoint, "--region", "us-east-1"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if "command not found" in done.stderr:
+            pytest.skip("NO AWS COMMAND LINE ON THIS HOST: nothing was tried with it")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    at = hour.strftime("%Y-%m-%dT%H:%M:%SZ")
+    end = (hour + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    run("put-metric-data", "--namespace", "Shop", "--metric-name", "Took", "--value", "2.5", "--dimensions", "a=b")
+    asked = ["--namespace", "Shop", "--metric-name", "Took", "--dimensions", "Name=a,Value=b", "--output", "json"]
+    asked += ["--start-time", at, "--end-time", end, "--period", "60", "--statistics", "Maximum"]
+    (point,) = json.loads(run("get-metric-statistics", *asked))["Datapoints"]
+    assert point["Maximum"] == 2.5
