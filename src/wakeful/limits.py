@@ -77,6 +77,8 @@ METRIC_RETENTION = ((1, 3 * 3600.0), (60, 15 * 86_400.0), (300, 63 * 86_400.0), 
 """How long a point is (seconds), and how long it is kept before it is part of a longer one; "GetMetricStatistics"."""
 METRIC_BUFFER_MAX = 100_000
 """Beyond this many unwritten measurements further ones are dropped, and a line in the node's log says how many."""
+METRIC_ADD_UP_S = 1.0  # how often what was written is added to the points of metrics, if nobody asks for them before
+METRIC_BATCHES_AT_ONCE = 20
 METRIC_FAMILIES_KEPT = 4096  # sets of dimensions that are kept ready in memory
 METRICS_MAX = 100_000  # of one account; ours: on AWS every one of them is billed
 METRIC_ROLL_UP_BATCH = 1000  # points of each length that become part of longer ones in one transaction

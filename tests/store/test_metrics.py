@@ -45,13 +45,13 @@ def minute(clock: Clock) -> int:
 async def points(
     telemetry: Telemetry, start: int, end: int, period_s: int = 60, metric: Metric = TOOK
 ) -> dict[int, tuple[float, float]]:
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     found = await telemetry.metrics.read(metric_points.read, metric, start, end, period_s)
     return {at: (each.count, each.sum) for (at, _), each in found.items()}
 
 
 async def listed(telemetry: Telemetry) -> list[Listed]:
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     found: list[Listed] = await telemetry.metrics.read(metric_points.listed, ACCOUNT, REGION, 0, 0, 1000)
     return found
 
@@ -69,7 +69,7 @@ async def test_a_value_counts_under_every_set_of_dimensions(telemetry: Telemetry
 async def test_what_comes_later_is_added_to_what_is_on_disk(telemetry: Telemetry, minute: int) -> None:
     for value in (1.0, 2.0, 3.0):
         telemetry.metrics.add(FAMILY, COUNTED, minute, (1, value))
-        await telemetry.flush()
+        await telemetry.flush_metrics()
     found = await telemetry.metrics.read(metric_points.read, TOOK, minute, minute + 60, 60)
     (spread,) = found.values()
     assert [each.value for each in spread.weights()] == [1.0, 2.0, 3.0]
@@ -86,11 +86,22 @@ async def test_what_cannot_be_written_now_is_written_later(
     with monkeypatch.context() as full:
         full.setattr(telemetry._store, "write", broken)
         with pytest.raises(OSError, match="full"):
-            await telemetry.flush()
+            await telemetry.flush_metrics()
         telemetry.metrics.add(FAMILY, COUNTED, minute, (1, 6.0))
         with pytest.raises(OSError, match="full"):
-            await telemetry.flush()
+            await telemetry.flush_metrics()
     assert await points(telemetry, minute, minute + 60) == {minute: (2, 11.0)}
+
+
+async def test_what_a_node_wrote_and_did_not_add_up_the_next_one_does(
+    telemetry: Telemetry, store: Store, clock: Clock, minute: int
+) -> None:
+    for value in (1.0, 2.0, 3.0):
+        telemetry.metrics.add(FAMILY, COUNTED, minute, (1, value))
+        await telemetry.flush()
+    assert await telemetry.metrics.read(metric_points.read, TOOK, minute, minute + 60, 60) == {}
+    assert await points(Telemetry(store, clock), minute, minute + 60) == {minute: (3, 6.0)}
+    assert await points(telemetry, minute, minute + 60) == {minute: (3, 6.0)}
 
 
 async def test_a_transactions_sample_counts_when_it_is_told(telemetry: Telemetry, minute: int) -> None:
@@ -101,7 +112,7 @@ async def test_a_transactions_sample_counts_when_it_is_told(telemetry: Telemetry
 async def test_units_are_kept_apart(telemetry: Telemetry, minute: int) -> None:
     telemetry.metrics.add(FAMILY, measures(("Took", "Seconds")), minute, (1,))
     telemetry.metrics.add(FAMILY, measures(("Took", "Milliseconds")), minute, (7,))
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     assert set(await telemetry.metrics.read(metric_points.read, TOOK, minute, minute + 60, 60)) == {
         (minute, "Seconds"),
         (minute, "Milliseconds"),
@@ -117,7 +128,7 @@ async def test_older_points_are_had_only_in_longer_steps(
 ) -> None:
     for second in (0, 1, 61, 301):
         telemetry.metrics.add(FAMILY, COUNTED, minute + second, (1, 1.0), 1)
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     clock.advance(older_s + 400)
     if is_tidied:
         while await telemetry.metrics.roll_up():
@@ -131,7 +142,7 @@ async def test_older_points_are_had_only_in_longer_steps(
 
 async def test_after_455_days_nothing_is_left(telemetry: Telemetry, minute: int, clock: Clock, store: Store) -> None:
     telemetry.metrics.add(FAMILY, COUNTED, minute, (1, 1.0))
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     clock.advance(456 * 86400.0)
     assert await points(telemetry, minute, minute + 3600, 3600) == {}
     while await telemetry.metrics.roll_up():
@@ -167,13 +178,13 @@ async def test_a_gauge_tells_the_most_there_were_in_each_minute(
     gauge.up()
     gauge.never_mind()
     gauge.down(clock.now())
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     clock.advance(60)
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     gauge.beside = 10
     gauge.down(clock.now())
     clock.advance(120)
-    await telemetry.flush()
+    await telemetry.flush_metrics()
     found = await telemetry.metrics.read(metric_points.read, running, minute, minute + 600, 60)
     assert most(found) == {0: 2, 60: 11}
     assert not telemetry.metrics.has_news

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -76,16 +76,26 @@ class Distribution:
             count, total = self.buckets[number]
             yield Weight(min(max(total / count, self.min), self.max), count)
 
+    def listed(self) -> list[list[float]]:
+        """The buckets, to be written; count, sum and extremes stand beside them."""
+        return [[number, *bucket] for number, bucket in self.buckets.items()]
+
     def packed(self) -> bytes:
-        """The buckets, for a row; count, sum and extremes have columns of their own."""
-        return orjson.dumps([[number, *bucket] for number, bucket in sorted(self.buckets.items())])
+        """The same for a row."""
+        return orjson.dumps(self.listed())
+
+    @staticmethod
+    def from_list(
+        count: float, total: float, least: float, most: float, buckets: Iterable[Sequence[float]]
+    ) -> Distribution:
+        made = Distribution()
+        made.count, made.sum, made.min, made.max = count, total, least, most
+        made.buckets = {int(number): [times, total] for number, times, total in buckets}
+        return made
 
     @staticmethod
     def unpacked(count: float, total: float, least: float, most: float, buckets: bytes) -> Distribution:
-        made = Distribution()
-        made.count, made.sum, made.min, made.max = count, total, least, most
-        made.buckets = {number: [count, total] for number, count, total in orjson.loads(buckets)}
-        return made
+        return Distribution.from_list(count, total, least, most, orjson.loads(buckets))
 
     def _add_summary(self, count: float, total: float, least: float, most: float) -> None:
         self.count += count

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import embedded_metrics, metric_points
+from wakeful.store import embedded_metrics, metric_batches, metric_points
 from wakeful.store.distribution import Distribution
-from wakeful.store.metric_points import Dimensions, Metric, PointKey
+from wakeful.store.metric_batches import Measured
+from wakeful.store.metric_points import Dimensions, PointKey
 from wakeful.store.tx import Store
 
 log = logging.getLogger(__name__)
@@ -147,24 +148,19 @@ class Metrics:
         """Whether there is something to write, or to look at."""
         return bool(self._buffer or self._gauges)
 
-    def take(self) -> dict[PointKey, Distribution]:
-        """What was measured since, by the point that it belongs to."""
+    def take(self) -> list[Measured]:
+        """What was measured since."""
         self._read_gauges()
         if self._dropped:
             log.warning("%d measurements came faster than they could be written and were dropped", self._dropped)
         buffer, self._buffer = self._buffer, {}
         self._size = self._dropped = 0
-        points: dict[PointKey, Distribution] = {}
-        for key, found in _distributions(buffer):
-            known = points.get(key)
-            if known is None:
-                points[key] = found
-            else:
-                merged = Distribution()  # one distribution stands for all sets of dimensions of its family
-                merged.merge(known)
-                merged.merge(found)
-                points[key] = merged
-        return points
+        return list(_measured(buffer))
+
+    async def add_up(self) -> None:
+        """Everything that is on disk is in the points."""
+        while await self._store.read(metric_batches.are_there):
+            await self._store.write(metric_batches.add_up, limits.METRIC_BATCHES_AT_ONCE)
 
     def _read_gauges(self) -> None:
         now = self._clock.now()
@@ -195,7 +191,7 @@ class Metrics:
     # --- reading; see metric_points ---
 
     async def read(self, work: Callable[..., Any], *args: Any) -> Any:
-        """What `work` finds in the points on disk. For what is still in memory, flush telemetry first."""
+        """What `work` finds in the points. For what is not among them yet, `flush_metrics` of telemetry first."""
         return await self._store.read(work, *args)
 
     async def roll_up(self) -> bool:
@@ -203,12 +199,12 @@ class Metrics:
         return await self._store.write(metric_points.roll_up, limits.METRIC_ROLL_UP_BATCH)
 
 
-def _distributions(buffer: Buffer) -> Iterator[tuple[PointKey, Distribution]]:
-    for (family, measures, at, resolution_s), rows in buffer.items():
+def _measured(buffer: Buffer) -> Iterator[Measured]:
+    for (of, what, at, resolution_s), rows in buffer.items():
         if not rows:
             continue
-        for (name, unit), values in zip(measures.of, zip(*rows, strict=True), strict=True):
-            found = Distribution.of(values)
-            for dimensions in family.dimension_sets:
-                metric = Metric(family.account, family.region, family.namespace, name, dimensions)
-                yield PointKey(metric, resolution_s, at, unit), found
+        for (name, unit), values in zip(what.of, zip(*rows, strict=True), strict=True):
+            yield Measured(
+                *(of.account, of.region, of.namespace, of.dimension_sets, name, unit, resolution_s, at),
+                Distribution.of(values),
+            )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,9 @@ import orjson
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import embedded_metrics, log_chunks, metric_points
-from wakeful.store.distribution import Distribution
+from wakeful.store import embedded_metrics, log_chunks, metric_batches, metric_points
 from wakeful.store.log_chunks import LogEvent, Page, Passage, StreamExtent
-from wakeful.store.metric_points import PointKey
+from wakeful.store.metric_batches import Measured
 from wakeful.store.metrics import Metrics, Sample
 from wakeful.store.tx import Row, Store, Tx
 
@@ -46,6 +46,8 @@ CREATE INDEX IF NOT EXISTS telemetry_notes_id ON telemetry_notes(id);
 CREATE INDEX IF NOT EXISTS telemetry_notes_at ON telemetry_notes(at);
 """
     + log_chunks.SCHEMA
+    + ";"
+    + metric_batches.SCHEMA
     + ";"
     + metric_points.SCHEMA
 )
@@ -93,8 +95,8 @@ class Telemetry:
         self._dropped_events = 0
         self._failures = 0
         self._flushing = asyncio.Lock()
-        self._points: dict[PointKey, Distribution] = {}
-        """Of metrics, those that could not be written before."""
+        self._measured: list[Measured] = []
+        """What could not be written before."""
 
         self.metrics = Metrics(store, clock)
 
@@ -130,13 +132,22 @@ class Telemetry:
 
     async def run(self) -> None:
         """Writes what has come together, ten times a second, until cancelled."""
+        add_up_at = 0.0
         while True:
             await asyncio.sleep(limits.TELEMETRY_PAUSE_S if self._failures else limits.TELEMETRY_FLUSH_S)
             if self._notes or self._logs or self.metrics.has_news:
                 try:
                     await self.flush()
+                    if time.monotonic() >= add_up_at:
+                        await self.metrics.add_up()
+                        add_up_at = time.monotonic() + limits.METRIC_ADD_UP_S
                 except Exception:
                     log.exception("notes and logs cannot be written now; they are kept, and tried again")
+
+    async def flush_metrics(self) -> None:
+        """Everything that was measured before the call is found in the points of its metrics."""
+        await self.flush()
+        await self.metrics.add_up()
 
     async def flush(self) -> None:
         """Everything handed in before the call is on its way to the disk and found by every reader.
@@ -148,22 +159,23 @@ class Telemetry:
             notes, self._notes = self._notes, deque()
             logs, self._logs = self._logs, defaultdict(list)
             log_bytes, self._log_events = self._log_bytes, 0
-            points = self._take_points()
-            if not notes and not logs and not points:
+            measured = [*self._measured, *self.metrics.take()]
+            self._measured = []
+            if not notes and not logs and not measured:
                 return
             try:
-                await self._store.write(_put, list(notes), dict(logs), points)
+                await self._store.write(_put, list(notes), dict(logs), measured)
                 self._log_bytes -= log_bytes
             except Exception:
                 self._log_bytes -= log_bytes
                 self._failures += 1
                 if self._failures < limits.TELEMETRY_TRIES_MAX:
                     self._keep(notes, logs)
-                    self._points = points
+                    self._measured = measured
                     raise
                 log.exception(
-                    "%d notes, the lines of %d logs and %d points of metrics could not be written at all",
-                    *(len(notes), len(logs), len(points)),
+                    "%d notes, the lines of %d logs and %d measurements could not be written at all",
+                    *(len(notes), len(logs), len(measured)),
                 )
             self._failures = 0
 
@@ -177,19 +189,6 @@ class Telemetry:
         for part in (logs, since):
             for (log_name, stream), events in part.items():
                 self.log(log_name, stream, events)
-
-    def _take_points(self) -> dict[PointKey, Distribution]:
-        """What was measured, with what could not be written before."""
-        points, self._points = self._points, {}
-        if not points:
-            return self.metrics.take()
-        for key, measured in self.metrics.take().items():
-            known = points.get(key)
-            merged = points[key] = Distribution()
-            for part in (known, measured):
-                if part is not None:
-                    merged.merge(part)
-        return points
 
     def _tell_dropped(self) -> None:
         for dropped, what in ((self._dropped_notes, "notes"), (self._dropped_events, "lines of logs")):
@@ -279,7 +278,7 @@ def _put(
     tx: Tx,
     notes: list[Note],
     logs: dict[tuple[str, str], list[LogEvent]],
-    points: Mapping[PointKey, Distribution],
+    measured: Sequence[Measured],
 ) -> None:
     for n in notes:
         tx.run(
@@ -290,7 +289,7 @@ def _put(
             orjson.dumps(n.detail),
         )
     log_chunks.put(tx, logs)
-    metric_points.put(tx, points)
+    metric_batches.put(tx, measured)
 
 
 def _writable(name: str) -> str:

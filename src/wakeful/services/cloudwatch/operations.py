@@ -41,7 +41,7 @@ async def list_metrics(call: Call, node: Node, request: shapes.ListMetricsInput)
         raise NotImplementedHere(
             "Wakeful shows an account its own metrics only (IncludeLinkedAccounts, OwningAccount)."
         )
-    await node.telemetry.flush()
+    await node.telemetry.flush_metrics()
     kept_s = limits.METRICS_RECENT_S if "RecentlyActive" in request else limits.METRICS_LISTED_S
     since = node.clock.now() - kept_s
     after = _place_in(request.get("NextToken"))
@@ -85,7 +85,7 @@ async def get_metric_statistics(
             " or decreasing the time range."
         )
     metric = reading.metric_of(call, request)
-    await node.telemetry.flush()
+    await node.telemetry.flush_metrics()
     points: list[shapes.Datapoint] = []
     for (at, unit), found in (await reading.read(node, metric, span, request.get("Unit"))).items():
         values = {name: statistic(found) for name, statistic in wanted.items() if statistic is not None}

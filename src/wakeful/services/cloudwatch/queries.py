@@ -31,7 +31,7 @@ async def answer(call: Call, node: Node, request: shapes.GetMetricDataInput) -> 
     now = node.clock.now()
     if request["StartTime"] >= request["EndTime"]:
         raise ValidationError("The parameter StartTime must be less than the parameter EndTime.")
-    await node.telemetry.flush()
+    await node.telemetry.flush_metrics()
     measured = {
         query["Id"]: await _measured(call, node, query["MetricStat"], request, now)
         for query in queries

@@ -68,7 +68,7 @@ def metric_of(call: Call, named: Mapping[str, Any]) -> Metric:
 
 
 async def read(node: Node, metric: Metric, span: Span, unit: str | None) -> dict[tuple[int, str], Distribution]:
-    """What was measured, by step and unit. What is still in memory is not among it: flush telemetry first."""
+    """What was measured, by step and unit. For what is not among the points yet, flush_metrics of telemetry first."""
     found: dict[tuple[int, str], Distribution] = {}
     stride = max(1, limits.METRIC_READ_STEP_S // span.period_s) * span.period_s
     oldest = int(node.clock.now() - limits.METRIC_RETENTION[-1][1])
