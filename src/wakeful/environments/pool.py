@@ -114,11 +114,19 @@ class Pool:
 
         From now on cells of this runtime stand ready.
         """
-        reason = await self._surroundings.runtimes.prepare(runtime_name)
+        runtimes = self._surroundings.runtimes
+        before = runtimes.known(runtime_name)
+        reason = await runtimes.prepare(runtime_name)
         if reason is None:
-            cell = await self._surroundings.runtimes.cell(runtime_name)
+            cell = await runtimes.cell(runtime_name)
+            if before is not None and before != cell:  # another version stood in for it, or it had no SDK
+                await self._surroundings.sandboxes.prepare(before, 0)
             await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
         return reason
+
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run on this machine, in words for whoever made it; None where it may."""
+        return await self._surroundings.runtimes.complaint(version)
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """No environment that exists now serves this function, or this version of it, again.
