@@ -192,14 +192,14 @@ def service_model(name: str) -> ServiceModel:
 @lru_cache
 def query_model(name: str) -> ServiceModel | None:
     """The same for clients of the query protocol, where the service speaks that beside its own."""
-    raw = undocumented(raw_model(name))
+    raw = service_model(name).raw
     if raw["metadata"]["protocol"] == "query" or "query" not in raw["metadata"].get("protocols", ()):
         return None
-    raw["metadata"]["protocol"] = "query"
-    for operation in raw["operations"].values():
-        if "output" in operation:
-            operation["output"]["resultWrapper"] = f"{operation['name']}Result"
-    return ServiceModel(raw, name)
+    operations = {
+        name: {**each, "output": {**each["output"], "resultWrapper": f"{name}Result"}} if "output" in each else each
+        for name, each in raw["operations"].items()
+    }
+    return ServiceModel({**raw, "metadata": {**raw["metadata"], "protocol": "query"}, "operations": operations}, name)
 
 
 def raw_model(name: str) -> dict[str, Any]:
