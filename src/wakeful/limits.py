@@ -37,6 +37,7 @@ FORM_FIELDS_MAX = (
 )
 FORM_DEPTH_MAX = 32  # dots in the name of a form field
 LIST_INDEX_DIGITS_MAX = 10  # digits of N in "member.N"; only the order matters, but it must be a number
+UNPACKED_BYTES_MAX = 8 * 1024 * 1024  # of a body that came compressed
 XML_TAGS_MAX = 500_000  # "<" in an XML body; CompleteMultipartUpload with 10,000 parts and two checksums has 100,000
 
 PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a pattern, where the model sets no length
@@ -69,6 +70,38 @@ TELEMETRY_TRIES_MAX = 60
 NOTE_RETENTION_S = 7 * 86_400.0
 NOTES_MAX = 1_000_000  # that are kept; 0.7 KB each
 NOTES_SWEEP_S = 600.0
+
+# --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
+
+METRIC_RETENTION = ((1, 3 * 3600.0), (60, 15 * 86_400.0), (300, 63 * 86_400.0), (3600, 455 * 86_400.0))
+"""How long a point is (seconds), and how long it is kept before it is part of a longer one; "GetMetricStatistics"."""
+METRIC_BUFFER_MAX = 100_000
+"""Beyond this many unwritten measurements further ones are dropped, and a line in the node's log says how many."""
+METRIC_ADD_UP_S = 1.0  # how often what was written is added to the points of metrics, if nobody asks for them before
+METRIC_BATCHES_AT_ONCE = 20
+METRIC_FAMILIES_KEPT = 4096  # sets of dimensions that are kept ready in memory
+METRICS_MAX = 100_000  # of one account; ours: on AWS every one of them is billed
+METRIC_ROLL_UP_BATCH = 1000  # points of each length that become part of longer ones in one transaction
+METRIC_SWEEP_S = 3600.0
+METRIC_AGE_MAX_S = 14 * 86_400.0  # of what PutMetricData and log lines tell
+METRIC_AHEAD_MAX_S = 2 * 3600.0
+METRIC_VALUE_MAX = 2.0**360
+METRIC_VALUE_MIN = 2.0**-360  # the least above zero
+METRIC_DIMENSIONS_MAX = 30
+METRIC_VALUES_MAX = 150  # different values of one metric in PutMetricData
+METRICS_PER_LINE_MAX = 100  # of one directive of a log line; "Specification: Embedded metric format"
+METRIC_VALUES_PER_LINE_MAX = 100
+METRICS_PER_PUT_MAX = 1000
+METRIC_PUT_BYTES_MAX = 1024 * 1024  # of one PutMetricData, unpacked
+METRICS_LISTED_MAX = 500
+METRICS_LISTED_S = 14 * 86_400.0  # ListMetrics tells of what had a point since
+METRICS_RECENT_S = 3 * 3600.0
+METRIC_STATISTICS_POINTS_MAX = 1440  # of one GetMetricStatistics
+METRIC_QUERIES_MAX = 500  # of one GetMetricData
+METRIC_DATA_POINTS_MAX = 100_800
+METRIC_MATH_STEPS_MAX = 2_000_000  # steps that the expressions of one request look at; ours
+METRIC_READ_STEP_S = 2000 * 60  # of a metric's points that are read before others have their turn
+METRIC_MATH_DEPTH_MAX = 32  # parentheses and functions within one another; ours
 
 # --- the fabric ------------------------------------------------------------------------------------------------------
 
