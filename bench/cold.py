@@ -135,6 +135,9 @@ def subjects() -> Iterator[Subject]:
         yield Subject(_node_runtime(), {"h.js": _NODE}, fresh=["node", "-e", _NODE_MAIN], published_ms=137)
     if shutil.which("javac"):
         version, compiled = _compiled_java()
+        subprocess.run(
+            [sys.executable, "-m", "wakeful", "runtimes", "add", f"java{version}"], check=False, capture_output=True
+        )
         yield Subject(f"java{version}", compiled, "H::handle", ["java", "H", "-cp"], published_ms=242)
 
 
