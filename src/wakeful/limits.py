@@ -138,6 +138,7 @@ HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 # --- Lambda ----------------------------------------------------------------------------------------------------------
 
 LAMBDA_TIMEOUT_MAX_S = 900
+LAMBDA_MEMORY_DEFAULT_MB = 128
 LAMBDA_MEMORY_MAX_MB = 10_240
 LAMBDA_VARIABLES_BYTES_MAX = 4096
 LAMBDA_SYNCHRONOUS_BYTES_MAX = 6 * 1024 * 1024
@@ -196,6 +197,7 @@ FILTER_POLICY_DECIMALS_MAX = 5
 
 CELLS_WAITING = 2
 """Pre-started sandboxes of each runtime that somebody has made a function for."""
+CELL_SIZES_MAX = 3  # sizes of function for which cells of one runtime wait, where they differ
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
 

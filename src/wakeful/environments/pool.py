@@ -22,6 +22,7 @@ from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
+from wakeful.environments.waiting_cells import WaitingCells
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Pool:
         self._bounds = bounds
         self._fleets: dict[Key, Fleet] = {}
         self._admission = Admission(bounds.concurrency_max)
+        self._cells = WaitingCells(surroundings.sandboxes)
         self._idle: OrderedDict[Environment, None] = OrderedDict()
         """Least recently used first."""
 
@@ -107,15 +109,14 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def prepare(self, runtime_name: str) -> str | None:
+    async def prepare(self, runtime_name: str, memory_mb: int = limits.LAMBDA_MEMORY_DEFAULT_MB) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
 
-        From now on cells of this runtime stand ready.
+        From now on cells for functions of this runtime and size stand ready.
         """
         reason = await self._surroundings.runtimes.prepare(runtime_name)
         if reason is None:
-            cell = await self._surroundings.runtimes.cell(runtime_name)
-            await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
+            await self._cells.want(await self._surroundings.runtimes.cell(runtime_name, memory_mb))
         return reason
 
     def retire(self, function_arn: str, version: str | None = None) -> None:

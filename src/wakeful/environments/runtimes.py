@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wakeful.environments import variables
+from wakeful import limits
+from wakeful.environments import heap, variables
 from wakeful.environments.interpreters import Interpreter, Language, discover
 from wakeful.environments.runtime_folder import RuntimeFolder
 from wakeful.environments.sandbox import Runtime
@@ -93,15 +94,16 @@ class Runtimes:
             await self._folder.compile(await self._interpreter(name))
         return None
 
-    async def cell(self, name: str) -> Runtime:
-        """The runtime as a waiting cell is started. Raises RuntimeAbsent."""
-        return await self._runtime(name)
+    async def cell(self, name: str, memory_mb: int = limits.LAMBDA_MEMORY_DEFAULT_MB) -> Runtime:
+        """The runtime as a waiting cell is started, for functions of this size. Raises RuntimeAbsent."""
+        return heap.fit(await self._runtime(name), memory_mb)
 
     async def find(self, version: Version) -> Runtime:
         """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
         runtime = await self._runtime(version.runtime)
         if version.runtime in CUSTOM:
             return replace(runtime, argv=(_bootstrap(version),))
+        runtime = heap.fit(runtime, version.memory_mb, version.variables)
         language = MANAGED[version.runtime][0]
         kind = _PYTHON if language == "python" else _NODE
         if not variables.needs_own_process(version.variables, kind.prefixes, kind.late):
@@ -148,7 +150,7 @@ class Runtimes:
             release = f"python:{major}.{minor}.v{patch}"
         else:
             mounts.append((NODE_CLIENT, variables.RUNTIME_DIR))
-            argv = (binary, "--max-semi-space-size=4", f"{variables.RUNTIME_DIR}/index.mjs")
+            argv = (binary, f"{variables.RUNTIME_DIR}/index.mjs")
             release = f"nodejs:{major}.v{minor}"
         return Runtime(name, argv, tuple(mounts), True, variables.PROCESS_VARIABLES, release)
 

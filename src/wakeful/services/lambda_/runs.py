@@ -157,7 +157,7 @@ async def prepare(node: Node, item: work.Item) -> Done:
     row = await node.store.read(functions.get_version, which["function"], which["version"])
     if row is None or row.revision != which["revision"]:
         return Done()
-    reason = await node.environments.prepare(row.config["Runtime"])
+    reason = await node.environments.prepare(row.config["Runtime"], row.config["MemorySize"])
     if reason is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=reason))
     await node.packages.unpacked(row.package.blob)
