@@ -28,6 +28,8 @@ class Config:
     iam: IamMode | None = None
     """None: audit on loopback, enforce beyond it."""
     isolation: Isolation = "auto"
+    memory_mb: int | None = None
+    """What all functions together may hold; None: most of what is available when the node starts."""
     rehearse: bool = False
     """Every transaction is run twice, the first time undone; for tests."""
 

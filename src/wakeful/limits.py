@@ -240,6 +240,7 @@ FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it th
 ENVIRONMENT_IDLE_S = 600.0  # idle time after which an environment is given up
 ENVIRONMENT_SWEEP_S = 0.05  # how often the pool looks for environments to freeze or give up
 ENVIRONMENTS_MAX = 256  # environments of one node
+ENVIRONMENTS_MEMORY_SHARE = 0.8  # of the memory that is available when the node starts, for all environments
 ENVIRONMENT_MEMORY_MB_LEAST = 16  # what an environment is counted with before its memory was measured
 CONCURRENT_EXECUTIONS_MAX = 1000  # invocations under way at a time in one account and region
 OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another function may have waited

@@ -53,6 +53,9 @@ def start(
     store: Annotated[str | None, typer.Option(help="postgresql://…, to keep the state there.")] = None,
     iam: Annotated[str | None, typer.Option(help="off, audit or enforce; audit on loopback, else enforce.")] = None,
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+    memory_mb: Annotated[
+        int | None, typer.Option(min=128, help="What all functions together may hold; else most of what is free.")
+    ] = None,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     from wakeful.cli import serve  # what a node needs takes its time to load; the other commands do without
@@ -65,6 +68,7 @@ def start(
             store=store,
             iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
             isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
+            memory_mb=memory_mb,
         )
     )
 

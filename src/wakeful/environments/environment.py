@@ -62,6 +62,8 @@ class Environment:
         self.idle_since = 0.0
         self.usable_until = float("inf")
         self.memory_peak_mb = 0
+        self.memory_held_mb = 0
+        """What it keeps from others, /tmp included, after its last invocation."""
         self._journal = Journal(surroundings, version, self.id)
         self._surroundings = surroundings
         self._clock = surroundings.clock
@@ -198,6 +200,7 @@ class Environment:
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
             extensions=external,
             extension_variables=extensions.variables_of(inside) if external else {},
+            tenant=version.arn,
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
@@ -493,7 +496,7 @@ class Environment:
                     await process.sandbox.thaw()
                 await extensions.shut_down(process, reason, self._clock)
             await process.close()
-            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
+            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_mb()[0])
 
     async def _freeze(self) -> None:
         if self._process is not None and self.state is State.FROZEN:
@@ -511,5 +514,6 @@ class Environment:
         process, now = self._process, time.monotonic()
         if process is not None and now - self._memory_read_at > limits.MEMORY_READ_INTERVAL_S:
             self._memory_read_at = now
-            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
+            peak_mb, self.memory_held_mb = process.memory_mb()
+            self.memory_peak_mb = max(self.memory_peak_mb, peak_mb)
         return min(self.memory_peak_mb, self.version.memory_mb)

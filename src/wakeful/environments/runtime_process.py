@@ -65,6 +65,7 @@ class RuntimeProcess:
         self.sandbox.runtime_api.close()
         self.sandbox.endpoint.close()
 
-    @property
-    def memory_peak_mb(self) -> int:
-        return -(-self.sandbox.usage().memory_peak_bytes // (1024 * 1024))
+    def memory_mb(self) -> tuple[int, int]:
+        """The peak, and what it holds now."""
+        usage = self.sandbox.usage()
+        return -(-usage.memory_peak_bytes // (1024 * 1024)), usage.held_bytes >> 20

@@ -45,6 +45,8 @@ class Assignment:
     """Names of programs in /opt/extensions. They run at once; the runtime's own code only from `begin` on."""
 
     extension_variables: Mapping[str, str] = field(default_factory=dict)
+    tenant: str = ""
+    """Whose it is, by any name. Where processors or memory are short, tenants are treated alike, not sandboxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Usage:
 
     memory_peak_bytes: int
     cpu_s: float
+    held_bytes: int = 0
+    """What it keeps from others now, the contents of /tmp included where that is in memory."""
 
 
 class SandboxRefused(Exception):

@@ -25,18 +25,19 @@ log = logging.getLogger(__name__)
 
 
 async def open_sandboxes(
-    endpoint_port: int, isolation: str = tiers.AUTO, private: Sequence[Path] = ()
+    endpoint_port: int, isolation: str = tiers.AUTO, private: Sequence[Path] = (), *, memory_mb: int | None = None
 ) -> LaunchedSandboxes:
     """The best sandboxes that `isolation` allows and this host gives; what held is in their `isolation`.
 
     `endpoint_port` is where functions find the node, on their own loopback. `private` are paths that no function may
-    read, the node's data directory first of all. Raises NotConfined where what was asked for cannot be had.
+    read, the node's data directory first of all. `memory_mb` is what all together may hold. Raises NotConfined where
+    what was asked for cannot be had.
     """
     if isolation not in tiers.CHOICES:
         raise ValueError(f"isolation {isolation!r}: one of {', '.join(tiers.CHOICES)} is known")
     reasons: list[str] = []
     for walls in tiers.WALLS[isolation]:
-        sandboxes = LaunchedSandboxes(walls, endpoint_port)
+        sandboxes = LaunchedSandboxes(walls, endpoint_port, memory_mb)
         try:
             features = await sandboxes.open()
             found = await tiers.examine(sandboxes, walls, features, private)
@@ -121,8 +122,9 @@ class LaunchedSandbox:
             return Usage(self._peak_bytes, cpu_ns / 1e9)
         try:
             # The launcher looks every 20 ms; a short invocation may fall between two looks.
-            self._peak_bytes = max(self._peak_bytes, self._group.memory().private_bytes)
-            return Usage(self._peak_bytes, self._group.cpu_s())
+            memory = self._group.memory()
+            self._peak_bytes = max(self._peak_bytes, memory.private_bytes)
+            return Usage(self._peak_bytes, self._group.cpu_s(), memory.private_bytes + memory.shared_bytes)
         except FileNotFoundError:
             return Usage(self._peak_bytes, 0.0)  # ended a moment ago; the last word is on its way
 
@@ -188,8 +190,9 @@ class LaunchedSandbox:
 class LaunchedSandboxes:
     """Every sandbox of this node. When the launcher dies, all of them have ended, and another is started."""
 
-    def __init__(self, walls: str, endpoint_port: int) -> None:
+    def __init__(self, walls: str, endpoint_port: int, memory_mb: int | None = None) -> None:
         self._opening = {"walls": walls, "endpoint_port": endpoint_port, "limits": asdict(Limits())}
+        self._opening["memory_mb"] = memory_mb
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._failures = 0
@@ -240,6 +243,7 @@ class LaunchedSandboxes:
                 "layers": str(assignment.layers) if assignment.layers else None,
                 "limits": asdict(assignment.limits),
                 "extensions": assignment.extensions,
+                "tenant": assignment.tenant,
             }
             connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
         finally:

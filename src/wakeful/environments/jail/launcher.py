@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import cells, linux, messages, processes
+from . import balance, cells, linux, messages, processes
 from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
@@ -36,6 +36,7 @@ _REFILL_PAUSE_S = 0.03  # whoever was just started has the processors first
 _FREEZE_TIME_S = 0.00002
 _FREEZE_RETRY_S = 0.001
 _REMOVE_RETRY_S = 0.002
+_LOOKS_OVER_MAX = 5  # the node has the time to give up what is idle before anything that runs ends for others' memory
 _LEAVING_TIME_MAX_S = 2.0
 
 
@@ -48,6 +49,10 @@ class Launcher:
         self._endpoint_port: int = opening["endpoint_port"]
         self._tmp_mb: int = limits["tmp_mb"]
         self._shape = Shape(limits["processes_max"], limits["open_files_max"])
+        memory_mb = opening.get("memory_mb")
+        self._memory_max_bytes: int | None = memory_mb << 20 if memory_mb is not None else None
+        """What all sandboxes together may hold; None for as much as there is."""
+        self._looks_over = 0
         self._counters = counters
         self._loop = Loop()
         self._channel = channel
@@ -374,9 +379,22 @@ class Launcher:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
             self._contained(self._look_at, cell)
+        running = [cell for cell in running if cell.is_running]
+        balance.weigh(running)
+        self._spare_memory()
         self._is_watching = bool(running)
         if running:
             self._loop.after(WATCH_INTERVAL_S, self._look)
+
+    def _spare_memory(self) -> None:
+        if self._memory_max_bytes is None:
+            return
+        every = [cell for cell in self._cells.values() if cell.is_running]
+        heaviest = balance.heaviest(every, self._memory_max_bytes)
+        self._looks_over = self._looks_over + 1 if heaviest is not None else 0
+        if heaviest is not None and self._looks_over > _LOOKS_OVER_MAX:
+            heaviest.is_over_memory = True
+            self._end(heaviest)
 
     def _look_at(self, cell: Cell) -> None:
         cell.look()
