@@ -301,6 +301,7 @@ async def _open_environments(
             gateway.app(inside),
             is_inside=True,
             connections_max=limits.HTTP_SANDBOX_CONNECTIONS_MAX,
+            share=servers.shares.of(environment.version.arn),
         )
 
     node.environments = Pool(
@@ -314,6 +315,7 @@ async def _open_environments(
             log_has_room=lambda: node.telemetry.has_room,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
+            shares=servers.shares,
         ),
         Bounds(memory_mb=node.memory_mb),
     )

@@ -62,8 +62,7 @@ class Environment:
         self.idle_since = 0.0
         self.usable_until = float("inf")
         self.memory_peak_mb = 0
-        self.memory_held_mb = 0
-        """What it keeps from others, /tmp included, after its last invocation."""
+        self.memory_held_mb = 0  # what it keeps from others, /tmp included, after its last invocation
         self._journal = Journal(surroundings, version, self.id)
         self._surroundings = surroundings
         self._clock = surroundings.clock
@@ -204,7 +203,9 @@ class Environment:
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
-        process = RuntimeProcess(sandbox, self, heard, self._journal.printed, self._surroundings.log_has_room)
+        around = self._surroundings
+        share = around.shares.of(version.arn)
+        process = RuntimeProcess(sandbox, self, heard, self._journal.printed, around.log_has_room, share)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()

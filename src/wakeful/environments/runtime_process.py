@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from wakeful import limits
 from wakeful.environments.extensions_api import ExtensionsApi
+from wakeful.environments.metered import MeteredConnection
 from wakeful.environments.output import Output
 from wakeful.environments.runtime_api import Host, RuntimeApi
 from wakeful.environments.sandbox import Sandbox
+from wakeful.fabric.door import Door
+from wakeful.fabric.shares import Share
 
 
 class Closeable(Protocol):
@@ -16,7 +20,10 @@ class Closeable(Protocol):
 
 
 class RuntimeProcess:
-    """`host` hears what the runtime says, `printed` what it and its extensions print, while it `has_room` for that."""
+    """`host` hears what the runtime says, `printed` what it and its extensions print, while it `has_room` for that.
+
+    What either costs is counted in the tenant's `share`.
+    """
 
     def __init__(
         self,
@@ -25,15 +32,18 @@ class RuntimeProcess:
         extensions: ExtensionsApi,
         printed: Callable[[list[str]], None],
         has_room: Callable[[], bool],
+        share: Share,
     ) -> None:
         self.sandbox = sandbox
         self.extensions = extensions
         self.api = RuntimeApi(host, extensions)
-        self.output = Output(sandbox.output, printed, has_room)
+        self._share = share
+        self.output = Output(sandbox.output, printed, has_room, share)
         self.extension_output = (
-            Output(sandbox.extension_output, printed, has_room) if sandbox.extension_output is not None else None
+            Output(sandbox.extension_output, printed, has_room, share) if sandbox.extension_output is not None else None
         )
         self._endpoint: Closeable | None = None
+        self._door: Door | None = None
         self._is_closed = False
 
     async def serve(self, serve_endpoint: Callable[[], Awaitable[Closeable]]) -> None:
@@ -43,7 +53,12 @@ class RuntimeProcess:
             endpoint.close()
             return
         self._endpoint = endpoint
-        await self.api.serve(self.sandbox.runtime_api)
+        self._door = Door(
+            self.sandbox.runtime_api,
+            lambda: MeteredConnection(self.api, self._share),
+            self._share,
+            lambda: len(self.api.connections) < limits.RUNTIME_CONNECTIONS_MAX,
+        )
 
     def drain(self) -> None:
         """Everything that was printed before this call has been heard."""
@@ -54,6 +69,8 @@ class RuntimeProcess:
     async def close(self) -> None:
         """Every process inside is dead, and what they printed has been heard."""
         self._is_closed = True
+        if self._door is not None:
+            self._door.close()
         self.api.close()
         if self._endpoint is not None:
             self._endpoint.close()
