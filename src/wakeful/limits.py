@@ -18,6 +18,9 @@ POSTGRES_PAUSE_S = 0.5
 NODE_LEASE_S = 10.0
 """A node that did not renew for so long counts as dead; its claimed work is taken over."""
 
+COLLECTION_THRESHOLD = 10_000
+"""Objects made since the last collection of garbage before there is another."""
+
 CACHE_ENTRIES_MAX = 10_000
 """For each wake they hang on; when full, all of them are forgotten."""
 
@@ -27,6 +30,8 @@ BLOB_GRACE_S = 3600.0
 
 # --- the wire: what a request may make us do before we know whose it is ----------------------------------------------
 
+ROUTES_KNOWN_MAX = 1024  # of one service: paths whose operation is remembered
+ROUTES_KNOWN_PATH_MAX = 512  # characters of such a path
 FORM_FIELDS_MAX = (
     10_000  # fields of one form or query string; a batch of ten SQS messages with attributes has about 700
 )
@@ -249,6 +254,7 @@ OUTPUT_READ_BYTES = 8_192  # taken from an environment's output at once, so that
 OUTPUT_PAUSE_S = 0.05  # until the output is looked at again that nobody had room for
 OUTPUT_DRAIN_BYTES_MAX = 131_072  # read before END; a pipe holds 65,536, so more is a child that never stops
 MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
+MEMORY_READ_SHARE = 0.03  # of the node's time, at most, goes into reading what environments use
 FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running
 ENVIRONMENT_IDLE_S = 600.0  # idle time after which an environment is given up
 ENVIRONMENT_SWEEP_S = 0.05  # how often the pool looks for environments to freeze or give up
@@ -256,6 +262,9 @@ ENVIRONMENTS_MAX = 256  # environments of one node
 ENVIRONMENTS_MEMORY_SHARE = 0.8  # of the memory that is available when the node starts, for all environments
 ENVIRONMENT_MEMORY_MB_LEAST = 16  # what an environment is counted with before its memory was measured
 CONCURRENT_EXECUTIONS_MAX = 1000  # invocations under way at a time in one account and region
+SCALING_AT_ONCE_MAX = 1000.0  # by how much a function's concurrency may grow at once
+SCALING_PER_S = 100.0  # how much of that comes back in a second
+SCALING_FUNCTIONS_KEPT = 4096  # functions whose growth is known; of more, idle ones are forgotten
 OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another function may have waited
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version

@@ -21,6 +21,7 @@ from wakeful import limits, names
 from wakeful.clock import Clock
 from wakeful.config import Config
 from wakeful.environments import machine
+from wakeful.environments.door import Door
 from wakeful.environments.environment import Closeable, Environment, Surroundings
 from wakeful.environments.packages import Packages
 from wakeful.environments.pool import Bounds, Pool
@@ -302,6 +303,7 @@ async def _open_environments(
             is_inside=True,
             connections_max=limits.HTTP_SANDBOX_CONNECTIONS_MAX,
             share=servers.shares.of(environment.version.arn),
+            enter=Door,
         )
 
     node.environments = Pool(

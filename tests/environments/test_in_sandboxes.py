@@ -260,3 +260,28 @@ async def test_node_options_of_the_function_come_before_ours(make_world: MakeWor
         variables = {"NODE_OPTIONS": "--max_old_space_size=300", "HOLD_MB": "20"}
         found = await world.answer(world.version(HEAP, runtime=NODE, memory_mb=1024, variables=variables))
         assert 300 <= found["limit"] <= 500
+
+
+KEEPS = {
+    "app.py": """
+import os
+TMP = os.environ.get("TMPDIR", "/tmp")
+def handler(event, context):
+    space = os.statvfs(TMP)
+    before = sorted(os.listdir(TMP))
+    open(TMP + "/" + event, "w").close()
+    return {"before": before, "mb": space.f_blocks * space.f_frsize >> 20}
+"""
+}
+
+
+@pytest.mark.parametrize("tmp_mb", [512, 10_240])
+async def test_tmp_has_its_size_and_stays_with_its_environment(make_world: MakeWorld, tmp_mb: int) -> None:
+    async with confined(make_world) as world:
+        version = world.version(KEEPS, tmp_mb=tmp_mb)
+        found = [await world.answer(version, name) for name in ("one", "two")]
+        assert [each["before"] for each in found] == [[], ["one"]]
+        if world.isolation in ("A", "B"):
+            assert found[0]["mb"] == tmp_mb
+        async with held(world.pool, version):
+            assert (await world.answer(version, "three"))["before"] == []  # in another environment

@@ -56,7 +56,7 @@ class Pool:
         self._clock = surroundings.clock
         self._bounds = bounds
         self._fleets: dict[Key, Fleet] = {}
-        self._admission = Admission(bounds.concurrency_max)
+        self._admission = Admission(bounds.concurrency_max, self._clock, bounds.idle_s)
         self._room = Room(bounds.environments_max, bounds.memory_mb)
         self._cells = WaitingCells(surroundings.sandboxes)
         self._idle: OrderedDict[Environment, None] = OrderedDict()

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from wakeful import limits
+from wakeful.environments.door import Door
 from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.metered import MeteredConnection
 from wakeful.environments.output import Output
 from wakeful.environments.runtime_api import Host, RuntimeApi
 from wakeful.environments.sandbox import Sandbox
-from wakeful.fabric.door import Door
 from wakeful.fabric.shares import Share
 
 

@@ -16,32 +16,12 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.environments import heap, variables
-from wakeful.environments.interpreters import Interpreter, Language, discover
-from wakeful.environments.runtime_folder import RuntimeFolder
+from wakeful.environments.languages.interpreters import Interpreter, discover
+from wakeful.environments.languages.language import Language
+from wakeful.environments.languages.nodejs import NodeJs
+from wakeful.environments.languages.python import Python
 from wakeful.environments.sandbox import Runtime
 from wakeful.environments.version import Version
-
-NODE_CLIENT = Path(__file__).parent / "bootstrap" / "nodejs"
-
-_LANG = "/var/lang"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How one language's runtimes are run. `late` can be taken up by a process that already runs."""
-
-    prefixes: tuple[str, ...]
-    late: frozenset[str]
-
-
-_PYTHON = _Kind(("PYTHON",), frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}))
-_NODE = _Kind(("NODE_", "UV_"), frozenset({"NODE_PATH", "NODE_ENV"}))
-
-MANAGED: Mapping[str, tuple[Language, tuple[int, ...]]] = {
-    **{f"python3.{minor}": ("python", (3, minor)) for minor in range(9, 15)},
-    **{f"nodejs{major}.x": ("nodejs", (major,)) for major in (18, 20, 22, 24)},
-}
-"""What we have a runtime client for, with the part of the interpreter's version that counts."""
 
 CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023": "provided:al2023.v1"}
 """The package brings its own bootstrap; with the name for INIT_START."""
@@ -79,7 +59,8 @@ class Runtimes:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        self._folder = RuntimeFolder(cache)
+        self._languages: tuple[Language, ...] = (Python(cache), NodeJs())
+        self._managed = {name: language for language in self._languages for name in language.runtimes}
         self._discovering = asyncio.Lock()
         self._interpreters: list[Interpreter] | None = None
         self._runtimes: dict[str, Runtime] = {}
@@ -88,10 +69,10 @@ class Runtimes:
         """None once functions of this runtime start as fast as they ever will; else why it cannot be had."""
         try:
             await self._runtime(name)
+            if name in self._managed:
+                await self._managed[name].warm_up(await self._interpreter(name))
         except RuntimeAbsent as absent:
             return str(absent)
-        if MANAGED.get(name, ("", ()))[0] == "python":
-            await self._folder.compile(await self._interpreter(name))
         return None
 
     async def cell(self, name: str, memory_mb: int = limits.LAMBDA_MEMORY_DEFAULT_MB) -> Runtime:
@@ -104,24 +85,24 @@ class Runtimes:
         if version.runtime in CUSTOM:
             return replace(runtime, argv=(_bootstrap(version),))
         runtime = heap.fit(runtime, version.memory_mb, version.variables)
-        language = MANAGED[version.runtime][0]
-        kind = _PYTHON if language == "python" else _NODE
-        if not variables.needs_own_process(version.variables, kind.prefixes, kind.late):
+        language = self._managed[version.runtime]
+        reads = language.read_at_start
+        if not variables.needs_own_process(version.variables, reads.prefixes, reads.late):
             return runtime
-        argv = _without_isolation(runtime.argv)
+        argv = language.own_process(runtime.argv)
         wrapper = version.variables.get(variables.EXEC_WRAPPER)
         return replace(runtime, prestart=False, argv=(wrapper, *argv) if wrapper else argv)
 
     async def listing(self) -> list[Found]:
         """Every runtime that Lambda has, and what this host makes of it."""
         found = []
-        for name in (*MANAGED, *CUSTOM, *sorted(LATER)):
+        for name in (*self._managed, *CUSTOM, *sorted(LATER)):
             try:
                 runtime = await self._runtime(name)
             except RuntimeAbsent as absent:
                 found.append(Found(name, None, "", str(absent)))
             else:
-                path = (await self._interpreter(name)).path if name in MANAGED else None
+                path = (await self._interpreter(name)).path if name in self._managed else None
                 found.append(Found(name, path, runtime.release, None))
         return found
 
@@ -134,47 +115,26 @@ class Runtimes:
     async def _make(self, name: str) -> Runtime:
         if name in CUSTOM:
             return Runtime(name, ("/var/task/bootstrap",), (), False, variables.PROCESS_VARIABLES, CUSTOM[name])
-        if name not in MANAGED:
+        if name not in self._managed:
             known = name in LATER
             raise RuntimeAbsent(f"The runtime {name} is {'not implemented in Wakeful yet' if known else 'not known'}.")
-        interpreter = await self._interpreter(name)
-        mounts: list[tuple[Path, str]] = []
-        binary = str(interpreter.path)
-        if not interpreter.is_of_host:
-            mounts.append((interpreter.prefix, _LANG))
-            binary = f"{_LANG}/{interpreter.path.relative_to(interpreter.prefix)}"
-        major, minor, patch = interpreter.version
-        if interpreter.language == "python":
-            mounts.append((await self._folder.path(interpreter), variables.RUNTIME_DIR))
-            argv: tuple[str, ...] = (binary, "-I", "-S", "-X", "utf8", f"{variables.RUNTIME_DIR}/bootstrap.py")
-            release = f"python:{major}.{minor}.v{patch}"
-        else:
-            mounts.append((NODE_CLIENT, variables.RUNTIME_DIR))
-            argv = (binary, f"{variables.RUNTIME_DIR}/index.mjs")
-            release = f"nodejs:{major}.v{minor}"
-        return Runtime(name, argv, tuple(mounts), True, variables.PROCESS_VARIABLES, release)
+        return await self._managed[name].runtime(name, await self._interpreter(name))
 
     async def _interpreter(self, name: str) -> Interpreter:
         async with self._discovering:
             if self._interpreters is None:
-                self._interpreters = await discover(self._cache)
-        language, wanted = MANAGED[name]
+                searches = {language.name: language.search for language in self._languages}
+                self._interpreters = await discover(searches, self._cache)
+        language = self._managed[name]
+        wanted = language.runtimes[name]
         for interpreter in self._interpreters:
-            if interpreter.language == language and interpreter.version[: len(wanted)] == wanted:
+            if interpreter.language == language.name and interpreter.version[: len(wanted)] == wanted:
                 return interpreter
         number = ".".join(map(str, wanted))
-        if language == "python":
-            remedy = (
-                f"No Python {number} was found on this machine. Install it, for instance: uv python install {number}"
-            )
-        else:
-            remedy = f"No Node.js {number} was found on this machine. Install it, for instance: nvm install {number}"
-        raise RuntimeAbsent(f"The runtime {name} is not available: {remedy}")
-
-
-def _without_isolation(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """For a process of the function's own: its interpreter honours the variables it is started with."""
-    return tuple("-s" if word == "-I" else word for word in argv)
+        raise RuntimeAbsent(
+            f"The runtime {name} is not available: No {language.title} {number} was found on this machine."
+            f" Install it, for instance: {language.remedy(number)}"
+        )
 
 
 # --- custom runtimes --------------------------------------------------------------------------------------------------

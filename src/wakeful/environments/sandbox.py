@@ -70,8 +70,9 @@ class Usage:
 
     memory_peak_bytes: int
     cpu_s: float
+    """As of when it was last looked at, which is seldom where there are very many sandboxes."""
     held_bytes: int = 0
-    """What it keeps from others now, the contents of /tmp included where that is in memory."""
+    """What it keeps from others, the contents of /tmp included where that is in memory; as of then."""
 
 
 class SandboxRefused(Exception):
@@ -161,3 +162,6 @@ class Runtime:
     variables: Mapping[str, str]
     release: str = ""
     """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
+
+    divides: bool = False
+    """Waiting cells may be forked from one process that has warmed up (`jail/stem.py`)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +21,13 @@ from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
-from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, SANDBOX_STARTS_AT_ONCE, WAITING_CELLS_MAX
+from wakeful.limits import (
+    LAUNCHER_LIFE_MIN_S,
+    LAUNCHER_RESTARTS_MAX,
+    MEMORY_READ_SHARE,
+    SANDBOX_STARTS_AT_ONCE,
+    WAITING_CELLS_MAX,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +68,27 @@ _OPENINGS = 3
 """Descriptors of a started sandbox: its Runtime API, its endpoint, its output."""
 
 
+class Looks:
+    """How often the node looks at what sandboxes use: of very many, each is looked at more seldom."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    def take(self, look: Callable[[], int]) -> int:
+        """What `look` finds; 0 where it is not to be asked now."""
+        began = time.monotonic()
+        if began < self._next_at:
+            return 0
+        found = look()
+        ended = time.monotonic()
+        self._next_at = ended + (ended - began) / MEMORY_READ_SHARE
+        return found
+
+
 class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
-    def __init__(self, connection: Connection, message: Message) -> None:
+    def __init__(self, connection: Connection, message: Message, looks: Looks) -> None:
         api, endpoint, self.output, *others = message.descriptors
         self.extension_output: int | None = others[0] if others else None
         self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
@@ -72,12 +97,15 @@ class LaunchedSandbox:
         self.task_root: str = message.body["task_root"]
         self.opt_root: str | None = message.body["opt_root"]
         self._connection = connection
+        self._looks = looks
         self._id: int = message.body["sandbox"]
         self._number: int = message.body["number"]
         self._group = Group.of(message.body["group"])
         self._keeper: int = message.body["keeper"]
         self._runtime_pid = 0
         self._peak_bytes = 0
+        self._held_bytes = 0
+        self._cpu_s = 0.0
         self._last: Usage | None = None
         loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[Exit] = loop.create_future()
@@ -117,16 +145,20 @@ class LaunchedSandbox:
         if self._last is not None:
             return self._last
         counted_bytes, cpu_ns = self._connection.counters(self._number)
-        self._peak_bytes = max(self._peak_bytes, counted_bytes, self._resident_peak_bytes())
-        if not self._group.places:
-            return Usage(self._peak_bytes, cpu_ns / 1e9)
-        try:
-            # The launcher looks every 20 ms; a short invocation may fall between two looks.
-            memory = self._group.memory()
-            self._peak_bytes = max(self._peak_bytes, memory.private_bytes)
-            return Usage(self._peak_bytes, self._group.cpu_s(), memory.private_bytes + memory.shared_bytes)
-        except FileNotFoundError:
-            return Usage(self._peak_bytes, 0.0)  # ended a moment ago; the last word is on its way
+        # The launcher looks every 20 ms; a short invocation may fall between two looks.
+        self._peak_bytes = max(self._peak_bytes, counted_bytes, self._looks.take(self._look))
+        return Usage(self._peak_bytes, self._cpu_s if self._group.places else cpu_ns / 1e9, self._held_bytes)
+
+    def _look(self) -> int:
+        """Bytes in use now, or in memory of the runtime process at most so far."""
+        private_bytes = 0
+        if self._group.places:
+            with contextlib.suppress(FileNotFoundError):  # it has ended
+                memory = self._group.memory()
+                private_bytes = memory.private_bytes
+                self._held_bytes = private_bytes + memory.shared_bytes
+                self._cpu_s = self._group.cpu_s()
+        return max(private_bytes, self._resident_peak_bytes())
 
     def _resident_peak_bytes(self) -> int:
         """Of the runtime process itself, with the libraries it has mapped, as Lambda's own numbers have them."""
@@ -206,6 +238,7 @@ class LaunchedSandboxes:
         self._sandboxes: dict[int, LaunchedSandbox] = {}
         self._restart: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._looks = Looks()
         self.isolation: tiers.Isolation | None = None
         """What the attack at the start found; None for sandboxes that were not opened by `open_sandboxes`."""
 
@@ -336,7 +369,7 @@ class LaunchedSandboxes:
             if not answer.done():
                 answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
             return
-        sandbox = LaunchedSandbox(self._connection, message)
+        sandbox = LaunchedSandbox(self._connection, message, self._looks)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return
@@ -382,6 +415,7 @@ def _described(runtime: Runtime) -> dict[str, Any]:
         "argv": list(runtime.argv),
         "mounts": [[str(outside), inside] for outside, inside in runtime.mounts],
         "prestart": runtime.prestart,
+        "divides": runtime.divides,
         "variables": dict(runtime.variables),
     }
 

@@ -13,30 +13,50 @@ import asyncio
 import resource
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.fabric.door import Door
 from wakeful.fabric.shares import Share, Shares
 
 App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
+Headers = list[tuple[bytes, bytes]]
+AnswerWhole = Callable[[int, Headers, bytes], Awaitable[None]]
+"""Status, headers with the length of the body among them, and the body, which is empty where it is not to be sent."""
 
 HAS_LEFT = "wakeful.has_left"
 """The extension of a request's scope that tells, when called, whether its client has gone away."""
+
+ANSWER_WHOLE = "wakeful.answer_whole"
+"""The extension that sends a complete answer (AnswerWhole): head and body together, for the price of one."""
+
+
+class Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+Enter = Callable[[socket.socket, Callable[[], asyncio.Protocol], Share, Callable[[], bool]], Closeable]
+"""Takes connections to a socket, each for a protocol that is made, in a tenant's share, while there is room."""
 
 
 class Listening:
     """One socket that is answered. The node's own, or one inside a sandbox, which lives as long as the sandbox."""
 
-    def __init__(self, server: asyncio.Server | Door, everyone: set[Listening]) -> None:
+    def __init__(self, server: Closeable, everyone: set[Listening]) -> None:
         self._server = server
         self._everyone = everyone
         everyone.add(self)
@@ -78,11 +98,12 @@ class Servers:
         is_inside: bool = False,
         connections_max: int | None = None,
         share: Share | None = None,
+        enter: Enter | None = None,
     ) -> Listening:
         """Requests that come in on the socket are answered by `app` (ASGI), until what is returned is closed.
 
         A socket inside a sandbox is answered until the very end: functions must be able to finish what they are at.
-        What its requests cost is counted in its tenant's `share`.
+        What its requests cost is counted in its tenant's `share`, and `enter` lets its connections in.
         """
         state = self._inside if is_inside else self._outside
         crowd = Crowd(connections_max or min(limits.HTTP_CONNECTIONS_MAX, _files_max() // 2))
@@ -94,8 +115,9 @@ class Servers:
             # Connections inherit it. asyncio sets it only on sockets that name their protocol, which made ones do not;
             # without it the body of an answer waits some 40 ms for the client to acknowledge the head.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if share is not None:
-            return Listening(Door(listener, connection, share, lambda: crowd.count < crowd.count_max), self.listening)
+        if share is not None and enter is not None:
+            door = enter(listener, connection, share, lambda: crowd.count < crowd.count_max)
+            return Listening(door, self.listening)
         server = await asyncio.get_running_loop().create_server(connection, sock=listener, backlog=limits.HTTP_BACKLOG)
         return Listening(server, self.listening)
 
@@ -147,7 +169,7 @@ def _watched(app: App, connection: HttpToolsProtocol, share: Share | None) -> Ap
         return bool(connection.transport.is_closing())
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        scope["extensions"] = {HAS_LEFT: has_left}
+        scope["extensions"] = {HAS_LEFT: has_left, ANSWER_WHOLE: partial(_answer_whole, send.__self__)}
         if share is None:
             await app(scope, receive, send)
         else:
@@ -155,6 +177,32 @@ def _watched(app: App, connection: HttpToolsProtocol, share: Share | None) -> Ap
             await share.metered(app(scope, receive, send))
 
     return answer
+
+
+async def _answer_whole(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+    """What uvicorn does for an answer in two messages, with one write: each is a system call and wakes the client."""
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    cycle.response_started = True
+    cycle.waiting_for_100_continue = False
+    parts = [STATUS_LINE[status]]
+    says_close = False
+    for name, value in (*cycle.default_headers, *headers):
+        if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+            raise ValueError(f"no header can be {name!r}: {value!r}")
+        if name == b"connection" and b"close" in value.lower():
+            cycle.keep_alive, says_close = False, True
+        parts += (name, b": ", value, b"\r\n")
+    if not cycle.keep_alive and not says_close:
+        parts.append(b"connection: close\r\n")
+    cycle.transport.write(b"".join((*parts, b"\r\n", body)))
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
 
 
 @dataclass(slots=True)

@@ -60,3 +60,18 @@ def test_when_memory_is_short_the_largest_of_the_tenant_that_holds_most_goes() -
     assert balance.heaviest(cells, 209) is cells[3]
     assert balance.heaviest(cells, 210) is None
     assert balance.heaviest([], 0) is None
+
+
+def test_nothing_ends_before_the_node_had_the_time_to_give_up_what_is_idle() -> None:
+    cells = rooms("a", "b")
+    for cell in cells:
+        cell.held_bytes = 2 << 20
+    pressure = balance.Pressure(3)
+    found = [pressure.falls_on(cells) for _ in range(7)]
+    assert found[:5] == [None] * 5
+    assert found[5] in cells
+    cells[0].held_bytes = 0
+    assert pressure.falls_on(cells) is None
+    cells[0].held_bytes = 2 << 20
+    assert pressure.falls_on(cells) is None
+    assert balance.Pressure(None).falls_on(cells) is None

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from .cells import Cell
 
+_LOOKS_OVER_MAX = 5
+
 
 def weigh(running: Iterable[Cell]) -> None:
     """Where processors are short, every tenant that runs gets the same of them, in however many sandboxes it runs."""
@@ -20,6 +22,20 @@ def weigh(running: Iterable[Cell]) -> None:
         if weight != cell.weight:
             cell.weight = weight
             cell.group.weigh_cpu(weight)
+
+
+class Pressure:
+    """What all sandboxes together may hold; None for as much as there is."""
+
+    def __init__(self, memory_mb: int | None) -> None:
+        self._bound_bytes = memory_mb << 20 if memory_mb is not None else None
+        self._looks_over = 0
+
+    def falls_on(self, cells: Iterable[Cell]) -> Cell | None:
+        """Which sandbox ends now, if one must. The node has had the time to give up what is idle."""
+        found = heaviest(cells, self._bound_bytes) if self._bound_bytes is not None else None
+        self._looks_over = self._looks_over + 1 if found is not None else 0
+        return found if self._looks_over > _LOOKS_OVER_MAX else None
 
 
 def heaviest(cells: Iterable[Cell], bound_bytes: int) -> Cell | None:

@@ -16,6 +16,7 @@ from .host import COUNTERS_EACH, FENCE, NAMESPACES, Host
 from .keeper import Command, Keeper
 from .namespaces import Namespaces
 from .process import fence, nothing
+from .stem import Stem
 from .walls import Room, Walls
 
 BUILDING, WAITING, RUNNING = "building", "waiting", "running"
@@ -44,11 +45,16 @@ class Runtime:
     failures: int = 0
     """How many cells in a row ended before they were ready."""
 
+    divides: bool = False
+    """Cells may be forked from a stem, and no stem has failed yet."""
+    stem: Stem | None = None
+
     @classmethod
     def of(cls, body: Mapping[str, Any], host: Host) -> Runtime:
         mounts = [(outside, inside) for outside, inside in body["mounts"]]
         command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
-        return cls(body["name"], command, mounts, host.shelf.build(mounts) if host.shelf else None)
+        tree = host.shelf.build(mounts) if host.shelf else None
+        return cls(body["name"], command, mounts, tree, divides=body["divides"] and tree is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +258,16 @@ def _build(
     return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), channel, output)
 
 
+def extension_output(host: Host, number: int, ends: list[int]) -> list[int]:
+    """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
+    ends += os.pipe()
+    os.set_blocking(ends[0], False)
+    if host.users is not None:
+        user = host.users.of(number)
+        os.fchown(ends[1], user, user)
+    return ends[1:]
+
+
 def _become_keeper(
     kind: str,
     room: Room,
@@ -266,8 +282,10 @@ def _become_keeper(
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         own = [channel.fileno(), output, *entrance.tasks]
         own += [descriptor for descriptor in (room.tree, entrance.directory) if descriptor is not None]
+        stem = runtime.stem.channel if runtime.stem is not None else None
+        own += [] if stem is None else [stem.fileno()]
         linux.close_all_but(0, 1, 2, *own)
-        Keeper(_walls(kind, room, runtime), runtime.command, channel, output, entrance, counters).run()
+        Keeper(_walls(kind, room, runtime), runtime.command, channel, output, entrance, counters, stem).run()
     finally:
         os._exit(1)  # never back into the launcher's loop
 

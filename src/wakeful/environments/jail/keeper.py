@@ -22,7 +22,9 @@ from typing import Any, NoReturn
 
 from . import linux, messages, processes
 from .cgroups import Entrance
+from .namespaces import Namespaces
 from .root import LAYERS_ROOT
+from .stem import divide
 from .walls import Order, Walls, limit_data
 
 WATCH_INTERVAL_S = 0.02
@@ -67,6 +69,7 @@ class Keeper:
         output: int,
         entrance: Entrance,
         counters: memoryview | None,
+        stem: socket.socket | None = None,
     ) -> None:
         self._walls = walls
         self._command = command
@@ -75,6 +78,8 @@ class Keeper:
         self._entrance = entrance
         self._counters = counters
         """Where no cgroup counts: memory peak in bytes, CPU time in nanoseconds; the node reads them."""
+        self._stem = stem
+        """Where the runtime process may be forked from; until it was, or could not be."""
         self._poll = select.poll()
         self._runtime_pid = 0
         self._ready = -1
@@ -234,11 +239,27 @@ class Keeper:
         """The runtime process runs, warms up, and waits for its assignment on its standard input."""
         stdin, self._feed = os.pipe()
         self._ready, ready = os.pipe()
-        variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
-        self._start_runtime(variables, directory, stdin, ready)
+        if not self._is_divided((stdin, self._output, self._output, ready)):
+            variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
+            self._start_runtime(variables, directory, stdin, ready)
         os.close(stdin)
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
+
+    def _is_divided(self, descriptors: tuple[int, ...]) -> bool:
+        """Whether a stem has given us the runtime process."""
+        if self._stem is None or not isinstance(self._walls, Namespaces):
+            return False
+        stem, self._stem = self._stem, None
+        pid = divide(stem, self._walls.terms, self._walls.program, self._entrance, descriptors)
+        stem.close()
+        if pid is None:
+            self._tell({"verb": "unstemmed"})
+            return False
+        self._runtime_pid = pid
+        self._exec_error, end = os.pipe()
+        os.close(end)
+        return True
 
     def _on_ready(self) -> None:
         self._is_ready = os.read(self._ready, 1) == READY

@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import balance, cells, linux, messages, processes
+from . import balance, cells, linux, messages, processes, stem
 from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
+from .stem import Stem
 
 MB_PER_CORE = 1769
 """Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
@@ -36,7 +37,6 @@ _REFILL_PAUSE_S = 0.03  # whoever was just started has the processors first
 _FREEZE_TIME_S = 0.00002
 _FREEZE_RETRY_S = 0.001
 _REMOVE_RETRY_S = 0.002
-_LOOKS_OVER_MAX = 5  # the node has the time to give up what is idle before anything that runs ends for others' memory
 _LEAVING_TIME_MAX_S = 2.0
 
 
@@ -49,10 +49,7 @@ class Launcher:
         self._endpoint_port: int = opening["endpoint_port"]
         self._tmp_mb: int = limits["tmp_mb"]
         self._shape = Shape(limits["processes_max"], limits["open_files_max"])
-        memory_mb = opening.get("memory_mb")
-        self._memory_max_bytes: int | None = memory_mb << 20 if memory_mb is not None else None
-        """What all sandboxes together may hold; None for as much as there is."""
-        self._looks_over = 0
+        self._pressure = balance.Pressure(opening.get("memory_mb"))
         self._counters = counters
         self._loop = Loop()
         self._channel = channel
@@ -85,6 +82,9 @@ class Launcher:
             return
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
+        for runtime in self._runtimes.values():
+            if runtime.stem is not None:
+                runtime.stem.channel.close()
         for cell in list(self._cells.values()):
             self._end(cell)
 
@@ -118,6 +118,7 @@ class Launcher:
             if runtime := self._runtimes.get(body["runtime"]):
                 runtime.wanted = body["count"]
                 runtime.failures = 0
+                self._look_after_stem(runtime)
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
             if verb in ("begin", "signal"):
@@ -192,9 +193,41 @@ class Launcher:
                     self._on_stillborn(runtime, str(error))
                 building += 1
 
+    def _look_after_stem(self, runtime: Runtime) -> None:
+        """There is one where cells shall wait that may be forked, and only there."""
+        if runtime.stem is not None and not runtime.wanted:
+            runtime.stem.channel.close()  # it ends
+            runtime.stem = None
+        if runtime.stem is not None or not runtime.divides or not runtime.wanted or runtime.tree is None:
+            return
+        try:
+            tree = linux.copy_tree("", runtime.tree)
+            try:
+                runtime.stem = stem.start(tree, runtime.command.argv, runtime.command.variables)
+            finally:
+                os.close(tree)
+        except OSError as error:
+            self._on_no_stem(runtime, str(error))
+        else:
+            self._wait_for(runtime.stem.pid, partial(self._on_stem_ended, runtime, runtime.stem))
+
+    def _on_stem_ended(self, runtime: Runtime, ended: Stem) -> None:
+        if runtime.stem is ended:
+            self._on_no_stem(runtime, "their stem ended")
+
+    def _on_no_stem(self, runtime: Runtime, reason: str) -> None:
+        """Its cells are started each by itself from now on."""
+        if runtime.stem is not None:
+            runtime.stem.channel.close()
+        if runtime.divides and not self._is_closing:
+            sys.stderr.write(f"cells of {runtime.name} are not forked any more: {reason}\n")
+        runtime.stem, runtime.divides = None, False
+
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
         runtime.failures += 1
+        if runtime.stem is not None:
+            self._on_no_stem(runtime, error)
         key = next(key for key, known in self._runtimes.items() if known is runtime)
         self._node.put({"verb": "broken", "runtime": key, "error": error})
 
@@ -205,7 +238,7 @@ class Launcher:
         trees: list[int] = []
         openings: list[int] = []
         try:
-            outputs = self._extension_output(cell, openings) if start.extensions else []
+            outputs = cells.extension_output(self._host, cell.number, openings) if start.extensions else []
             if self._host.kind == NAMESPACES:
                 for path in (start.code, start.layers):
                     if path is not None:
@@ -250,15 +283,6 @@ class Launcher:
         )
         self._watch()
 
-    def _extension_output(self, cell: Cell, ends: list[int]) -> list[int]:
-        """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
-        ends += os.pipe()
-        os.set_blocking(ends[0], False)
-        if self._host.users is not None:
-            user = self._host.users.of(cell.number)
-            os.fchown(ends[1], user, user)
-        return ends[1:]
-
     def _refuse(self, start: Start, error: str) -> None:
         os.close(start.variables)
         self._assigned.pop(start.sandbox, None)
@@ -279,6 +303,8 @@ class Launcher:
                 self._on_built(cell, message)
             elif message.verb == "ended":
                 self._on_ended(cell, message.body)
+            elif message.verb == "unstemmed":
+                self._on_no_stem(cell.runtime, "their stem gave none")
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
@@ -379,22 +405,14 @@ class Launcher:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
             self._contained(self._look_at, cell)
-        running = [cell for cell in running if cell.is_running]
-        balance.weigh(running)
-        self._spare_memory()
+        ending = self._pressure.falls_on([cell for cell in self._cells.values() if cell.is_running])
+        if ending is not None:
+            ending.is_over_memory = True
+            self._end(ending)
+        balance.weigh([cell for cell in running if cell.is_running])
         self._is_watching = bool(running)
         if running:
             self._loop.after(WATCH_INTERVAL_S, self._look)
-
-    def _spare_memory(self) -> None:
-        if self._memory_max_bytes is None:
-            return
-        every = [cell for cell in self._cells.values() if cell.is_running]
-        heaviest = balance.heaviest(every, self._memory_max_bytes)
-        self._looks_over = self._looks_over + 1 if heaviest is not None else 0
-        if heaviest is not None and self._looks_over > _LOOKS_OVER_MAX:
-            heaviest.is_over_memory = True
-            self._end(heaviest)
 
     def _look_at(self, cell: Cell) -> None:
         cell.look()
@@ -465,7 +483,7 @@ class Launcher:
                     processes.kill(stray)
                 os.waitpid(pid, 0)
 
-    def _wait_for(self, pid: int) -> None:
+    def _wait_for(self, pid: int, when_ended: Callable[[], None] | None = None) -> None:
         """A process of ours that works for us, and ends by itself."""
         pidfd = os.pidfd_open(pid)
         self._waited_for.add(pid)
@@ -475,6 +493,8 @@ class Launcher:
             os.close(pidfd)
             os.waitpid(pid, 0)
             self._waited_for.remove(pid)
+            if when_ended is not None:
+                when_ended()
 
         self._loop.when_readable(pidfd, on_end)
 

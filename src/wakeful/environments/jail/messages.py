@@ -7,7 +7,8 @@ descriptor, which the launcher hands on without reading it.
     node → launcher         open, prepare, start, begin, signal, freeze, thaw, limit_cpu, kill, close
     launcher → node         opened, started, refused, extension, ended, done, gone, broken
     launcher → keeper       assign, begin, signal, freeze, thaw
-    keeper → launcher       built, done, extension, ended, failed
+    keeper → launcher       built, unstemmed, done, extension, ended, failed
+    keeper → stem           divide
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 # Far below what a socket's default buffer takes in one packet (about 200 KB), far above what we send.
 MESSAGE_BYTES_MAX = 64 * 1024
-DESCRIPTORS_MAX = 8
+DESCRIPTORS_MAX = 16
 
 _ANCILLARY_BYTES = socket.CMSG_SPACE(DESCRIPTORS_MAX * array.array("i").itemsize)
 

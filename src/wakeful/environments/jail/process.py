@@ -16,8 +16,9 @@ import time
 from collections.abc import Sequence
 
 from . import landlock, linux, processes, seccomp
+from .entry import limit, limit_all
 from .root import LAYERS_ROOT, TASK_ROOT
-from .walls import RUNTIME_API, Openings, Order, Room, limit, limit_all, listen
+from .walls import RUNTIME_API, Openings, Order, Room, listen
 
 # The variables that Lambda sets and that hold paths or lists of paths.
 _PATH_VARIABLES = frozenset(
@@ -82,7 +83,7 @@ class HostProcess:
         return [self._translate(word) for word in argv]
 
     def confine(self) -> None:
-        limit_all(self._room)
+        limit_all(self._room.open_files_max)
         if self._filter is None:
             return
         if not self._room.is_counted:

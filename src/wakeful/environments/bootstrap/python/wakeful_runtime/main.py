@@ -22,8 +22,11 @@ _READY = 3
 
 def run() -> None:
     """Runs the function until the process ends. A cell first warms up and waits for its function."""
-    if os.environ.pop("WAKEFUL_CELL", None):
+    is_stem = os.environ.pop("WAKEFUL_STEM", None)
+    if is_stem or os.environ.pop("WAKEFUL_CELL", None):
         _warm_up()
+        if is_stem:
+            _divide()
         os.write(_READY, b".")
         os.close(_READY)
         _take(_read_all(0))
@@ -64,6 +67,15 @@ def serve(client: runtime_api.Client, function: Function, handler: handlers.Hand
         client.fail(request_id, failure.kind, json_codec.write_document(failure.document()))
     else:
         client.respond(request_id, answer, content_type)
+
+
+def _divide() -> None:
+    """Returns in a cell that was forked from this process."""
+    from . import stem
+
+    gc.collect()
+    gc.freeze()
+    stem.divide()
 
 
 def _take(assignment: bytes) -> None:

@@ -16,9 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wakeful import limits, names
-from wakeful.environments.interpreters import Interpreter
+from wakeful.environments.languages.interpreters import Interpreter
 
-CLIENT = Path(__file__).parent / "bootstrap" / "python"
+CLIENT = Path(__file__).parents[1] / "bootstrap" / "python"
+JAIL = Path(__file__).parents[1] / "jail"
+WALLS = ("__init__.py", "entry.py", "linux.py")
+"""Of the jail, what a stem needs to send cells behind their walls."""
+
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 """As AWS puts them into its runtimes; a package or a layer can bring its own, which then comes first."""
 
@@ -76,6 +80,7 @@ def _suits_sdk(interpreter: Interpreter) -> bool:
 
 def _make(cache: Path, with_sdk: bool) -> Path:
     files = [(path, path.relative_to(CLIENT)) for path in sorted(CLIENT.rglob("*.py"))]
+    files += [(JAIL / name, Path("wakeful_runtime", "jail", name)) for name in WALLS]
     digest = hashlib.sha256()
     for path, _ in files:
         digest.update(path.read_bytes())

@@ -7,7 +7,7 @@ import socket
 from contextlib import ExitStack
 
 from wakeful import limits
-from wakeful.fabric.door import Door
+from wakeful.environments.door import Door
 from wakeful.fabric.shares import Shares
 
 

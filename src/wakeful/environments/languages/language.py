@@ -1,0 +1,59 @@
+"""What a language has to say of itself, so that its runtimes can be found on this host and run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wakeful.environments.languages.interpreters import Interpreter, Search
+from wakeful.environments.sandbox import Runtime
+
+LANG_ROOT = "/var/lang"
+"""Where an interpreter that is no part of the host's /usr stands inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAtStart:
+    """What an interpreter reads when its process starts. A function that sets it needs a process of its own."""
+
+    prefixes: tuple[str, ...]
+    """Of names of environment variables."""
+
+    late: frozenset[str]
+    """Those of them that a process which already runs can still take up."""
+
+
+class Language(Protocol):
+    """One language. Made once for a node, with the folder in which it may keep what it makes."""
+
+    name: str
+    title: str
+    """As people write it, for messages: "Node.js"."""
+
+    runtimes: Mapping[str, tuple[int, ...]]
+    """Lambda's identifiers, with the part of the interpreter's version that counts."""
+
+    search: Search
+    read_at_start: ReadAtStart
+
+    def remedy(self, number: str) -> str:
+        """A command that gets this version."""
+
+    async def runtime(self, name: str, interpreter: Interpreter) -> Runtime:
+        """How functions of the runtime `name` are run by this interpreter."""
+
+    async def warm_up(self, interpreter: Interpreter) -> None:
+        """Functions start as fast as they ever will."""
+
+    def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """The command for a process that one function has for itself, with all that it reads at its start."""
+
+
+def placed(interpreter: Interpreter) -> tuple[str, tuple[tuple[Path, str], ...]]:
+    """The interpreter's path inside, and the mounts it needs for that."""
+    if interpreter.is_of_host:
+        return str(interpreter.path), ()
+    inside = f"{LANG_ROOT}/{interpreter.path.relative_to(interpreter.prefix)}"
+    return inside, ((interpreter.prefix, LANG_ROOT),)
