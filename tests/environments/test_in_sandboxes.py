@@ -82,8 +82,9 @@ async def test_a_python_function_finds_everything(make_world: MakeWorld, isolati
             assert found["api"] == "127.0.0.1:9001"
 
 
-async def test_a_node_function_finds_everything(make_world: MakeWorld) -> None:
-    async with confined(make_world) as world:
+@pytest.mark.parametrize("isolation", ["auto", "C", "none"])
+async def test_a_node_function_finds_everything(make_world: MakeWorld, isolation: str) -> None:
+    async with confined(make_world, isolation) as world:
         await skip_without(world, NODE)
         files = {
             "app.js": """
