@@ -269,6 +269,7 @@ OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another 
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
 SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
+RUNTIME_ADD_S = 900.0  # for one program that gets an interpreter or an SDK
 
 # --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
 

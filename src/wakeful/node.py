@@ -292,7 +292,7 @@ async def _open_environments(
     assert sandboxes.isolation is not None, "it was examined before it was given out"
     node.isolation = sandboxes.isolation
     node.packages = Packages(scratch.code, node.blobs)
-    node.runtimes = Runtimes(scratch.runtimes)
+    node.runtimes = Runtimes(scratch.runtimes, node.config.home / "runtimes", has_fallback=node.config.runtime_fallback)
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:

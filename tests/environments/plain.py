@@ -271,7 +271,7 @@ def _listening() -> socket.socket:
 def _translated(value: str, inside: list[tuple[str, str]]) -> str:
     parts = value.split(":")
     for index, part in enumerate(parts):
-        for within, host in inside:
+        for within, host in sorted(inside, key=lambda pair: -len(pair[0])):
             if part == within or part.startswith(within + "/"):
                 parts[index] = host + part[len(within) :]
                 break

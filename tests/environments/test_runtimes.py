@@ -119,9 +119,9 @@ async def test_an_interpreter_of_the_host_needs_no_mount(runtimes_cache: Path, m
     ("name", "reason"),
     [
         ("python3.14", "The runtime python3.14 is not available: No Python 3.14 was found on this machine. "
-                       "Install it, for instance: uv python install 3.14"),
+                       "Get it with: wakeful runtimes add python3.14; then update the function"),
         ("nodejs24.x", "The runtime nodejs24.x is not available: No Node.js 24 was found on this machine. "
-                       "Install it, for instance: nvm install 24"),
+                       "Get it with: wakeful runtimes add nodejs24.x; then update the function"),
         ("java21", "The runtime java21 is not implemented in Wakeful yet."),
         ("cobol74", "The runtime cobol74 is not known."),
     ],
@@ -171,13 +171,13 @@ async def test_a_function_runs_in_a_cell_unless_it_sets_what_is_read_at_a_start(
 async def test_the_folder_holds_the_client_and_the_sdk_and_is_compiled_once(tmp_path: Path) -> None:
     known = Runtimes(tmp_path)
     interpreter = await known._interpreter(OWN)
-    folder = RuntimeFolder(tmp_path)
+    folder = RuntimeFolder(tmp_path, tmp_path)
     path = await folder.path(interpreter)
     assert {"bootstrap.py", "wakeful_runtime", "boto3", "botocore", "six.py", "dateutil"} <= {
         each.name for each in path.iterdir()
     }
     assert not list(path.rglob("*.pyc"))
-    assert await RuntimeFolder(tmp_path).path(interpreter) == path
+    assert await RuntimeFolder(tmp_path, tmp_path).path(interpreter) == path
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ async def test_compiled_files_are_there_for_the_version_that_was_prepared(tmp_pa
 @pytest.mark.slow
 async def test_a_python_too_old_for_the_sdk_gets_none(tmp_path: Path) -> None:
     interpreter = Interpreter("python", (3, 9, 0), Path("/usr/bin/python3.9"), Path("/usr"))
-    folder = RuntimeFolder(tmp_path)
+    folder = RuntimeFolder(tmp_path, tmp_path)
     old = await folder.path(interpreter)
     new = await folder.path(replace(interpreter, version=(3, 12, 0)))
     assert old != new
@@ -206,9 +206,9 @@ async def test_a_python_too_old_for_the_sdk_gets_none(tmp_path: Path) -> None:
 
 async def test_a_change_of_the_client_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interpreter = Interpreter("python", (3, 9, 0), Path("/usr/bin/python3.9"), Path("/usr"))
-    first = await RuntimeFolder(tmp_path).path(interpreter)
+    first = await RuntimeFolder(tmp_path, tmp_path).path(interpreter)
     client = tmp_path / "client"
     client.mkdir()
     (client / "bootstrap.py").write_text("changed = True")
     monkeypatch.setattr(python_folder, "CLIENT", client)
-    assert await RuntimeFolder(tmp_path).path(interpreter) != first
+    assert await RuntimeFolder(tmp_path, tmp_path).path(interpreter) != first

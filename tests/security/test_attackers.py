@@ -71,7 +71,7 @@ def attacker(request: pytest.FixtureRequest, ground: Ground) -> Attacker:
     client = ground.folder.parent / "src" / "wakeful" / "environments" / "bootstrap" / "nodejs"
     return Attacker(
         ALL,
-        (node, "/var/runtime/index.mjs"),
+        (node, "--expose-internals", "/var/runtime/index.mjs"),
         {"function.mjs": local(ground, "attacker.mjs"), "attacker": program},
         ((str(client), RUNTIME_DIR),),
         prestart=True,

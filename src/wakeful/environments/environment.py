@@ -163,7 +163,7 @@ class Environment:
             self._to(State.FAILED)
             return faults.invalid_entrypoint(str(error))
         if is_first:
-            self._journal.init_begins(runtime.release)
+            self._journal.init_begins(runtime)
         credentials = await self._surroundings.credentials(self.version)
         self._still_wanted()
         self.usable_until = credentials.expires_at - self.version.timeout_s - limits.CREDENTIALS_MARGIN_S

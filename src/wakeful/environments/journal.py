@@ -10,6 +10,7 @@ from wakeful.environments.extensions_api import Extension
 from wakeful.environments.faults import Fault
 from wakeful.environments.output import Tail
 from wakeful.environments.report import Phase, Run
+from wakeful.environments.sandbox import Runtime
 from wakeful.environments.surroundings import Surroundings
 from wakeful.environments.version import Invocation, Version
 
@@ -35,9 +36,11 @@ class Journal:
     def printed(self, texts: list[str]) -> None:
         self._put(texts, self._clock.now())
 
-    def init_begins(self, release: str) -> None:
+    def init_begins(self, runtime: Runtime) -> None:
         now = self._clock.now()
-        self._put(self._report.init_start(now, release), now)
+        self._put(self._report.init_start(now, runtime.release), now)
+        if runtime.stands_in:
+            self._put(self._report.stands_in(now, runtime.stands_in), now)
 
     def init_failed(self, duration_ms: float, phase: Phase, fault: Fault) -> None:
         now = self._clock.now()

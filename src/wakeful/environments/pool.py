@@ -116,10 +116,18 @@ class Pool:
 
         From now on cells for functions of this runtime and size stand ready.
         """
-        reason = await self._surroundings.runtimes.prepare(runtime_name)
+        runtimes = self._surroundings.runtimes
+        before = runtimes.known(runtime_name)
+        reason = await runtimes.prepare(runtime_name)
         if reason is None:
-            await self._cells.want(await self._surroundings.runtimes.cell(runtime_name, memory_mb))
+            if before is not None and before != runtimes.known(runtime_name):
+                await self._cells.let_go(runtime_name)  # another version stood in for it, or it had no SDK
+            await self._cells.want(await runtimes.cell(runtime_name, memory_mb))
         return reason
+
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run on this machine, in words for whoever made it; None where it may."""
+        return await self._surroundings.runtimes.complaint(version)
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """No environment that exists now serves this function, or this version of it, again.

@@ -43,6 +43,9 @@ class Report(Protocol):
 
     def init_start(self, now: float, release: str) -> list[str]: ...
 
+    def stands_in(self, now: float, words: str) -> list[str]:
+        """Ours, not Lambda's: which version runs in place of the one that was asked for."""
+
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
     ) -> list[str]: ...
@@ -71,6 +74,9 @@ class Text:
 
     def init_start(self, now: float, release: str) -> list[str]:
         return [f"INIT_START Runtime Version: {release}\tRuntime Version ARN: {release_arn(self._version, release)}\n"]
+
+    def stands_in(self, now: float, words: str) -> list[str]:
+        return [f"WAKEFUL\tRuntime fallback: {words}\n"]
 
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
@@ -124,6 +130,9 @@ class Json:
             "functionVersion": self._version.version,
         }
         return [] if self._is_quiet else [line(now, "platform.initStart", record)]
+
+    def stands_in(self, now: float, words: str) -> list[str]:
+        return [line(now, "wakeful.runtimeFallback", {"message": words})]
 
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None

@@ -34,9 +34,10 @@ _LATER = {
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
 _RESPONSE_MODE = b"lambda-runtime-function-response-mode"
+_TRANSFER = b"transfer-encoding"
 _WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
 _HEADERS_READ = (
-    frozenset((_ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
+    frozenset((_ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, _TRANSFER, b"authorization", b"content-type", b"expect"))
     | extensions_api.HEADERS
 )
 
@@ -108,6 +109,8 @@ class RuntimeApi:
         self._request_id = b""
         self._event = b""
         self._sink: Sink | None = None
+        self.mode_of_chunks = b""
+        """How a response is given that comes in chunks and does not say how. Not every client that streams says so."""
         self._parked: deque[Connection] = deque()
         self._server: asyncio.Server | None = None
         self.routes: Routes | None = None
@@ -136,6 +139,7 @@ class RuntimeApi:
         self.phase = Phase.RUNNING
         self._request_id = invocation.request_id.encode()
         self._sink = invocation.sink
+        self.mode_of_chunks = b"buffered" if invocation.sink is None else b"streaming"
         self._event = event = _event(invocation, deadline_ms)
         if self._parked:
             self._parked.popleft().answer(event)
@@ -180,10 +184,8 @@ class RuntimeApi:
         self.phase = Phase.RESPONDED
         if (body := connection.body) is None:
             size = limits.RESPONSE_BYTES_MAX
-            self.host.runtime_refused(
-                "Function.ResponseSizeTooLarge",
-                f"Response payload size exceeded maximum allowed payload size ({size} bytes).",
-            )
+            words = f"Response payload size exceeded maximum allowed payload size ({size} bytes)."
+            self.host.runtime_refused("Function.ResponseSizeTooLarge", words)
             _refuse_size(connection, size)
         else:
             self.host.runtime_answered(body)
@@ -323,7 +325,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         if b"expect" in self.headers and self.headers[b"expect"].lower() == b"100-continue":
             self._answers.append(_CONTINUE)
-        if _RESPONSE_MODE in self.headers and self.headers[_RESPONSE_MODE].lower() == b"streaming":
+        mode = self.headers.get(_RESPONSE_MODE, self._api.mode_of_chunks if _TRANSFER in self.headers else b"")
+        if mode.lower() == b"streaming":
             request_id, _, verb = self.url.removeprefix(_INVOCATION).rpartition(b"/")
             if verb == b"response" and self._parser.get_method() == b"POST":
                 self.headers.pop(_ERROR_TYPE, None)  # how it ends is said at its end
@@ -470,13 +473,8 @@ def _refuse_size(connection: Connection, bytes_max: int) -> None:
 
 def _message(status: int, content_type: bytes, body: bytes) -> bytes:
     reason = _REASONS.get(status, b"Error")
-    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-        status,
-        reason,
-        content_type,
-        len(body),
-        body,
-    )
+    head = (status, reason, content_type, len(body))
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % head + body
 
 
 def _event(invocation: Invocation, deadline_ms: int) -> bytes:

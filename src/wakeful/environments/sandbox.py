@@ -163,5 +163,8 @@ class Runtime:
     release: str = ""
     """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
 
+    stands_in: str = ""
+    """Where another version runs in place of the one that was asked for: a sentence for the function's log."""
+
     divides: bool = False
     """Waiting cells may be forked from one process that has warmed up (`jail/stem.py`)."""

@@ -24,3 +24,8 @@ class WaitingCells:
             _, surplus = kinds.popitem(last=False)
             await self._sandboxes.prepare(surplus, 0)
         await self._sandboxes.prepare(cell, limits.CELLS_WAITING)
+
+    async def let_go(self, name: str) -> None:
+        """No cells of this runtime stand ready as it was until now."""
+        for cell in self._kinds.pop(name, OrderedDict()).values():
+            await self._sandboxes.prepare(cell, 0)

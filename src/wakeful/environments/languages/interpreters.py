@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wakeful import limits
@@ -34,6 +34,17 @@ class Search:
 
     first: Callable[[], Iterable[Path]] = _nowhere
     """Folders to be looked at before all others."""
+
+    added: tuple[str, ...] = ("*/bin",)
+    """Patterns of folders with binaries, below the folder of what was added to Wakeful in this language."""
+
+    oldest: tuple[int, ...] = ()
+    """Older ones cannot stand in for a version that is absent: our runtime client would not run on them."""
+
+    def with_added(self, folder: Path) -> Search:
+        """The same, also of what was added to `folder`."""
+        patterns, first = self.added, self.first
+        return replace(self, first=lambda: (*first(), *(place for each in patterns for place in folder.glob(each))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.sandbox import Runtime
@@ -23,6 +23,9 @@ class ReadAtStart:
 
     late: frozenset[str]
     """Those of them that a process which already runs can still take up."""
+
+    options: str = ""
+    """The one that holds options. What it asks for is not refused by the command any more: --x takes --no-x back."""
 
 
 class Language(Protocol):
@@ -49,6 +52,31 @@ class Language(Protocol):
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The command for a process that one function has for itself, with all that it reads at its start."""
+
+
+class CannotAdd(Exception):
+    """It cannot be got in this way. The message says why, and what can be done instead."""
+
+
+@runtime_checkable
+class Addable(Protocol):
+    """A language whose interpreters Wakeful can get."""
+
+    async def add(self, number: str, folder: Path, report: Callable[[str], None]) -> None:
+        """The version is below `folder`, where `Search.added` finds it. Raises CannotAdd, and then leaves nothing."""
+
+
+@runtime_checkable
+class WithSdk(Protocol):
+    """A language in whose runtimes Lambda has the AWS SDK."""
+
+    def sdk(self, interpreter: Interpreter) -> str | None:
+        """Which one functions find, such as "boto3 1.44.2"; None: none."""
+
+    async def add_sdk(
+        self, interpreter: Interpreter, folder: Path, packages: Sequence[str], report: Callable[[str], None]
+    ) -> None:
+        """Functions on this interpreter find the SDK, and in it these packages too. Raises CannotAdd."""
 
 
 def placed(interpreter: Interpreter) -> tuple[str, tuple[tuple[Path, str], ...]]:

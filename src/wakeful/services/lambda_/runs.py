@@ -160,8 +160,10 @@ async def prepare(node: Node, item: work.Item) -> Done:
     reason = await node.environments.prepare(row.config["Runtime"], row.config["MemorySize"])
     if reason is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=reason))
-    await node.packages.unpacked(row.package.blob)
-    await node.packages.merged(row.package.layers)
+    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, ""))  # unpacks it
+    complaint = await node.environments.complaint(version)
+    if complaint is not None:
+        return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=complaint))
 
     def ready(tx: Tx) -> None:
         if row.number > 0 and snapshots.is_asked_for(row.config):

@@ -31,11 +31,12 @@ async function warmUpLoader() {
 
 async function warmUpEvents() {
   const server = createServer();
-  const listens = await new Promise((resolve) => {
-    server.once("error", () => resolve(false));
-    server.listen(0, "127.0.0.1", () => resolve(true));
+  const listens = new Promise((resolve) => {
+    server.once("listening", () => resolve(true));
+    server.once("error", () => resolve(false)); // where the walls let nobody listen, the first event is a little slower
   });
-  if (!listens) return; // behind Landlock nobody may listen: the first event finds less of us compiled
+  server.listen(0, "127.0.0.1");
+  if (!(await listens)) return;
   const accepted = new Promise((resolve) => server.once("connection", resolve));
   const client = await connect(`127.0.0.1:${server.address().port}`);
   const connection = await accepted;

@@ -104,8 +104,11 @@ def _set_up_interpreter() -> None:
     stdlib = [path for path in sys.path if path.endswith(".zip") or path in (library, f"{library}/lib-dynload")]
     runtime = __file__.rpartition("/")[0].rpartition("/")[0]
     named = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
-    site_packages = f"{layers}/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-    wanted = [task, site_packages, f"{layers}/python", *named, runtime, *stdlib]
+    asked = environment.get("AWS_EXECUTION_ENV", "").removeprefix("AWS_Lambda_")
+    # Where another version runs than was asked for, layers may have packages for either.
+    versions = (f"python{sys.version_info[0]}.{sys.version_info[1]}", asked)
+    site_packages = [f"{layers}/python/lib/{version}/site-packages" for version in versions]
+    wanted = [task, *site_packages, f"{layers}/python", *named, runtime, *stdlib]
     sys.path[:] = list(dict.fromkeys(wanted))
     sys.argv[:] = [f"{runtime}/bootstrap.py"]
     sys.dont_write_bytecode = True  # /var/task and /opt are read-only
