@@ -41,7 +41,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import events, iam, lambda_, logs, s3, sns, sqs
+from wakeful.services import cloudwatch, events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
@@ -54,6 +54,7 @@ from wakeful.store.wakes import Wakes
 log = logging.getLogger(__name__)
 
 SERVICES: tuple[Service, ...] = (
+    cloudwatch.service,
     events.service,
     iam.service,
     iam.sts,

@@ -28,6 +28,7 @@ class Actor:
     task_root: str = "/var/task"
     opt_root: str | None = "/opt"
     extension_output: int | None = None
+    can_listen: bool = True
     is_gone: bool = False
     is_frozen: bool = False
     memory_bytes: int = 20 << 20
@@ -73,6 +74,9 @@ class Actor:
     def signal(self, extension: str | None, number: int) -> None: ...
 
     async def extension_exit(self, name: str) -> Exit:
+        raise AssertionError("actors have no extensions")
+
+    async def connector(self) -> socket.socket:
         raise AssertionError("actors have no extensions")
 
     async def limit_cpu(self) -> None: ...

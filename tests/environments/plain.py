@@ -28,6 +28,7 @@ class PlainSandbox:
     task_root: str = "/var/task"
     opt_root: str | None = None
     extension_output: int | None = None
+    can_listen: bool = True
     is_limited: bool = False
     has_run_out_of_memory: bool = False
     is_frozen: bool = False
@@ -68,6 +69,11 @@ class PlainSandbox:
 
     async def extension_exit(self, name: str) -> Exit:
         raise AssertionError("external extensions are tested in real sandboxes")
+
+    async def connector(self) -> socket.socket:
+        connector = socket.socket()
+        connector.setblocking(False)
+        return connector
 
     async def limit_cpu(self) -> None:
         self.is_limited = True

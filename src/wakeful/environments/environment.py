@@ -19,13 +19,14 @@ from wakeful.environments.faults import Answer, Fault
 from wakeful.environments.journal import Journal
 from wakeful.environments.report import Run, Status
 from wakeful.environments.runtime_api import Phase as RuntimePhase
-from wakeful.environments.runtime_process import Closeable as Closeable
 from wakeful.environments.runtime_process import RuntimeProcess
 from wakeful.environments.runtimes import InvalidEntrypoint
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime
 from wakeful.environments.states import State as State
 from wakeful.environments.streamed import StreamedResponse
+from wakeful.environments.surroundings import Closeable as Closeable
 from wakeful.environments.surroundings import Surroundings as Surroundings
+from wakeful.environments.telemetry import Telemetry
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
@@ -61,8 +62,7 @@ class Environment:
         self.init_ms: float | None = None
         self.idle_since = 0.0
         self.usable_until = float("inf")
-        self.memory_peak_mb = 0
-        self.memory_held_mb = 0  # what it keeps from others, /tmp included, after its last invocation
+        self.memory_peak_mb = self.memory_held_mb = 0  # the latter is what it keeps from others, /tmp included
         self._journal = Journal(surroundings, version, self.id)
         self._surroundings = surroundings
         self._clock = surroundings.clock
@@ -179,9 +179,8 @@ class Environment:
             self._verdict = None
         self._still_wanted()
         self.init_ms = (time.monotonic() - self._init_began) * 1000
-        if self._process is not None and self._process.extensions.members:
-            self._process.drain()
-            self._journal.extensions(self._process.extensions.members.values())
+        if self._process is not None:
+            self._process.init_is_over(fault, self.init_ms)
         if fault is not None:
             await self._close_process("timeout" if fault.status == "timeout" else "failure")
             self._still_wanted()
@@ -203,9 +202,9 @@ class Environment:
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
-        around = self._surroundings
-        share = around.shares.of(version.arn)
-        process = RuntimeProcess(sandbox, self, heard, self._journal.printed, around.log_has_room, share)
+        telemetry = Telemetry(version, self._clock, sandbox.connector, self._spawn, is_provisioned=self.is_provisioned)
+        telemetry.init_starts(runtime.release, "init" if self.current is None else "invoke")
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, version.arn)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
@@ -269,7 +268,7 @@ class Environment:
             self._give(invocation, self.version.timeout_s - spent, self._clock.now())
             return
         self._journal.init_failed(spent * 1000, "invoke", fault)
-        self._journal.begins(invocation.request_id, self._clock.now())
+        self._journal.begins(invocation, self._clock.now())
         if fault.status == "timeout":
             fault = faults.timed_out(self.version.timeout_s)
         self._abandon(fault)
@@ -284,7 +283,7 @@ class Environment:
         self._answer = self._streamed = None
         self.invocation_count += 1
         self._journal.follow(invocation)
-        self._journal.begins(invocation.request_id, now)
+        self._journal.begins(invocation, now)
         self._timer = self._loop.call_later(timeout_s, self._time_is_up)
         deadline_ms = int((self._clock.wall() + timeout_s) * 1000)
         if process.extensions.members:
@@ -364,6 +363,8 @@ class Environment:
 
     async def _end_with(self, fault: Fault, reason: extensions.Reason, was_frozen: bool) -> None:
         """Nothing inside runs any more when the caller hears of it. An answer that was given stays the answer."""
+        if self._process is not None and self.current is not None:
+            self._process.is_broken_off(self._run(self.current, fault), fault)
         try:
             await self._close_process(reason, was_frozen=was_frozen)
         finally:
@@ -494,27 +495,26 @@ class Environment:
                 if was_frozen:
                     if self._freezing is not None:
                         await self._freezing
-                    await process.sandbox.thaw()
+                    await process.thaw()
                 await extensions.shut_down(process, reason, self._clock)
             await process.close()
-            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_mb()[0])
+            self.memory_peak_mb = process.memory_mb(self.memory_peak_mb)[0]
 
     async def _freeze(self) -> None:
         if self._process is not None and self.state is State.FROZEN:
-            await self._process.sandbox.freeze()
+            await self._process.freeze()
 
     async def _thaw(self) -> None:
         freezing, self._freezing = self._freezing, None
         if freezing is not None:
             await freezing
         if self._process is not None and self.state is State.FROZEN:
-            await self._process.sandbox.thaw()
+            await self._process.thaw()
             self._to(State.READY)
 
     def _memory_used_mb(self) -> int:
         process, now = self._process, time.monotonic()
         if process is not None and now - self._memory_read_at > limits.MEMORY_READ_INTERVAL_S:
             self._memory_read_at = now
-            peak_mb, self.memory_held_mb = process.memory_mb()
-            self.memory_peak_mb = max(self.memory_peak_mb, peak_mb)
+            self.memory_peak_mb, self.memory_held_mb = process.memory_mb(self.memory_peak_mb)
         return min(self.memory_peak_mb, self.version.memory_mb)

@@ -6,7 +6,8 @@ import asyncio
 import time
 
 from wakeful import limits
-from wakeful.environments.runtime_api import Connection, RuntimeApi
+from wakeful.environments.runtime_api import RuntimeApi
+from wakeful.environments.runtime_connection import Connection
 from wakeful.fabric.shares import Share
 
 

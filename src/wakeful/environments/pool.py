@@ -88,6 +88,8 @@ class Pool:
         environment = self._take_idle(key)
         if environment is None:
             environment = await self._wait(key, version, deadline)
+        if environment.is_provisioned:
+            self._fleet(key).enter()
         try:
             if environment.state is State.READY:
                 return await environment.begin(invocation)
@@ -179,6 +181,11 @@ class Pool:
             each.state is not State.STARTING and each.state is not State.INITIALISING for each in fleet.provisioned
         )
         return Provisioned(len(fleet.provisioned), ready, fleet.failure)
+
+    def take_peak(self, function_arn: str, qualifier: str) -> tuple[int, int]:
+        """Of what stands ready for a version or alias: how many had an event at most since last asked; of how many."""
+        fleets = [self._fleet(key) for key in self._provisions if (key[0], key[3]) == (function_arn, qualifier)]
+        return sum(fleet.take_peak() for fleet in fleets), sum(fleet.wanted for fleet in fleets)
 
     def _want(self, key: Key, count: int) -> None:
         fleet = self._fleet(key)
@@ -290,6 +297,8 @@ class Pool:
     def _free(self, environment: Environment) -> None:
         """An invocation is over."""
         self._admission.leave(environment.version)
+        if environment.is_provisioned:
+            self._fleet(environment.key).leave()
         self._offer(environment)
 
     def _offer(self, environment: Environment) -> None:

@@ -103,7 +103,7 @@ class Restorable(Environment):
             await process.sandbox.limit_cpu()
             if not self.is_taken and self.state is State.PARKED:
                 self._is_frozen = True
-                await process.sandbox.freeze()
+                await process.freeze()
 
     async def _initialise(self, timeout_s: float, *, is_first: bool) -> Fault | None:
         """As of any environment. What is repeated within an invocation is also restored within it."""
@@ -120,6 +120,8 @@ class Restorable(Environment):
         self._to(State.RESTORING)
         self._journal.tail_from_here()
         self._journal.put(restore_lines.restore_start(self.version, self._clock.now(), self._release))
+        if self._journal.telemetry is not None:
+            self._journal.telemetry.restore_starts(self._release)
         await self._thaw_parked(process)
         if self.state is not State.RESTORING:
             return faults.ended(Exit(signal=9))
@@ -141,6 +143,8 @@ class Restorable(Environment):
         status: Status = "success" if fault is None else fault.status
         error_type = None if fault is None else fault.error_type
         self._journal.put(restore_lines.restored(self.version, self._clock.now(), restore_ms, status, error_type))
+        if self._journal.telemetry is not None:
+            self._journal.telemetry.restore_ends(restore_ms, fault)
         return fault
 
     # ------------------------------------------------------------------ what differs inside
@@ -162,7 +166,8 @@ class Restorable(Environment):
         }
 
     def _attach(self, process: RuntimeProcess) -> None:
-        self._restore_api = process.api.routes = RestoreApi(process.api, self, self._token)
+        self._restore_api = RestoreApi(process.api, self, self._token)
+        process.api.routes.append(self._restore_api)
 
     async def _close_process(self, reason: Reason, *, was_frozen: bool = False) -> None:
         if self._process is not None and self._process.extensions.members:
@@ -172,7 +177,7 @@ class Restorable(Environment):
     async def _thaw_parked(self, process: RuntimeProcess) -> None:
         if self._is_frozen:
             self._is_frozen = False
-            await process.sandbox.thaw()
+            await process.thaw()
 
     def extensions_are_ready(self) -> None:
         if self._process is not None and self._process.api.phase is RuntimePhase.RESTORE_READY:

@@ -103,6 +103,9 @@ class Sandbox(Protocol):
     extension_output: int | None
     """The same for what extensions print; None where there are none."""
 
+    can_listen: bool
+    """Whether programs inside may wait for connections."""
+
     def begin(self) -> None:
         """The runtime, which was held back because there are extensions, goes on."""
 
@@ -111,6 +114,12 @@ class Sandbox(Protocol):
 
     async def extension_exit(self, name: str) -> Exit:
         """Returns once this extension has ended. That of the runtime process does not end it."""
+
+    async def connector(self) -> socket.socket:
+        """A non-blocking socket, not connected yet, of the network inside: 127.0.0.1 is the sandbox's own.
+
+        Only where `can_listen`. Raises OSError where it cannot be had. It is the caller's to close.
+        """
 
     async def limit_cpu(self) -> None:
         """From now on CPU follows memory. Until then, for INIT, there is one full core, or more if memory brings it."""

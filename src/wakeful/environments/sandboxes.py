@@ -19,6 +19,7 @@ from wakeful.environments import tiers
 from wakeful.environments.connection import Connection, LauncherFailed, connect
 from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
+from wakeful.environments.jail.host import FENCE
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
 from wakeful.limits import (
@@ -88,7 +89,7 @@ class Looks:
 class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
-    def __init__(self, connection: Connection, message: Message, looks: Looks) -> None:
+    def __init__(self, connection: Connection, message: Message, looks: Looks, *, can_listen: bool) -> None:
         api, endpoint, self.output, *others = message.descriptors
         self.extension_output: int | None = others[0] if others else None
         self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
@@ -96,6 +97,7 @@ class LaunchedSandbox:
             listener.setblocking(False)
         self.task_root: str = message.body["task_root"]
         self.opt_root: str | None = message.body["opt_root"]
+        self.can_listen = can_listen
         self._connection = connection
         self._looks = looks
         self._id: int = message.body["sandbox"]
@@ -110,7 +112,7 @@ class LaunchedSandbox:
         loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[Exit] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
-        self._asked: dict[str, list[asyncio.Future[None]]] = {}
+        self._asked: dict[str, list[asyncio.Future[tuple[int, ...]]]] = {}
         self._extensions: dict[str, asyncio.Future[Exit]] = {
             name: loop.create_future() for name in message.body["extensions"]
         }
@@ -123,6 +125,14 @@ class LaunchedSandbox:
 
     async def extension_exit(self, name: str) -> Exit:
         return await asyncio.shield(self._extensions[name])
+
+    async def connector(self) -> socket.socket:
+        descriptors = await self._ask("connector")
+        if not descriptors:  # it ended, or the kernel dropped what there was no room for
+            raise ConnectionAbortedError("no socket could be had from inside the sandbox")
+        connector = socket.socket(fileno=descriptors[0])
+        connector.setblocking(False)
+        return connector
 
     async def limit_cpu(self) -> None:
         await self._ask("limit_cpu")
@@ -175,10 +185,13 @@ class LaunchedSandbox:
         if self.extension_output is not None:
             os.close(self.extension_output)
 
-    def on_done(self, verb: str) -> None:
+    def on_done(self, verb: str, descriptors: tuple[int, ...]) -> None:
         waiting = self._asked.get(verb)
         if waiting and not (answer := waiting.pop(0)).done():
-            answer.set_result(None)
+            answer.set_result(descriptors)
+        else:  # nobody waits for it any more
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def on_ended(self, body: dict[str, Any]) -> None:
         peak_bytes = max(self._peak_bytes, body["memory_peak_bytes"])
@@ -203,20 +216,27 @@ class LaunchedSandbox:
         for waiting in self._asked.values():
             for answer in waiting:
                 if not answer.done():
-                    answer.set_result(None)
+                    answer.set_result(())
         self._asked.clear()
 
     def _end(self, how: Exit) -> None:
         if not self._exit.done():
             self._exit.set_result(how)
 
-    async def _ask(self, verb: str) -> None:
+    async def _ask(self, verb: str) -> tuple[int, ...]:
+        """Returns when it has been done, with what came of it."""
         if self._gone.done():
-            return
-        answer = asyncio.get_running_loop().create_future()
+            return ()
+        answer: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(verb, []).append(answer)
         self._connection.send({"verb": verb, "sandbox": self._id})
-        await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled():
+                for descriptor in answer.result():
+                    os.close(descriptor)
+            raise
 
 
 class LaunchedSandboxes:
@@ -225,6 +245,7 @@ class LaunchedSandboxes:
     def __init__(self, walls: str, endpoint_port: int, memory_mb: int | None = None) -> None:
         self._opening = {"walls": walls, "endpoint_port": endpoint_port, "limits": asdict(Limits())}
         self._opening["memory_mb"] = memory_mb
+        self._can_listen = walls != FENCE
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._failures = 0
@@ -348,9 +369,9 @@ class LaunchedSandboxes:
             return
         sandbox = self._sandboxes.get(message.body["sandbox"])
         if sandbox is None:
-            return  # nobody took it over
-        if message.verb == "done":
-            sandbox.on_done(message.body["of"])
+            message.close()  # nobody took it over
+        elif message.verb == "done":
+            sandbox.on_done(message.body["of"], message.descriptors)
         elif message.verb == "extension":
             sandbox.on_extension(message.body)
         elif message.verb == "ended":
@@ -369,7 +390,7 @@ class LaunchedSandboxes:
             if not answer.done():
                 answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
             return
-        sandbox = LaunchedSandbox(self._connection, message, self._looks)
+        sandbox = LaunchedSandbox(self._connection, message, self._looks, can_listen=self._can_listen)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return

@@ -159,6 +159,8 @@ class Keeper:
             self._assign(message)
         elif message.verb == "begin":
             self._begin()
+        elif message.verb == "connector":
+            self._give_connector()
         elif message.verb == "signal":
             self._signal(message.body["who"], message.body["number"])
         elif message.verb == "freeze":
@@ -229,6 +231,11 @@ class Keeper:
                     os.killpg(pid, number)
             except ProcessLookupError:
                 continue  # it has ended, or is not its group's first yet
+
+    def _give_connector(self) -> None:
+        """A socket of the network in here, with which somebody outside reaches what listens in here."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connector:
+            messages.send(self._channel, {"verb": "done", "of": "connector"}, [connector.fileno()])
 
     def _limit_data(self, pid: int) -> None:
         """Of a process, or of our own (0), where no cgroup does it."""

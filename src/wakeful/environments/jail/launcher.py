@@ -121,7 +121,7 @@ class Launcher:
                 self._look_after_stem(runtime)
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
-            if verb in ("begin", "signal"):
+            if verb in ("begin", "signal", "connector"):
                 self._ask_keeper(cell, body)
                 return
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
@@ -311,7 +311,7 @@ class Launcher:
                 if cell.start is not None:
                     self._node.put({**message.body, "sandbox": cell.start.sandbox})
             elif cell.start is not None:
-                self._done(cell, message.body["of"])
+                self._done(cell, message.body["of"], message.descriptors)
 
     def _on_built(self, cell: Cell, message: messages.Message) -> None:
         cell.openings = message.descriptors[:2]
@@ -392,9 +392,9 @@ class Launcher:
             cell.group.limit_cpu(cell.start.memory_mb / MB_PER_CORE)
         self._done(cell, "limit_cpu")
 
-    def _done(self, cell: Cell, verb: str) -> None:
+    def _done(self, cell: Cell, verb: str, descriptors: tuple[int, ...] = ()) -> None:
         if cell.start is not None:
-            self._node.put({"verb": "done", "of": verb, "sandbox": cell.start.sandbox})
+            self._node.put({"verb": "done", "of": verb, "sandbox": cell.start.sandbox}, descriptors)
 
     def _watch(self) -> None:
         """Looks at everybody's memory, and again, as long as somebody runs."""

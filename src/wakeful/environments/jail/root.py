@@ -59,7 +59,7 @@ _HOST_FILES_BEGIN = ("java-",)
 _OWN_FILES = {
     "passwd": f"root:x:0:0:root:/root:/sbin/nologin\n{TENANT_NAME}:x:{TENANT_UID}:{TENANT_GID}::/tmp:/sbin/nologin\n",
     "group": f"root:x:0:\n{TENANT_NAME}:x:{TENANT_GID}:\n",
-    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "hosts": "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n",
     # Nothing answers there: a name fails at once instead of after a time-out.
     "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
