@@ -247,7 +247,8 @@ FILTER_POLICY_DECIMALS_MAX = 5
 
 CELLS_WAITING = 2
 """Pre-started sandboxes of each runtime that somebody has made a function for."""
-CELL_SIZES_MAX = 3  # sizes of function for which cells of one runtime wait, where they differ
+CELL_SIZES_MAX = 2
+"""Sizes of memory for which cells of a runtime wait where a cell is fit for one only, as a JVM is; the latest count."""
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
 
@@ -322,6 +323,11 @@ OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another 
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
 SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
+INSIDE_S = 60.0  # for a command of ours in a sandbox, such as the one that writes a JVM's archive of classes
+INSIDE_MEMORY_MB = 1024
+JAVA_COMPILE_S = 120.0  # for compiling our part of the Java runtimes
+RUNTIME_DOWNLOAD_S = 60.0  # without a byte, when a runtime's client is got
+RUNTIME_DOWNLOAD_BYTES_MAX = 64 * 1024 * 1024  # of one of its files
 RUNTIME_ADD_S = 900.0  # for one program that gets an interpreter or an SDK
 
 # --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------

@@ -122,7 +122,9 @@ async def test_an_interpreter_of_the_host_needs_no_mount(runtimes_cache: Path, m
                        "Get it with: wakeful runtimes add python3.14; then update the function"),
         ("nodejs24.x", "The runtime nodejs24.x is not available: No Node.js 24 was found on this machine. "
                        "Get it with: wakeful runtimes add nodejs24.x; then update the function"),
-        ("java21", "The runtime java21 is not implemented in Wakeful yet."),
+        ("java21", "The runtime java21 is not available: No Java 21 was found on this machine. "
+                   "Get it with: wakeful runtimes add java21; then update the function"),
+        ("java8.al2", "The runtime java8.al2 is not implemented in Wakeful yet."),
         ("cobol74", "The runtime cobol74 is not known."),
     ],
 )  # fmt: skip

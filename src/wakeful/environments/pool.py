@@ -23,7 +23,7 @@ from wakeful.environments.restorable import Restorable
 from wakeful.environments.room import Room
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
-from wakeful.environments.waiting_cells import WaitingCells
+from wakeful.environments.waiting import WaitingCells
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,6 @@ class Pool:
         self._fleets: dict[Key, Fleet] = {}
         self._admission = Admission(bounds.concurrency_max, self._clock, bounds.idle_s)
         self._room = Room(bounds.environments_max, bounds.memory_mb)
-        self._cells = WaitingCells(surroundings.sandboxes)
         self._idle: OrderedDict[Environment, None] = OrderedDict()
         """Least recently used first."""
 
@@ -71,6 +70,7 @@ class Pool:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._plan_timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
+        self._cells = WaitingCells()
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
@@ -113,18 +113,17 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def prepare(self, runtime_name: str, memory_mb: int = limits.LAMBDA_MEMORY_DEFAULT_MB) -> str | None:
+    async def prepare(self, runtime_name: str, memory_mb: int = 128) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
 
-        From now on cells for functions of this runtime and size stand ready.
+        From now on cells of this runtime stand ready for functions with this memory.
         """
         runtimes = self._surroundings.runtimes
-        before = runtimes.known(runtime_name)
-        reason = await runtimes.prepare(runtime_name)
-        if reason is None:
-            if before is not None and before != runtimes.known(runtime_name):
-                await self._cells.let_go(runtime_name)  # another version stood in for it, or it had no SDK
-            await self._cells.want(await runtimes.cell(runtime_name, memory_mb))
+        reason = await runtimes.prepare(runtime_name, self._surroundings.sandboxes)
+        runtime = runtimes.known(runtime_name)
+        if reason is None and runtime is not None:
+            for kind, count in self._cells.wanted(runtime, await runtimes.cell(runtime_name, memory_mb)):
+                await self._surroundings.sandboxes.prepare(kind, count)
         return reason
 
     async def complaint(self, version: Version) -> str | None:

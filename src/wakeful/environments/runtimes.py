@@ -14,15 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wakeful import limits
-from wakeful.environments import heap, variables
+from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages import dotnet
 from wakeful.environments.languages.interpreters import Interpreter, discover
+from wakeful.environments.languages.java import Java
 from wakeful.environments.languages.language import Addable, CannotAdd, Language, WithSdk
+from wakeful.environments.languages.language import RuntimeAbsent as RuntimeAbsent
 from wakeful.environments.languages.nodejs import NodeJs
 from wakeful.environments.languages.python import Python
 from wakeful.environments.languages.ruby import Ruby
-from wakeful.environments.sandbox import Runtime
+from wakeful.environments.sandbox import Runtime, Sandboxes
 from wakeful.environments.version import Version
 
 CUSTOM: Mapping[str, str] = {
@@ -34,16 +36,11 @@ CUSTOM: Mapping[str, str] = {
 
 LATER = frozenset(
     {
-        *("java8.al2", "java11", "java17", "java21", "java25"),
-        *("java8.al2023", "java11.al2023", "java17.al2023"),
+        *("java8.al2", "java8.al2023", "java11.al2023", "java17.al2023"),
         *("ruby4.0", "nodejs26.x", "python3.15"),
     }
 )
 """Runtimes of Lambda that Wakeful does not have yet."""
-
-
-class RuntimeAbsent(Exception):
-    """This host cannot run the runtime. The message is for whoever made the function."""
 
 
 class InvalidEntrypoint(Exception):
@@ -76,6 +73,7 @@ class Runtimes:
             Python(cache, self._added / Python.name),
             NodeJs(self._added / NodeJs.name),
             Ruby(),
+            Java(cache, self._added / Java.name),
         )
         self._managed: Mapping[str, Language] = {
             name: language for language in self._languages for name in language.runtimes
@@ -84,17 +82,20 @@ class Runtimes:
         self._interpreters: list[Interpreter] | None = None
         self._runtimes: dict[str, Runtime] = {}
 
-    async def prepare(self, name: str) -> str | None:
+    async def prepare(self, name: str, sandboxes: Sandboxes | None = None) -> str | None:
         """None once functions of this runtime start as fast as they ever will; else why it cannot be had.
 
-        What was got since anybody last asked is found, and from now on it is what functions run on.
+        What was got since anybody last asked is found, and from now on it is what functions run on. What must be made
+        in a sandbox is made where there are `sandboxes`.
         """
+        inside = Inside(sandboxes, self._cache / "empty") if sandboxes else None
         try:
             if name in self._managed and not await self._has(name):
                 self._interpreters = None
             self._runtimes[name] = await self._make(name)
             if name in self._managed:
-                await self._managed[name].warm_up(await self._interpreter(name))
+                await self._managed[name].warm_up(await self._interpreter(name), inside)
+                self._runtimes[name] = await self._make(name)  # with what there is now
         except RuntimeAbsent as absent:
             return str(absent)
         return None
@@ -103,17 +104,18 @@ class Runtimes:
         """As it was found last."""
         return self._runtimes.get(name)
 
-    async def cell(self, name: str, memory_mb: int = limits.LAMBDA_MEMORY_DEFAULT_MB) -> Runtime:
-        """The runtime as a waiting cell is started, for functions of this size. Raises RuntimeAbsent."""
-        return heap.fit(await self._runtime(name), memory_mb)
+    async def cell(self, name: str, memory_mb: int = 128) -> Runtime:
+        """The runtime as a waiting cell is started, for functions with this memory. Raises RuntimeAbsent."""
+        runtime = await self._runtime(name)
+        return runtime if name in CUSTOM else self._managed[name].fitted(runtime, memory_mb, {})
 
     async def find(self, version: Version) -> Runtime:
         """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
         runtime = await self._runtime(version.runtime)
         if version.runtime in CUSTOM:
             return _custom(runtime, version)
-        runtime = heap.fit(runtime, version.memory_mb, version.variables)
         language = self._managed[version.runtime]
+        runtime = language.fitted(runtime, version.memory_mb, version.variables)
         reads = language.read_at_start
         if not variables.needs_own_process(version.variables, reads.prefixes, reads.late):
             return runtime

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from . import landlock, linux, processes, seccomp
 from .entry import limit, limit_all
-from .root import LAYERS_ROOT, TASK_ROOT
+from .root import HOST_FILES_BEGIN, LAYERS_ROOT, TASK_ROOT
 from .walls import RUNTIME_API, Openings, Order, Room, listen
 
 # The variables that Lambda sets and that hold paths or lists of paths.
@@ -57,7 +57,8 @@ class HostProcess:
         # What is inside elsewhere, and where it is here; the longest first, so that the nearest one counts.
         self._places = sorted(((inside, outside) for outside, inside in mounts), key=lambda pair: -len(pair[0]))
         self._ports: tuple[int, ...] = ()
-        self._readable: list[str] = [outside for outside, _ in mounts]
+        configured = [f"/etc/{name}" for name in os.listdir("/etc") if name.startswith(HOST_FILES_BEGIN)]
+        self._readable: list[str] = [*configured, *(outside for outside, _ in mounts)]
 
     def enclose(self) -> Openings:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

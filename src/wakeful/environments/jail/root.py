@@ -54,7 +54,7 @@ _HOST_FILES = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
-_HOST_FILES_BEGIN = ("java-",)
+HOST_FILES_BEGIN = ("java-",)
 
 _OWN_FILES = {
     "passwd": f"root:x:0:0:root:/root:/sbin/nologin\n{TENANT_NAME}:x:{TENANT_UID}:{TENANT_GID}::/tmp:/sbin/nologin\n",
@@ -119,7 +119,7 @@ def _furnish(tree: int, mounts: list[tuple[str, str]]) -> None:
         os.symlink(target, name, dir_fd=tree)
     for name, text in _OWN_FILES.items():
         _write(tree, f"etc/{name}", text)
-    configured = [name for name in os.listdir("/etc") if name.startswith(_HOST_FILES_BEGIN)]
+    configured = [name for name in os.listdir("/etc") if name.startswith(HOST_FILES_BEGIN)]
     for name in [*_HOST_FILES, *configured]:
         if os.path.exists(f"/etc/{name}"):
             _bind(tree, f"/etc/{name}", f"etc/{name}", READ_ONLY)

@@ -19,6 +19,10 @@ def _nowhere() -> Iterable[Path]:
     return ()
 
 
+def _as_told(path: Path, words: str) -> str:
+    return words
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """How the interpreters of a language are found."""
@@ -34,6 +38,9 @@ class Search:
 
     first: Callable[[], Iterable[Path]] = _nowhere
     """Folders to be looked at before all others."""
+
+    told: Callable[[Path, str], str] = _as_told
+    """For one that prints something else: its path and what it printed, as what `question` should get."""
 
     added: tuple[str, ...] = ("*/bin",)
     """Patterns of folders with binaries, below the folder of what was added to Wakeful in this language."""
@@ -78,7 +85,9 @@ async def discover(searches: Mapping[str, Search], folder: Path) -> list[Interpr
     ]
     limit = asyncio.Semaphore(os.cpu_count() or 1)
     answers = await asyncio.gather(*(_ask(searches[language].question, path, limit) for language, path in fresh))
-    answered = dict(zip((path for _, path in fresh), answers, strict=True))
+    answered = {
+        path: searches[language].told(path, words) for (language, path), words in zip(fresh, answers, strict=True)
+    }
     for language, path in asked:
         words = answered[path] if path in answered else known[str(path)][2]
         found[str(path)] = [stamps[path], marks[language], words]

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.sandbox import Runtime
 
 LANG_ROOT = "/var/lang"
 """Where an interpreter that is no part of the host's /usr stands inside."""
+
+
+class RuntimeAbsent(Exception):
+    """This host cannot run the runtime. The message is for whoever made the function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,13 @@ class Language(Protocol):
         """A command that gets this version."""
 
     async def runtime(self, name: str, interpreter: Interpreter) -> Runtime:
-        """How functions of the runtime `name` are run by this interpreter."""
+        """How functions of the runtime `name` are run by this interpreter. Raises RuntimeAbsent."""
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
-        """Functions start as fast as they ever will."""
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
+        """Functions start as fast as they ever will. What has to be made in a sandbox is made where one is given."""
+
+    def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
+        """The same for a function with this memory and these variables, where a process must know when it starts."""
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The command for a process that one function has for itself, with all that it reads at its start."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages import programs
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.languages.language import CannotAdd, ReadAtStart, placed
@@ -62,9 +63,12 @@ class Python:
         release = f"python:{major}.{minor}.v{patch}"
         return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, release, divides=True)
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
         """Its compiled files are there."""
         await self._folder.compile(interpreter)
+
+    def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
+        return runtime
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The interpreter honours the variables it is started with."""

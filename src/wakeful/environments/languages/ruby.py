@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wakeful.environments import variables
+from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.languages.language import LANG_ROOT, ReadAtStart
 from wakeful.environments.sandbox import Runtime
@@ -59,8 +60,11 @@ class Ruby:
         major, minor, patch = interpreter.version
         return Runtime(name, argv, mounts, True, variables.PROCESS_VARIABLES, f"ruby:{major}.{minor}.v{patch}")
 
-    async def warm_up(self, interpreter: Interpreter) -> None:
+    async def warm_up(self, interpreter: Interpreter, inside: Inside | None) -> None:
         """There is nothing to be done."""
+
+    def fitted(self, runtime: Runtime, memory_mb: int, given: Mapping[str, str]) -> Runtime:
+        return runtime
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         return argv
