@@ -21,6 +21,7 @@ from .walls import Room, Walls
 
 BUILDING, WAITING, RUNNING = "building", "waiting", "running"
 
+MB_PER_CORE = 1769  # CPU follows memory, unless a function says otherwise
 _OUTPUT_SHOWN_BYTES = 2000
 _LOOKS_SKIPPED_MAX = 5
 
@@ -66,6 +67,9 @@ class Start:
     layers: str | None
     memory_mb: int
     tmp_mb: int
+    cores: float
+    """Of the host's processors, once INIT is over."""
+
     shape: Shape
     extensions: tuple[str, ...]
     tenant: str
@@ -81,6 +85,7 @@ class Start:
             body["layers"],
             limits["memory_mb"],
             limits["tmp_mb"],
+            limits["cores"] or limits["memory_mb"] / MB_PER_CORE,
             Shape(limits["processes_max"], limits["open_files_max"]),
             tuple(body["extensions"]),
             body.get("tenant", ""),

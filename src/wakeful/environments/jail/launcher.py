@@ -26,7 +26,6 @@ from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
 from .stem import Stem
 
-MB_PER_CORE = 1769
 """Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
 
 BUILD_TIME_MAX_S = 10.0
@@ -245,8 +244,8 @@ class Launcher:
                         trees.append(linux.copy_tree(os.path.realpath(path)))
                         linux.restrict_mount(trees[-1], READ_ONLY)
             cell.group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
-            if start.memory_mb > MB_PER_CORE:
-                cell.group.limit_cpu(start.memory_mb / MB_PER_CORE)
+            if start.cores > 1:
+                cell.group.limit_cpu(start.cores)
             order = {
                 "code": start.code,
                 "layers": start.layers,
@@ -389,7 +388,7 @@ class Launcher:
 
     def _limit_cpu(self, cell: Cell) -> None:
         if cell.start is not None:
-            cell.group.limit_cpu(cell.start.memory_mb / MB_PER_CORE)
+            cell.group.limit_cpu(cell.start.cores)
         self._done(cell, "limit_cpu")
 
     def _done(self, cell: Cell, verb: str, descriptors: tuple[int, ...] = ()) -> None:
