@@ -388,5 +388,7 @@ async def test_awslambdaric_runs_its_processes_unmodified(make_world: MakeWorld)
         warnings = [line for line in world.lines if '"careful"' in line]
         assert all(any(f'"requestId": "{answer["id"]}"' in line for line in warnings) for answer in answers)
         await until(lambda: any("Invoke timeout" in line or "410" in line for line in world.lines))
+        (environment,) = world.pool._environments
+        await until(lambda: workers(environment) == 4)
         again = await together(world, version, *meeting(world, 4))  # the late one too is there again
         assert [outcome.status for outcome in again] == ["success"] * 4

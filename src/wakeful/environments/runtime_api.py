@@ -101,7 +101,8 @@ class RuntimeApi:
     def close(self) -> None:
         """Nobody is served any more. May be called twice."""
         if self._server is not None:
-            self._server.close()
+            # Not before what was accepted in this round of the loop is a connection: asyncio would lose it, open.
+            self._server.get_loop().call_soon(self._server.close)
             self._server = None
         self.connections_max = 0  # one that was accepted already, and is not made yet, is left too
         for connection in list(self.connections):

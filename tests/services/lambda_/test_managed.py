@@ -54,6 +54,7 @@ def create(client: Any, arn: str, slots: int = 4, **more: Any) -> dict[str, Any]
                 "Runtime": RUNTIME,
                 "Role": ROLE,
                 "Handler": "index.handler",
+                "Timeout": 20,
                 "Code": {"ZipFile": package(index__py=CODE)},
                 "CapacityProviderConfig": config(arn, PerExecutionEnvironmentMaxConcurrency=slots),
                 **more,
