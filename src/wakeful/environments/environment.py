@@ -40,6 +40,8 @@ class Stopped(Exception):
 class Environment:
     """One sandbox after the other only if INIT has to be repeated; else one sandbox for life."""
 
+    _may_be_template = False
+
     def __init__(
         self,
         surroundings: Surroundings,
@@ -198,6 +200,7 @@ class Environment:
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
             extensions=external,
             extension_variables=extensions.variables_of(inside) if external else {},
+            may_be_template=self._may_be_template and not external,
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)

@@ -18,6 +18,7 @@ from wakeful import limits
 from wakeful.environments.admission import Admission
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
+from wakeful.environments.origins import Origins
 from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.version import Invocation, Key, Outcome, Version
@@ -70,6 +71,7 @@ class Pool:
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
+        self._origins = Origins(self._spawn, self._on_origin_ended)
 
     @property
     def counts(self) -> Counts:
@@ -129,6 +131,8 @@ class Pool:
             if each.version.arn == function_arn and version in (None, each.version.version)
         }
         self._retired |= retired
+        for key in {each.key for each in retired}:
+            self._origins.drop(key)
         for environment in [each for each in self._idle if each in retired]:
             self._forget_idle(environment)
             self._give_up(environment)
@@ -148,6 +152,7 @@ class Pool:
                     waiter.given.set_exception(Stopped("the node is shutting down"))
         for environment in list(self._environments):
             self._give_up(environment)
+        self._origins.drop_where(lambda key: True)
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
@@ -179,6 +184,7 @@ class Pool:
                 self._give_up(surplus)
         if not count:
             self._provisions.pop(key, None)
+            self._origins.drop(key)
         self._top_up(key, fleet)
 
     async def park(self, version: Version) -> bool:
@@ -343,6 +349,8 @@ class Pool:
             environment = environment or self._spare()
             if environment is None:
                 break
+            if environment.state is State.PARKED:
+                self._origins.drop(environment.key)  # its memory is there
             self._forget_idle(environment)
             self._give_up(environment)
 
@@ -357,7 +365,9 @@ class Pool:
             return False
         if self._bounds.memory_mb is None or count == 0:
             return True
-        used_mb = sum(max(e.memory_peak_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) for e in self._environments)
+        used_mb = self._origins.memory_mb + sum(
+            max(e.memory_peak_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) for e in self._environments
+        )
         return used_mb + limits.ENVIRONMENT_MEMORY_MB_LEAST <= self._bounds.memory_mb
 
     def _stands_ready(self, environment: Environment) -> bool:
@@ -366,7 +376,7 @@ class Pool:
     def _make(self, version: Version, *, is_provisioned: bool = False) -> Environment:
         around = (self._surroundings, version, self._spawn, self._free, self._ended)
         if version.is_snap_start:
-            environment: Environment = Restorable(*around)
+            environment: Environment = Restorable(*around, self._origins)
         else:
             environment = Environment(*around, is_provisioned=is_provisioned)
         self._environments.add(environment)
@@ -384,6 +394,12 @@ class Pool:
             self._give_up(parked)
             parked = find_parked(fleet, self._retired)
         return None
+
+    def _on_origin_ended(self, key: Key) -> None:
+        """What was to be forked from it makes way for one that runs INIT anew."""
+        for each in [each for each in self._environments if each.key == key and each.state is State.PARKED]:
+            if isinstance(each, Restorable) and not each.is_taken and not each.has_process:
+                self._give_up(each)
 
     def _spare(self) -> Environment | None:
         """One that is parked and can be initialised again when there is room."""

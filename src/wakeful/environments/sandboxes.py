@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
+from wakeful.environments.templates import LaunchedTemplate
 from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, SANDBOX_STARTS_AT_ONCE, WAITING_CELLS_MAX
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ _OPENINGS = 3
 class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
-    def __init__(self, connection: Connection, message: Message) -> None:
+    def __init__(self, connection: Connection, message: Message, restore: Callable[[int], Awaitable[Sandbox]]) -> None:
         api, endpoint, self.output, *others = message.descriptors
         self.extension_output: int | None = others[0] if others else None
         self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
@@ -72,10 +73,13 @@ class LaunchedSandbox:
         self.opt_root: str | None = message.body["opt_root"]
         self._connection = connection
         self._id: int = message.body["sandbox"]
+        self.template: LaunchedTemplate | None = None
+        if message.body["may_be_template"]:
+            self.template = LaunchedTemplate(connection, self._id, restore)
         self._number: int = message.body["number"]
         self._group = Group.of(message.body["group"])
         self._keeper: int = message.body["keeper"]
-        self._runtime_pid = 0
+        self._runtime_pid: int = message.body["runtime"]
         self._peak_bytes = 0
         self._last: Usage | None = None
         loop = asyncio.get_running_loop()
@@ -161,6 +165,8 @@ class LaunchedSandbox:
         if self._last is None:
             self._last = Usage(self._peak_bytes, 0.0)
         self._end(Exit(signal=9))
+        if self.template is not None:
+            self.template.on_gone()
         for ended in self._extensions.values():
             if not ended.done():
                 ended.set_result(Exit(signal=9))
@@ -240,16 +246,30 @@ class LaunchedSandboxes:
                 "layers": str(assignment.layers) if assignment.layers else None,
                 "limits": asdict(assignment.limits),
                 "extensions": assignment.extensions,
+                "is_template": assignment.may_be_template,
             }
             connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
         finally:
             os.close(variables)
+        return await self._answer(connection, sandbox, answer)
+
+    async def _answer(self, connection: Connection, sandbox: int, answer: asyncio.Future[Sandbox]) -> Sandbox:
         try:
             return await answer
         except asyncio.CancelledError:
             # What comes anyway is killed where it arrives.
             connection.send({"verb": "kill", "sandbox": sandbox})
             raise
+
+    async def _restore(self, template: int) -> Sandbox:
+        """Another, forked from that one."""
+        connection = self._connection
+        if connection is None:
+            raise SandboxRefused("the launcher ended")
+        sandbox = next(self._ids)
+        answer = self._starting[sandbox] = asyncio.get_running_loop().create_future()
+        connection.send({"verb": "restore", "sandbox": sandbox, "template": template})
+        return await self._answer(connection, sandbox, answer)
 
     async def prepare(self, runtime: Runtime, count: int) -> None:
         if not 0 <= count <= WAITING_CELLS_MAX:
@@ -318,6 +338,9 @@ class LaunchedSandboxes:
             sandbox.on_extension(message.body)
         elif message.verb == "ended":
             sandbox.on_ended(message.body)
+        elif message.verb in ("traced", "template"):
+            if sandbox.template is not None:
+                sandbox.template.hear(message.body)
         else:
             sandbox.on_gone()
             del self._sandboxes[message.body["sandbox"]]
@@ -332,7 +355,7 @@ class LaunchedSandboxes:
             if not answer.done():
                 answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
             return
-        sandbox = LaunchedSandbox(self._connection, message)
+        sandbox = LaunchedSandbox(self._connection, message, self._restore)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return

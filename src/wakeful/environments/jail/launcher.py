@@ -20,6 +20,7 @@ from typing import Any
 
 from . import cells, linux, messages, processes
 from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
@@ -54,7 +55,7 @@ class Launcher:
         self._node = Outbox(self._loop, channel, self.close)
         self._runtimes: dict[int, Runtime] = {}
         self._cells: dict[int, Cell] = {}
-        self._assigned: dict[int, Cell] = {}
+        self.assigned: dict[int, Cell] = {}
         """By the node's number for the sandbox, from the promise to the end."""
         self._free_numbers = list(range(1, SANDBOXES_MAX))
         self._builds_max = (os.cpu_count() or 1) + 1
@@ -62,6 +63,17 @@ class Launcher:
         self._refills_from = 0.0
         self._is_watching = False
         self._is_closing = False
+        self._families = Families(self)
+
+    @property
+    def cells(self) -> list[Cell]:
+        return list(self._cells.values())
+
+    def cell(self, number: int) -> Cell | None:
+        return self._cells.get(number)
+
+    def tell(self, body: Mapping[str, Any]) -> None:
+        self._node.put(body)
 
     def run(self) -> None:
         """Serves until the node is gone, and until nothing is left then."""
@@ -81,7 +93,7 @@ class Launcher:
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
         for cell in list(self._cells.values()):
-            self._end(cell)
+            self.end(cell)
 
     def _on_signal(self, wakeup: int) -> None:
         os.read(wakeup, 512)
@@ -104,6 +116,8 @@ class Launcher:
         verb, body = message.verb, message.body
         if verb == "start":
             self._start(self._runtimes.get(body["runtime"]), Start.of(body, message.descriptors[0]))
+        elif verb == "restore":
+            self._families.restore(body)
         elif verb == "runtime":
             try:
                 self._runtimes[body["key"]] = Runtime.of(body, self._host)
@@ -114,8 +128,8 @@ class Launcher:
                 runtime.wanted = body["count"]
                 runtime.failures = 0
                 self._refill()
-        elif cell := self._assigned.get(body["sandbox"]):
-            if verb in ("begin", "signal"):
+        elif cell := self.assigned.get(body["sandbox"]):
+            if verb in ("begin", "signal", "trace"):
                 self._ask_keeper(cell, body)
                 return
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
@@ -126,21 +140,20 @@ class Launcher:
 
     def _start(self, runtime: Runtime | None, start: Start) -> None:
         if runtime is None:
-            self._refuse(start, "its runtime could not be prepared")
+            self.refuse(start, "its runtime could not be prepared")
             return
-        self._refills_from = time.monotonic() + _REFILL_PAUSE_S
-        self._loop.after(_REFILL_PAUSE_S, self._refill)
+        self.pause_refilling()
         cell = self._spare(runtime, start.shape)
         if cell is None:
             try:
                 cell = self._build(runtime, start.shape)
             except OSError as error:
-                self._refuse(start, f"no sandbox could be made: {error}")
+                self.refuse(start, f"no sandbox could be made: {error}")
                 return
         cell.start = start
-        self._assigned[start.sandbox] = cell
+        self.assigned[start.sandbox] = cell
         if cell.state == WAITING:
-            self._assign(cell, start)
+            self._assign(cell)
 
     def _spare(self, runtime: Runtime, shape: Shape) -> Cell | None:
         """A cell that nobody was promised: one that waits, or else one that soon will."""
@@ -150,24 +163,32 @@ class Launcher:
         return next((cell for cell in spare if cell.state == WAITING), spare[0] if spare else None)
 
     def _build(self, runtime: Runtime, shape: Shape) -> Cell:
+        more = (self._endpoint_port, self._tmp_mb, self._counters)
+        cell = self._numbered(lambda number: cells.build(self._host, runtime, shape, number, *more))
+        self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
+        return cell
+
+    def build_annex(self, template: Cell) -> Cell:
+        return self._numbered(lambda number: cells.build_annex(self._host, template, number, self._counters))
+
+    def _numbered(self, build: Callable[[int], Cell]) -> Cell:
         if not self._free_numbers:
             raise OSError(f"there are {SANDBOXES_MAX} sandboxes already")
         number = heapq.heappop(self._free_numbers)
         try:
-            cell = cells.build(self._host, runtime, shape, number, self._endpoint_port, self._tmp_mb, self._counters)
+            cell = build(number)
         except OSError:
             heapq.heappush(self._free_numbers, number)
             raise
         self._cells[number] = cell
         self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self._on_keeper, cell))
-        self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
         self._loop.after(BUILD_TIME_MAX_S, partial(self._end_if_building, cell))
         return cell
 
     def _end_if_building(self, cell: Cell) -> None:
         if cell.state == BUILDING and not cell.is_leaving:
             cell.error = f"it was not ready after {BUILD_TIME_MAX_S:g} seconds"
-            self._end(cell)
+            self.end(cell)
 
     def _refill(self) -> None:
         """Brings the waiting cells to the number wanted, a few at a time, when nobody was started a moment ago."""
@@ -177,7 +198,7 @@ class Launcher:
         for runtime in self._runtimes.values():
             spare = [cell for cell in self._cells.values() if cell.runtime is runtime and cell.is_spare]
             for cell in spare[runtime.wanted :]:
-                self._end(cell)
+                self.end(cell)
             for _ in range(runtime.wanted - len(spare)):
                 if building >= self._builds_max or runtime.failures >= BUILD_FAILURES_MAX:
                     break
@@ -186,6 +207,12 @@ class Launcher:
                 except OSError as error:
                     self._on_stillborn(runtime, str(error))
                 building += 1
+        self._families.refill()
+
+    def pause_refilling(self) -> None:
+        """Whoever is being started has the processors first."""
+        self._refills_from = time.monotonic() + _REFILL_PAUSE_S
+        self._loop.after(_REFILL_PAUSE_S, self._refill)
 
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
@@ -195,12 +222,14 @@ class Launcher:
 
     # ── handing over ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _assign(self, cell: Cell, start: Start) -> None:
+    def _assign(self, cell: Cell) -> None:
         """The cell is this function's. Its runtime may make its first request before the node hears of it."""
+        start = cell.start
+        assert start is not None
         trees: list[int] = []
         openings: list[int] = []
         try:
-            outputs = self._extension_output(cell, openings) if start.extensions else []
+            outputs = cells.extension_output(self._host, cell, openings) if start.extensions else []
             if self._host.kind == NAMESPACES:
                 for path in (start.code, start.layers):
                     if path is not None:
@@ -220,15 +249,19 @@ class Launcher:
         except OSError as error:
             for opening in openings[:1]:
                 os.close(opening)
-            self._refuse(start, str(error))
+            self.refuse(start, str(error))
             cell.start = None
-            self._end(cell)
+            self.end(cell)
             return
         finally:
             for descriptor in [*trees, *openings[1:]]:
                 os.close(descriptor)
         os.close(start.variables)
         cell.state = RUNNING
+        self.hand_over(cell, start, tuple(openings[:1]))
+
+    def hand_over(self, cell: Cell, start: Start, more: tuple[int, ...] = (), runtime: int = 0) -> None:
+        """The sandbox is the node's, and is looked after from now on. `runtime` is its process, where that is known."""
         is_inside = self._host.kind == NAMESPACES
         self._node.put(
             {
@@ -240,23 +273,17 @@ class Launcher:
                 "task_root": TASK_ROOT if is_inside else start.code,
                 "opt_root": LAYERS_ROOT if is_inside else start.layers,
                 "extensions": start.extensions,
+                "runtime": runtime,
+                "may_be_template": is_inside and start.shape.is_template and cell.template is None,
             },
-            (*cell.take_openings(), *openings[:1]),
+            (*cell.take_openings(), *more),
         )
         self._watch()
 
-    def _extension_output(self, cell: Cell, ends: list[int]) -> list[int]:
-        """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
-        ends += os.pipe()
-        os.set_blocking(ends[0], False)
-        if self._host.users is not None:
-            user = self._host.users.of(cell.number)
-            os.fchown(ends[1], user, user)
-        return ends[1:]
-
-    def _refuse(self, start: Start, error: str) -> None:
-        os.close(start.variables)
-        self._assigned.pop(start.sandbox, None)
+    def refuse(self, start: Start, error: str) -> None:
+        if start.variables >= 0:
+            os.close(start.variables)
+        self.assigned.pop(start.sandbox, None)
         self._node.put({"verb": "refused", "sandbox": start.sandbox, "error": error})
 
     # ── what keepers say ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,11 +296,14 @@ class Launcher:
                 return
             if message is None:
                 self._loop.forget(cell.channel.fileno())
+                self._families.on_lost(cell)
                 return
+            if self._families.hear(cell, message):
+                continue
             if message.verb == "built":
                 self._on_built(cell, message)
             elif message.verb == "ended":
-                self._on_ended(cell, message.body)
+                self.on_ended(cell, message.body)
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
@@ -286,14 +316,17 @@ class Launcher:
         cell.openings = message.descriptors[:2]
         cell.tmp = message.descriptors[2] if len(message.descriptors) > 2 else -1
         cell.state = WAITING
+        if cell.template is not None:
+            self._families.introduce(cell, message.descriptors[3])
+            self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
         if cell.is_leaving:
             return
         cell.runtime.failures = 0
         if cell.start is not None:
-            self._assign(cell, cell.start)
+            (self._assign if cell.template is None else self._families.fork)(cell)
         self._refill()
 
-    def _on_ended(self, cell: Cell, body: Mapping[str, Any]) -> None:
+    def on_ended(self, cell: Cell, body: Mapping[str, Any]) -> None:
         """The runtime process has ended, or was killed with everything around it."""
         if cell.state != RUNNING or cell.start is None:
             cell.error = body["error"] or f"the runtime ended: exit status {body['status']}, signal {body['signal']}"
@@ -301,6 +334,8 @@ class Launcher:
         if cell.has_ended:
             return
         cell.has_ended = True
+        if cell.is_template:
+            self._families.on_template_ended(cell)
         is_killed = body["signal"] == signal.SIGKILL
         self._node.put(
             {
@@ -384,7 +419,7 @@ class Launcher:
         self._counters[place] = max(self._counters[place], cell.memory_bytes)
         if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
             cell.is_over_memory = True
-            self._end(cell)
+            self.end(cell)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -395,17 +430,19 @@ class Launcher:
         except OSError as error:
             cell.error = f"{handler.__name__.strip('_')}: {error}"
             sys.stderr.write(f"sandbox {cell.number} is ended: {cell.error}\n")
-            self._end(cell)
+            self.end(cell)
 
     def _kill(self, cell: Cell) -> None:
+        if cell.is_template and self._families.drop(cell):
+            return
         if cell.state == RUNNING or cell.start is None:
-            self._end(cell)
+            self.end(cell)
             return
         # Not this function's yet: somebody else may have it.
-        self._refuse(cell.start, "it was killed before it was started")
+        self.refuse(cell.start, "it was killed before it was started")
         cell.start = None
 
-    def _end(self, cell: Cell) -> None:
+    def end(self, cell: Cell) -> None:
         if not cell.is_leaving:
             cell.end()
             self._loop.after(_LEAVING_TIME_MAX_S, cell.kill_keeper)
@@ -413,10 +450,15 @@ class Launcher:
     def _on_exit(self, cell: Cell) -> None:
         """The keeper has ended, and with namespaces everything inside with it."""
         self._on_keeper(cell)  # its last words
-        os.waitpid(cell.pid, 0)
+        if cell.template is None:
+            os.waitpid(cell.pid, 0)
+        self._loop.forget(cell.pidfd)
+        self.bury(cell)
+
+    def bury(self, cell: Cell) -> None:
+        """Its keeper is dead."""
         cell.is_reaped = True
         self._loop.forget(cell.channel.fileno())
-        self._loop.forget(cell.pidfd)
         try:
             self._report_end(cell)
         finally:
@@ -431,11 +473,11 @@ class Launcher:
         """To whoever it was promised to, if that was somebody."""
         if cell.state == RUNNING:
             killed = {"status": None, "signal": int(signal.SIGKILL), "out_of_memory": False, "error": cell.error}
-            self._on_ended(cell, killed)
+            self.on_ended(cell, killed)
         elif cell.start is not None:
-            self._refuse(cell.start, cell.last_words())
+            self.refuse(cell.start, cell.last_words())
             cell.start = None
-        elif not cell.is_leaving or cell.error is not None:
+        elif cell.template is None and (not cell.is_leaving or cell.error is not None):
             self._on_stillborn(cell.runtime, cell.last_words())
 
     def _kill_strays(self) -> None:
@@ -472,7 +514,8 @@ class Launcher:
         if self._host.rooms is not None:
             self._contained(self._remove_room, cell)
         del self._cells[cell.number]
+        self._families.on_gone(cell)
         heapq.heappush(self._free_numbers, cell.number)
         if cell.start is not None:
-            del self._assigned[cell.start.sandbox]
+            del self.assigned[cell.start.sandbox]
             self._node.put({"verb": "gone", "sandbox": cell.start.sandbox})

@@ -52,14 +52,18 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
     "open_tree": (428, 428),
+    "pidfd_getfd": (438, 438),
     "pivot_root": (155, 41),
     "prctl": (157, 167),
+    "ptrace": (101, 117),
     "seccomp": (317, 277),
     "sethostname": (170, 161),
+    "setns": (308, 268),
     "umount2": (166, 39),
     "unshare": (272, 97),
 }
 
+CLONE_PARENT = 0x00008000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -151,6 +155,16 @@ def fork(flags: int = 0, cgroup: int | None = None) -> int:
 
 def unshare(flags: int) -> None:
     call("unshare", flags)
+
+
+def enter_namespace(descriptor: int, kind: int) -> None:
+    """We are in this namespace; with CLONE_NEWPID, the children that we fork from now on are."""
+    call("setns", descriptor, kind)
+
+
+def take_descriptor(process: int, descriptor: int) -> int:
+    """Our own copy of a descriptor of another process, which a pidfd names."""
+    return call("pidfd_getfd", process, descriptor, 0)
 
 
 def map_self(inside_uid: int, inside_gid: int, outside_uid: int, outside_gid: int) -> None:
@@ -320,14 +334,12 @@ def attach(tree: int, path: str, directory: int = _AT_FDCWD) -> None:
 
 def new_tmpfs(attributes: int, **options: str) -> int:
     """A descriptor of a detached, empty file system in memory."""
-    filesystem = call("fsopen", b"tmpfs", _FSOPEN_CLOEXEC)
-    try:
-        for key, value in options.items():
-            call("fsconfig", filesystem, _FSCONFIG_SET_STRING, _text(key), _text(value), 0)
-        call("fsconfig", filesystem, _FSCONFIG_CMD_CREATE, None, None, 0)
-        return call("fsmount", filesystem, _FSMOUNT_CLOEXEC, attributes)
-    finally:
-        os.close(filesystem)
+    return _new_file_system("tmpfs", attributes, options)
+
+
+def new_proc(options: dict[str, str], attributes: int) -> int:
+    """A descriptor of a detached /proc, which shows the caller's own process namespace."""
+    return _new_file_system("proc", attributes, options)
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -341,6 +353,17 @@ def raise_loopback() -> None:
     """127.0.0.1 works in this network namespace; a new one starts with its loopback device down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP | _IFF_RUNNING))
+
+
+def _new_file_system(kind: str, attributes: int, options: dict[str, str]) -> int:
+    filesystem = call("fsopen", _text(kind), _FSOPEN_CLOEXEC)
+    try:
+        for key, value in options.items():
+            call("fsconfig", filesystem, _FSCONFIG_SET_STRING, _text(key), _text(value), 0)
+        call("fsconfig", filesystem, _FSCONFIG_CMD_CREATE, None, None, 0)
+        return call("fsmount", filesystem, _FSMOUNT_CLOEXEC, attributes)
+    finally:
+        os.close(filesystem)
 
 
 def _text(value: str | None) -> bytes | None:

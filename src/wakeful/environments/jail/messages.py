@@ -22,7 +22,7 @@ from typing import Any
 
 # Far below what a socket's default buffer takes in one packet (about 200 KB), far above what we send.
 MESSAGE_BYTES_MAX = 64 * 1024
-DESCRIPTORS_MAX = 8
+DESCRIPTORS_MAX = 12
 
 _ANCILLARY_BYTES = socket.CMSG_SPACE(DESCRIPTORS_MAX * array.array("i").itemsize)
 
