@@ -1,4 +1,4 @@
-"""SnapStart by fork, in real sandboxes: INIT runs once, environments are copies, and what cannot be copied is parked."""
+"""SnapStart by fork, in real sandboxes: INIT runs once, environments are copies; what cannot be copied is parked."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.environments.test_in_sandboxes import confined
 from tests.environments.test_restorable import APP, BROKEN, is_parked, restorable
 from tests.environments.world import World, held, until
 from wakeful.environments.jail import processes
+from wakeful.environments.sandboxes import LaunchedSandbox
 from wakeful.environments.version import RestoreFailed, Version
 
 pytestmark = pytest.mark.slow
@@ -164,11 +165,8 @@ async def test_a_template_that_dies_is_made_anew_and_its_copies_live_on(make_wor
             origin = world.pool._origins.find(version.key)
             assert origin is not None
             sandbox = origin.process.sandbox
-            (template,) = [
-                pid
-                for pid in processes.children(sandbox._keeper)
-                if processes.state(pid) == "t"  # type: ignore[attr-defined]
-            ]
+            assert isinstance(sandbox, LaunchedSandbox)
+            (template,) = [pid for pid in processes.children(sandbox._keeper) if processes.state(pid) == "t"]
             os.kill(template, signal.SIGKILL)
             await until(lambda: world.pool._origins.find(version.key) not in (None, origin))
             again = json.loads((await environment.invoke(world.invocation())).payload)

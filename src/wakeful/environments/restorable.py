@@ -1,8 +1,8 @@
 """An environment with SnapStart: initialised ahead, parked, and restored for its first invocation.
 
 On Lambda a snapshot of one initialised environment becomes many. Here the process that ran INIT is copied where it can
-be (`origins.py`). Where it cannot, each environment runs INIT itself, ahead of time, and waits; what it finds inside, the
-hooks it runs and the log it leaves are the same ("Improving startup performance with Lambda SnapStart").
+be (`origins.py`). Where it cannot, each environment runs INIT itself, ahead of time, and waits; what it finds inside,
+the hooks it runs and the log it leaves are the same ("Improving startup performance with Lambda SnapStart").
 """
 
 from __future__ import annotations
@@ -160,7 +160,9 @@ class Restorable(Environment):
         try:
             sandbox = await origin.restore()
         except SandboxRefused as error:
-            log.warning("an environment of %s runs INIT itself: %s", self.version.arn, error)
+            if self.state is not State.PARKED:
+                raise Ended(f"environment {self.id} ended before it was restored") from None
+            log.info("an environment of %s runs INIT itself: %s", self.version.arn, error)
             return False
         heard = ExtensionsApi(self, self.version, ())
         process = RuntimeProcess(sandbox, self, heard, self._journal.printed, self._surroundings.log_has_room)
@@ -209,6 +211,8 @@ class Restorable(Environment):
             self._verdict = None
         ended = time.monotonic()
         process.drain()
+        if self._is_forked:
+            self._spawn(process.sandbox.limit_cpu())  # until here it had a whole core
         restore_ms = (ended - began) * 1000
         self._restored = (restore_ms, max(1, math.ceil(round((ended - resumed) * 1000, 3))))
         status: Status = "success" if fault is None else fault.status

@@ -23,6 +23,9 @@ from .walls import Room, Walls
 
 BUILDING, WAITING, RUNNING = "building", "waiting", "running"
 
+MB_PER_CORE = 1769
+"""Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
+
 _OUTPUT_SHOWN_BYTES = 2000
 _NOTHING = Command((), {}, prestart=False)
 _LOOKS_SKIPPED_MAX = 5
@@ -286,7 +289,7 @@ def _become_keeper(
         walls = _walls(kind, room, runtime)
         keeper = Keeper(walls, runtime.command, channel, output, entrance, _own(counters, room.number))
         if room.is_template:
-            program = seccomp.in_namespaces(linux.architecture())
+            program = seccomp.in_namespaces(linux.architecture(), stays_visible=not room.is_counted)
             keeper.nursery = Nursery(room, program, output, entrance, keeper.tell, partial(_become_annex, counters))
         keeper.run()
     finally:
@@ -322,6 +325,7 @@ def build_annex(host: Host, template: Cell, number: int, counters: memoryview) -
         undo.callback(group.remove)
         group.limit_processes(start.shape.processes_max)
         group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
+        group.limit_cpu(max(1, start.memory_mb / MB_PER_CORE))  # until it has been restored
         entrance = group.entrance()
         theirs.callback(entrance.close)
         channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

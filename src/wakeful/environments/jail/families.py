@@ -82,7 +82,7 @@ class Families:
                 messages.send(template.channel, {"verb": "stand", "number": waiting[0].number})
 
     def drop(self, template: Cell) -> bool:
-        """The template ends, and those who are forked from it go on. False where there are none: it may just be killed."""
+        """The template ends; who is forked from it goes on. False where nobody is: it may just be killed."""
         template.is_dropped = True
         self._end_spares(template)
         if not any(cell.start is not None for cell in template.annexes):
@@ -104,8 +104,8 @@ class Families:
             return True
         if message.verb not in ("forked", "child ended", "unbuilt"):
             return False
-        annex = launcher.cell(body["number"])
-        if annex is None or annex.template is not cell:
+        annex = next((each for each in cell.annexes if each.number == body["number"]), None)
+        if annex is None:
             message.close()
         elif message.verb == "forked":
             self._on_forked(annex, message)
@@ -113,6 +113,7 @@ class Families:
             annex.error = body["error"]
             self.on_lost(annex)
         else:
+            launcher.on_keeper(annex)  # its own keeper may have said why, before it killed it
             launcher.on_ended(annex, {**body, "out_of_memory": False})
             launcher.end(annex)
         return True
@@ -152,10 +153,12 @@ class Families:
             self._launcher.end(template)
 
     def on_template_ended(self, template: Cell) -> None:
-        """Its process has ended by itself. Its keeper stays for those who run."""
+        """Its process has ended. Its keeper stays for those who run."""
         template.is_dropped = True
         self._end_spares(template)
-        if not template.annexes:
+        if any(cell.start is not None for cell in template.annexes):
+            self._launcher.leave(template)
+        else:
             self._launcher.end(template)
 
     def _end_spares(self, template: Cell) -> None:

@@ -143,6 +143,8 @@ class Keeper:
     def _serve(self) -> bool:
         """One round: what the launcher says, who ended, what is used. False when the runtime or launcher is gone."""
         watches = self._memory_max_bytes is not None and self._runtime_pid and not self._is_frozen
+        if self.nursery is not None and self.nursery.is_needed:
+            watches = False  # it stands still, and what else we see in here has keepers of its own
         ready = {fd for fd, _ in self._poll.poll(self._interval_s * 1000 if watches else None)}
         if self._channel.fileno() in ready and not self._obey():
             return False
@@ -235,6 +237,8 @@ class Keeper:
             self._watch()
         if self.nursery is None:
             self._walls.retire()
+        else:
+            self.nursery.retire()
 
     def _retire_if_barren(self, nursery: Nursery) -> None:
         """What could have become a template did not, and is as any other."""
@@ -424,9 +428,9 @@ class Keeper:
         self._counters[1] = max(self._counters[1], cpu_ns)
         if memory_bytes <= self._memory_max_bytes:
             return True
-        self._walls.signal_everyone(signal.SIGKILL)
         ended = {"verb": "ended", "status": None, "signal": int(signal.SIGKILL), "out_of_memory": True, "error": None}
         self.tell(ended)
+        self._walls.signal_everyone(signal.SIGKILL)
         return False
 
     def _count(self) -> tuple[processes.Use, int]:

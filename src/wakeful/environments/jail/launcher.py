@@ -19,15 +19,12 @@ from functools import partial
 from typing import Any
 
 from . import cells, linux, messages, processes
-from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from .cells import BUILDING, MB_PER_CORE, RUNNING, WAITING, Cell, Runtime, Shape, Start
 from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
-
-MB_PER_CORE = 1769
-"""Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
 
 BUILD_TIME_MAX_S = 10.0
 BUILD_FAILURES_MAX = 3
@@ -68,9 +65,6 @@ class Launcher:
     @property
     def cells(self) -> list[Cell]:
         return list(self._cells.values())
-
-    def cell(self, number: int) -> Cell | None:
-        return self._cells.get(number)
 
     def tell(self, body: Mapping[str, Any]) -> None:
         self._node.put(body)
@@ -181,7 +175,7 @@ class Launcher:
             heapq.heappush(self._free_numbers, number)
             raise
         self._cells[number] = cell
-        self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self._on_keeper, cell))
+        self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self.on_keeper, cell))
         self._loop.after(BUILD_TIME_MAX_S, partial(self._end_if_building, cell))
         return cell
 
@@ -288,7 +282,7 @@ class Launcher:
 
     # ── what keepers say ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _on_keeper(self, cell: Cell) -> None:
+    def on_keeper(self, cell: Cell) -> None:
         while True:
             try:
                 message = messages.receive(cell.channel)
@@ -334,9 +328,8 @@ class Launcher:
         if cell.has_ended:
             return
         cell.has_ended = True
-        if cell.is_template:
-            self._families.on_template_ended(cell)
         is_killed = body["signal"] == signal.SIGKILL
+        place = cell.number * COUNTERS_EACH
         self._node.put(
             {
                 "verb": "ended",
@@ -347,15 +340,12 @@ class Launcher:
                     cell.is_over_memory or body["out_of_memory"] or (is_killed and cell.group.memory_kills())
                 ),
                 "error": body["error"],
-                "memory_peak_bytes": self._counters[cell.number * COUNTERS_EACH],
-                "cpu_s": self._cpu_s(cell),
+                "memory_peak_bytes": self._counters[place],
+                "cpu_s": cell.group.cpu_s() if self._host.counts else self._counters[place + 1] / 1e9,
             }
         )
-
-    def _cpu_s(self, cell: Cell) -> float:
-        if self._host.counts:
-            return cell.group.cpu_s()
-        return float(self._counters[cell.number * COUNTERS_EACH + 1]) / 1e9
+        if cell.is_template:
+            self._families.on_template_ended(cell)
 
     # ── freezing, limits ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -449,7 +439,7 @@ class Launcher:
 
     def _on_exit(self, cell: Cell) -> None:
         """The keeper has ended, and with namespaces everything inside with it."""
-        self._on_keeper(cell)  # its last words
+        self.on_keeper(cell)  # its last words
         if cell.template is None:
             os.waitpid(cell.pid, 0)
         self._loop.forget(cell.pidfd)
@@ -516,6 +506,11 @@ class Launcher:
         del self._cells[cell.number]
         self._families.on_gone(cell)
         heapq.heappush(self._free_numbers, cell.number)
+        self.leave(cell)
+
+    def leave(self, cell: Cell) -> None:
+        """Whoever it was promised to has nothing of it any more."""
         if cell.start is not None:
             del self.assigned[cell.start.sandbox]
             self._node.put({"verb": "gone", "sandbox": cell.start.sandbox})
+            cell.start = None

@@ -5,9 +5,12 @@ be large or secret, a function's environment variables, is not in the message: i
 descriptor, which the launcher hands on without reading it.
 
     node → launcher         open, prepare, start, begin, signal, freeze, thaw, limit_cpu, kill, close
-    launcher → node         opened, started, refused, extension, ended, done, gone, broken
-    launcher → keeper       assign, begin, signal, freeze, thaw
-    keeper → launcher       built, done, extension, ended, failed
+                            and of templates: trace, restore
+    launcher → node         opened, started, refused, extension, ended, done, gone, broken; traced, template
+    launcher → keeper       assign, begin, signal, freeze, thaw; a template's: trace, annex, stand, fork, forget, drop
+                            and of an annex: adopt
+    keeper → launcher       built, done, extension, ended, failed; a template's: traced, template, unbuilt, forked,
+                            child ended
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Templates: a runtime process that is held after INIT, from which others are forked into sandboxes of their own.
 
-This is the part of the template's keeper. The template goes as far as a fork of its own, and never returns from it. Each
-time an environment is wanted, that fork is done once more; the child is led, before it runs a single instruction of its
-own, into an annex (`annex.py`), where it gives up what rights it needed for that, and is looked at. Then it runs on.
+This is the part of the template's keeper. The template goes as far as a fork of its own, and never returns from it.
+Each time an environment is wanted, that fork is done once more; the child is led, before it runs a single instruction
+of its own, into an annex (`annex.py`), where it gives up what rights it needed for that, and is looked at. Then it
+runs on.
 """
 
 from __future__ import annotations
@@ -71,6 +72,14 @@ class Nursery:
     def is_needed(self) -> bool:
         """Others would end with us."""
         return self._held is not None or bool(self._children)
+
+    def retire(self) -> None:
+        """Our keeper gives up the rights that it does not need for what is done here."""
+        if self._room.is_counted:
+            linux.clear_capabilities(
+                *(linux.CAP_DAC_OVERRIDE, linux.CAP_KILL, linux.CAP_SETGID, linux.CAP_SETUID),
+                *(linux.CAP_SYS_CHROOT, linux.CAP_SYS_PTRACE, linux.CAP_SYS_ADMIN),
+            )
 
     def trace(self, pid: int) -> None:
         """INIT is over: the process may go on to its fork, if it looks as one that can be a template."""
@@ -172,7 +181,7 @@ class Nursery:
             ground.close()
 
     def on_exit(self, pid: int) -> int | None:
-        """The number of the sandbox whose runtime process this was, if it was one. The template's own end counts too."""
+        """The number of the sandbox whose runtime process has ended, if it was one; or the template has."""
         if pid == self._pid:
             self._pid, self._held = 0, None
         return self._children.pop(pid, None)
@@ -237,14 +246,16 @@ def _lines(path: str) -> list[str]:
 def lead(template: Held, ground: annex.Annex, program: bytes) -> int:
     """The process that runs in the annex from now on, behind its walls, where the template's fork returns to a child.
 
-    The first child enters everything and gives up every right. The second is born in the process namespace.
+    The first child, in the template's own memory, enters everything and gives up every right. The second is born in the
+    process namespace, with a memory of its own.
     """
-    first = template.fork(linux.CLONE_PARENT)
+    first = template.double()
     second: Held | None = None
     try:
         with _scratch(first):
             _lead(first, ground, program)
-        second = first.fork(linux.CLONE_PARENT)
+        second = first.fork()
+        second.register_as(template)
         _examine(second.pid, ground)
         second.let_go()
     except BaseException:

@@ -15,6 +15,7 @@ import struct
 from . import linux
 
 _SEIZE, _SET_OPTIONS, _EVENT_MESSAGE = 0x4206, 0x4200, 0x4201
+_GET_SEQUENCES = 0x420F
 _CONTINUE, _STEP, _GET_REGISTERS, _SET_REGISTERS, _DETACH, _LISTEN = 7, 9, 12, 13, 17, 0x4208
 
 _ON_FORK, _ON_SECCOMP, _KILL_WITH_TRACER = 0x2, 0x80, 0x100000
@@ -27,6 +28,8 @@ ANY_CHILD = 0x40000000
 _REGISTERS = struct.Struct("27Q")
 _R10, _R9, _R8, _RAX, _RDX, _RSI, _RDI, _ORIG_RAX, _RIP, _RSP = 7, 8, 9, 10, 12, 13, 14, 15, 16, 19
 _ARGUMENTS = (_RDI, _RSI, _RDX, _R10, _R8, _R9)
+
+_SEQUENCES = struct.Struct("QIIII")  # struct ptrace_rseq_configuration
 
 _SYSCALL = b"\x0f\x05"
 _NO_CALL = (1 << 64) - 1  # not in a system call: nothing is restarted
@@ -44,6 +47,7 @@ _NUMBERS = {
     "dup3": 292,
     "prctl": 157,
     "recvmsg": 47,
+    "rseq": 334,
     "seccomp": 317,
     "setns": 308,
     "socketpair": 53,
@@ -112,9 +116,24 @@ class Held:
         _set_registers(self.pid, self._registers)
         _ptrace(_DETACH, self.pid, 0, 0)
 
-    def fork(self, flags: int = 0) -> Held:
-        """The same fork again, by this process. The child stands where it returns to a child."""
-        _, children = self._call("clone", self._registers[_RDI] | flags)
+    def fork(self) -> Held:
+        """The same fork again, by this process. The child stands where it returns to a child, and has our parent."""
+        return self._clone(self._registers[_RDI] | linux.CLONE_PARENT)
+
+    def double(self) -> Held:
+        """Another process in the same memory, in the same place: for calls that shall not be made by this one."""
+        return self._clone(linux.CLONE_VM | linux.CLONE_PARENT | signal.SIGCHLD)
+
+    def register_as(self, other: Held) -> None:
+        """The kernel keeps our restartable sequences where it keeps those of the other, whose memory is like ours."""
+        said = ctypes.create_string_buffer(_SEQUENCES.size)
+        _ptrace(_GET_SEQUENCES, other.pid, len(said), ctypes.addressof(said))
+        address, size, signature, _, _ = _SEQUENCES.unpack(said.raw)
+        if address:
+            self.call("rseq", address, size, 0, signature)
+
+    def _clone(self, flags: int) -> Held:
+        _, children = self._call("clone", flags)
         if len(children) != 1:
             raise Lost(errno.ECHILD, "the template could not be forked")
         _wait(children[0])

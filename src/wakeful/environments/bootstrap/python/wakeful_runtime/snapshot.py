@@ -47,7 +47,7 @@ def wait_to_be_restored(client: runtime_api.Client) -> runtime_api.Client:
 def _fork(client: runtime_api.Client) -> runtime_api.Client:
     """In the child, an environment has been restored. Usually the parent never returns from its fork."""
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
-    directory = os.getcwd()
+    directory = os.getcwd()  # noqa: PTH109  pathlib takes long to load
     client.close()
     gc.collect()
     gc.freeze()  # what is there now is shared, and no collection shall touch it
