@@ -87,9 +87,17 @@ def render(service: str, operations: Sequence[str] | None = None) -> str:
             shape, takes_stream=name in streams, is_answered=name in answered, may_be_none=is_only_answered
         )
         classes.append(_class(name, members))
-    text = "\n".join(classes)
+    text = _apart(classes)
     imports = "".join(f"{line}\n" for line in _imports(text))
     return f"{HEADER}\n{imports}\n{text}" if classes else HEADER
+
+
+def _apart(classes: Sequence[str]) -> str:
+    """With a line between, as the formatter has it: none between two that have no members."""
+    text = ""
+    for before, each in zip(["", *classes], classes, strict=False):
+        text += each if not before or (before.endswith(": ...\n") and each.endswith(": ...\n")) else f"\n{each}"
+    return text
 
 
 def _reachable(shapes: Iterable[Any]) -> dict[str, Any]:

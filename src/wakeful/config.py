@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,14 @@ IamMode = Literal["off", "audit", "enforce"]
 Isolation = Literal["auto", "A", "B", "C", "none"]
 
 DEFAULT_PORT = 4566
+
+
+def default_home() -> Path:
+    """Where this user's Wakeful keeps what all its nodes share: WAKEFUL_HOME, else where such data belongs."""
+    if home := os.environ.get("WAKEFUL_HOME"):
+        return Path(home).absolute()
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data, "wakeful").absolute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,10 @@ class Config:
     iam: IamMode | None = None
     """None: audit on loopback, enforce beyond it."""
     isolation: Isolation = "auto"
+    runtime_fallback: bool = False
+    """Whether a function whose runtime is absent runs on the nearest version of its language."""
+    home: Path = field(default_factory=default_home)
+    """What `wakeful runtimes add` got is in its folder `runtimes`."""
     rehearse: bool = False
     """Every transaction is run twice, the first time undone; for tests."""
 

@@ -18,6 +18,9 @@ POSTGRES_PAUSE_S = 0.5
 NODE_LEASE_S = 10.0
 """A node that did not renew for so long counts as dead; its claimed work is taken over."""
 
+COLLECTION_THRESHOLD = 10_000
+"""Objects made since the last collection of garbage before there is another."""
+
 CACHE_ENTRIES_MAX = 10_000
 """For each wake they hang on; when full, all of them are forgotten."""
 
@@ -27,11 +30,14 @@ BLOB_GRACE_S = 3600.0
 
 # --- the wire: what a request may make us do before we know whose it is ----------------------------------------------
 
+ROUTES_KNOWN_MAX = 1024  # of one service: paths whose operation is remembered
+ROUTES_KNOWN_PATH_MAX = 512  # characters of such a path
 FORM_FIELDS_MAX = (
     10_000  # fields of one form or query string; a batch of ten SQS messages with attributes has about 700
 )
 FORM_DEPTH_MAX = 32  # dots in the name of a form field
 LIST_INDEX_DIGITS_MAX = 10  # digits of N in "member.N"; only the order matters, but it must be a number
+UNPACKED_BYTES_MAX = 8 * 1024 * 1024  # of a body that came compressed
 XML_TAGS_MAX = 500_000  # "<" in an XML body; CompleteMultipartUpload with 10,000 parts and two checksums has 100,000
 
 PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a pattern, where the model sets no length
@@ -64,6 +70,38 @@ TELEMETRY_TRIES_MAX = 60
 NOTE_RETENTION_S = 7 * 86_400.0
 NOTES_MAX = 1_000_000  # that are kept; 0.7 KB each
 NOTES_SWEEP_S = 600.0
+
+# --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
+
+METRIC_RETENTION = ((1, 3 * 3600.0), (60, 15 * 86_400.0), (300, 63 * 86_400.0), (3600, 455 * 86_400.0))
+"""How long a point is (seconds), and how long it is kept before it is part of a longer one; "GetMetricStatistics"."""
+METRIC_BUFFER_MAX = 100_000
+"""Beyond this many unwritten measurements further ones are dropped, and a line in the node's log says how many."""
+METRIC_ADD_UP_S = 1.0  # how often what was written is added to the points of metrics, if nobody asks for them before
+METRIC_BATCHES_AT_ONCE = 20
+METRIC_FAMILIES_KEPT = 4096  # sets of dimensions that are kept ready in memory
+METRICS_MAX = 100_000  # of one account; ours: on AWS every one of them is billed
+METRIC_ROLL_UP_BATCH = 1000  # points of each length that become part of longer ones in one transaction
+METRIC_SWEEP_S = 3600.0
+METRIC_AGE_MAX_S = 14 * 86_400.0  # of what PutMetricData and log lines tell
+METRIC_AHEAD_MAX_S = 2 * 3600.0
+METRIC_VALUE_MAX = 2.0**360
+METRIC_VALUE_MIN = 2.0**-360  # the least above zero
+METRIC_DIMENSIONS_MAX = 30
+METRIC_VALUES_MAX = 150  # different values of one metric in PutMetricData
+METRICS_PER_LINE_MAX = 100  # of one directive of a log line; "Specification: Embedded metric format"
+METRIC_VALUES_PER_LINE_MAX = 100
+METRICS_PER_PUT_MAX = 1000
+METRIC_PUT_BYTES_MAX = 1024 * 1024  # of one PutMetricData, unpacked
+METRICS_LISTED_MAX = 500
+METRICS_LISTED_S = 14 * 86_400.0  # ListMetrics tells of what had a point since
+METRICS_RECENT_S = 3 * 3600.0
+METRIC_STATISTICS_POINTS_MAX = 1440  # of one GetMetricStatistics
+METRIC_QUERIES_MAX = 500  # of one GetMetricData
+METRIC_DATA_POINTS_MAX = 100_800
+METRIC_MATH_STEPS_MAX = 2_000_000  # steps that the expressions of one request look at; ours
+METRIC_READ_STEP_S = 2000 * 60  # of a metric's points that are read before others have their turn
+METRIC_MATH_DEPTH_MAX = 32  # parentheses and functions within one another; ours
 
 # --- the fabric ------------------------------------------------------------------------------------------------------
 
@@ -196,6 +234,8 @@ FILTER_POLICY_DECIMALS_MAX = 5
 
 CELLS_WAITING = 2
 """Pre-started sandboxes of each runtime that somebody has made a function for."""
+CELL_SIZES_MAX = 2
+"""Sizes of memory for which cells of a runtime wait where a cell is fit for one only, as a JVM is; the latest count."""
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
 
@@ -234,17 +274,47 @@ LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
 OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
 OUTPUT_PAUSE_S = 0.05  # until the output is looked at again that nobody had room for
 OUTPUT_DRAIN_BYTES_MAX = 4_194_304  # read before END; a pipe holds 65,536, so more is a child that never stops
+TELEMETRY_BYTES_RANGE = (
+    262_144,
+    1_048_576,
+)  # of a batch ("Configuring memory usage and buffering"); the least is usual
+TELEMETRY_ITEMS_RANGE = (1_000, 10_000)  # of a batch; the most is usual
+TELEMETRY_TIMEOUT_MS_RANGE = (25, 30_000)  # that the first record of a batch may wait
+TELEMETRY_TIMEOUT_MS = 1_000
+TELEMETRY_BATCHES_WAITING_MAX = 2  # as much as so many batches waits for a subscriber; what comes besides is dropped
+TELEMETRY_WAITING_BYTES_MAX = 4 * 1024 * 1024  # of all subscribers of one environment together
+TELEMETRY_HISTORY_BYTES_MAX = 262_144  # of INIT's records that are kept for who subscribes later in INIT
+TELEMETRY_RECORD_BYTES = 128  # what a record takes beside its text, in memory and, nearly, in the message
+TELEMETRY_ENCODE_BYTES = 65_536  # of records that are encoded before others have their turn
+TELEMETRY_ENCODE_ITEMS = 256
+TELEMETRY_SEND_BUFFER_BYTES = 262_144  # that the kernel takes for an extension that does not read
+TELEMETRY_CONNECT_S = 1.0  # for a connection to a listener in the same machine
+TELEMETRY_ANSWER_S = 10.0  # for taking, or answering, a batch
+TELEMETRY_ANSWER_BYTES_MAX = 65_536
+TELEMETRY_TRIES_MAX = 5  # at a batch that is answered with an error, or not at all; a missing listener is waited for
+TELEMETRY_RETRY_S_RANGE = (0.02, 1.0)  # between two tries; doubles from one to the next
+TELEMETRY_LAST_S = 0.3  # of the SHUTDOWN phase, for what extensions get before they are told of it
 MEMORY_READ_INTERVAL_S = 0.02  # how old a reading of the memory peak may be when REPORT prints it
+MEMORY_READ_SHARE = 0.03  # of the node's time, at most, goes into reading what environments use
 FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it the next invocation finds it running
 ENVIRONMENT_IDLE_S = 600.0  # idle time after which an environment is given up
 ENVIRONMENT_SWEEP_S = 0.05  # how often the pool looks for environments to freeze or give up
 ENVIRONMENTS_MAX = 256  # environments of one node
 ENVIRONMENT_MEMORY_MB_LEAST = 16  # what an environment is counted with before its memory was measured
 CONCURRENT_EXECUTIONS_MAX = 1000  # invocations under way at a time in one account and region
+SCALING_AT_ONCE_MAX = 1000.0  # by how much a function's concurrency may grow at once
+SCALING_PER_S = 100.0  # how much of that comes back in a second
+SCALING_FUNCTIONS_KEPT = 4096  # functions whose growth is known; of more, idle ones are forgotten
 OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another function may have waited
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
 SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python
+INSIDE_S = 60.0  # for a command of ours in a sandbox, such as the one that writes a JVM's archive of classes
+INSIDE_MEMORY_MB = 1024
+JAVA_COMPILE_S = 120.0  # for compiling our part of the Java runtimes
+RUNTIME_DOWNLOAD_S = 60.0  # without a byte, when a runtime's client is got
+RUNTIME_DOWNLOAD_BYTES_MAX = 64 * 1024 * 1024  # of one of its files
+RUNTIME_ADD_S = 900.0  # for one program that gets an interpreter or an SDK
 
 # --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import secrets
 import uuid
@@ -15,6 +16,7 @@ DEFAULT_ACCOUNT = "000000000000"
 DEFAULT_REGION = "us-east-1"
 
 _ACCESS_KEY_ID = re.compile("A[KS]IA[A-Z2-7]{16}")
+_UUID_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _LOWER_ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -53,7 +55,8 @@ def is_arn(text: str) -> bool:
 
 def new_uuid() -> str:
     """A random UUID in its usual form: request ids, message ids, revision ids."""
-    return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_UUID_VARIANTS[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def uuid_of(text: str) -> str:
@@ -68,17 +71,17 @@ def host_id(request_id: str) -> str:
 
 def new_token(byte_count: int = 16) -> str:
     """Lower-case hexadecimal, twice as long as `byte_count`."""
-    return secrets.token_hex(byte_count)
+    return os.urandom(byte_count).hex()
 
 
 def new_trace_id(now_s: float) -> str:
     """An X-Ray trace id: version, epoch seconds, 96 random bits."""
-    return f"1-{int(now_s):08x}-{secrets.token_hex(12)}"
+    return f"1-{int(now_s):08x}-{os.urandom(12).hex()}"
 
 
 def new_span_id() -> str:
     """64 random bits, as X-Ray segments have them."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def new_access_key_id(account: str, *, temporary: bool = False) -> str:

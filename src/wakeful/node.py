@@ -39,7 +39,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import events, iam, lambda_, logs, s3, sns, sqs
+from wakeful.services import cloudwatch, events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
@@ -52,6 +52,7 @@ from wakeful.store.wakes import Wakes
 log = logging.getLogger(__name__)
 
 SERVICES: tuple[Service, ...] = (
+    cloudwatch.service,
     events.service,
     iam.service,
     iam.sts,
@@ -285,7 +286,7 @@ async def _open_environments(
     assert sandboxes.isolation is not None, "it was examined before it was given out"
     node.isolation = sandboxes.isolation
     node.packages = Packages(scratch.code, node.blobs)
-    node.runtimes = Runtimes(scratch.runtimes)
+    node.runtimes = Runtimes(scratch.runtimes, node.config.home / "runtimes", has_fallback=node.config.runtime_fallback)
     node.attendant = attendant = Attendant(node)
 
     async def serve_endpoint(endpoint: socket.socket, environment: Environment) -> Closeable:

@@ -29,6 +29,7 @@ class Actor:
     opt_root: str | None = "/opt"
     extension_output: int | None = None
     template: None = None
+    can_listen: bool = True
     is_gone: bool = False
     is_frozen: bool = False
     memory_bytes: int = 20 << 20
@@ -74,6 +75,9 @@ class Actor:
     def signal(self, extension: str | None, number: int) -> None: ...
 
     async def extension_exit(self, name: str) -> Exit:
+        raise AssertionError("actors have no extensions")
+
+    async def connector(self) -> socket.socket:
         raise AssertionError("actors have no extensions")
 
     async def limit_cpu(self) -> None: ...

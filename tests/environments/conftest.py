@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.environments.world import World
+from wakeful.config import default_home
 from wakeful.environments.runtimes import Runtimes
 
 MakeWorld = Callable[..., World]
@@ -33,7 +34,7 @@ def runtimes_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_world(tmp_path: Path, runtimes_cache: Path) -> MakeWorld:
     """Makes a world; `async with` it."""
 
-    def make(**settings: object) -> World:
-        return World(tmp_path, Runtimes(runtimes_cache), **settings)  # type: ignore[arg-type]
+    def make(added: Path | None = None, **settings: object) -> World:
+        return World(tmp_path, Runtimes(runtimes_cache, added or default_home() / "runtimes"), **settings)  # type: ignore[arg-type]
 
     return make

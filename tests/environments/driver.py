@@ -16,7 +16,7 @@ from wakeful.environments.sandboxes import open_sandboxes
 from wakeful.environments.tiers import NotConfined
 
 
-async def main(isolation: str, folder: Path) -> None:
+async def main(isolation: str, folder: Path, *, from_stem: bool) -> None:
     private = folder / "data"
     private.mkdir(mode=0o700)
     (private / "ledger.db").write_text("secret of the node")
@@ -26,7 +26,7 @@ async def main(isolation: str, folder: Path) -> None:
         say({"error": str(error)})
         return
     assert sandboxes.isolation is not None
-    site = Site(sandboxes, folder)
+    site = Site(sandboxes, folder, from_stem=from_stem)
     opened = {"tier": sandboxes.isolation.tier, "features": dict(sandboxes.features), "pid": os.getpid()}
     say({**opened, "launcher_pid": sandboxes.launcher_pid})
     reader = asyncio.StreamReader(limit=1 << 20)
@@ -52,4 +52,4 @@ def say(answer: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), from_stem=sys.argv[3:] == ["from stem"]))

@@ -76,3 +76,15 @@ def bomb() -> None:
             os.fork()
         except OSError:
             continue
+
+
+def draw() -> dict[str, object]:
+    """What should differ between any two processes, and what is the same in those that were forked from one."""
+    import random
+    import tempfile
+    import uuid
+
+    return {
+        "hash": hash("a word"),
+        "drawn": [random.random(), str(uuid.uuid4()), os.urandom(8).hex(), tempfile.mktemp()],
+    }

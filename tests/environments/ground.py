@@ -27,6 +27,8 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 ROOT, BARE_ROOT, USER, FENCED = "root", "root without control groups", "user", "user behind Landlock"
 WITH_NAMESPACES = (ROOT, BARE_ROOT, USER)
+FROM_STEM = ", forked from a stem"
+"""Behind somebody: runtime processes are not started one by one, but forked from one that has warmed up."""
 
 Scenario = Callable[..., Awaitable[Any]]
 
@@ -45,7 +47,7 @@ class Ground:
     """One driver process."""
 
     def __init__(self, who: str, process: subprocess.Popen[str], opened: Opened, folder: Path) -> None:
-        self.who = who
+        self.who = who.removesuffix(FROM_STEM)
         self.folder = folder
         """Of the user that the driver is; anybody may read it."""
         self.process = process
@@ -94,7 +96,7 @@ def people() -> list[Any]:
 @contextmanager
 def open_ground(who: str, *, may_die: bool = False) -> Iterator[Ground]:
     """A driver as `who`. Skips, loudly, where this host has no such walls."""
-    python = _python(who)
+    python = _python(who.removesuffix(FROM_STEM))
     # Not below pytest's own folder, which nobody but its user may enter.
     with tempfile.TemporaryDirectory(prefix="ground-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -104,12 +106,14 @@ def open_ground(who: str, *, may_die: bool = False) -> Iterator[Ground]:
         ground.close(may_die=may_die)
 
 
-def _start(who: str, python: str, folder: Path) -> Ground:
+def _start(whole: str, python: str, folder: Path) -> Ground:
+    who = whole.removesuffix(FROM_STEM)
     place = folder / "place"
     place.mkdir(mode=0o755)
     if who in (USER, FENCED) and os.geteuid() == 0:
         shutil.chown(place, NEUTRAL_USER)
     command = [python, "-m", "tests.environments.driver", "C" if who == FENCED else "B", str(place)]
+    command += ["from stem"] * (who != whole)
     process = subprocess.Popen(
         _as(who, command),
         cwd=folder,

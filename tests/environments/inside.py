@@ -22,8 +22,19 @@ def wait_for_assignment() -> None:
     os.chdir(given["LAMBDA_TASK_ROOT"])
 
 
+def divide() -> None:
+    """Returns in a cell that was forked from this process."""
+    sys.path.insert(0, "/var/stem")
+    from wakeful_runtime import stem  # type: ignore[import-not-found]
+
+    stem.divide()
+
+
 def main() -> None:
-    if os.environ.get("WAKEFUL_CELL"):
+    if os.environ.pop("WAKEFUL_STEM", None):
+        divide()
+        wait_for_assignment()
+    elif os.environ.get("WAKEFUL_CELL"):
         wait_for_assignment()
     if os.environ.get("COPY"):
         become_a_copy()

@@ -29,6 +29,7 @@ class PlainSandbox:
     opt_root: str | None = None
     extension_output: int | None = None
     template: None = None
+    can_listen: bool = True
     is_limited: bool = False
     has_run_out_of_memory: bool = False
     is_frozen: bool = False
@@ -69,6 +70,11 @@ class PlainSandbox:
 
     async def extension_exit(self, name: str) -> Exit:
         raise AssertionError("external extensions are tested in real sandboxes")
+
+    async def connector(self) -> socket.socket:
+        connector = socket.socket()
+        connector.setblocking(False)
+        return connector
 
     async def limit_cpu(self) -> None:
         self.is_limited = True
@@ -272,7 +278,7 @@ def _listening() -> socket.socket:
 def _translated(value: str, inside: list[tuple[str, str]]) -> str:
     parts = value.split(":")
     for index, part in enumerate(parts):
-        for within, host in inside:
+        for within, host in sorted(inside, key=lambda pair: -len(pair[0])):
             if part == within or part.startswith(within + "/"):
                 parts[index] = host + part[len(within) :]
                 break

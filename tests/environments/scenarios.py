@@ -89,6 +89,42 @@ async def first_request(site: Site, prestart: bool) -> str:
         await site.sandboxes.prepare(runtime, 0)
 
 
+async def reached_from_outside(site: Site, frozen: bool) -> dict[str, Any]:
+    """A connection from out here to a port in there: its Runtime API's, at which we answer ourselves."""
+    started = await site.start(site.package(FUNCTIONS), "functions", "count_up")
+    sandbox, loop = started.sandbox, asyncio.get_running_loop()
+    try:
+        await started.said(b"1\n")
+        if frozen:
+            await sandbox.freeze()
+            await sandbox.thaw()
+        waiter = loop.create_task(sandbox.connector())
+        await asyncio.sleep(0)
+        waiter.cancel()  # nobody wants that one any more
+        with await asyncio.wait_for(sandbox.connector(), 10) as connector:
+            is_blocking = connector.getblocking()
+            inside = sandbox.runtime_api.getsockname()
+            await asyncio.wait_for(loop.sock_connect(connector, inside), 10)
+            accepted, _ = await asyncio.wait_for(loop.sock_accept(sandbox.runtime_api), 10)
+            with accepted:
+                await loop.sock_sendall(connector, b"hello")
+                said = await asyncio.wait_for(loop.sock_recv(accepted, 100), 10)
+    finally:
+        await started.discard()
+    try:
+        await sandbox.connector()
+        after = "a socket"
+    except OSError as error:
+        after = str(error)
+    return {
+        "port": inside[1],
+        "said": said.decode(),
+        "is_blocking": is_blocking,
+        "can_listen": sandbox.can_listen,
+        "after": after,
+    }
+
+
 async def end(site: Site, how: str) -> dict[str, Any]:
     started = await site.start(site.package(FUNCTIONS), "functions", "end", {"how": how})
     try:

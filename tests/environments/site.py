@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wakeful.environments import tiers
+from wakeful.environments.languages import python_folder
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox
 from wakeful.environments.sandboxes import LaunchedSandboxes
 
@@ -76,7 +78,8 @@ class Started:
 class Site:
     """One node's sandboxes, and a folder of the node's user."""
 
-    def __init__(self, sandboxes: LaunchedSandboxes, folder: Path) -> None:
+    def __init__(self, sandboxes: LaunchedSandboxes, folder: Path, *, from_stem: bool = False) -> None:
+        """With `from_stem`, runtime processes are forked from one that has warmed up, as Python's are."""
         self.sandboxes = sandboxes
         self.folder = folder
         self.copies: str | None = None
@@ -84,6 +87,8 @@ class Site:
         self.kept: list[Started] = []
         """What outlives its scenario."""
         self._packages = itertools.count(1)
+        self._stem = stem_folder(folder) if from_stem else None
+        self._prepared = False
 
     @property
     def starts_with_its_function(self) -> bool:
@@ -95,7 +100,10 @@ class Site:
         """The node's own Python, running `inside.py`."""
         mounts = (*tiers.interpreter_mounts(), (_PROGRAM, "/var/runtime/inside.py"))
         argv = (tiers.interpreter(), "-I", "-S", "/var/runtime/inside.py")
-        return Runtime(name, argv, mounts, prestart, {"PATH": "/usr/bin:/bin"})
+        if self._stem is None:
+            return Runtime(name, argv, mounts, prestart, {"PATH": "/usr/bin:/bin"})
+        mounts = (*mounts, (self._stem, "/var/stem"))
+        return Runtime(name, argv, mounts, True, {"PATH": "/usr/bin:/bin"}, divides=True)
 
     def package(self, *modules: Path, **files: str) -> Path:
         """A function's unpacked code."""
@@ -132,6 +140,9 @@ class Site:
             given["COPY"] = "1"
         may_be_template = self.copies is not None
         assignment = Assignment(code, layers, given, limits or Limits(), may_be_template=may_be_template)
+        if self._stem is not None and not self._prepared:
+            self._prepared = True
+            await self.sandboxes.prepare(self.runtime(), 1)
         started = Started(await self.sandboxes.start(runtime or self.runtime(prestart=prestart), assignment))
         return await self._copied(started) if self.copies == COPY else started
 
@@ -172,6 +183,16 @@ async def _hold(started: Started) -> None:
         assert await template.trace() is None
         await loop.sock_sendall(connection, b".")
         assert await asyncio.wait_for(template.held(), 20) is None
+
+
+def stem_folder(folder: Path) -> Path:
+    """What a stem needs to send cells behind their walls, as a runtime's folder has it."""
+    stem = folder / "stem"
+    shutil.copytree(python_folder.CLIENT / "wakeful_runtime", stem / "wakeful_runtime")
+    (stem / "wakeful_runtime" / "jail").mkdir()
+    for name in python_folder.WALLS:
+        shutil.copy(python_folder.JAIL / name, stem / "wakeful_runtime" / "jail" / name)
+    return stem
 
 
 async def readable(descriptor: int) -> None:

@@ -101,6 +101,22 @@ exports.handler = async () => ({
         assert missing["errorMessage"].startswith("Error: Cannot find module 'nothing'\nRequire stack:\n- /")
 
 
+@pytest.mark.parametrize("isolation", ["auto", "C", "none"])
+async def test_a_node_function_imports_the_sdk_that_was_added(
+    make_world: MakeWorld, tmp_path: Path, isolation: str
+) -> None:
+    package = tmp_path / "added/nodejs/sdk-20/node_modules/@aws-sdk/client-s3"
+    package.mkdir(parents=True)
+    (package / "package.json").write_text('{"name": "@aws-sdk/client-s3", "exports": "./index.mjs"}')
+    (package / "index.mjs").write_text("export const place = import.meta.url;")
+    async with confined(make_world, isolation, added=tmp_path / "added") as world:
+        await skip_without(world, NODE)
+        files = {"app.mjs": "import { place } from '@aws-sdk/client-s3'; export const handler = async () => place;"}
+        place = await world.answer(world.version(files, runtime=NODE))
+        has_tree = world.isolation in ("A", "B")
+        assert place == f"file://{'/var/runtime/node_modules/@aws-sdk/client-s3' if has_tree else package}/index.mjs"
+
+
 async def test_waiting_cells_serve_cold_starts(make_world: MakeWorld) -> None:
     async with confined(make_world) as world:
         version = world.version({"app.py": "def handler(event, context): return event"})

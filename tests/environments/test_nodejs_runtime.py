@@ -284,7 +284,9 @@ async def test_a_handler_that_cannot_be_loaded_fails_init(
         outcome = await world.invoke(version)
         document = json.loads(outcome.payload)
         assert document["errorType"] == kind
-        runtime = str((await world.runtimes.cell(NODE)).mounts[-1][0])
+        runtime = str(
+            next(host for host, inside in (await world.runtimes.cell(NODE)).mounts if inside == "/var/runtime")
+        )
         assert document["errorMessage"] == message.replace("TASK", str(version.code)).replace("RUNTIME", runtime)
         assert document["trace"][0] == f"{kind}: " + document["errorMessage"].split("\n")[0]
         assert outcome.error_type == (kind if kind.startswith("Runtime.") else "Runtime.Unknown")

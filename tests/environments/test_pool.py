@@ -112,6 +112,16 @@ async def test_an_account_has_so_many_invocations_at_a_time(make_stage: Any) -> 
         assert (await stage.start("h")).error is None
 
 
+async def test_a_function_grows_no_faster_than_lambda_lets_it(make_stage: Any) -> None:
+    async with make_stage(concurrency_max=5000, environments_max=4) as stage:
+        callers = [stage.start(script={"sleep": 0.0}) for _ in range(1200)]
+        outcomes = await asyncio.gather(*callers, return_exceptions=True)
+        refused = [each for each in outcomes if isinstance(each, Throttled)]
+        assert {each.reason for each in refused} == {"ConcurrentInvocationLimitExceeded"}
+        assert 100 <= len(refused) <= 200
+        assert not [each for each in outcomes if isinstance(each, BaseException) and each not in refused]
+
+
 async def test_a_function_has_what_is_reserved_for_it(make_stage: Any) -> None:
     async with make_stage() as stage:
         stage.function("f", reservations={ARN + "f": 1})

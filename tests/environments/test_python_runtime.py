@@ -42,6 +42,12 @@ def raises_without_words(event, context):
 def returns_set(event, context):
     return {1, 2}
 
+async def is_async(event, context):
+    return 1
+
+def generates(event, context):
+    yield 1
+
 def returns_circle(event, context):
     circle = []
     circle.append(circle)
@@ -258,6 +264,18 @@ async def test_from_python_3_12_on_other_than_ascii_is_not_escaped(make_world: M
             "app.returns_datetime",
             "Runtime.MarshalError",
             "Unable to marshal response: Object of type datetime is not JSON serializable",
+            [],
+        ),
+        (
+            "app.generates",
+            "Runtime.MarshalError",
+            "Unable to marshal response: Object of type generator is not JSON serializable",
+            [],
+        ),
+        (
+            "app.is_async",
+            "Runtime.MarshalError",
+            "Unable to marshal response: Object of type coroutine is not JSON serializable",
             [],
         ),
         ("app.returns_circle", "Runtime.MarshalError", "Unable to marshal response: Circular reference detected", []),

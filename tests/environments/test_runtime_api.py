@@ -381,21 +381,6 @@ async def test_other_paths_and_methods_have_plain_answers(method: str, path: str
         assert (await client.ask("GET", "/2018-06-01/ping")) == (200, b"pong")  # and the connection is kept
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "name"),
-    [
-        ("PUT", "/2022-07-01/telemetry", "The Telemetry API"),
-        ("PUT", "/2020-08-15/logs", "The Logs API"),
-    ],
-)
-async def test_what_is_not_there_yet_is_refused_by_name(method: str, path: str, name: str) -> None:
-    async with Server() as server:
-        client = await server.client()
-        status, body = await client.ask(method, path, b"")
-        refusal = error("NotImplemented", f"{name} is not implemented in Wakeful yet ({method} {path}).")
-        assert (status, json.loads(body)) == (404, refusal)
-
-
 async def test_a_connection_is_closed_where_its_user_asks_for_it() -> None:
     async with Server() as server:
         client = await server.client()

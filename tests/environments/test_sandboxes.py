@@ -50,6 +50,16 @@ def test_a_fresh_runtime_process_has_exactly_the_variables_it_was_given(ground: 
     assert seen["stdin"] == "/dev/null"
 
 
+@pytest.mark.parametrize("frozen", [False, True], ids=["running", "frozen before"])
+def test_what_listens_inside_is_reached_from_outside(ground: Ground, frozen: bool) -> None:
+    seen = ground.run(scenarios.reached_from_outside, frozen=frozen)
+    assert seen["said"] == "hello"
+    assert (seen["port"] == 9001) == (ground.who in WITH_NAMESPACES)
+    assert seen["can_listen"] == (ground.who != FENCED)
+    assert not seen["is_blocking"]
+    assert seen["after"] == "no socket could be had from inside the sandbox"
+
+
 @STARTS
 def test_extensions_run_before_the_functions_code_and_after_it(ground: Ground, prestart: bool) -> None:
     seen = ground.run(scenarios.beside_extensions, prestart=prestart)

@@ -77,6 +77,22 @@ async def test_pieces_are_passed_on_as_they_come() -> None:
         assert server.api.phase is Phase.RESPONDED
 
 
+async def test_chunks_that_do_not_say_how_they_are_meant_are_streamed_to_who_asked_for_a_stream() -> None:
+    sink = Taken()
+    async with Server() as server:
+        client = await running(server, sink)
+        client.writer.write(HEAD + b"\r\n" + chunk(b"first"))
+        await until(lambda: sink.pieces == [b"first"])
+        client.writer.write(chunk(b"second") + ENDING)
+        assert (await client.answer())[0] == 202
+        assert sink.all == b"firstsecond"
+    async with Server() as server:  # nobody asked for a stream: it is an answer like any other
+        client = await running(server)
+        client.writer.write(HEAD + b"\r\n" + chunk(b"first") + chunk(b"second") + ENDING)
+        assert (await client.answer())[0] == 202
+        assert server.told.heard[-1] == ("answered", b"firstsecond")
+
+
 async def test_without_a_sink_they_are_kept() -> None:
     async with Server() as server:
         client = await running(server)

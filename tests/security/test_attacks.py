@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.environments.ground import FENCED, ROOT, USER, WITH_NAMESPACES, Ground, open_ground, people
+from tests.environments.ground import FENCED, FROM_STEM, ROOT, USER, WITH_NAMESPACES, Ground, open_ground, people
 from tests.security import scenarios
 
 pytestmark = pytest.mark.slow
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 SMALL = {"memory_mb": 128, "tmp_mb": 64, "processes_max": 50, "open_files_max": 100}
 
 
-@pytest.fixture(scope="module", params=people())
+@pytest.fixture(scope="module", params=[*people(), *(f"{who}{FROM_STEM}" for who in (ROOT, USER) if who in people())])
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     """Somebody's sandboxes: root's, an ordinary user's, with and without control groups and namespaces."""
     with open_ground(request.param) as opened:
@@ -198,7 +198,7 @@ def test_mounts_cannot_be_changed(ground: Ground) -> None:
 def test_nothing_of_the_host_is_mounted_but_what_is_said(walled: Ground) -> None:
     host_paths = [(source, place) for source, place, _ in achieved(walled, "mounts")]
     folder = str(walled.folder)
-    shown = [source for source, place in host_paths if folder in source and place != "/var/task"]
+    shown = [source for source, place in host_paths if folder in source and place not in ("/var/task", "/var/stem")]
     assert shown == []
     assert sum(place == "/" for _, place in host_paths) == 1, "something lies on top of the root"
     assert [options for _, place, options in achieved(walled, "mounts") if place == "/" and "ro" not in options] == []

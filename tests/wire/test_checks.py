@@ -14,7 +14,7 @@ from wakeful.wire.errors import AwsError
 from wakeful.wire.model import service_model
 from wakeful.wire.target import Target
 
-CATALOGUE = Catalogue(("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts"))
+CATALOGUE = Catalogue(("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts", "cloudwatch"))
 
 
 def check(service: str, name: str, request: dict[str, Any]) -> None:

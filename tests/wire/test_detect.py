@@ -11,7 +11,7 @@ from wakeful.wire.message import HttpRequest
 from wakeful.wire.target import Target
 
 CATALOGUE = Catalogue(
-    ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts"), domains=("localhost", "wakeful.test")
+    ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts", "cloudwatch"), domains=("localhost", "wakeful.test")
 )
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 

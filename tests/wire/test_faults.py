@@ -239,7 +239,9 @@ def test_every_error_of_the_models_is_read_by_botocore(model: Any) -> None:
         response = answer(target, made(shape.name, message, **members))
         told = parse(target.operation.model, response)
         trait = shape.metadata.get("error", {})
-        assert told["Error"].get("QueryErrorCode", told["Error"]["Code"]) == trait.get("code", shape.name)
+        # Where a service has left the query protocol, one is the code of then and the other today's name.
+        codes = (told["Error"]["Code"], told["Error"].get("QueryErrorCode"))
+        assert trait.get("code", shape.name) in codes
         assert told["Error"]["Message"] == message
         assert told["ResponseMetadata"]["RequestId"] == REQUEST_ID
         assert response.status == trait.get("httpStatusCode", 400)

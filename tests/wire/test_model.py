@@ -10,16 +10,17 @@ import pytest
 from botocore.loaders import Loader
 
 from tests.wire.theirs import their_service
-from wakeful.wire.model import Shape, raw_model, service_model, snake, streams_in, undocumented
+from wakeful.wire.model import SPOKEN, Shape, raw_model, service_model, snake, streams_in, undocumented
 
-SERVICES = ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts")
+SERVICES = ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts", "cloudwatch")
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_our_loader_finds_what_botocores_finds(service: str) -> None:
     theirs = Loader().load_service_model(service, "service-2")
     assert raw_model(service)["operations"] == theirs["operations"]
-    assert service_model(service).metadata == theirs["metadata"]
+    spoken = next(each for each in theirs["metadata"]["protocols"] if each in SPOKEN)
+    assert service_model(service).metadata == {**theirs["metadata"], "protocol": spoken}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -18,10 +18,10 @@ from tests.wire.values import Values
 from wakeful.wire import codec, sqs_query
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.message import HttpRequest, HttpResponse
-from wakeful.wire.model import OperationModel, ServiceModel, Shape, members_of, service_model
+from wakeful.wire.model import OperationModel, ServiceModel, Shape, members_of, query_model, service_model
 from wakeful.wire.target import Target
 
-SERVICES = ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts")
+SERVICES = ("lambda", "s3", "sqs", "sns", "events", "logs", "iam", "sts", "cloudwatch")
 REQUEST_ID = "4fe4b2ac-0c3e-4b2a-8b5b-2f4c1a3d5e6f"
 
 # GetBucketNotification and its kin are older names for the same requests as their successors.
@@ -43,6 +43,9 @@ def models() -> Iterator[ServiceModel]:
     for service in SERVICES:
         yield service_model(service)
     yield sqs_query.model()
+    also = query_model("cloudwatch")
+    assert also is not None
+    yield also
 
 
 def operations(model: ServiceModel) -> Iterator[OperationModel]:

@@ -33,6 +33,15 @@ Endpoint = Annotated[
     typer.Option(help=f"Where the node answers; else AWS_ENDPOINT_URL, else {client.DEFAULT_ENDPOINT}."),
 ]
 
+RuntimeFallback = Annotated[
+    bool,
+    typer.Option(
+        envvar="WAKEFUL_RUNTIME_FALLBACK",
+        help="Run a function whose runtime is not on this machine on the nearest version of its language.",
+    ),
+]
+DataDir = Annotated[Path, typer.Option(help="The state that a node would use.")]
+
 
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
@@ -53,6 +62,7 @@ def start(
     store: Annotated[str | None, typer.Option(help="postgresql://…, to keep the state there.")] = None,
     iam: Annotated[str | None, typer.Option(help="off, audit or enforce; audit on loopback, else enforce.")] = None,
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+    runtime_fallback: RuntimeFallback = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     from wakeful.cli import serve  # what a node needs takes its time to load; the other commands do without
@@ -65,6 +75,7 @@ def start(
             store=store,
             iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
             isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
+            runtime_fallback=runtime_fallback,
         )
     )
 
@@ -88,6 +99,40 @@ def doctor(
     _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))
     for line in examination.examine(data_dir, isolation):
         typer.echo(line)
+
+
+runtimes = typer.Typer(no_args_is_help=True, help="Lambda's runtimes on this machine.")
+app.add_typer(runtimes, name="runtimes")
+
+
+@runtimes.command("list")
+def list_runtimes(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    runtime_fallback: RuntimeFallback = False,
+    data_dir: DataDir = Path(".wakeful"),
+) -> None:
+    """Show every runtime of Lambda and what this machine makes of it."""
+    from wakeful.cli import runtimes as ours
+
+    ours.show(data_dir, has_fallback=runtime_fallback, as_json=as_json)
+
+
+@runtimes.command("add")
+def add_runtimes(
+    names: Annotated[list[str], typer.Argument(help="Such as nodejs22.x or python3.13.", metavar="NAME...")],
+    sdk: Annotated[str, typer.Option(help="The AWS SDK that Lambda has in it: default or none.")] = "default",
+    package: Annotated[
+        list[str] | None, typer.Option(help="One more package beside the SDK, such as @aws-sdk/client-ssm. Repeat it.")
+    ] = None,
+    data_dir: DataDir = Path(".wakeful"),
+) -> None:
+    """Get runtimes, for all nodes of this user. A node that runs finds them when a function is made or updated."""
+    from wakeful.cli import runtimes as ours
+
+    _one_of("--sdk", sdk, ("default", "none"))
+    if sdk == "none" and package:
+        raise typer.BadParameter("--package adds to the SDK; leave --sdk none out")
+    ours.add(data_dir, names, None if sdk == "none" else tuple(package or ()))
 
 
 keys = typer.Typer(no_args_is_help=True, help="Access keys of the roots of accounts.")

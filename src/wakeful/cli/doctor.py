@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeful import __version__
+from wakeful.config import default_home
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandboxes import open_sandboxes
 from wakeful.environments.scratch import ScratchRefused, open_scratch
@@ -75,7 +76,7 @@ async def _runtimes(data_dir: Path) -> list[Line]:
         return [Line(False, f"the runtimes cannot be looked at: {error}")]
     return [
         Line(found.reason is None, f"{found.name:<16} {found.reason or found.path or 'runs its own bootstrap'}")
-        for found in await Runtimes(scratch.runtimes).listing()
+        for found in await Runtimes(scratch.runtimes, default_home() / "runtimes").listing()
     ]
 
 

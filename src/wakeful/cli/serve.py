@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import typer
 import uvloop
 
+from wakeful import limits
 from wakeful.config import Config
 from wakeful.node import CannotStart, Node, running
 
@@ -43,6 +45,10 @@ async def _serve(config: Config) -> None:
         for line in await introduction(node):
             typer.echo(line)
         sys.stdout.flush()
+        # What is there now stays; looking through it again and again is what most of a collection would be.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(limits.COLLECTION_THRESHOLD)
         await stop.wait()
         log.info("stopping")
 

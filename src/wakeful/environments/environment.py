@@ -13,19 +13,20 @@ from dataclasses import replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments import extensions, extensions_api, faults, report, states, variables
+from wakeful.environments import assignments, extensions, extensions_api, faults, report, states, variables
 from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.faults import Answer, Fault
 from wakeful.environments.journal import Journal
 from wakeful.environments.report import Run, Status
 from wakeful.environments.runtime_api import Phase as RuntimePhase
-from wakeful.environments.runtime_process import Closeable as Closeable
 from wakeful.environments.runtime_process import RuntimeProcess
 from wakeful.environments.runtimes import InvalidEntrypoint
-from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime
+from wakeful.environments.sandbox import Exit, Runtime
 from wakeful.environments.states import State as State
 from wakeful.environments.streamed import StreamedResponse
+from wakeful.environments.surroundings import Closeable as Closeable
 from wakeful.environments.surroundings import Surroundings as Surroundings
+from wakeful.environments.telemetry import Telemetry
 from wakeful.environments.version import Credentials, Invocation, Outcome, Version
 
 
@@ -39,8 +40,6 @@ class Stopped(Exception):
 
 class Environment:
     """One sandbox after the other only if INIT has to be repeated; else one sandbox for life."""
-
-    _may_be_template = False
 
     def __init__(
         self,
@@ -164,7 +163,7 @@ class Environment:
             self._to(State.FAILED)
             return faults.invalid_entrypoint(str(error))
         if is_first:
-            self._journal.init_begins(runtime.release)
+            self._journal.init_begins(runtime)
         credentials = await self._surroundings.credentials(self.version)
         self._still_wanted()
         self.usable_until = credentials.expires_at - self.version.timeout_s - limits.CREDENTIALS_MARGIN_S
@@ -180,9 +179,8 @@ class Environment:
             self._verdict = None
         self._still_wanted()
         self.init_ms = (time.monotonic() - self._init_began) * 1000
-        if self._process is not None and self._process.extensions.members:
-            self._process.drain()
-            self._journal.extensions(self._process.extensions.members.values())
+        if self._process is not None:
+            self._process.init_is_over(fault, self.init_ms)
         if fault is not None:
             await self._close_process("timeout" if fault.status == "timeout" else "failure")
             self._still_wanted()
@@ -193,18 +191,12 @@ class Environment:
         version = self.version
         inside = self._variables(credentials)
         external, surplus = extensions.found(version.layers)
-        assignment = Assignment(
-            code=version.code,
-            layers=version.layers,
-            variables=inside,
-            limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
-            extensions=external,
-            extension_variables=extensions.variables_of(inside) if external else {},
-            may_be_template=self._may_be_template and not external,
-        )
+        assignment = assignments.of(version, inside, external, may_be_template=self._may_be_template())
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
-        process = RuntimeProcess(sandbox, self, heard, self._journal.printed, self._surroundings.log_has_room)
+        telemetry = Telemetry(version, self._clock, sandbox.connector, self._spawn, is_provisioned=self.is_provisioned)
+        telemetry.init_starts(runtime.release, "init" if self.current is None else "invoke")
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
@@ -226,6 +218,9 @@ class Environment:
             log_stream=self.log_stream,
             is_provisioned=self.is_provisioned,
         )
+
+    def _may_be_template(self) -> bool:
+        return False
 
     def _attach(self, process: RuntimeProcess) -> None:
         """Nothing more is answered to what runs inside."""
@@ -268,7 +263,7 @@ class Environment:
             self._give(invocation, self.version.timeout_s - spent, self._clock.now())
             return
         self._journal.init_failed(spent * 1000, "invoke", fault)
-        self._journal.begins(invocation.request_id, self._clock.now())
+        self._journal.begins(invocation, self._clock.now())
         if fault.status == "timeout":
             fault = faults.timed_out(self.version.timeout_s)
         self._abandon(fault)
@@ -283,7 +278,7 @@ class Environment:
         self._answer = self._streamed = None
         self.invocation_count += 1
         self._journal.follow(invocation)
-        self._journal.begins(invocation.request_id, now)
+        self._journal.begins(invocation, now)
         self._timer = self._loop.call_later(timeout_s, self._time_is_up)
         deadline_ms = int((self._clock.wall() + timeout_s) * 1000)
         if process.extensions.members:
@@ -363,6 +358,8 @@ class Environment:
 
     async def _end_with(self, fault: Fault, reason: extensions.Reason, was_frozen: bool) -> None:
         """Nothing inside runs any more when the caller hears of it. An answer that was given stays the answer."""
+        if self._process is not None and self.current is not None:
+            self._process.is_broken_off(self._run(self.current, fault), fault)
         try:
             await self._close_process(reason, was_frozen=was_frozen)
         finally:
@@ -493,21 +490,21 @@ class Environment:
                 if was_frozen:
                     if self._freezing is not None:
                         await self._freezing
-                    await process.sandbox.thaw()
+                    await process.thaw()
                 await extensions.shut_down(process, reason, self._clock)
             await process.close()
             self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
 
     async def _freeze(self) -> None:
         if self._process is not None and self.state is State.FROZEN:
-            await self._process.sandbox.freeze()
+            await self._process.freeze()
 
     async def _thaw(self) -> None:
         freezing, self._freezing = self._freezing, None
         if freezing is not None:
             await freezing
         if self._process is not None and self.state is State.FROZEN:
-            await self._process.sandbox.thaw()
+            await self._process.thaw()
             self._to(State.READY)
 
     def _memory_used_mb(self) -> int:

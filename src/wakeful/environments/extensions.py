@@ -71,6 +71,10 @@ async def shut_down(process: RuntimeProcess, reason: Reason, clock: Clock) -> No
     runtime_s = limits.SHUTDOWN_INTERNAL_S if has_internal else limits.SHUTDOWN_RUNTIME_S
     await _ended(sandbox.wait(), runtime_s)
     sandbox.signal(None, signal.SIGKILL)
+    if process.telemetry.is_wanted:
+        process.drain()
+        process.telemetry.flush()
+        await _ended(process.telemetry.delivered(), limits.TELEMETRY_LAST_S)
     process.extensions.shut_down(reason, deadline_ms)
     for member in external:
         if SHUTDOWN not in member.events:

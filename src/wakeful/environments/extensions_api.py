@@ -17,7 +17,7 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Version
 
 if TYPE_CHECKING:
-    from wakeful.environments.runtime_api import Connection
+    from wakeful.environments.runtime_connection import Connection
 
 ROOT = b"/2020-01-01/extension/"
 NAME = b"lambda-extension-name"
@@ -211,14 +211,20 @@ class ExtensionsApi:
             about["accountId"] = version.account
         connection.answer(_message(about, b"Lambda-Extension-Identifier: %b\r\n" % member.id.encode()))
 
+    def identified(self, connection: Connection) -> Extension | None:
+        """Who asks, of whatever is for registered extensions. None: it is nobody, and has been told so."""
+        identifier = _identifier(connection)
+        if identifier is None:
+            return None
+        member = self._by_id.get(identifier.lower())
+        if member is None or member.stage is Stage.STARTED:
+            connection.error(403, "Extension.UnknownExtensionIdentifier", f"Unknown extension {identifier}")
+            return None
+        return member
+
     def _identified(self, connection: Connection, call: _Call) -> None:
-        identifier = connection.text_of(IDENTIFIER)
-        if not identifier:
-            message = "Missing Lambda-Extension-Identifier header"
-            connection.error(403, "Extension.MissingExtensionIdentifier", message)
-        elif not _UUID.fullmatch(identifier):
-            connection.error(403, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
-        else:
+        identifier = _identifier(connection)
+        if identifier is not None:
             call(connection, self._by_id.get(identifier.lower()), identifier)
 
     def _next(self, connection: Connection, member: Extension | None, identifier: str) -> None:
@@ -292,6 +298,19 @@ TOO_MANY = "ErrTooManyExtensions"
 
 class _Call(Protocol):
     def __call__(self, connection: Connection, member: Extension | None, identifier: str, /) -> None: ...
+
+
+def _identifier(connection: Connection) -> str | None:
+    """As the request has it. None where it has none, which it has been told."""
+    identifier = connection.text_of(IDENTIFIER)
+    if not identifier:
+        message = "Missing Lambda-Extension-Identifier header"
+        connection.error(403, "Extension.MissingExtensionIdentifier", message)
+        return None
+    if not _UUID.fullmatch(identifier):
+        connection.error(403, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
+        return None
+    return identifier
 
 
 def _refuse(connection: Connection, member: Extension, wanted: str, who: str) -> None:

@@ -44,6 +44,23 @@ class Fleet:
     """How many shall stand ready, whether anybody calls or not."""
 
     failure: str | None = None
+    busy: int = 0
+    """How many of those that stood ready have an event."""
+
+    busy_peak: int = 0
+
+    def enter(self) -> None:
+        """One of those that stand ready has an event."""
+        self.busy += 1
+        self.busy_peak = max(self.busy_peak, self.busy)
+
+    def leave(self) -> None:
+        self.busy = max(0, self.busy - 1)  # a fleet of which nothing was left was forgotten, with what it had counted
+
+    def take_peak(self) -> int:
+        """How many had one at most since this was asked."""
+        peak, self.busy_peak = self.busy_peak, self.busy
+        return peak
 
     @property
     def is_empty(self) -> bool:

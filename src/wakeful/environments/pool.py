@@ -11,11 +11,12 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wakeful import limits
 from wakeful.environments.admission import Admission
+from wakeful.environments.bounds import Bounds as Bounds
+from wakeful.environments.bounds import Counts
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
 from wakeful.environments.origins import Origins
@@ -23,39 +24,20 @@ from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
+from wakeful.environments.waiting import WaitingCells
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much the pool may have at a time. `memory_mb` bounds what environments were measured to use."""
-
-    environments_max: int = limits.ENVIRONMENTS_MAX
-    memory_mb: int | None = None
-    concurrency_max: int = limits.CONCURRENT_EXECUTIONS_MAX
-    idle_s: float = limits.ENVIRONMENT_IDLE_S
-    freeze_after_s: float = limits.FREEZE_AFTER_S
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """For `status`: how many environments there are, and how many callers wait for one."""
-
-    environments: int
-    idle: int
-    waiting: int
 
 
 class Pool:
     """All environments of the node."""
 
-    def __init__(self, surroundings: Surroundings, bounds: Bounds = Bounds()) -> None:
+    def __init__(self, surroundings: Surroundings, bounds: Bounds = Bounds()) -> None:  # noqa: B008  frozen
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self._bounds = bounds
         self._fleets: dict[Key, Fleet] = {}
-        self._admission = Admission(bounds.concurrency_max)
+        self._admission = Admission(bounds.concurrency_max, self._clock, bounds.idle_s)
         self._idle: OrderedDict[Environment, None] = OrderedDict()
         """Least recently used first."""
 
@@ -68,6 +50,7 @@ class Pool:
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._plan_timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
+        self._cells = WaitingCells()
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
@@ -86,6 +69,8 @@ class Pool:
         environment = self._take_idle(key)
         if environment is None:
             environment = await self._wait(key, version, deadline)
+        if environment.is_provisioned:
+            self._fleet(key).enter()
         try:
             if environment.state is State.READY:
                 return await environment.begin(invocation)
@@ -109,16 +94,22 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def prepare(self, runtime_name: str) -> str | None:
+    async def prepare(self, runtime_name: str, memory_mb: int = 128) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
 
-        From now on cells of this runtime stand ready.
+        From now on cells of this runtime stand ready for functions with this memory.
         """
-        reason = await self._surroundings.runtimes.prepare(runtime_name)
-        if reason is None:
-            cell = await self._surroundings.runtimes.cell(runtime_name)
-            await self._surroundings.sandboxes.prepare(cell, limits.CELLS_WAITING)
+        runtimes = self._surroundings.runtimes
+        reason = await runtimes.prepare(runtime_name, self._surroundings.sandboxes)
+        runtime = runtimes.known(runtime_name)
+        if reason is None and runtime is not None:
+            for kind, count in self._cells.wanted(runtime, await runtimes.cell(runtime_name, memory_mb)):
+                await self._surroundings.sandboxes.prepare(kind, count)
         return reason
+
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run on this machine, in words for whoever made it; None where it may."""
+        return await self._surroundings.runtimes.complaint(version)
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """No environment that exists now serves this function, or this version of it, again.
@@ -173,6 +164,11 @@ class Pool:
             each.state is not State.STARTING and each.state is not State.INITIALISING for each in fleet.provisioned
         )
         return Provisioned(len(fleet.provisioned), ready, fleet.failure)
+
+    def take_peak(self, function_arn: str, qualifier: str) -> tuple[int, int]:
+        """Of what stands ready for a version or alias: how many had an event at most since last asked; of how many."""
+        fleets = [self._fleet(key) for key in self._provisions if (key[0], key[3]) == (function_arn, qualifier)]
+        return sum(fleet.take_peak() for fleet in fleets), sum(fleet.wanted for fleet in fleets)
 
     def _want(self, key: Key, count: int) -> None:
         fleet = self._fleet(key)
@@ -285,6 +281,8 @@ class Pool:
     def _free(self, environment: Environment) -> None:
         """An invocation is over."""
         self._admission.leave(environment.version)
+        if environment.is_provisioned:
+            self._fleet(environment.key).leave()
         self._offer(environment)
 
     def _offer(self, environment: Environment) -> None:

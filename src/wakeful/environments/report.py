@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from wakeful.environments.sandbox import Exit
+from wakeful.environments.telemetry_request import Api
 from wakeful.environments.version import Version
 
 Status = Literal["success", "error", "timeout"]
@@ -43,6 +44,9 @@ class Report(Protocol):
 
     def init_start(self, now: float, release: str) -> list[str]: ...
 
+    def stands_in(self, now: float, words: str) -> list[str]:
+        """Ours, not Lambda's: which version runs in place of the one that was asked for."""
+
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
     ) -> list[str]: ...
@@ -50,6 +54,8 @@ class Report(Protocol):
     def extension(
         self, now: float, name: str, state: str, events: tuple[str, ...], error_type: str | None
     ) -> list[str]: ...
+
+    def subscribed(self, now: float, api: Api, name: str, types: tuple[str, ...], *, is_new: bool) -> list[str]: ...
 
     def start(self, now: float, request_id: str) -> list[str]: ...
 
@@ -72,6 +78,9 @@ class Text:
     def init_start(self, now: float, release: str) -> list[str]:
         return [f"INIT_START Runtime Version: {release}\tRuntime Version ARN: {release_arn(self._version, release)}\n"]
 
+    def stands_in(self, now: float, words: str) -> list[str]:
+        return [f"WAKEFUL\tRuntime fallback: {words}\n"]
+
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
     ) -> list[str]:
@@ -83,6 +92,11 @@ class Text:
     ) -> list[str]:
         fault = f"\tError Type: {error_type}" if error_type else ""
         return [f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]{fault}\n"]
+
+    def subscribed(self, now: float, api: Api, name: str, types: tuple[str, ...], *, is_new: bool) -> list[str]:
+        state = "Subscribed" if is_new else "Already subscribed"
+        listed = ", ".join(each.capitalize() for each in types)
+        return [f"{api.log_word}\tName: {name}\tState: {state}\tTypes: [{listed}]\n"]
 
     def start(self, now: float, request_id: str) -> list[str]:
         return [f"START RequestId: {request_id}{self._start_tail}"]
@@ -125,6 +139,9 @@ class Json:
         }
         return [] if self._is_quiet else [line(now, "platform.initStart", record)]
 
+    def stands_in(self, now: float, words: str) -> list[str]:
+        return [line(now, "wakeful.runtimeFallback", {"message": words})]
+
     def init_failed(
         self, now: float, duration_ms: float, phase: Phase, status: Status, error_type: str | None
     ) -> list[str]:
@@ -142,6 +159,10 @@ class Json:
             record["errorType"] = error_type
         return [] if self._is_quiet and not error_type else [line(now, "platform.extension", record)]
 
+    def subscribed(self, now: float, api: Api, name: str, types: tuple[str, ...], *, is_new: bool) -> list[str]:
+        record = {"name": name, "state": "Subscribed" if is_new else "Already subscribed", "types": list(types)}
+        return [] if self._is_quiet else [line(now, api.subscription_event, record)]
+
     def start(self, now: float, request_id: str) -> list[str]:
         record = {"requestId": request_id, "functionArn": self._version.arn, "version": self._version.version}
         return [] if self._is_quiet else [line(now, "platform.start", record)]
@@ -156,19 +177,24 @@ class Json:
         if self._is_detailed:
             done = {"requestId": run.request_id, **verdict, "metrics": {"durationMs": round(run.duration_ms, 3)}}
             lines.append(line(now, "platform.runtimeDone", done))
-        metrics: dict[str, Any] = {
-            "durationMs": round(run.duration_ms, 3),
-            "billedDurationMs": run.billed_ms,
-            "memorySizeMB": run.memory_mb,
-            "maxMemoryUsedMB": run.memory_used_mb,
-        }
-        if run.init_ms is not None:
-            metrics["initDurationMs"] = round(run.init_ms, 3)
-        if run.restore_ms is not None:
-            metrics["restoreDurationMs"] = round(run.restore_ms, 3)
-            metrics["billedRestoreDurationMs"] = run.billed_restore_ms
-        lines.append(line(now, "platform.report", {"requestId": run.request_id, "metrics": metrics, **verdict}))
+        lines.append(line(now, "platform.report", {"requestId": run.request_id, "metrics": metrics(run), **verdict}))
         return lines
+
+
+def metrics(run: Run) -> dict[str, Any]:
+    """The figures of a platform.report."""
+    figures: dict[str, Any] = {
+        "durationMs": round(run.duration_ms, 3),
+        "billedDurationMs": run.billed_ms,
+        "memorySizeMB": run.memory_mb,
+        "maxMemoryUsedMB": run.memory_used_mb,
+    }
+    if run.init_ms is not None:
+        figures["initDurationMs"] = round(run.init_ms, 3)
+    if run.restore_ms is not None:
+        figures["restoreDurationMs"] = round(run.restore_ms, 3)
+        figures["billedRestoreDurationMs"] = run.billed_restore_ms
+    return figures
 
 
 def billed_ms(duration_ms: float, init_ms: float | None) -> int:

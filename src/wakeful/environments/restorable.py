@@ -27,6 +27,7 @@ from wakeful.environments.runtime_api import Phase as RuntimePhase
 from wakeful.environments.runtime_process import RuntimeProcess
 from wakeful.environments.sandbox import Exit, Runtime, SandboxRefused
 from wakeful.environments.states import State
+from wakeful.environments.telemetry import Telemetry
 from wakeful.environments.version import Credentials, RestoreFailed, Version
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Restorable(Environment):
         self._release = ""
         self._is_frozen = False
         self._is_forked = False
+        self._is_first = False
+        """Others may be copied from what runs INIT here."""
 
     @property
     def has_process(self) -> bool:
@@ -120,9 +123,9 @@ class Restorable(Environment):
         if self._origins.find(self.key) is not None:
             self._to(State.PARKED)  # and that is all, until somebody calls
         else:
-            self._may_be_template = not self.is_taken and self._origins.may_be_had(self.version)
+            self._is_first = not self.is_taken and self._origins.may_be_had(self.version)
             await self._run_init()
-            self._may_be_template = False
+            self._is_first = False
 
     async def _run_init(self) -> None:
         timeout_s = max(limits.SNAP_START_INIT_TIMEOUT_S, self.version.timeout_s)
@@ -134,12 +137,12 @@ class Restorable(Environment):
         elif process is not None:
             process.drain()
             self._journal.put(restore_lines.initialised(self.version, self._clock.now(), init_ms))
-            if self._may_be_template and await self._is_held(process):
+            if self._is_first and not process.extensions.members and await self._is_held(process):
                 return
             await process.sandbox.limit_cpu()
             if not self.is_taken and self.state is State.PARKED:
                 self._is_frozen = True
-                await process.sandbox.freeze()
+                await process.freeze()
 
     async def _is_held(self, process: RuntimeProcess) -> bool:
         """Whether the process is now one to be copied, for us and for others."""
@@ -165,7 +168,9 @@ class Restorable(Environment):
             log.info("an environment of %s runs INIT itself: %s", self.version.arn, error)
             return False
         heard = ExtensionsApi(self, self.version, ())
-        process = RuntimeProcess(sandbox, self, heard, self._journal.printed, self._surroundings.log_has_room)
+        telemetry = Telemetry(self.version, self._clock, sandbox.connector, self._spawn, is_provisioned=False)
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings)
+        process.init_is_over(None, 0.0)  # nobody in there has asked to hear of it
         if self.state is not State.PARKED:  # stopped in the meantime
             await process.close()
             raise Ended(f"environment {self.id} ended before it was restored")
@@ -192,6 +197,8 @@ class Restorable(Environment):
         self._to(State.RESTORING)
         self._journal.tail_from_here()
         self._journal.put(restore_lines.restore_start(self.version, self._clock.now(), self._release))
+        if self._journal.telemetry is not None:
+            self._journal.telemetry.restore_starts(self._release)
         await self._thaw_parked(process)
         if self.state is not State.RESTORING:
             return faults.ended(Exit(signal=9))
@@ -218,6 +225,8 @@ class Restorable(Environment):
         status: Status = "success" if fault is None else fault.status
         error_type = None if fault is None else fault.error_type
         self._journal.put(restore_lines.restored(self.version, self._clock.now(), restore_ms, status, error_type))
+        if self._journal.telemetry is not None:
+            self._journal.telemetry.restore_ends(restore_ms, fault)
         return fault
 
     # ------------------------------------------------------------------ what differs inside
@@ -231,7 +240,7 @@ class Restorable(Environment):
         inside = super()._variables(credentials)
         for name in _NOT_INSIDE:
             del inside[name]
-        alone = dict.fromkeys(_THREADS, "1") if self._may_be_template else {}
+        alone = dict.fromkeys(_THREADS, "1") if self._is_first else {}
         return {
             **alone,
             **inside,
@@ -240,8 +249,12 @@ class Restorable(Environment):
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
         }
 
+    def _may_be_template(self) -> bool:
+        return self._is_first
+
     def _attach(self, process: RuntimeProcess) -> None:
-        self._restore_api = process.api.routes = RestoreApi(process.api, self, self._token)
+        self._restore_api = RestoreApi(process.api, self, self._token)
+        process.api.routes.append(self._restore_api)
 
     async def _close_process(self, reason: Reason, *, was_frozen: bool = False) -> None:
         if self._process is not None and self._process.extensions.members:
@@ -251,7 +264,7 @@ class Restorable(Environment):
     async def _thaw_parked(self, process: RuntimeProcess) -> None:
         if self._is_frozen:
             self._is_frozen = False
-            await process.sandbox.thaw()
+            await process.thaw()
 
     def extensions_are_ready(self) -> None:
         if self._process is not None and self._process.api.phase is RuntimePhase.RESTORE_READY:

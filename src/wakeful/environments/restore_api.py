@@ -15,7 +15,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from wakeful.environments.runtime_api import Connection, Phase, RuntimeApi
+from wakeful.environments.runtime_api import Phase, RuntimeApi
+from wakeful.environments.runtime_connection import Connection
 from wakeful.environments.version import Credentials
 
 RESTORE_NEXT = b"/2018-06-01/runtime/restore/next"

@@ -12,37 +12,15 @@ import enum
 import json
 import socket
 from collections import deque
-from typing import Any, Protocol, cast
-
-import httptools
+from typing import Protocol
 
 from wakeful import limits
-from wakeful.environments import extensions_api
 from wakeful.environments.extensions_api import ExtensionsApi
+from wakeful.environments.runtime_connection import ACCEPTED, ERROR_BODY, ERROR_TYPE, RESPONSE_MODE, Connection
 from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.version import Invocation, Sink
 
-_ROOT = b"/2018-06-01"
-_NEXT = _ROOT + b"/runtime/invocation/next"
-_INVOCATION = _ROOT + b"/runtime/invocation/"
-_INIT_ERROR = _ROOT + b"/runtime/init/error"
-_PING = _ROOT + b"/ping"
-_LATER = {
-    b"/2022-07-01/telemetry": "The Telemetry API",
-    b"/2020-08-15/logs": "The Logs API",
-}
-_ERROR_TYPE = b"lambda-runtime-function-error-type"
-_ERROR_BODY = b"lambda-runtime-function-error-body"
-_RESPONSE_MODE = b"lambda-runtime-function-response-mode"
 _WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
-_HEADERS_READ = (
-    frozenset((_ERROR_TYPE, _ERROR_BODY, _RESPONSE_MODE, b"authorization", b"content-type", b"expect"))
-    | extensions_api.HEADERS
-)
-
-_ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_REASONS = {200: b"OK", 400: b"Bad Request", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed"}
 
 
 class Phase(enum.Enum):
@@ -108,9 +86,11 @@ class RuntimeApi:
         self._request_id = b""
         self._event = b""
         self._sink: Sink | None = None
+        self.mode_of_chunks = b""
+        """How a response is given that comes in chunks and does not say how. Not every client that streams says so."""
         self._parked: deque[Connection] = deque()
         self._server: asyncio.Server | None = None
-        self.routes: Routes | None = None
+        self.routes: list[Routes] = []
 
     async def serve(self, listener: socket.socket) -> None:
         """Connections to `listener` are served from now on. The socket is closed with the server."""
@@ -136,6 +116,7 @@ class RuntimeApi:
         self.phase = Phase.RUNNING
         self._request_id = invocation.request_id.encode()
         self._sink = invocation.sink
+        self.mode_of_chunks = b"buffered" if invocation.sink is None else b"streaming"
         self._event = event = _event(invocation, deadline_ms)
         if self._parked:
             self._parked.popleft().answer(event)
@@ -174,20 +155,18 @@ class RuntimeApi:
     def response(self, connection: Connection, request_id: bytes) -> None:
         if not self._may_answer(connection, request_id, "InvocationResponse"):
             return
-        if _RESPONSE_MODE in connection.headers:  # one that may stream has begun to by now
+        if RESPONSE_MODE in connection.headers:  # one that may stream has begun to by now
             connection.error(400, "InvalidFunctionResponseMode", "Invalid function response mode")
             return
         self.phase = Phase.RESPONDED
         if (body := connection.body) is None:
             size = limits.RESPONSE_BYTES_MAX
-            self.host.runtime_refused(
-                "Function.ResponseSizeTooLarge",
-                f"Response payload size exceeded maximum allowed payload size ({size} bytes).",
-            )
+            words = f"Response payload size exceeded maximum allowed payload size ({size} bytes)."
+            self.host.runtime_refused("Function.ResponseSizeTooLarge", words)
             _refuse_size(connection, size)
         else:
             self.host.runtime_answered(body)
-            connection.answer(_ACCEPTED)
+            connection.answer(ACCEPTED)
 
     def begin_stream(self, connection: Connection, request_id: bytes) -> StreamedResponse | None:
         """A response whose pieces are taken from now on; None where it may not be given."""
@@ -201,12 +180,12 @@ class RuntimeApi:
 
     def end_stream(self, connection: Connection, response: StreamedResponse) -> None:
         self.phase = Phase.RESPONDED
-        response.end(connection.text_of(_ERROR_TYPE), connection.text_of(_ERROR_BODY))
+        response.end(connection.text_of(ERROR_TYPE), connection.text_of(ERROR_BODY))
         self.host.runtime_streamed(response)
         if response.is_too_large:
             _refuse_size(connection, response.bytes_max)
         else:
-            connection.answer(_ACCEPTED)
+            connection.answer(ACCEPTED)
 
     def break_off(self, response: StreamedResponse) -> None:
         """The connection that it came on is gone."""
@@ -221,16 +200,16 @@ class RuntimeApi:
         payload = connection.body or b""
         if connection.headers.get(b"content-type") == _WITH_CAUSE:
             payload = _without_cause(payload)
-        self.host.runtime_failed(payload, connection.text_of(_ERROR_TYPE))
-        connection.answer(_ACCEPTED)
+        self.host.runtime_failed(payload, connection.text_of(ERROR_TYPE))
+        connection.answer(ACCEPTED)
 
     def init_failure(self, connection: Connection) -> None:
         if self.phase is not Phase.STARTED:
             self.refuse_transition(connection, "InitError")
             return
         self.phase = Phase.INIT_ERROR
-        self.host.runtime_failed_to_start(connection.body or b"", connection.text_of(_ERROR_TYPE))
-        connection.answer(_ACCEPTED)
+        self.host.runtime_failed_to_start(connection.body or b"", connection.text_of(ERROR_TYPE))
+        connection.answer(ACCEPTED)
 
     def _may_answer(self, connection: Connection, request_id: bytes, wanted: str) -> bool:
         if not request_id or request_id != self._request_id:
@@ -249,234 +228,8 @@ class RuntimeApi:
         connection.error(403, "InvalidStateTransition", message)
 
 
-class _TooMuch(Exception):
-    """Ends the parsing of a request."""
-
-
-class Connection(asyncio.Protocol):
-    """One keep-alive connection of a runtime. What is not HTTP closes it."""
-
-    def __init__(self, api: RuntimeApi) -> None:
-        self._api = api
-        self._parser: Any = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._head_bytes = 0
-        """What came since the last thing that was complete; a part of a head, the parser keeps for itself."""
-        self.is_parked = False
-        self.url = b""
-        self.headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._kept_bytes = 0
-        self._streamed: StreamedResponse | None = None
-        self._closes = False
-        self._is_reading = False
-        self._answers: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
-        if len(self._api.connections) >= limits.RUNTIME_CONNECTIONS_MAX:
-            self._transport.abort()
-            return
-        self._api.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._api.connections.discard(self)
-        self._forget_body()
-        if self.is_parked:
-            self._api.unpark(self)
-        if self._streamed is not None:
-            streamed, self._streamed = self._streamed, None
-            self._api.break_off(streamed)
-
-    def data_received(self, data: bytes) -> None:
-        if self.is_parked:  # it spoke before it was answered
-            self.abort()
-            return
-        self._is_reading = True
-        self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-            if self._head_bytes > limits.RUNTIME_HEAD_BYTES_MAX:
-                self.abort()
-        except httptools.HttpParserCallbackError as error:
-            self.abort()
-            if error.__context__ is not None and not isinstance(error.__context__, _TooMuch):
-                raise error.__context__ from None  # ours, not the runtime's
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self.abort()
-        finally:
-            self._is_reading = False
-        if self._answers and not self.is_parked:
-            self._flush()
-
-    def on_url(self, url: bytes) -> None:
-        self.url = self.url + url if self.url else url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name in _HEADERS_READ:
-            self.headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        self._head_bytes = 0
-        if b"expect" in self.headers and self.headers[b"expect"].lower() == b"100-continue":
-            self._answers.append(_CONTINUE)
-        if _RESPONSE_MODE in self.headers and self.headers[_RESPONSE_MODE].lower() == b"streaming":
-            request_id, _, verb = self.url.removeprefix(_INVOCATION).rpartition(b"/")
-            if verb == b"response" and self._parser.get_method() == b"POST":
-                self.headers.pop(_ERROR_TYPE, None)  # how it ends is said at its end
-                self._streamed = self._api.begin_stream(self, request_id)
-
-    def on_body(self, data: bytes) -> None:
-        self._head_bytes = 0
-        if self._streamed is not None:
-            transport = self._transport
-            if not self._streamed.add(data) and transport is not None and not transport.is_closing():
-                transport.pause_reading()
-            return
-        self._body_bytes += len(data)
-        if self._body_bytes > limits.RESPONSE_BYTES_MAX:  # read to its end, so that the runtime hears why, and not kept
-            self._forget_body()
-        elif self._api.kept_bytes + len(data) > limits.RUNTIME_KEPT_BYTES_MAX:
-            raise _TooMuch
-        else:
-            self._body.append(data)
-            self._kept_bytes += len(data)
-            self._api.kept_bytes += len(data)
-
-    def on_message_complete(self) -> None:
-        if self.is_parked:
-            self.abort()
-            return
-        self._closes = not self._parser.should_keep_alive()
-        if self._streamed is not None:
-            streamed, self._streamed = self._streamed, None
-            self._api.end_stream(self, streamed)
-        else:
-            self._route()
-        self.url = b""
-        self._head_bytes = 0
-        if self._body_bytes:
-            self._forget_body()
-            self._body_bytes = 0
-        if self.headers:
-            self.headers = {}
-
-    def _route(self) -> None:
-        url, method = self.url, self._parser.get_method()
-        if url.startswith(_INVOCATION):
-            if url == _NEXT:
-                if method == b"GET":
-                    self._api.next_event(self)
-                else:
-                    self.plain(405, b"")
-                return
-            request_id, _, verb = url[len(_INVOCATION) :].rpartition(b"/")
-            if verb not in (b"response", b"error") or b"/" in request_id:
-                self._not_found()
-            elif method != b"POST":
-                self.plain(405, b"")
-            elif verb == b"response":
-                self._api.response(self, request_id)
-            else:
-                self._api.failure(self, request_id)
-        elif url == _INIT_ERROR and method == b"POST":
-            self._api.init_failure(self)
-        elif url == _PING and method == b"GET":
-            self.plain(200, b"pong")
-        elif url in (_INIT_ERROR, _PING):
-            self.plain(405, b"")
-        elif self._api.routes is not None and self._api.routes.answer(self, method):
-            return
-        elif url.startswith(extensions_api.ROOT):
-            if not self._api.extension_call(self, method, url[len(extensions_api.ROOT) :]):
-                self._not_found()
-        else:
-            self._not_found()
-
-    def answer(self, message: bytes) -> None:
-        """To a runtime that sent its answer and its next question in one piece, both replies go in one piece too."""
-        self.is_parked = False
-        if self.unread_bytes > limits.RUNTIME_UNREAD_BYTES_MAX:
-            self.abort()
-            return
-        self._answers.append(message)
-        if not self._is_reading:
-            self._flush()
-
-    def error(self, status: int, error_type: str, message: str) -> None:
-        body = json.dumps({"errorMessage": message, "errorType": error_type}, separators=(",", ":")).encode()
-        self.answer(_message(status, b"application/json", body + b"\n"))
-
-    def accept(self) -> None:
-        self.answer(_ACCEPTED)
-
-    def _flush(self) -> None:
-        message = self._answers[0] if len(self._answers) == 1 else b"".join(self._answers)
-        self._answers.clear()
-        if self._transport is not None:
-            self._transport.write(message)
-            if self._closes:
-                self._transport.close()
-
-    @property
-    def body(self) -> bytes | None:
-        """The request's body; None where it is larger than a response may be."""
-        if self._body_bytes > limits.RESPONSE_BYTES_MAX:
-            return None
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
-
-    @property
-    def unread_bytes(self) -> int:
-        """What was said to the runtime and is still here."""
-        unsent = sum(map(len, self._answers))
-        return unsent if self._transport is None else unsent + self._transport.get_write_buffer_size()
-
-    def _forget_body(self) -> None:
-        self._body.clear()
-        self._api.kept_bytes -= self._kept_bytes
-        self._kept_bytes = 0
-
-    def text_of(self, header: bytes) -> str | None:
-        value = self.headers.get(header)
-        return value.decode("utf-8", "replace") if value is not None else None
-
-    def resume(self) -> None:
-        """Its data is wanted again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _not_found(self) -> None:
-        for prefix, name in _LATER.items():
-            if self.url.startswith(prefix):
-                call = f"{self._parser.get_method().decode()} {self.url.decode('utf-8', 'replace')}"
-                self.error(404, "NotImplemented", f"{name} is not implemented in Wakeful yet ({call}).")
-                return
-        self.plain(404, b"404 page not found\n")
-
-    def plain(self, status: int, body: bytes) -> None:
-        self.answer(_message(status, b"text/plain; charset=utf-8", body))
-
-
 def _refuse_size(connection: Connection, bytes_max: int) -> None:
     connection.error(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({bytes_max} bytes).")
-
-
-def _message(status: int, content_type: bytes, body: bytes) -> bytes:
-    reason = _REASONS.get(status, b"Error")
-    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-        status,
-        reason,
-        content_type,
-        len(body),
-        body,
-    )
 
 
 def _event(invocation: Invocation, deadline_ms: int) -> bytes:

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from functools import partial
+from urllib.parse import urlsplit
 
 from wakeful.environments.extensions_api import ExtensionsApi
+from wakeful.environments.faults import Fault
+from wakeful.environments.journal import Journal
 from wakeful.environments.output import Output
+from wakeful.environments.overheard import Overheard
+from wakeful.environments.report import Run
 from wakeful.environments.runtime_api import Host, RuntimeApi
 from wakeful.environments.sandbox import Sandbox
-
-
-class Closeable(Protocol):
-    def close(self) -> None: ...
+from wakeful.environments.surroundings import Closeable, Surroundings
+from wakeful.environments.telemetry import Telemetry
+from wakeful.environments.telemetry_api import TelemetryApi
 
 
 class RuntimeProcess:
-    """`host` hears what the runtime says, `printed` what it and its extensions print, while it `has_room` for that."""
+    """`host` hears what the runtime says, `journal` what it and its extensions print, while there is room for that."""
 
     def __init__(
         self,
         sandbox: Sandbox,
         host: Host,
         extensions: ExtensionsApi,
-        printed: Callable[[list[str]], None],
-        has_room: Callable[[], bool],
+        journal: Journal,
+        telemetry: Telemetry,
+        surroundings: Surroundings,
     ) -> None:
         self.sandbox = sandbox
         self.extensions = extensions
-        self.api = RuntimeApi(host, extensions)
-        self.output = Output(sandbox.output, printed, has_room)
+        self.telemetry = telemetry
+        self._host = host
+        self._journal = journal
+        self._node_port = urlsplit(surroundings.endpoint_url).port
+        self.api = RuntimeApi(Overheard(host, telemetry, surroundings.clock, self.drain), extensions)
+        self.api.routes.append(
+            TelemetryApi(telemetry, extensions, self._reserved_ports, journal.subscribed, can_listen=sandbox.can_listen)
+        )
+        journal.telemetry = telemetry
+        has_room = surroundings.log_has_room
+        self.output = Output(sandbox.output, journal.printed, has_room)
         self.extension_output = (
-            Output(sandbox.extension_output, printed, has_room) if sandbox.extension_output is not None else None
+            Output(sandbox.extension_output, partial(journal.printed, by_extension=True), has_room)
+            if sandbox.extension_output is not None
+            else None
         )
         self._endpoint: Closeable | None = None
         self._is_closed = False
@@ -45,6 +61,31 @@ class RuntimeProcess:
         self._endpoint = endpoint
         await self.api.serve(self.sandbox.runtime_api)
 
+    def init_is_over(self, fault: Fault | None, duration_ms: float) -> None:
+        """What became of INIT is told. Where no extension wants to hear more, the runtime is not listened in on."""
+        members = self.extensions.members
+        if members:
+            self.drain()
+            self._journal.extensions(members.values())
+        self.telemetry.init_ends(fault, duration_ms)
+        if not self.telemetry.is_wanted:
+            self.api.host = self._host
+            self._journal.telemetry = None
+
+    def is_broken_off(self, run: Run, fault: Fault) -> None:
+        """The invocation under way ends like that; extensions hear of it before they are told to end."""
+        if self._journal.telemetry is not None:
+            self.drain()
+            self.telemetry.ends(run, fault)
+
+    async def freeze(self) -> None:
+        self.telemetry.pause()
+        await self.sandbox.freeze()
+
+    async def thaw(self) -> None:
+        await self.sandbox.thaw()
+        self.telemetry.resume()
+
     def drain(self) -> None:
         """Everything that was printed before this call has been heard."""
         self.output.drain()
@@ -55,6 +96,9 @@ class RuntimeProcess:
         """Every process inside is dead, and what they printed has been heard."""
         self._is_closed = True
         self.api.close()
+        self.telemetry.close()
+        if self._journal.telemetry is self.telemetry:
+            self._journal.telemetry = None
         if self._endpoint is not None:
             self._endpoint.close()
         await self.sandbox.kill()
@@ -64,6 +108,11 @@ class RuntimeProcess:
             self.extension_output.close()
         self.sandbox.runtime_api.close()
         self.sandbox.endpoint.close()
+
+    def _reserved_ports(self) -> set[int]:
+        """On the loopback inside, those that are ours, whatever they are called in there."""
+        ours = {listener.getsockname()[1] for listener in (self.sandbox.runtime_api, self.sandbox.endpoint)}
+        return ours if self._node_port is None else ours | {self._node_port}
 
     @property
     def memory_peak_mb(self) -> int:

@@ -10,53 +10,37 @@ import asyncio
 import os
 import platform
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wakeful.environments import variables
-from wakeful.environments.interpreters import Interpreter, Language, discover
-from wakeful.environments.runtime_folder import RuntimeFolder
-from wakeful.environments.sandbox import Runtime
+from wakeful.environments.inside import Inside
+from wakeful.environments.languages import dotnet
+from wakeful.environments.languages.interpreters import Interpreter, discover
+from wakeful.environments.languages.java import Java
+from wakeful.environments.languages.language import Addable, CannotAdd, Language, WithSdk
+from wakeful.environments.languages.language import RuntimeAbsent as RuntimeAbsent
+from wakeful.environments.languages.nodejs import NodeJs
+from wakeful.environments.languages.python import Python
+from wakeful.environments.languages.ruby import Ruby
+from wakeful.environments.sandbox import Runtime, Sandboxes
 from wakeful.environments.version import Version
 
-NODE_CLIENT = Path(__file__).parent / "bootstrap" / "nodejs"
-
-_LANG = "/var/lang"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How one language's runtimes are run. `late` can be taken up by a process that already runs."""
-
-    prefixes: tuple[str, ...]
-    late: frozenset[str]
-
-
-_PYTHON = _Kind(("PYTHON",), frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}))
-_NODE = _Kind(("NODE_", "UV_"), frozenset({"NODE_PATH", "NODE_ENV"}))
-
-MANAGED: Mapping[str, tuple[Language, tuple[int, ...]]] = {
-    **{f"python3.{minor}": ("python", (3, minor)) for minor in range(9, 15)},
-    **{f"nodejs{major}.x": ("nodejs", (major,)) for major in (18, 20, 22, 24)},
+CUSTOM: Mapping[str, str] = {
+    "provided.al2": "provided:al2.v1",
+    "provided.al2023": "provided:al2023.v1",
+    **{name: f"dotnet:{major}.v1" for name, major in dotnet.RUNTIMES.items()},
 }
-"""What we have a runtime client for, with the part of the interpreter's version that counts."""
-
-CUSTOM: Mapping[str, str] = {"provided.al2": "provided:al2.v1", "provided.al2023": "provided:al2023.v1"}
-"""The package brings its own bootstrap; with the name for INIT_START."""
+"""The package brings what is started; with the name for INIT_START."""
 
 LATER = frozenset(
     {
-        *("java8.al2", "java11", "java17", "java21", "java25"),
-        *("ruby3.2", "ruby3.3", "ruby3.4"),
-        *("dotnet6", "dotnet8", "dotnet10"),
+        *("java8.al2", "java8.al2023", "java11.al2023", "java17.al2023"),
+        *("ruby4.0", "nodejs26.x", "python3.15"),
     }
 )
 """Runtimes of Lambda that Wakeful does not have yet."""
-
-
-class RuntimeAbsent(Exception):
-    """This host cannot run the runtime. The message is for whoever made the function."""
 
 
 class InvalidEntrypoint(Exception):
@@ -65,63 +49,154 @@ class InvalidEntrypoint(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One line of what this host has."""
+    """One line of what this host has. `reason` says why a runtime is absent, `remedy` what gets what is lacking."""
 
     name: str
     path: Path | None
     release: str
     reason: str | None
+    version: str = ""
+    stands_in: bool = False
+    """Another version of the language runs in its place."""
+    sdk: str | None = None
+    remedy: str | None = None
 
 
 class Runtimes:
-    """Finds out what the host has when it is first asked, and remembers it in `cache`."""
+    """Finds out what the host has when it is first asked, and remembers it in `cache`. What was added is in `added`."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, added: Path | None = None, *, has_fallback: bool = False) -> None:
         self._cache = cache
-        self._folder = RuntimeFolder(cache)
+        self._added = cache / "added" if added is None else added
+        self._has_fallback = has_fallback
+        self._languages: tuple[Language, ...] = (
+            Python(cache, self._added / Python.name),
+            NodeJs(self._added / NodeJs.name),
+            Ruby(),
+            Java(cache, self._added / Java.name),
+        )
+        self._managed: Mapping[str, Language] = {
+            name: language for language in self._languages for name in language.runtimes
+        }
         self._discovering = asyncio.Lock()
         self._interpreters: list[Interpreter] | None = None
         self._runtimes: dict[str, Runtime] = {}
 
-    async def prepare(self, name: str) -> str | None:
-        """None once functions of this runtime start as fast as they ever will; else why it cannot be had."""
+    async def prepare(self, name: str, sandboxes: Sandboxes | None = None) -> str | None:
+        """None once functions of this runtime start as fast as they ever will; else why it cannot be had.
+
+        What was got since anybody last asked is found, and from now on it is what functions run on. What must be made
+        in a sandbox is made where there are `sandboxes`.
+        """
+        inside = Inside(sandboxes, self._cache / "empty") if sandboxes else None
         try:
-            await self._runtime(name)
+            if name in self._managed and not await self._has(name):
+                self._interpreters = None
+            self._runtimes[name] = await self._make(name)
+            if name in self._managed:
+                await self._managed[name].warm_up(await self._interpreter(name), inside)
+                self._runtimes[name] = await self._make(name)  # with what there is now
         except RuntimeAbsent as absent:
             return str(absent)
-        if MANAGED.get(name, ("", ()))[0] == "python":
-            await self._folder.compile(await self._interpreter(name))
         return None
 
-    async def cell(self, name: str) -> Runtime:
-        """The runtime as a waiting cell is started. Raises RuntimeAbsent."""
-        return await self._runtime(name)
+    def known(self, name: str) -> Runtime | None:
+        """As it was found last."""
+        return self._runtimes.get(name)
+
+    async def cell(self, name: str, memory_mb: int = 128) -> Runtime:
+        """The runtime as a waiting cell is started, for functions with this memory. Raises RuntimeAbsent."""
+        runtime = await self._runtime(name)
+        return runtime if name in CUSTOM else self._managed[name].fitted(runtime, memory_mb, {})
 
     async def find(self, version: Version) -> Runtime:
         """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
         runtime = await self._runtime(version.runtime)
         if version.runtime in CUSTOM:
-            return replace(runtime, argv=(_bootstrap(version),))
-        language = MANAGED[version.runtime][0]
-        kind = _PYTHON if language == "python" else _NODE
-        if not variables.needs_own_process(version.variables, kind.prefixes, kind.late):
+            return _custom(runtime, version)
+        language = self._managed[version.runtime]
+        runtime = language.fitted(runtime, version.memory_mb, version.variables)
+        reads = language.read_at_start
+        if not variables.needs_own_process(version.variables, reads.prefixes, reads.late):
             return runtime
-        argv = _without_isolation(runtime.argv)
+        asked = version.variables.get(reads.options, "").split()
+        argv = tuple(
+            word
+            for word in language.own_process(runtime.argv)
+            if not (word.startswith("--no-") and f"--{word.removeprefix('--no-')}" in asked)
+        )
         wrapper = version.variables.get(variables.EXEC_WRAPPER)
         return replace(runtime, prestart=False, argv=(wrapper, *argv) if wrapper else argv)
 
+    async def complaint(self, version: Version) -> str | None:
+        """Why this version can never run here; None as far as can be seen without running it."""
+        try:
+            await self.find(version)
+        except RuntimeAbsent as absent:
+            return str(absent)
+        except InvalidEntrypoint:
+            return None  # Lambda finds out when it starts the function, and says so then
+        return None
+
     async def listing(self) -> list[Found]:
-        """Every runtime that Lambda has, and what this host makes of it."""
-        found = []
-        for name in (*MANAGED, *CUSTOM, *sorted(LATER)):
-            try:
-                runtime = await self._runtime(name)
-            except RuntimeAbsent as absent:
-                found.append(Found(name, None, "", str(absent)))
-            else:
-                path = (await self._interpreter(name)).path if name in MANAGED else None
-                found.append(Found(name, path, runtime.release, None))
-        return found
+        """Every runtime for which Lambda lets functions be made, and what this host makes of it."""
+        return [await self._found(name) for name in (*self._managed, *CUSTOM, *sorted(LATER - self._managed.keys()))]
+
+    async def add(self, name: str, packages: Sequence[str] | None, report: Callable[[str], None]) -> None:
+        """The runtime is here, with its SDK and these packages in it (None: without the SDK). Raises CannotAdd."""
+        if name in dotnet.RUNTIMES:
+            raise CannotAdd(
+                f"A native or self-contained executable needs nothing; for an assembly, install .NET:"
+                f" dotnet-install.sh --channel {dotnet.RUNTIMES[name]}.0 --runtime dotnet"
+            )
+        if name in CUSTOM:
+            raise CannotAdd(f"{name} is here already: the function's package brings its bootstrap.")
+        if name not in self._managed:
+            raise CannotAdd(_unknown(name))
+        language = self._managed[name]
+        folder = self._added / language.name
+        number = ".".join(map(str, language.runtimes[name]))
+        if not await self._has(name):
+            if not isinstance(language, Addable):
+                raise CannotAdd(
+                    f"{language.title} {number} is not something that Wakeful can get."
+                    f" Install it, for instance: {language.remedy(number)}"
+                )
+            await language.add(number, folder, report)
+            self._interpreters = None
+        interpreter = _exact(language, await self._discover(), name)
+        if interpreter is None:
+            raise CannotAdd(f"{language.title} {number} was got, but it does not run on this machine.")
+        report(f"{language.title} {_shown(interpreter)} is at {interpreter.path}.")
+        if packages is not None and isinstance(language, WithSdk):
+            await language.add_sdk(interpreter, folder, packages, report)
+            report(f"Functions of {name} find the {language.sdk(interpreter)}.")
+
+    # ------------------------------------------------------------------ one runtime
+
+    async def _found(self, name: str) -> Found:
+        try:
+            runtime = await self._runtime(name)
+        except RuntimeAbsent as absent:
+            remedy = f"wakeful runtimes add {name}" if isinstance(self._managed.get(name), Addable) else None
+            return Found(name, None, "", str(absent), remedy=remedy or self._remedy(name))
+        if name in CUSTOM:
+            return Found(name, None, runtime.release, None)
+        language = self._managed[name]
+        interpreter = await self._interpreter(name)
+        sdk = language.sdk(interpreter) if isinstance(language, WithSdk) else None
+        lacks = bool(runtime.stands_in) or (isinstance(language, WithSdk) and sdk is None)
+        remedy = self._remedy(name) if lacks else None
+        path, version = interpreter.path, _shown(interpreter)
+        return Found(name, path, runtime.release, None, version, bool(runtime.stands_in), sdk, remedy)
+
+    def _remedy(self, name: str) -> str | None:
+        """The command that gets it."""
+        language = self._managed.get(name)
+        if language is None:
+            return None
+        number = ".".join(map(str, language.runtimes[name]))
+        return f"wakeful runtimes add {name}" if isinstance(language, Addable) else language.remedy(number)
 
     async def _runtime(self, name: str) -> Runtime:
         runtime = self._runtimes.get(name)
@@ -132,53 +207,94 @@ class Runtimes:
     async def _make(self, name: str) -> Runtime:
         if name in CUSTOM:
             return Runtime(name, ("/var/task/bootstrap",), (), False, variables.PROCESS_VARIABLES, CUSTOM[name])
-        if name not in MANAGED:
-            known = name in LATER
-            raise RuntimeAbsent(f"The runtime {name} is {'not implemented in Wakeful yet' if known else 'not known'}.")
         interpreter = await self._interpreter(name)
-        mounts: list[tuple[Path, str]] = []
-        binary = str(interpreter.path)
-        if not interpreter.is_of_host:
-            mounts.append((interpreter.prefix, _LANG))
-            binary = f"{_LANG}/{interpreter.path.relative_to(interpreter.prefix)}"
-        major, minor, patch = interpreter.version
-        if interpreter.language == "python":
-            mounts.append((await self._folder.path(interpreter), variables.RUNTIME_DIR))
-            argv: tuple[str, ...] = (binary, "-I", "-S", "-X", "utf8", f"{variables.RUNTIME_DIR}/bootstrap.py")
-            release = f"python:{major}.{minor}.v{patch}"
-        else:
-            mounts.append((NODE_CLIENT, variables.RUNTIME_DIR))
-            argv = (binary, "--max-semi-space-size=4", f"{variables.RUNTIME_DIR}/index.mjs")
-            release = f"nodejs:{major}.v{minor}"
-        return Runtime(name, argv, tuple(mounts), True, variables.PROCESS_VARIABLES, release)
+        language = self._managed[name]
+        runtime = await language.runtime(name, interpreter)
+        if _is(interpreter, language, name):
+            return runtime
+        words = (
+            f"{name} is not on this machine; the function runs on {language.title} {_shown(interpreter)}."
+            f" Get it with: {self._remedy(name)}"
+        )
+        return replace(runtime, stands_in=words)
 
-    async def _interpreter(self, name: str) -> Interpreter:
+    async def _has(self, name: str) -> bool:
+        """Whether the very version is here, and not one that stands in for it."""
+        return _exact(self._managed[name], await self._discover(), name) is not None
+
+    async def _discover(self) -> list[Interpreter]:
         async with self._discovering:
             if self._interpreters is None:
-                self._interpreters = await discover(self._cache)
-        language, wanted = MANAGED[name]
-        for interpreter in self._interpreters:
-            if interpreter.language == language and interpreter.version[: len(wanted)] == wanted:
-                return interpreter
-        number = ".".join(map(str, wanted))
-        if language == "python":
-            remedy = (
-                f"No Python {number} was found on this machine. Install it, for instance: uv python install {number}"
-            )
+                searches = {each.name: each.search.with_added(self._added / each.name) for each in self._languages}
+                self._interpreters = await discover(searches, self._cache)
+            return self._interpreters
+
+    async def _interpreter(self, name: str) -> Interpreter:
+        if name not in self._managed:
+            raise RuntimeAbsent(_unknown(name))
+        language = self._managed[name]
+        interpreters = await self._discover()
+        interpreter = _exact(language, interpreters, name)
+        if interpreter is None and self._has_fallback:
+            interpreter = _nearest(language, interpreters, name)
+        if interpreter is not None:
+            return interpreter
+        number = ".".join(map(str, language.runtimes[name]))
+        here = f"The runtime {name} is not available: No {language.title} {number} was found on this machine."
+        if isinstance(language, Addable):
+            remedy = f"Get it with: wakeful runtimes add {name}; then update the function"
         else:
-            remedy = f"No Node.js {number} was found on this machine. Install it, for instance: nvm install {number}"
-        raise RuntimeAbsent(f"The runtime {name} is not available: {remedy}")
+            remedy = f"Install it, for instance: {language.remedy(number)}"
+        raise RuntimeAbsent(f"{here} {remedy}")
 
 
-def _without_isolation(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """For a process of the function's own: its interpreter honours the variables it is started with."""
-    return tuple("-s" if word == "-I" else word for word in argv)
+def _unknown(name: str) -> str:
+    return f"The runtime {name} is {'not implemented in Wakeful yet' if name in LATER else 'not known'}."
+
+
+def _shown(interpreter: Interpreter) -> str:
+    return ".".join(map(str, interpreter.version))
+
+
+def _is(interpreter: Interpreter, language: Language, name: str) -> bool:
+    wanted = language.runtimes[name]
+    return interpreter.language == language.name and interpreter.version[: len(wanted)] == wanted
+
+
+def _exact(language: Language, interpreters: Sequence[Interpreter], name: str) -> Interpreter | None:
+    """The newest of the version; they come newest first."""
+    return next((each for each in interpreters if _is(each, language, name)), None)
+
+
+def _nearest(language: Language, interpreters: Sequence[Interpreter], name: str) -> Interpreter | None:
+    """Of the next newer version the newest, else of the next older one."""
+    wanted = language.runtimes[name]
+    ours = [i for i in interpreters if i.language == language.name and i.version >= language.search.oldest]
+    numbers = {each.version[: len(wanted)] for each in ours}
+    newer = min((number for number in numbers if number > wanted), default=None)
+    number = newer or max((number for number in numbers if number < wanted), default=None)
+    return next((each for each in ours if each.version[: len(wanted)] == number), None)
 
 
 # --- custom runtimes --------------------------------------------------------------------------------------------------
 
 _MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine of an ELF header."""
+
+
+def _custom(runtime: Runtime, version: Version) -> Runtime:
+    """How a version is started that is an executable. Raises RuntimeAbsent, InvalidEntrypoint."""
+    if version.runtime not in dotnet.RUNTIMES:
+        return replace(runtime, argv=(_bootstrap(version),))
+    try:
+        command = dotnet.command(version)
+    except dotnet.Refused as refused:
+        raise RuntimeAbsent(str(refused)) from refused
+    except dotnet.NotThere as fault:
+        raise InvalidEntrypoint(str(fault)) from fault
+    if command.executable is not None and (complaint := _complaint(command.executable)) is not None:
+        raise InvalidEntrypoint(f"fork/exec {command.argv[-1]}: {complaint}")
+    return replace(runtime, argv=command.argv, mounts=command.mounts)
 
 
 def _bootstrap(version: Version) -> str:

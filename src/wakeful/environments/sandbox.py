@@ -70,6 +70,7 @@ class Usage:
 
     memory_peak_bytes: int
     cpu_s: float
+    """As of when it was last looked at, which is seldom where there are very many sandboxes."""
 
 
 class Template(Protocol):
@@ -116,6 +117,9 @@ class Sandbox(Protocol):
     extension_output: int | None
     """The same for what extensions print; None where there are none."""
 
+    can_listen: bool
+    """Whether programs inside may wait for connections."""
+
     def begin(self) -> None:
         """The runtime, which was held back because there are extensions, goes on."""
 
@@ -128,6 +132,12 @@ class Sandbox(Protocol):
 
     async def extension_exit(self, name: str) -> Exit:
         """Returns once this extension has ended. That of the runtime process does not end it."""
+
+    async def connector(self) -> socket.socket:
+        """A non-blocking socket, not connected yet, of the network inside: 127.0.0.1 is the sandbox's own.
+
+        Only where `can_listen`. Raises OSError where it cannot be had. It is the caller's to close.
+        """
 
     async def limit_cpu(self) -> None:
         """From now on CPU follows memory. Until then, for INIT, there is one full core, or more if memory brings it."""
@@ -179,3 +189,9 @@ class Runtime:
     variables: Mapping[str, str]
     release: str = ""
     """What INIT_START calls the runtime's version, such as "python:3.12.v4"."""
+
+    stands_in: str = ""
+    """Where another version runs in place of the one that was asked for: a sentence for the function's log."""
+
+    divides: bool = False
+    """Waiting cells may be forked from one process that has warmed up (`jail/stem.py`)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,10 +19,17 @@ from wakeful.environments import tiers
 from wakeful.environments.connection import Connection, LauncherFailed, connect
 from wakeful.environments.jail import processes
 from wakeful.environments.jail.cgroups import Group
+from wakeful.environments.jail.host import FENCE
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
 from wakeful.environments.templates import LaunchedTemplate
-from wakeful.limits import LAUNCHER_LIFE_MIN_S, LAUNCHER_RESTARTS_MAX, SANDBOX_STARTS_AT_ONCE, WAITING_CELLS_MAX
+from wakeful.limits import (
+    LAUNCHER_LIFE_MIN_S,
+    LAUNCHER_RESTARTS_MAX,
+    MEMORY_READ_SHARE,
+    SANDBOX_STARTS_AT_ONCE,
+    WAITING_CELLS_MAX,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +69,35 @@ _OPENINGS = 3
 """Descriptors of a started sandbox: its Runtime API, its endpoint, its output."""
 
 
+class Looks:
+    """How often the node looks at what sandboxes use: of very many, each is looked at more seldom."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    def take(self, look: Callable[[], int]) -> int:
+        """What `look` finds; 0 where it is not to be asked now."""
+        began = time.monotonic()
+        if began < self._next_at:
+            return 0
+        found = look()
+        ended = time.monotonic()
+        self._next_at = ended + (ended - began) / MEMORY_READ_SHARE
+        return found
+
+
 class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
-    def __init__(self, connection: Connection, message: Message, restore: Callable[[int], Awaitable[Sandbox]]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        message: Message,
+        looks: Looks,
+        restore: Callable[[int], Awaitable[Sandbox]],
+        *,
+        can_listen: bool,
+    ) -> None:
         api, endpoint, self.output, *others = message.descriptors
         self.extension_output: int | None = others[0] if others else None
         self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
@@ -71,7 +105,9 @@ class LaunchedSandbox:
             listener.setblocking(False)
         self.task_root: str = message.body["task_root"]
         self.opt_root: str | None = message.body["opt_root"]
+        self.can_listen = can_listen
         self._connection = connection
+        self._looks = looks
         self._id: int = message.body["sandbox"]
         self.template: LaunchedTemplate | None = None
         if message.body["may_be_template"]:
@@ -81,11 +117,12 @@ class LaunchedSandbox:
         self._keeper: int = message.body["keeper"]
         self._runtime_pid: int = message.body["runtime"]
         self._peak_bytes = 0
+        self._cpu_s = 0.0
         self._last: Usage | None = None
         loop = asyncio.get_running_loop()
         self._exit: asyncio.Future[Exit] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
-        self._asked: dict[str, list[asyncio.Future[None]]] = {}
+        self._asked: dict[str, list[asyncio.Future[tuple[int, ...]]]] = {}
         self._extensions: dict[str, asyncio.Future[Exit]] = {
             name: loop.create_future() for name in message.body["extensions"]
         }
@@ -98,6 +135,14 @@ class LaunchedSandbox:
 
     async def extension_exit(self, name: str) -> Exit:
         return await asyncio.shield(self._extensions[name])
+
+    async def connector(self) -> socket.socket:
+        descriptors = await self._ask("connector")
+        if not descriptors:  # it ended, or the kernel dropped what there was no room for
+            raise ConnectionAbortedError("no socket could be had from inside the sandbox")
+        connector = socket.socket(fileno=descriptors[0])
+        connector.setblocking(False)
+        return connector
 
     async def limit_cpu(self) -> None:
         await self._ask("limit_cpu")
@@ -120,15 +165,18 @@ class LaunchedSandbox:
         if self._last is not None:
             return self._last
         counted_bytes, cpu_ns = self._connection.counters(self._number)
-        self._peak_bytes = max(self._peak_bytes, counted_bytes, self._resident_peak_bytes())
-        if not self._group.places:
-            return Usage(self._peak_bytes, cpu_ns / 1e9)
-        try:
-            # The launcher looks every 20 ms; a short invocation may fall between two looks.
-            self._peak_bytes = max(self._peak_bytes, self._group.memory().private_bytes)
-            return Usage(self._peak_bytes, self._group.cpu_s())
-        except FileNotFoundError:
-            return Usage(self._peak_bytes, 0.0)  # ended a moment ago; the last word is on its way
+        # The launcher looks every 20 ms; a short invocation may fall between two looks.
+        self._peak_bytes = max(self._peak_bytes, counted_bytes, self._looks.take(self._look))
+        return Usage(self._peak_bytes, self._cpu_s if self._group.places else cpu_ns / 1e9)
+
+    def _look(self) -> int:
+        """Bytes in use now, or in memory of the runtime process at most so far."""
+        private_bytes = 0
+        if self._group.places:
+            with contextlib.suppress(FileNotFoundError):  # it has ended
+                private_bytes = self._group.memory().private_bytes
+                self._cpu_s = self._group.cpu_s()
+        return max(private_bytes, self._resident_peak_bytes())
 
     def _resident_peak_bytes(self) -> int:
         """Of the runtime process itself, with the libraries it has mapped, as Lambda's own numbers have them."""
@@ -145,10 +193,13 @@ class LaunchedSandbox:
         if self.extension_output is not None:
             os.close(self.extension_output)
 
-    def on_done(self, verb: str) -> None:
+    def on_done(self, verb: str, descriptors: tuple[int, ...]) -> None:
         waiting = self._asked.get(verb)
         if waiting and not (answer := waiting.pop(0)).done():
-            answer.set_result(None)
+            answer.set_result(descriptors)
+        else:  # nobody waits for it any more
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def on_ended(self, body: dict[str, Any]) -> None:
         peak_bytes = max(self._peak_bytes, body["memory_peak_bytes"])
@@ -175,20 +226,27 @@ class LaunchedSandbox:
         for waiting in self._asked.values():
             for answer in waiting:
                 if not answer.done():
-                    answer.set_result(None)
+                    answer.set_result(())
         self._asked.clear()
 
     def _end(self, how: Exit) -> None:
         if not self._exit.done():
             self._exit.set_result(how)
 
-    async def _ask(self, verb: str) -> None:
+    async def _ask(self, verb: str) -> tuple[int, ...]:
+        """Returns when it has been done, with what came of it."""
         if self._gone.done():
-            return
-        answer = asyncio.get_running_loop().create_future()
+            return ()
+        answer: asyncio.Future[tuple[int, ...]] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(verb, []).append(answer)
         self._connection.send({"verb": verb, "sandbox": self._id})
-        await answer
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled():
+                for descriptor in answer.result():
+                    os.close(descriptor)
+            raise
 
 
 class LaunchedSandboxes:
@@ -196,6 +254,7 @@ class LaunchedSandboxes:
 
     def __init__(self, walls: str, endpoint_port: int) -> None:
         self._opening = {"walls": walls, "endpoint_port": endpoint_port, "limits": asdict(Limits())}
+        self._can_listen = walls != FENCE
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._failures = 0
@@ -209,6 +268,7 @@ class LaunchedSandboxes:
         self._sandboxes: dict[int, LaunchedSandbox] = {}
         self._restart: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._looks = Looks()
         self.isolation: tiers.Isolation | None = None
         """What the attack at the start found; None for sandboxes that were not opened by `open_sandboxes`."""
 
@@ -331,9 +391,9 @@ class LaunchedSandboxes:
             return
         sandbox = self._sandboxes.get(message.body["sandbox"])
         if sandbox is None:
-            return  # nobody took it over
-        if message.verb == "done":
-            sandbox.on_done(message.body["of"])
+            message.close()  # nobody took it over
+        elif message.verb == "done":
+            sandbox.on_done(message.body["of"], message.descriptors)
         elif message.verb == "extension":
             sandbox.on_extension(message.body)
         elif message.verb == "ended":
@@ -355,7 +415,7 @@ class LaunchedSandboxes:
             if not answer.done():
                 answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
             return
-        sandbox = LaunchedSandbox(self._connection, message, self._restore)
+        sandbox = LaunchedSandbox(self._connection, message, self._looks, self._restore, can_listen=self._can_listen)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return
@@ -401,6 +461,7 @@ def _described(runtime: Runtime) -> dict[str, Any]:
         "argv": list(runtime.argv),
         "mounts": [[str(outside), inside] for outside, inside in runtime.mounts],
         "prestart": runtime.prestart,
+        "divides": runtime.divides,
         "variables": dict(runtime.variables),
     }
 

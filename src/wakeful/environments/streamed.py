@@ -45,8 +45,12 @@ class StreamedResponse:
         return self._bytes > self.bytes_max
 
     @property
+    def taken_bytes(self) -> int:
+        return min(self._bytes, self.bytes_max)
+
+    @property
     def passed_on_bytes(self) -> int:
-        return 0 if self._sink is None else min(self._bytes, self.bytes_max)
+        return 0 if self._sink is None else self.taken_bytes
 
     def add(self, piece: bytes) -> bool:
         """Whether more may come at once."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wakeful.clock import Clock
-from wakeful.environments.runtime_process import Closeable
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandbox import Sandboxes
 from wakeful.environments.version import Credentials, Version
 
 if TYPE_CHECKING:
     from wakeful.environments.environment import Environment
+
+
+class Closeable(Protocol):
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

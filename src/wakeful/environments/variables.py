@@ -88,4 +88,14 @@ def _of_runtime(name: str) -> dict[str, str]:
                 f"{RUNTIME_DIR}/node_modules:{RUNTIME_DIR}:{TASK_ROOT}"
             )
         }
+    if name.startswith("dotnet"):
+        return {"DOTNET_ROOT": "/var/lang/bin", "LAMBDA_RUNTIME_NAME": name}
+    if name.startswith("ruby"):
+        library = f"{name.removeprefix('ruby')}.0"
+        gems = f"{TASK_ROOT}/vendor/bundle/ruby/{library}:{LAYERS_ROOT}/ruby/gems/{library}"
+        return {
+            "GEM_HOME": RUNTIME_DIR,
+            "GEM_PATH": f"{gems}:{RUNTIME_DIR}:{RUNTIME_DIR}/ruby/{library}",
+            "RUBYLIB": f"{TASK_ROOT}:{RUNTIME_DIR}/lib:{LAYERS_ROOT}/ruby/lib",
+        }
     return {}

@@ -41,6 +41,9 @@ class Version:
     reservations: Mapping[str, int] = field(default_factory=dict)
     """Reserved concurrency of the functions of this account and region, by ARN; 0 refuses every invocation."""
 
+    claimed: int = 0
+    """How much of the account's concurrency in this region is reserved or provisioned for somebody."""
+
     provisioned: str = ""
     """The version or alias for which concurrency is provisioned, where the caller asked for that; "" on demand."""
 

@@ -20,7 +20,7 @@ from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
 from wakeful.gateway.fronts import Fronts
-from wakeful.gateway.server import HAS_LEFT
+from wakeful.gateway.server import ANSWER_WHOLE, HAS_LEFT, AnswerWhole
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
@@ -79,7 +79,7 @@ class Gateway:
                 # The client waits to be told to send its body, and will not send it now. Where the next request would
                 # begin, nobody could say.
                 response.headers["connection"] = "close"
-            await _send(response, http.method, send)
+            await _send(response, http.method, send, scope["extensions"][ANSWER_WHOLE])
 
         return answer
 
@@ -200,14 +200,17 @@ class _Incoming:
                 return
 
 
-async def _send(response: HttpResponse, method: str, send: Send) -> None:
+async def _send(response: HttpResponse, method: str, send: Send, answer_whole: AnswerWhole) -> None:
     told = (*response.headers.items(), *response.more_headers)
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
-    if response.stream is None and "content-length" not in response.headers:
-        headers.append((b"content-length", b"%d" % len(response.body)))
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in told]
+    if response.stream is None:
+        if "content-length" not in response.headers:
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        await answer_whole(response.status, headers, b"" if method == "HEAD" else response.body)
+        return
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if method == "HEAD" or response.stream is None:
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+    if method == "HEAD":
+        await send({"type": "http.response.body", "body": b""})
         return
     try:
         async for piece in response.stream:

@@ -1,6 +1,7 @@
-"""What happened: notes (who caused what, and what it cost) and log events. A store of its own, beside the ledger.
+"""What happened: notes (who caused what, and what it cost), log events and metrics. A store of its own, beside the
+ledger.
 
-Both are buffered in memory and written about ten times a second, so that watching never slows what is watched. A crash
+All are buffered in memory and written about ten times a second, so that watching never slows what is watched. A crash
 may lose the last tenth of a second of it; `flush` is for those who must not.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +19,10 @@ import orjson
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import log_chunks
+from wakeful.store import embedded_metrics, log_chunks, metric_batches, metric_points
 from wakeful.store.log_chunks import LogEvent, Page, Passage, StreamExtent
+from wakeful.store.metric_batches import Measured
+from wakeful.store.metrics import Metrics, Sample
 from wakeful.store.tx import Row, Store, Tx
 
 SCHEMA = (
@@ -42,6 +46,10 @@ CREATE INDEX IF NOT EXISTS telemetry_notes_id ON telemetry_notes(id);
 CREATE INDEX IF NOT EXISTS telemetry_notes_at ON telemetry_notes(at);
 """
     + log_chunks.SCHEMA
+    + ";"
+    + metric_batches.SCHEMA
+    + ";"
+    + metric_points.SCHEMA
 )
 
 
@@ -87,13 +95,21 @@ class Telemetry:
         self._dropped_events = 0
         self._failures = 0
         self._flushing = asyncio.Lock()
+        self._measured: list[Measured] = []
+        """What could not be written before."""
+
+        self.metrics = Metrics(store, clock)
 
     @property
     def has_room(self) -> bool:
         """Whether log events are written as fast as they come."""
         return self._log_bytes < limits.LOG_BUFFER_BYTES_MAX
 
-    def note(self, note: Note) -> None:
+    def note(self, note: Note | Sample) -> None:
+        """It will be found within about a tenth of a second; what was measured counts in its metrics."""
+        if isinstance(note, Sample):
+            self.metrics.add(*note)
+            return
         if len(self._notes) >= limits.NOTE_BUFFER_MAX:
             self._notes.popleft()
             self._dropped_notes += 1
@@ -107,16 +123,31 @@ class Telemetry:
         self._log_events += len(events)
         self._log_bytes += sum(len(event.message) + limits.LOG_EVENT_MEMORY_BYTES for event in events)
         self._logs[log_name, stream].extend(events)
+        self._read_metrics(log_name, events)
+
+    def _read_metrics(self, log_name: str, events: Iterable[LogEvent]) -> None:
+        for event in events:
+            if embedded_metrics.may_have(event.message):
+                self.metrics.read_line(log_name, event.timestamp_ms, event.message)
 
     async def run(self) -> None:
         """Writes what has come together, ten times a second, until cancelled."""
+        add_up_at = 0.0
         while True:
             await asyncio.sleep(limits.TELEMETRY_PAUSE_S if self._failures else limits.TELEMETRY_FLUSH_S)
-            if self._notes or self._logs:
+            if self._notes or self._logs or self.metrics.has_news:
                 try:
                     await self.flush()
+                    if time.monotonic() >= add_up_at:
+                        await self.metrics.add_up()
+                        add_up_at = time.monotonic() + limits.METRIC_ADD_UP_S
                 except Exception:
                     log.exception("notes and logs cannot be written now; they are kept, and tried again")
+
+    async def flush_metrics(self) -> None:
+        """Everything that was measured before the call is found in the points of its metrics."""
+        await self.flush()
+        await self.metrics.add_up()
 
     async def flush(self) -> None:
         """Everything handed in before the call is on its way to the disk and found by every reader.
@@ -128,18 +159,24 @@ class Telemetry:
             notes, self._notes = self._notes, deque()
             logs, self._logs = self._logs, defaultdict(list)
             log_bytes, self._log_events = self._log_bytes, 0
-            if not notes and not logs:
+            measured = [*self._measured, *self.metrics.take()]
+            self._measured = []
+            if not notes and not logs and not measured:
                 return
             try:
-                await self._store.write(_put, list(notes), dict(logs))
+                await self._store.write(_put, list(notes), dict(logs), measured)
                 self._log_bytes -= log_bytes
             except Exception:
                 self._log_bytes -= log_bytes
                 self._failures += 1
                 if self._failures < limits.TELEMETRY_TRIES_MAX:
                     self._keep(notes, logs)
+                    self._measured = measured
                     raise
-                log.exception("%d notes and the lines of %d logs could not be written at all", len(notes), len(logs))
+                log.exception(
+                    "%d notes, the lines of %d logs and %d measurements could not be written at all",
+                    *(len(notes), len(logs), len(measured)),
+                )
             self._failures = 0
 
     def _keep(self, notes: deque[Note], logs: Mapping[tuple[str, str], list[LogEvent]]) -> None:
@@ -190,6 +227,7 @@ class Telemetry:
     async def put_events(self, log_name: str, stream: str, events: Sequence[LogEvent]) -> None:
         """The events are on disk. For those who promise that; `log` is for everyone else."""
         await self._store.write(log_chunks.put, {(log_name, stream): events})
+        self._read_metrics(log_name, events)
 
     async def page(self, passage: Passage, *, count: int, bytes_max: int = limits.LOG_PAGE_BYTES_MAX) -> Page:
         """The next up to `count` events of the passage, or about as many as `bytes_max` have room for."""
@@ -236,7 +274,12 @@ class Telemetry:
             await self._store.write(log_chunks.forget_put_before, log_name, put_ms)
 
 
-def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]]) -> None:
+def _put(
+    tx: Tx,
+    notes: list[Note],
+    logs: dict[tuple[str, str], list[LogEvent]],
+    measured: Sequence[Measured],
+) -> None:
     for n in notes:
         tx.run(
             "INSERT INTO telemetry_notes(id, trace, cause, hops, kind, name, resource, account, at, duration_ms,"
@@ -246,6 +289,7 @@ def _put(tx: Tx, notes: list[Note], logs: dict[tuple[str, str], list[LogEvent]])
             orjson.dumps(n.detail),
         )
     log_chunks.put(tx, logs)
+    metric_batches.put(tx, measured)
 
 
 def _writable(name: str) -> str:

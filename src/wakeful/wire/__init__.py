@@ -19,6 +19,7 @@
                      │    ├─ json_codec      rest-json
                      │    └─ xml_codec       rest-xml; s3_xml: what S3's model does not say
                      ├─ faults            errors in each protocol's envelope; dialects: what each service calls them
+                     ├─ compression       bodies that came compressed
                      └─ checks            lengths, ranges, patterns and enums, in each service's own words
 
 Above the wire, blobs are bytes, points in time are seconds since 1970 (int or float, like `tx.now`), a body that may be

@@ -46,6 +46,7 @@ NOT_ENFORCED: Mapping[tuple[str, str], str] = MappingProxyType(
 
 _ERRORS: Mapping[str, type[AwsError]] = MappingProxyType(
     {
+        "cloudwatch": ValidationError,
         "events": ValidationException,
         "iam": ValidationError,
         "lambda": ValidationException,

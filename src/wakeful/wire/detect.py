@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from wakeful.wire import codec, sqs_query
+from wakeful.wire.compression import unpacked
 from wakeful.wire.credential import scope_of
 from wakeful.wire.errors import (
     AwsError,
@@ -22,7 +23,7 @@ from wakeful.wire.errors import (
 )
 from wakeful.wire.forms import Form, read_form, read_query
 from wakeful.wire.message import HttpRequest
-from wakeful.wire.model import service_model
+from wakeful.wire.model import SPOKEN, query_model, service_model
 from wakeful.wire.routes import Routes
 from wakeful.wire.target import Operation, Protocol, Target
 
@@ -46,8 +47,10 @@ class Catalogue:
         self._targets: dict[str, Target] = {}
         self._routes: dict[str, Routes] = {}
         self._models = {(name, _protocol(model.metadata["protocol"])): model for name, model in models.items()}
-        if "sqs" in models:
-            self._models["sqs", "query"] = sqs_query.model()
+        for name in services:
+            also = sqs_query.model() if name == "sqs" else query_model(name)
+            if also is not None:
+                self._models[name, "query"] = also
         self._speaks = {name: _protocol(model.metadata["protocol"]) for name, model in models.items()}
         self._by_prefix = {
             str(model.metadata["targetPrefix"]): name
@@ -139,8 +142,9 @@ class Catalogue:
         try:
             # Some clients call everything they send a form, such as the JSON for a function.
             is_form = http.method == "POST" and http.headers.get("content-type", "").startswith(_FORM)
-            if is_form and _ACTION.search(http.body):
-                return read_form(http.body)
+            body = unpacked(http) if is_form else b""
+            if _ACTION.search(body):
+                return read_form(body)
             if "Action=" in http.query:
                 form = {name: values[0] for name, values in read_query(http.query).items()}
                 if "Action" in form:
@@ -250,6 +254,6 @@ def _host(http: HttpRequest) -> str:
 
 
 def _protocol(name: str) -> Protocol:
-    if name in ("json", "query", "rest-json", "rest-xml"):
+    if name in SPOKEN:
         return name  # type: ignore[return-value]
     raise NotImplementedError(f"the protocol {name}")

@@ -101,6 +101,8 @@ def name_of(error: AwsError, service: str, protocol: Protocol, trait: Mapping[st
         code, status = _COMMON[shape][protocol]
     else:
         code, status = error.code or shape, error.status or 400
+    if service == "cloudwatch" and protocol == "json" and trait is not None:
+        return Name(shape, status, is_modelled=True, older=code)
     if service != "sqs":
         return Name(code, status, trait is not None, None)
     code = _NEWER.get(code, code)

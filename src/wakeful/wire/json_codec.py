@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from wakeful.wire import timestamps
+from wakeful.wire.compression import unpacked
 from wakeful.wire.errors import SerializationException
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -58,7 +59,10 @@ def compile_read(operation: OperationModel) -> Read:
     def read_json(target: Target, http: HttpRequest) -> dict[str, Any]:
         return read(http.body)
 
-    return read_json
+    def read_compressed(target: Target, http: HttpRequest) -> dict[str, Any]:
+        return read(unpacked(http))
+
+    return read_compressed if operation.may_be_compressed else read_json
 
 
 def compile_write(operation: OperationModel) -> Write:

@@ -19,6 +19,9 @@ import orjson
 _ACRONYM_THEN_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _WORD_THEN_CAPITAL = re.compile(r"([a-z0-9])([A-Z])")
 
+SPOKEN = ("json", "query", "rest-json", "rest-xml")
+"""The protocols that there are readers and writers of."""
+
 _TEXTS = frozenset({"documentation", "documentationUrl", "deprecatedMessage"})
 _ON_THE_WIRE = frozenset(
     {
@@ -103,6 +106,7 @@ class OperationModel:
         self.http: Mapping[str, Any] = raw.get("http", {})
         self.http_checksum: Mapping[str, Any] = raw.get("httpChecksum", {})
         self.deprecated = bool(raw.get("deprecated", False))
+        self.may_be_compressed = "gzip" in raw.get("requestcompression", {}).get("encodings", ())
         self.service_model = model
         self._raw = raw
 
@@ -175,8 +179,27 @@ class ServiceModel:
 
 @lru_cache
 def service_model(name: str) -> ServiceModel:
-    """The model of one service by botocore's name for it ("lambda", "s3"), without its documentation texts."""
-    return ServiceModel(undocumented(raw_model(name)), name)
+    """The model of one service by botocore's name for it ("lambda", "s3"), without its documentation texts.
+
+    Of several protocols it has the first that is spoken here.
+    """
+    raw = undocumented(raw_model(name))
+    if raw["metadata"]["protocol"] not in SPOKEN:
+        raw["metadata"]["protocol"] = next(each for each in raw["metadata"]["protocols"] if each in SPOKEN)
+    return ServiceModel(raw, name)
+
+
+@lru_cache
+def query_model(name: str) -> ServiceModel | None:
+    """The same for clients of the query protocol, where the service speaks that beside its own."""
+    raw = service_model(name).raw
+    if raw["metadata"]["protocol"] == "query" or "query" not in raw["metadata"].get("protocols", ()):
+        return None
+    operations = {
+        name: {**each, "output": {**each["output"], "resultWrapper": f"{name}Result"}} if "output" in each else each
+        for name, each in raw["operations"].items()
+    }
+    return ServiceModel({**raw, "metadata": {**raw["metadata"], "protocol": "query"}, "operations": operations}, name)
 
 
 def raw_model(name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from wakeful import limits
 from wakeful.wire.forms import Query, decoded
 from wakeful.wire.model import OperationModel, members_of, wire_name
 
@@ -60,11 +61,18 @@ class Routes:
     def __init__(self, operations: Iterable[OperationModel], *, is_strict: bool = False) -> None:
         self._root = _Node()
         self._is_strict = is_strict
+        self._known: dict[tuple[str, str], Found] = {}
+        """What was found without a query, where nothing else but the path decides."""
+
         for operation in operations:
             self._add(operation)
 
     def find(self, method: str, path: str, query: Query, headers: Mapping[str, str]) -> Found | None:
         """`path` is still percent-encoded. Raises UnicodeDecodeError where it does not hold UTF-8."""
+        if not query:
+            known = self._known.get((method, path))
+            if known is not None:
+                return known
         segments = path[1:].split("/")
         if len(segments) > 1 and not segments[-1]:
             segments.pop()  # "/2015-03-31/functions/" is what older clients send; a greedy label gets its "/" back
@@ -74,9 +82,18 @@ class Routes:
         values: list[str] = []
         end = _walk(self._root, method, segments, 0, values, has_slash)
         route = self._choose(end, query, headers) if end is not None else None
-        if route is None:
+        if end is None or route is None:
             return None
-        return Found(route.operation, dict(zip(route.labels, map(decoded, values), strict=True)))
+        found = Found(route.operation, dict(zip(route.labels, map(decoded, values), strict=True)))
+        if not query and len(end.bare) == 1 and not self._is_strict:
+            self._remember(method, path, found)
+        return found
+
+    def _remember(self, method: str, path: str, found: Found) -> None:
+        if len(path) <= limits.ROUTES_KNOWN_PATH_MAX:
+            if len(self._known) >= limits.ROUTES_KNOWN_MAX:
+                self._known.clear()
+            self._known[method, path] = found
 
     def _choose(self, end: _End, query: Query, headers: Mapping[str, str]) -> Route | None:
         for name in query:

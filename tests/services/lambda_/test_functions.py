@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from botocore.exceptions import ClientError
 from tests.errors import refusal, status_of
 from tests.functions import ECHO, ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
 from tests.running_node import RunningNode, running_node
+from wakeful.environments import runtimes
+from wakeful.environments.languages import interpreters
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +102,11 @@ def test_a_second_function_of_that_name_is_refused(client: Any) -> None:
         ({"Code": {}}, "InvalidParameterValueException", "Please provide a source for function code."),
         ({"Code": {"ZipFile": package(**{"../evil": "x"})}}, "InvalidParameterValueException", "Could not unzip"),
         ({"Runtime": "python1.0"}, "InvalidParameterValueException", "python1.0"),
+        (
+            {"Runtime": "nodejs16.x"},
+            "InvalidParameterValueException",
+            "nodejs16.x is no longer supported for creating or updating AWS Lambda functions. We recommend",
+        ),
         ({"Timeout": 901}, "ValidationException", "less than or equal to 900"),
         ({"MemorySize": 10241}, "ValidationException", "less than or equal to 10240"),
         ({"Role": "no role"}, "ValidationException", "'role' failed to satisfy constraint"),
@@ -131,6 +140,64 @@ def test_an_absent_runtime_fails_the_function_and_says_what_would_help(client: A
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidRuntime")
     assert "ruby3.4" in shown["StateReason"]
     assert refusal(client.invoke, FunctionName="f")[0] == "InvalidRuntimeException"
+
+
+def test_a_function_whose_runtime_was_absent_works_once_it_was_got_and_the_function_updated(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = interpreters.discover
+
+    async def nothing(searches: Any, folder: Path) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(runtimes, "discover", nothing)
+    client.create_function(**creation(Code={"ZipFile": package(index__py="def handler(event, context): return 1")}))
+    while (shown := client.get_function_configuration(FunctionName="f"))["State"] == "Pending":
+        pass
+    assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidRuntime")
+    assert shown["StateReason"].endswith(f"Get it with: wakeful runtimes add {RUNTIME}; then update the function")
+    monkeypatch.setattr(runtimes, "discover", everything)
+    client.update_function_code(FunctionName="f", ZipFile=package(index__py="def handler(event, context): return 2"))
+    client.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0})
+    assert client.get_function_configuration(FunctionName="f")["State"] == "Active"
+    assert call(client).payload == 2
+
+
+def test_with_the_fallback_a_function_runs_on_another_version_and_its_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = interpreters.discover
+
+    async def own(searches: Any, folder: Path) -> list[Any]:
+        return [each for each in await everything(searches, folder) if each.version[:2] == sys.version_info[:2]]
+
+    monkeypatch.setattr(runtimes, "discover", own)
+    asked = next(name for name in ("python3.13", "python3.12") if name != RUNTIME)
+    with running_node(tmp_path / "data", runtime_fallback=True) as node:
+        client = node.client("lambda")
+        code = (
+            "import os, sys\n"
+            "def handler(event, context): return [os.environ['AWS_EXECUTION_ENV'], sys.version_info[:2]]"
+        )
+        client.create_function(**creation(Runtime=asked, Code={"ZipFile": package(index__py=code)}))
+        client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0})
+        answer = client.invoke(FunctionName="f", LogType="Tail")
+        assert json.loads(answer["Payload"].read()) == [f"AWS_Lambda_{asked}", [*sys.version_info[:2]]]
+        assert (
+            f"WAKEFUL\tRuntime fallback: {asked} is not on this machine"
+            in base64.b64decode(answer["LogResult"]).decode()
+        )
+        assert client.get_function_configuration(FunctionName="f")["Runtime"] == asked
+
+
+def test_a_package_that_is_sent_directly_has_a_size(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wakeful.limits.LAMBDA_UPLOAD_BYTES_MAX", 90)
+    code, message = refusal(client.create_function, **creation())
+    assert (code, message) == (
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 120 bytes for the CreateFunction operation",
+    )
+    assert status_of(client.create_function, **creation()) == 413
 
 
 def test_new_code_serves_once_it_is_ready(client: Any) -> None:

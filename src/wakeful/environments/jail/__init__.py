@@ -12,6 +12,8 @@ modules here import the standard library and each other (relatively), nothing el
     host        what this host gives: namespaces, users, control groups
     loop        descriptors, timers, messages that wait to be sent
     keeper      looks after one runtime process: builds the walls, starts it, reaps, reports how it ended
+    stem        a warm runtime process without a function, from which cells are forked
+    entry       how a process goes behind walls of namespaces, also in the runtime's own interpreter
     walls       what every kind of wall can do:
       namespaces    a root, processes, a network of its own (tiers A and B)
       process       an ordinary process, fenced in by Landlock (tier C) or not at all (none)

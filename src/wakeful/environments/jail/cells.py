@@ -19,6 +19,7 @@ from .keeper import Command, Keeper
 from .namespaces import Namespaces
 from .nursery import Nursery
 from .process import fence, nothing
+from .stem import Stem
 from .walls import Room, Walls
 
 BUILDING, WAITING, RUNNING = "building", "waiting", "running"
@@ -52,11 +53,16 @@ class Runtime:
     failures: int = 0
     """How many cells in a row ended before they were ready."""
 
+    divides: bool = False
+    """Cells may be forked from a stem, and no stem has failed yet."""
+    stem: Stem | None = None
+
     @classmethod
     def of(cls, body: Mapping[str, Any], host: Host) -> Runtime:
         mounts = [(outside, inside) for outside, inside in body["mounts"]]
         command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
-        return cls(body["name"], command, mounts, host.shelf.build(mounts) if host.shelf else None)
+        tree = host.shelf.build(mounts) if host.shelf else None
+        return cls(body["name"], command, mounts, tree, divides=body["divides"] and tree is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +291,14 @@ def _become_keeper(
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         own = [channel.fileno(), output, *entrance.tasks]
         own += [descriptor for descriptor in (room.tree, entrance.directory) if descriptor is not None]
+        stem = runtime.stem.channel if runtime.stem is not None else None
+        own += [] if stem is None else [stem.fileno()]
         linux.close_all_but(0, 1, 2, *own)
         walls = _walls(kind, room, runtime)
-        keeper = Keeper(walls, runtime.command, channel, output, entrance, _own(counters, room.number))
+        own_counters = _own(counters, room.number)
+        if room.is_template:
+            stem = None  # it has another filter
+        keeper = Keeper(walls, runtime.command, channel, output, entrance, own_counters, stem)
         if room.is_template:
             program = seccomp.in_namespaces(linux.architecture(), stays_visible=not room.is_counted)
             keeper.nursery = Nursery(room, program, output, entrance, keeper.tell, partial(_become_annex, counters))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,10 @@ ANNEXES_WAITING = 2
 class Families:
     """The launcher's dealings with keepers of templates."""
 
-    def __init__(self, launcher: Launcher) -> None:
+    def __init__(self, launcher: Launcher, tell: Callable[[Mapping[str, Any]], None]) -> None:
         self._launcher = launcher
+        self._tell = tell
+        self._templates: list[Cell] = []
 
     # ── what the node wants ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -28,7 +30,7 @@ class Families:
         launcher = self._launcher
         template = launcher.assigned.get(body["template"])
         if template is None or template.start is None or template.is_dropped or not template.is_template:
-            launcher.tell({"verb": "refused", "sandbox": body["sandbox"], "error": "the template has ended"})
+            self._tell({"verb": "refused", "sandbox": body["sandbox"], "error": "the template has ended"})
             return
         start = replace(template.start, sandbox=body["sandbox"], variables=-1)
         cell = self._spare(template)
@@ -60,7 +62,7 @@ class Families:
 
     def refill(self) -> None:
         """Of each template, so many annexes wait."""
-        for template in [cell for cell in self._launcher.cells if cell.is_template and cell.is_running]:
+        for template in [each for each in self._templates if each.is_running]:
             waiting = sum(cell.start is None and not cell.is_leaving for cell in template.annexes)
             self._choose(template)
             for _ in range(0 if template.is_dropped else ANNEXES_WAITING - waiting):
@@ -98,8 +100,9 @@ class Families:
         if message.verb in ("traced", "template"):
             if message.verb == "template":
                 cell.is_template = body["reason"] is None
+                self._templates += [cell] if cell.is_template else []
             if cell.start is not None:
-                launcher.tell({**body, "sandbox": cell.start.sandbox})
+                self._tell({**body, "sandbox": cell.start.sandbox})
             launcher.pause_refilling()
             return True
         if message.verb not in ("forked", "child ended", "unbuilt"):
@@ -146,6 +149,8 @@ class Families:
     def on_gone(self, cell: Cell) -> None:
         """Nothing is left of the cell. A template's keeper ends when nobody needs it."""
         template = cell.template
+        if cell in self._templates:
+            self._templates.remove(cell)
         if template is None:
             return
         template.annexes.discard(cell)

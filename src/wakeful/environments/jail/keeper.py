@@ -22,8 +22,10 @@ from typing import Any, NoReturn
 
 from . import linux, messages, processes
 from .cgroups import Entrance
+from .namespaces import Namespaces
 from .nursery import Nursery
 from .root import LAYERS_ROOT
+from .stem import divide
 from .walls import Order, Walls, limit_data
 
 WATCH_INTERVAL_S = 0.02
@@ -69,6 +71,7 @@ class Keeper:
         output: int,
         entrance: Entrance,
         counters: memoryview | None,
+        stem: socket.socket | None = None,
     ) -> None:
         self._walls = walls
         self._command = command
@@ -81,6 +84,8 @@ class Keeper:
         """Where the runtime process may become a template."""
         self.introduces_itself = False
         """The launcher is not our parent, and learns from us who we are."""
+        self._stem = stem
+        """Where the runtime process may be forked from; until it was, or could not be."""
         self._poll = select.poll()
         self._runtime_pid = 0
         self._ready = -1
@@ -164,6 +169,8 @@ class Keeper:
             self._assign(message)
         elif message.verb == "begin":
             self._begin()
+        elif message.verb == "connector":
+            self._give_connector()
         elif message.verb == "signal":
             self._signal(message.body["who"], message.body["number"])
         elif message.verb == "freeze":
@@ -275,6 +282,11 @@ class Keeper:
             except ProcessLookupError:
                 continue  # it has ended, or is not its group's first yet
 
+    def _give_connector(self) -> None:
+        """A socket of the network in here, with which somebody outside reaches what listens in here."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connector:
+            messages.send(self._channel, {"verb": "done", "of": "connector"}, [connector.fileno()])
+
     def _limit_data(self, pid: int) -> None:
         """Of a process, or of our own (0), where no cgroup does it."""
         if self._memory_max_bytes is not None:
@@ -284,11 +296,27 @@ class Keeper:
         """The runtime process runs, warms up, and waits for its assignment on its standard input."""
         stdin, self._feed = os.pipe()
         self._ready, ready = os.pipe()
-        variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
-        self._start_runtime(variables, directory, stdin, ready)
+        if not self._is_divided((stdin, self._output, self._output, ready)):
+            variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
+            self._start_runtime(variables, directory, stdin, ready)
         os.close(stdin)
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
+
+    def _is_divided(self, descriptors: tuple[int, ...]) -> bool:
+        """Whether a stem has given us the runtime process."""
+        if self._stem is None or not isinstance(self._walls, Namespaces):
+            return False
+        stem, self._stem = self._stem, None
+        pid = divide(stem, self._walls.terms, self._walls.program, self._entrance, descriptors)
+        stem.close()
+        if pid is None:
+            self.tell({"verb": "unstemmed"})
+            return False
+        self._runtime_pid = pid
+        self._exec_error, end = os.pipe()
+        os.close(end)
+        return True
 
     def _on_ready(self) -> None:
         self._is_ready = os.read(self._ready, 1) == READY

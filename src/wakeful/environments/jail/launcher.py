@@ -25,6 +25,7 @@ from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
+from .stems import Stems
 
 BUILD_TIME_MAX_S = 10.0
 BUILD_FAILURES_MAX = 3
@@ -60,14 +61,8 @@ class Launcher:
         self._refills_from = 0.0
         self._is_watching = False
         self._is_closing = False
-        self._families = Families(self)
-
-    @property
-    def cells(self) -> list[Cell]:
-        return list(self._cells.values())
-
-    def tell(self, body: Mapping[str, Any]) -> None:
-        self._node.put(body)
+        self._families = Families(self, self._node.put)
+        self._stems = Stems(self._wait_for)
 
     def run(self) -> None:
         """Serves until the node is gone, and until nothing is left then."""
@@ -86,6 +81,7 @@ class Launcher:
             return
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
+        self._stems.close(list(self._runtimes.values()))
         for cell in list(self._cells.values()):
             self.end(cell)
 
@@ -121,9 +117,10 @@ class Launcher:
             if runtime := self._runtimes.get(body["runtime"]):
                 runtime.wanted = body["count"]
                 runtime.failures = 0
+                self._stems.look_after(runtime)
                 self._refill()
         elif cell := self.assigned.get(body["sandbox"]):
-            if verb in ("begin", "signal", "trace"):
+            if verb in ("begin", "signal", "trace", "connector"):
                 self._ask_keeper(cell, body)
                 return
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
@@ -211,6 +208,8 @@ class Launcher:
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
         runtime.failures += 1
+        if runtime.stem is not None:
+            self._stems.give_up(runtime, error)
         key = next(key for key, known in self._runtimes.items() if known is runtime)
         self._node.put({"verb": "broken", "runtime": key, "error": error})
 
@@ -298,13 +297,15 @@ class Launcher:
                 self._on_built(cell, message)
             elif message.verb == "ended":
                 self.on_ended(cell, message.body)
+            elif message.verb == "unstemmed":
+                self._stems.give_up(cell.runtime, "their stem gave none")
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
                 if cell.start is not None:
                     self._node.put({**message.body, "sandbox": cell.start.sandbox})
             elif cell.start is not None:
-                self._done(cell, message.body["of"])
+                self._done(cell, message.body["of"], message.descriptors)
 
     def _on_built(self, cell: Cell, message: messages.Message) -> None:
         cell.openings = message.descriptors[:2]
@@ -386,9 +387,9 @@ class Launcher:
             cell.group.limit_cpu(cell.start.memory_mb / MB_PER_CORE)
         self._done(cell, "limit_cpu")
 
-    def _done(self, cell: Cell, verb: str) -> None:
+    def _done(self, cell: Cell, verb: str, descriptors: tuple[int, ...] = ()) -> None:
         if cell.start is not None:
-            self._node.put({"verb": "done", "of": verb, "sandbox": cell.start.sandbox})
+            self._node.put({"verb": "done", "of": verb, "sandbox": cell.start.sandbox}, descriptors)
 
     def _watch(self) -> None:
         """Looks at everybody's memory, and again, as long as somebody runs."""
@@ -479,7 +480,7 @@ class Launcher:
                     processes.kill(stray)
                 os.waitpid(pid, 0)
 
-    def _wait_for(self, pid: int) -> None:
+    def _wait_for(self, pid: int, when_ended: Callable[[], None] | None = None) -> None:
         """A process of ours that works for us, and ends by itself."""
         pidfd = os.pidfd_open(pid)
         self._waited_for.add(pid)
@@ -489,6 +490,8 @@ class Launcher:
             os.close(pidfd)
             os.waitpid(pid, 0)
             self._waited_for.remove(pid)
+            if when_ended is not None:
+                when_ended()
 
         self._loop.when_readable(pidfd, on_end)
 

@@ -1,5 +1,7 @@
 """The Linux system calls that the jail needs and the standard library does not have, by ctypes.
 
+Runs on every Python that Lambda has a runtime of: a stem of each of them uses it, too.
+
 Every function here raises OSError as `os` does. Numbers are per architecture: x86-64 grew its own, aarch64 uses the
 kernel's generic table; calls from 424 on have the same number everywhere.
 """
@@ -13,7 +15,7 @@ import signal
 import socket
 import struct
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _CLEARING_S = 0.001  # who clears up holds a lock for about so long
 
@@ -21,8 +23,7 @@ _CLEARING_S = 0.001  # who clears up holds a lock for about so long
 _LIBC = ctypes.PyDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(NamedTuple):
     """One of the machines we run on: what seccomp calls it, and which column of a table of numbers is its own."""
 
     name: str

@@ -4,13 +4,14 @@ One message is one packet (SOCK_SEQPACKET), so it arrives whole or not at all, t
 be large or secret, a function's environment variables, is not in the message: it travels as a memory file's
 descriptor, which the launcher hands on without reading it.
 
-    node → launcher         open, prepare, start, begin, signal, freeze, thaw, limit_cpu, kill, close
+    node → launcher         open, prepare, start, begin, signal, connector, freeze, thaw, limit_cpu, kill, close
                             and of templates: trace, restore
     launcher → node         opened, started, refused, extension, ended, done, gone, broken; traced, template
-    launcher → keeper       assign, begin, signal, freeze, thaw; a template's: trace, annex, stand, fork, forget, drop
-                            and of an annex: adopt
-    keeper → launcher       built, done, extension, ended, failed; a template's: traced, template, unbuilt, forked,
-                            child ended
+    launcher → keeper       assign, begin, signal, connector, freeze, thaw; a template's: trace, annex, stand, fork,
+                            forget, drop; an annex's: adopt
+    keeper → launcher       built, unstemmed, done, extension, ended, failed; a template's: traced, template, unbuilt,
+                            forked, child ended
+    keeper → stem           divide
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 # Far below what a socket's default buffer takes in one packet (about 200 KB), far above what we send.
 MESSAGE_BYTES_MAX = 64 * 1024
-DESCRIPTORS_MAX = 12
+DESCRIPTORS_MAX = 16
 
 _ANCILLARY_BYTES = socket.CMSG_SPACE(DESCRIPTORS_MAX * array.array("i").itemsize)
 

@@ -8,13 +8,12 @@ in which it is `sbx_user1051`, alone, and which owns none of the others: nothing
 from __future__ import annotations
 
 import os
-import resource
 import signal
 from collections.abc import Sequence
 
-from . import linux, processes
+from . import entry, linux, processes
 from .root import LAYERS_ROOT, TASK_ROOT, TENANT_GID, TENANT_UID
-from .walls import RUNTIME_API, Openings, Order, Room, limit, limit_all, listen
+from .walls import RUNTIME_API, Openings, Order, Room, listen
 
 # Files of /proc that tell of the machine or of other tenants, and that no program needs.
 _MASKED = ("kcore", "key-users", "keys", "kmsg", "kpagecount", "kpageflags", "sysrq-trigger", "timer_list")
@@ -37,7 +36,8 @@ class Namespaces:
 
     def __init__(self, room: Room, program: bytes) -> None:
         self._room = room
-        self._filter = program
+        self.program = program
+        self.terms = entry.Terms(room.user, TENANT_UID, TENANT_GID, room.processes_max, room.open_files_max)
 
     def enclose(self) -> Openings:
         room = self._room
@@ -70,19 +70,7 @@ class Namespaces:
         return list(argv)
 
     def confine(self) -> None:
-        linux.unshare(linux.CLONE_NEWCGROUP)  # after joining: where it is on the host is now "/" to it
-        if self._room.user is not None:
-            linux.change_user(self._room.user, self._room.user)
-        uid, gid = os.geteuid(), os.getegid()
-        linux.set_dumpable(True)  # or /proc/self/uid_map would not be ours to write
-        linux.unshare(linux.CLONE_NEWUSER)
-        linux.map_self(TENANT_UID, TENANT_GID, uid, gid)
-        # Counted for each user namespace: before this line it would have counted the host user's processes.
-        limit(resource.RLIMIT_NPROC, self._room.processes_max)
-        limit_all(self._room)
-        linux.drop_capabilities()
-        linux.forbid_new_privileges()
-        linux.load_filter(self._filter)
+        entry.confine(self.terms, self.program)
 
     def retire(self) -> None:
         if self._room.is_counted:

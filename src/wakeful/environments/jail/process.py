@@ -16,14 +16,15 @@ import time
 from collections.abc import Sequence
 
 from . import landlock, linux, processes, seccomp
-from .root import LAYERS_ROOT, TASK_ROOT
-from .walls import RUNTIME_API, Openings, Order, Room, limit, limit_all, listen
+from .entry import limit, limit_all
+from .root import HOST_FILES_BEGIN, LAYERS_ROOT, TASK_ROOT
+from .walls import RUNTIME_API, Openings, Order, Room, listen
 
 # The variables that Lambda sets and that hold paths or lists of paths.
 _PATH_VARIABLES = frozenset(
     (
         *("LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LD_LIBRARY_PATH", "PATH"),
-        *("CLASSPATH", "GEM_PATH", "NODE_PATH", "PYTHONPATH", "RUBYLIB", "WAKEFUL_LAYERS_ROOT"),
+        *("CLASSPATH", "GEM_HOME", "GEM_PATH", "NODE_PATH", "PYTHONPATH", "RUBYLIB", "WAKEFUL_LAYERS_ROOT"),
     )
 )
 _RUNTIME_API_VARIABLES = ("AWS_LAMBDA_RUNTIME_API", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -56,7 +57,8 @@ class HostProcess:
         # What is inside elsewhere, and where it is here; the longest first, so that the nearest one counts.
         self._places = sorted(((inside, outside) for outside, inside in mounts), key=lambda pair: -len(pair[0]))
         self._ports: tuple[int, ...] = ()
-        self._readable: list[str] = [outside for outside, _ in mounts]
+        configured = [f"/etc/{name}" for name in os.listdir("/etc") if name.startswith(HOST_FILES_BEGIN)]
+        self._readable: list[str] = [*configured, *(outside for outside, _ in mounts)]
 
     def enclose(self) -> Openings:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -82,7 +84,7 @@ class HostProcess:
         return [self._translate(word) for word in argv]
 
     def confine(self) -> None:
-        limit_all(self._room)
+        limit_all(self._room.open_files_max)
         if self._filter is None:
             return
         if not self._room.is_counted:

@@ -54,12 +54,12 @@ _HOST_FILES = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
-_HOST_FILES_BEGIN = ("java-",)
+HOST_FILES_BEGIN = ("java-",)
 
 _OWN_FILES = {
     "passwd": f"root:x:0:0:root:/root:/sbin/nologin\n{TENANT_NAME}:x:{TENANT_UID}:{TENANT_GID}::/tmp:/sbin/nologin\n",
     "group": f"root:x:0:\n{TENANT_NAME}:x:{TENANT_GID}:\n",
-    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "hosts": "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n",
     # Nothing answers there: a name fails at once instead of after a time-out.
     "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
@@ -119,7 +119,7 @@ def _furnish(tree: int, mounts: list[tuple[str, str]]) -> None:
         os.symlink(target, name, dir_fd=tree)
     for name, text in _OWN_FILES.items():
         _write(tree, f"etc/{name}", text)
-    configured = [name for name in os.listdir("/etc") if name.startswith(_HOST_FILES_BEGIN)]
+    configured = [name for name in os.listdir("/etc") if name.startswith(HOST_FILES_BEGIN)]
     for name in [*_HOST_FILES, *configured]:
         if os.path.exists(f"/etc/{name}"):
             _bind(tree, f"/etc/{name}", f"etc/{name}", READ_ONLY)

@@ -118,20 +118,6 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def limit(which: int, value: int) -> None:
-    """Sets a resource limit for good, to `value` or to what we are held to ourselves, whichever is less."""
-    hard = resource.getrlimit(which)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(which, (value, value))
-
-
-def limit_all(room: Room) -> None:
-    """The limits that hold for every runtime process, whatever the walls."""
-    limit(resource.RLIMIT_NOFILE, room.open_files_max)
-    limit(resource.RLIMIT_CORE, 0)
-    limit(resource.RLIMIT_MEMLOCK, 64 * 1024)
-
-
 def limit_data(pid: int, memory_bytes: int) -> None:
     """Private memory of one process ends at the function's memory and some room. Used where no cgroup counts it.
 

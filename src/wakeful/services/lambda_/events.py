@@ -18,7 +18,7 @@ from wakeful.environments.version import Throttled
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import functions, runs
+from wakeful.services.lambda_ import functions, measuring, runs
 from wakeful.services.lambda_.errors import (
     LambdaError,
     ResourceNotFoundException,
@@ -52,6 +52,7 @@ class Event:
 def put(tx: Tx, event: Event) -> None:
     """The event is in the function's queue."""
     work.put(tx, KIND, asdict(replace(event, put=tx.now)))
+    tx.note(measuring.received(of_arn(event.function), tx.now))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -71,6 +72,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     event = Event(**{**item.body, "trace": Trace(**item.body["trace"])})
     function = of_arn(event.function)
     now = node.clock.now()
+    node.telemetry.note(measuring.aged(function, now, now - event.put))
     try:
         version = runs.for_tenant((await runs.target(node, function)).pick(), event.tenant)
         invocation = runs.invocation_of(
@@ -86,6 +88,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         return _failed(event, version.role_arn, error.status or 400, error.message, node.clock.now())
     except ResourceNotFoundException as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
+        node.telemetry.note(measuring.dropped(function, now))
         return Done()
     except (Throttled, AwsError) as refusal:
         return _put_off(event, item, now, refusal)
@@ -117,6 +120,7 @@ def _put_off(event: Event, item: work.Item, now: float, refusal: Throttled | Aws
 def bury(tx: Tx, event: Event, role_arn: str | None, status: int, message: str) -> None:
     """The event is in the function's dead-letter target, if it has one; AWS's three attributes say why."""
     function = of_arn(event.function)
+    tx.note(measuring.dropped(function, tx.now))
     try:
         row = functions.find(tx, function)
     except ResourceNotFoundException:
@@ -125,7 +129,7 @@ def bury(tx: Tx, event: Event, role_arn: str | None, status: int, message: str) 
     target = (config.get("DeadLetterConfig") or {}).get("TargetArn")
     if not target:
         return
-    deliver(
+    is_buried = deliver(
         tx,
         Delivery(
             target_arn=target,
@@ -142,6 +146,8 @@ def bury(tx: Tx, event: Event, role_arn: str | None, status: int, message: str) 
             },
         ),
     )
+    if not is_buried:
+        tx.note(measuring.not_buried(function, tx.now))
 
 
 def _message_of(payload: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wakeful import limits
@@ -42,6 +43,17 @@ def listed(tx: Tx, function: str, after: str, limit: int) -> list[Config]:
 
 def every(tx: Tx) -> list[Config]:
     return [_config(row) for row in tx.all("SELECT * FROM lambda_provisioned ORDER BY function, qualifier")]
+
+
+def beside(tx: Tx, reference: Reference, reservations: Mapping[str, int]) -> int:
+    """How many are asked for in this account and region, for functions that have nothing reserved."""
+    place = Reference(reference.account, reference.region, "").arn
+    rows = tx.all(
+        "SELECT function, sum(requested) AS sum FROM lambda_provisioned WHERE function >= ? AND function < ?"
+        " GROUP BY function",
+        *(place, place[:-1] + ";"),  # the character after the colon
+    )
+    return int(sum(row["sum"] for row in rows if row["function"] not in reservations))
 
 
 def put(tx: Tx, reference: Reference, requested: int) -> Config:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sink, Version
+from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sink, Throttled, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import aliases, functions, price, provisioned, snapshots
@@ -19,6 +19,7 @@ from wakeful.services.lambda_.errors import (
     SnapStartException,
     SnapStartTimeoutException,
 )
+from wakeful.services.lambda_.measuring import UnderWay
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
 from wakeful.store.telemetry import Note
@@ -66,17 +67,19 @@ async def _serving(node: Node, reference: Reference) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class _Concurrency:
-    """What is reserved for whom, and what is provisioned for the reference."""
+    """What is reserved for whom, what is provisioned for the reference, and how much that is for all."""
 
     reservations: Mapping[str, int]
     provisioned: str
+    claimed: int
 
 
 def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], _Concurrency]:
     """The versions behind a reference, each with its share of the invocations."""
     is_provisioned = provisioned.get(tx, reference) is not None
     reservations = functions.reservations(tx, reference.account, reference.region)
-    return _shares(tx, reference), _Concurrency(reservations, reference.qualifier if is_provisioned else "")
+    claimed = sum(reservations.values()) + provisioned.beside(tx, reference, reservations)
+    return _shares(tx, reference), _Concurrency(reservations, reference.qualifier if is_provisioned else "", claimed)
 
 
 def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
@@ -138,6 +141,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         variables=(config.get("Environment") or {}).get("Variables") or {},
         architecture=config["Architectures"][0],
         reservations=concurrency.reservations,
+        claimed=concurrency.claimed,
         provisioned=concurrency.provisioned,
         is_snap_start=row.number > 0 and snapshots.is_asked_for(config) and not concurrency.provisioned,
         is_per_tenant="TenancyConfig" in config,
@@ -157,11 +161,13 @@ async def prepare(node: Node, item: work.Item) -> Done:
     row = await node.store.read(functions.get_version, which["function"], which["version"])
     if row is None or row.revision != which["revision"]:
         return Done()
-    reason = await node.environments.prepare(row.config["Runtime"])
+    reason = await node.environments.prepare(row.config["Runtime"], row.config["MemorySize"])
     if reason is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=reason))
-    await node.packages.unpacked(row.package.blob)
-    await node.packages.merged(row.package.layers)
+    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, "", 0))  # unpacks it
+    complaint = await node.environments.complaint(version)
+    if complaint is not None:
+        return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=complaint))
 
     def ready(tx: Tx) -> None:
         if row.number > 0 and snapshots.is_asked_for(row.config):
@@ -179,7 +185,7 @@ async def initialise(node: Node, item: work.Item) -> Done:
     row = await node.store.read(functions.get_version, which["function"], which["version"])
     if row is None or row.revision != which["revision"]:
         return Done()
-    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, ""))
+    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, "", 0))
     if not await node.environments.park(version):
         return Done(lambda tx: functions.failed(tx, **which, code="FunctionError", reason=snapshots.INIT_FAILED))
 
@@ -195,21 +201,34 @@ async def initialise(node: Node, item: work.Item) -> Done:
 
 
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
-    """One invocation, noted in every story it belongs to, with what it used and what it costs."""
+    """One invocation, measured, and noted in every story it belongs to, with what it used and what it costs."""
+    under_way = UnderWay(node, version, invocation)
     try:
         outcome = await node.environments.invoke(version, invocation)
+    except Throttled:
+        under_way.throttled()
+        raise
     except RestoreFailed as failure:
+        under_way.lost()
         raise not_restored(failure) from failure
-    _note_in_the_end(node, version, invocation, traces, outcome)
+    except BaseException:
+        under_way.lost()
+        raise
+    _note_in_the_end(node, version, invocation, traces, outcome, under_way)
     return outcome
 
 
 def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> asyncio.Task[Outcome]:
     """As `run`, while the caller does something else. It is noted whether or not the caller stays."""
+    under_way = UnderWay(node, version, invocation)
 
     def over(done: asyncio.Task[Outcome]) -> None:
         if not done.cancelled() and done.exception() is None:
-            _note_in_the_end(node, version, invocation, traces, done.result())
+            _note_in_the_end(node, version, invocation, traces, done.result(), under_way)
+        elif not done.cancelled() and isinstance(done.exception(), Throttled):
+            under_way.throttled()
+        else:
+            under_way.lost()
 
     run = node.environments.start(version, invocation)
     run.add_done_callback(over)
@@ -222,12 +241,23 @@ def not_restored(failure: RestoreFailed) -> SnapStartException | SnapStartTimeou
 
 
 def _note_in_the_end(
-    node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome
+    node: Node,
+    version: Version,
+    invocation: Invocation,
+    traces: tuple[Trace, ...],
+    outcome: Outcome,
+    under_way: UnderWay,
 ) -> None:
     if outcome.final is None:
+        under_way.over(outcome)
         _note(node, version, invocation, traces, outcome)
-    else:  # the caller has what it asked for; extensions cost until they are done
-        outcome.final.add_done_callback(lambda final: _note(node, version, invocation, traces, final.result()))
+        return
+
+    def over(final: asyncio.Future[Outcome]) -> None:
+        under_way.over(final.result(), answered=outcome)
+        _note(node, version, invocation, traces, final.result())
+
+    outcome.final.add_done_callback(over)  # the caller has what it asked for; extensions cost until they are done
 
 
 def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome) -> None:

@@ -63,6 +63,19 @@ _RESERVED = frozenset(
 )
 _DELIVERABLE = ("sqs", "sns")
 
+_RETIRED = {
+    "nodejs24.x": (
+        *("nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10"),
+        *("nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x"),
+    ),
+    "python3.14": ("python2.7", "python3.6", "python3.7", "python3.8"),
+    "java25": ("java8",),
+    "dotnet10": ("dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1"),
+    "ruby3.4": ("ruby2.5", "ruby2.7"),
+    "provided.al2023": ("provided", "go1.x"),
+}
+"""Runtimes of the model with which nobody can make a function any more, by what Lambda recommends for them."""
+
 
 class NotSupported(InvalidParameterValueException):
     """Something that AWS has and Wakeful does not have yet."""
@@ -156,6 +169,13 @@ def _check_runtime(config: Mapping[str, Any]) -> None:
             f"Value {config.get('Runtime')} at 'runtime' failed to satisfy constraint: Member must satisfy enum value"
             f" set: [{', '.join(known)}] or be a valid ARN"
         )
+    for successor, retired in _RETIRED.items():
+        if config["Runtime"] in retired:
+            raise InvalidParameterValueException(
+                f"The runtime parameter of {config['Runtime']} is no longer supported for creating or updating AWS"
+                f" Lambda functions. We recommend you use the new runtime ({successor}) while creating or updating"
+                " functions."
+            )
 
 
 def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None:

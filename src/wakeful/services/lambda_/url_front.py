@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 
 from wakeful import limits, names
 from wakeful.environments.version import Outcome, Throttled
 from wakeful.fabric.front import Arrival, Place, Signer
 from wakeful.fabric.service import Call, Need, Node, Principal
-from wakeful.services.lambda_ import functions, invoke, runs, url_answers, url_cors, url_events, url_stream, urls
+from wakeful.services.lambda_ import (
+    functions,
+    invoke,
+    measuring,
+    runs,
+    url_answers,
+    url_cors,
+    url_events,
+    url_stream,
+    urls,
+)
+from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import RequestTooLargeException
 from wakeful.services.lambda_.streaming import Pieces
 from wakeful.services.lambda_.urls import Url
@@ -43,6 +55,7 @@ class UrlFront:
 
     async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
         """What the function answers. What a browser may is answered for the function, where CORS is configured."""
+        begun = time.perf_counter()
         http = arrival.http
         url = await node.caches.get(
             functions.CHANGED, ("url", arrival.place.id), lambda: node.store.read(urls.get, arrival.place.id)
@@ -56,7 +69,9 @@ class UrlFront:
             response = await self._invoke(node, url, arrival)
         except AwsError as error:
             _note_refusal(node, url, arrival, error)
+            measuring.answered(node, url.reference, begun, _status_of(error))
             raise
+        measuring.answered(node, url.reference, begun, response.status)
         response.more_headers += url_cors.added(url.cors, http.headers)
         return response
 
@@ -77,6 +92,13 @@ class UrlFront:
         except Throttled as refusal:
             raise invoke.too_many(refusal) from refusal
         return _answer(url, outcome)
+
+
+def _status_of(error: AwsError) -> int:
+    """That the client gets to see."""
+    shape = api.model.shape_for(error.shape_name) if error.shape_name in api.model.shape_names else None
+    known = {} if shape is None else shape.metadata.get("error", {})
+    return int(error.status or known.get("httpStatusCode", 400))
 
 
 def _answer(url: Url, outcome: Outcome) -> HttpResponse:

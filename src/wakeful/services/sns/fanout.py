@@ -10,6 +10,7 @@ from wakeful import limits
 from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, bury, deliver
 from wakeful.fabric.filter_policy import attribute_values
 from wakeful.fabric.trace import Trace
+from wakeful.services.sns import measuring
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
@@ -30,6 +31,7 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> Non
         raise InvalidParameterException("Invalid parameter: Message too long")
     subscribers = subscriptions.confirmed(tx, topic)
     for message in every:
+        tx.note(measuring.published(topic, tx.now, message.size))
         wish = _Wishes(message)
         for subscription in subscribers:
             if wish.is_wanted_by(subscription):
@@ -126,8 +128,8 @@ def _send(tx: Tx, topic: Topic, subscription: Subscription, message: Message, tr
     if is_too_much:
         reason = f"a raw message has at most {limits.SNS_RAW_ATTRIBUTES_MAX} attributes, not {len(message.attributes)}"
         bury(tx, delivery, Refused(reason, "INVALID_PARAMETER"))
-    else:
-        deliver(tx, delivery)
+    is_taken = not is_too_much and deliver(tx, delivery)
+    tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
 
 
 def _dead_letter(subscription: Subscription, body: str | None) -> DeadLetter | None:

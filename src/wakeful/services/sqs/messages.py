@@ -17,6 +17,7 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
 from wakeful.services.sqs import attributes as rules
+from wakeful.services.sqs import measuring
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -45,6 +46,7 @@ def put(
         *(trace.id, trace.cause, trace.hops),
     )
     tx.wake(queues.wake_name(queue.arn))
+    tx.note(measuring.sent(queue.arn, tx.now, len(body.encode()) + rules.size_of(attributes)))
 
 
 def clean(body: str) -> str:
@@ -71,6 +73,8 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
                 taken.append(_hand_out(tx, queue, row, hidden_until))
         if len(rows) == 0:
             break
+    if taken:
+        tx.note(measuring.received(queue.arn, tx.now, len(taken)))
     return taken
 
 
@@ -122,7 +126,8 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
     """The message is gone, unless it was received again since: then this handle no longer counts."""
     seq, ticket = parse_handle(queue, handle)
     tx.lock("sqs", queue.arn)
-    tx.run("DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ?", seq, queue.id, ticket)
+    if tx.run("DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ?", seq, queue.id, ticket):
+        tx.note(measuring.deleted(queue.arn, tx.now))
 
 
 def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:

@@ -10,7 +10,7 @@ from wakeful import limits, names
 from wakeful.fabric.service import Call, Node, Operations
 from wakeful.fabric.source import Taken
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import messages, queue
+from wakeful.services.sqs import measuring, messages, queue
 from wakeful.services.sqs.errors import (
     BatchEntryIdsNotDistinct,
     BatchRequestTooLong,
@@ -207,6 +207,7 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
             if deadline is None:
                 deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
             if node.clock.now() >= deadline or node.is_stopping:
+                node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
     return {}  # to nobody: what has come meanwhile is for those who are still there

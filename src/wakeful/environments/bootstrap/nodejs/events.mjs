@@ -1,7 +1,7 @@
 /** Events, one after the other: the context, the handler in all its styles, and what becomes of each event. */
 
 import { documentOf, UnhandledPromiseRejection } from "./errors.mjs";
-import { ASYNC_ONLY } from "./handler.mjs";
+import { isAsyncOnly } from "./handler.mjs";
 import { logError, setInvocation } from "./log.mjs";
 import { ResponseStream, streams } from "./streaming.mjs";
 
@@ -17,6 +17,7 @@ export class Runtime {
   #requestId = null;
   #isAnswered = true;
   #stream = null;
+  #isAsyncOnly = false;
 
   constructor(client) {
     this.#client = client;
@@ -27,6 +28,7 @@ export class Runtime {
   /** Answers events with `handler`, for as long as the process lives. */
   serve(handler) {
     this.handler = handler;
+    this.#isAsyncOnly = isAsyncOnly();
     this.#client.next(this.#take);
   }
 
@@ -72,7 +74,7 @@ export class Runtime {
       const event = JSON.parse(body);
       const context = contextOf(headers);
       if (streams(this.handler)) this.#callStreaming(event, context);
-      else if (ASYNC_ONLY) this.#callAsync(event, context);
+      else if (this.#isAsyncOnly) this.#callAsync(event, context);
       else this.#call(event, context);
     } catch (error) {
       this.#fail(error);
@@ -82,14 +84,7 @@ export class Runtime {
   /** The handler writes its answer. When it is done and the answer is out, the next event may come. */
   async #callStreaming(event, context) {
     const stream = (this.#stream = new ResponseStream(this.#client, this.#requestId, this.handler));
-    let waitsForEmptyLoop = true;
-    Object.defineProperty(context, "callbackWaitsForEmptyEventLoop", {
-      enumerable: true,
-      get: () => waitsForEmptyLoop,
-      set: (value) => {
-        waitsForEmptyLoop = value;
-      },
-    });
+    const waits = waiting(context, !this.#isAsyncOnly);
     this.#client.hold(true);
     try {
       const pending = this.handler(event, stream, context);
@@ -108,7 +103,7 @@ export class Runtime {
       globalThis[BEFORE_EXIT] = NOTHING;
       this.#client.next(this.#take);
     };
-    if (waitsForEmptyLoop) {
+    if (waits.forEmptyLoop) {
       this.#client.hold(false);
       globalThis[BEFORE_EXIT] = next;
     } else {
@@ -125,7 +120,7 @@ export class Runtime {
 
   /** Callback, context.done and its kin, or a promise: the first that speaks counts. Silence ends with the event loop. */
   #call(event, context) {
-    let waitsForEmptyLoop = true;
+    const waits = waiting(context, true);
     let hasSpoken = false;
     const once = (speak) => (...words) => {
       if (hasSpoken) return;
@@ -135,7 +130,7 @@ export class Runtime {
     };
     const done = (error, result) => (error === undefined || error === null ? this.#complete(result) : this.#fail(error));
     const callback = once((error, result) => {
-      if ((error !== undefined && error !== null) || !waitsForEmptyLoop) {
+      if ((error !== undefined && error !== null) || !waits.forEmptyLoop) {
         done(error, result);
         return;
       }
@@ -147,13 +142,6 @@ export class Runtime {
     context.done = once(done);
     context.succeed = once((result) => done(null, result));
     context.fail = once((error) => done(error ?? "handled"));
-    Object.defineProperty(context, "callbackWaitsForEmptyEventLoop", {
-      enumerable: true,
-      get: () => waitsForEmptyLoop,
-      set: (value) => {
-        waitsForEmptyLoop = value;
-      },
-    });
     globalThis[BEFORE_EXIT] = () => {
       globalThis[BEFORE_EXIT] = NOTHING;
       hasSpoken = true;
@@ -196,6 +184,20 @@ export class Runtime {
     globalThis[BEFORE_EXIT] = NOTHING;
     return false;
   }
+}
+
+/** Whether an event is over only when the event loop is empty: until Node.js 24 the context lets the handler say. */
+function waiting(context, isForHandlerToSay) {
+  const waits = { forEmptyLoop: isForHandlerToSay };
+  if (!isForHandlerToSay) return waits;
+  Object.defineProperty(context, "callbackWaitsForEmptyEventLoop", {
+    enumerable: true,
+    get: () => waits.forEmptyLoop,
+    set: (value) => {
+      waits.forEmptyLoop = value;
+    },
+  });
+  return waits;
 }
 
 /** As "Using the Lambda context object to retrieve Node.js function information" describes it. */

@@ -19,8 +19,11 @@ const PARTS = /^([^.]*)\.(.*)$/;
 // As seen from the runtime's entry point, which is what "Require stack" names.
 const require = createRequire(new URL("index.mjs", import.meta.url));
 
-/** From this version on a handler has no callback. */
-export const ASYNC_ONLY = Number(process.versions.node.split(".")[0]) >= 24;
+/** From Node.js 24 on a handler has no callback. What counts is the version that was asked for, if another stands in. */
+export function isAsyncOnly() {
+  const asked = /^AWS_Lambda_nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV ?? "");
+  return Number(asked ? asked[1] : process.versions.node.split(".")[0]) >= 24;
+}
 
 /** The function that `name` ("folder/module.function") names, below `root`. */
 export async function load(root, name) {
@@ -38,7 +41,7 @@ export async function load(root, name) {
   const handler = parts[2].split(".").reduce((inner, key) => inner && inner[key], module);
   if (!handler) throw new HandlerNotFound(`${name} is undefined or not exported`);
   if (typeof handler !== "function") throw new HandlerNotFound(`${name} is not a function`);
-  if (!streams(handler) && ASYNC_ONLY && handler.length >= 3) {
+  if (!streams(handler) && isAsyncOnly() && handler.length >= 3) {
     throw new CallbackHandlerDeprecated(
       "ERROR: AWS Lambda has removed support for callback-based function handlers starting with Node.js 24. " +
         "You need to modify this function to use a supported handler signature to use Node.js 24 or later. " +

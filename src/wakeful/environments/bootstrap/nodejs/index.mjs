@@ -7,9 +7,13 @@ import { connect } from "./client.mjs";
 import { Runtime } from "./events.mjs";
 import { load } from "./handler.mjs";
 import { patchConsole } from "./log.mjs";
+import { searchNodePath } from "./node_path.mjs";
 import { warmUp } from "./warm_up.mjs";
 
 const READY = 3; // the descriptor on which a cell says that it waits
+const SDK_IS_MISSING = /Cannot find (module|package) '@(aws-sdk|smithy)\//;
+const HOW_TO_GET_SDK =
+  "The AWS SDK for JavaScript, or this part of it, was not added to this runtime. See: wakeful runtimes add --help";
 
 /** This process is now the given function's: its variables, nothing on stdin. */
 function take(assignment) {
@@ -21,13 +25,23 @@ function take(assignment) {
   Module._initPaths(); // NODE_PATH was read when the process started
 }
 
+/** Where another version runs than was asked for, layers may have modules for it too. */
+function alsoOfThisVersion(layers) {
+  const [major] = process.versions.node.split(".");
+  if (!process.env.NODE_PATH || process.env.AWS_EXECUTION_ENV === `AWS_Lambda_nodejs${major}.x`) return;
+  process.env.NODE_PATH = `${layers}/nodejs/node${major}/node_modules:${process.env.NODE_PATH}`;
+  Module._initPaths();
+}
+
 async function run() {
+  searchNodePath();
   if (process.env.WAKEFUL_CELL) {
     await warmUp();
     writeSync(READY, ".");
     closeSync(READY);
     take(readFileSync(0, "utf8"));
   }
+  alsoOfThisVersion(process.env.WAKEFUL_LAYERS_ROOT ?? "/opt");
   delete process.env.WAKEFUL_LAYERS_ROOT;
   const root = process.env.LAMBDA_TASK_ROOT ?? "/var/task";
   process.chdir(root);
@@ -39,6 +53,7 @@ async function run() {
   try {
     handler = await load(root, process.env._HANDLER);
   } catch (error) {
+    if (SDK_IS_MISSING.test(error?.message)) console.warn(HOW_TO_GET_SDK);
     runtime.failToStart("Uncaught Exception", error, 129);
     return;
   }

@@ -22,8 +22,11 @@ _READY = 3
 
 def run() -> None:
     """Runs the function until the process ends. A cell first warms up and waits for its function."""
-    if os.environ.pop("WAKEFUL_CELL", None):
+    is_stem = os.environ.pop("WAKEFUL_STEM", None)
+    if is_stem or os.environ.pop("WAKEFUL_CELL", None):
         _warm_up()
+        if is_stem:
+            _divide()
         os.write(_READY, b".")
         os.close(_READY)
         _take(_read_all(0))
@@ -66,6 +69,15 @@ def serve(client: runtime_api.Client, function: Function, handler: handlers.Hand
         client.respond(request_id, answer, content_type)
 
 
+def _divide() -> None:
+    """Returns in a cell that was forked from this process."""
+    from . import stem
+
+    gc.collect()
+    gc.freeze()
+    stem.divide()
+
+
 def _take(assignment: bytes) -> None:
     """This process is now the given function's: its variables, its clock, nothing on stdin."""
     if not assignment:
@@ -92,8 +104,11 @@ def _set_up_interpreter() -> None:
     stdlib = [path for path in sys.path if path.endswith(".zip") or path in (library, f"{library}/lib-dynload")]
     runtime = __file__.rpartition("/")[0].rpartition("/")[0]
     named = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
-    site_packages = f"{layers}/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-    wanted = [task, site_packages, f"{layers}/python", *named, runtime, *stdlib]
+    asked = environment.get("AWS_EXECUTION_ENV", "").removeprefix("AWS_Lambda_")
+    # Where another version runs than was asked for, layers may have packages for either.
+    versions = (f"python{sys.version_info[0]}.{sys.version_info[1]}", asked)
+    site_packages = [f"{layers}/python/lib/{version}/site-packages" for version in versions]
+    wanted = [task, *site_packages, f"{layers}/python", *named, runtime, *stdlib]
     sys.path[:] = list(dict.fromkeys(wanted))
     sys.argv[:] = [f"{runtime}/bootstrap.py"]
     sys.dont_write_bytecode = True  # /var/task and /opt are read-only

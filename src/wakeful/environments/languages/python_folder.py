@@ -12,32 +12,53 @@ import importlib.metadata
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from wakeful import limits, names
-from wakeful.environments.interpreters import Interpreter
+from wakeful.environments.languages.interpreters import Interpreter
 
-CLIENT = Path(__file__).parent / "bootstrap" / "python"
+CLIENT = Path(__file__).parents[1] / "bootstrap" / "python"
+JAIL = Path(__file__).parents[1] / "jail"
+WALLS = ("__init__.py", "entry.py", "linux.py")
+"""Of the jail, what a stem needs to send cells behind their walls."""
+
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 """As AWS puts them into its runtimes; a package or a layer can bring its own, which then comes first."""
+
+OLDER_SDKS: Mapping[str, str] = {"3.9": "boto3==1.42.97"}
+"""The last one for a version of Python that today's does not run on any more."""
 
 
 class RuntimeFolder:
     """Makes the folder when it is first asked for."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, added: Path) -> None:
         self._cache = cache
+        self._added = added
         self._making = asyncio.Lock()
-        self._made: dict[bool, Path] = {}
+        self._made: dict[tuple[str, ...], Path] = {}
 
     async def path(self, interpreter: Interpreter) -> Path:
-        """The folder for this interpreter. A Python that is too old for the SDK gets one without."""
-        with_sdk = _suits_sdk(interpreter)
+        """The folder for this interpreter. One too old for today's SDK gets that which was added for it, or none."""
+        sdk, place = self._sdk(interpreter)
         async with self._making:
-            if with_sdk not in self._made:
-                self._made[with_sdk] = await asyncio.to_thread(_make, self._cache, with_sdk)
-            return self._made[with_sdk]
+            if sdk not in self._made:
+                self._made[sdk] = await asyncio.to_thread(_make, self._cache, sdk, place)
+            return self._made[sdk]
+
+    def sdk(self, interpreter: Interpreter) -> str | None:
+        """Which SDK functions find."""
+        distributions, _ = self._sdk(interpreter)
+        return distributions[0] if distributions else None
+
+    def _sdk(self, interpreter: Interpreter) -> tuple[tuple[str, ...], Path | None]:
+        """Its distributions with their versions, boto3 first; and where it is, if it is not the one beside us."""
+        if _suits_sdk(interpreter):
+            return tuple(f"{name} {importlib.metadata.version(name)}" for name in SDK), None
+        place = self._added / "sdk-{}.{}".format(*interpreter.version)
+        found = importlib.metadata.distributions(path=[str(place)])
+        return tuple(sorted(f"{each.name} {each.version}" for each in found)), place
 
     async def compile(self, interpreter: Interpreter) -> None:
         """Its compiled files are there."""
@@ -74,15 +95,15 @@ def _suits_sdk(interpreter: Interpreter) -> bool:
     return True
 
 
-def _make(cache: Path, with_sdk: bool) -> Path:
+def _make(cache: Path, sdk: tuple[str, ...], place: Path | None) -> Path:
     files = [(path, path.relative_to(CLIENT)) for path in sorted(CLIENT.rglob("*.py"))]
+    files += [(JAIL / name, Path("wakeful_runtime", "jail", name)) for name in WALLS]
     digest = hashlib.sha256()
     for path, _ in files:
         digest.update(path.read_bytes())
-    if with_sdk:
-        for name in SDK:
-            digest.update(f"{name} {importlib.metadata.version(name)}".encode())
-        files += _sdk_files()
+    for distribution in sdk:
+        digest.update(distribution.encode())
+    files += _sdk_files() if place is None else _files_of(place)
     final = cache / f"python-{digest.hexdigest()[:16]}"
     if final.exists():
         return final
@@ -108,3 +129,10 @@ def _sdk_files() -> Iterator[tuple[Path, Path]]:
                 source = Path(os.fspath(file.locate()))
                 if source.is_file():
                     yield source, target
+
+
+def _files_of(place: Path) -> Iterator[tuple[Path, Path]]:
+    for source in sorted(place.rglob("*")):
+        target = source.relative_to(place)
+        if source.is_file() and "__pycache__" not in target.parts and target.parts[0] != "bin":
+            yield source, target

@@ -1,0 +1,25 @@
+"""A topic's metrics ("Monitoring Amazon SNS topics using CloudWatch")."""
+
+from __future__ import annotations
+
+from wakeful import names
+from wakeful.services.sns.topic import Topic
+from wakeful.store.metrics import Family, Sample, family, measures
+
+_PUBLISHED = measures(("NumberOfMessagesPublished", "Count"), ("PublishSize", "Bytes"))
+_DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
+_FAILED = measures(("NumberOfNotificationsFailed", "Count"))
+
+
+def published(topic: Topic, now: float, size: int) -> Sample:
+    return Sample(_of(topic), _PUBLISHED, now, (1, size))
+
+
+def delivered(topic: Topic, now: float, *, is_taken: bool) -> Sample:
+    """A subscriber has a message, or did not take it."""
+    return Sample(_of(topic), _DELIVERED if is_taken else _FAILED, now, (1,))
+
+
+def _of(topic: Topic) -> Family:
+    region = names.parse_arn(topic.arn).region
+    return family(topic.account, region, "AWS/SNS", (("TopicName", topic.name),))

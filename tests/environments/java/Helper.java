@@ -1,0 +1,6 @@
+package library;
+
+/** Lies in a jar beside the function, or in a layer. */
+public class Helper {
+    public static String name() { return "helper"; }
+}
