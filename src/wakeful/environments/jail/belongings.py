@@ -55,7 +55,8 @@ def _copy_contents(source: str, target: str, size: int) -> None:
                 position = os.lseek(reading, position, os.SEEK_DATA)
             except OSError:
                 break  # a hole to the end
-            piece = os.pread(reading, _PIECE_BYTES, position)
+            end = os.lseek(reading, position, os.SEEK_HOLE)
+            piece = os.pread(reading, min(_PIECE_BYTES, end - position), position)
             position += os.pwrite(writing, piece, position)
     finally:
         os.close(reading)
