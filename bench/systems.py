@@ -27,6 +27,9 @@ HERE = Path(__file__).parent
 PEERS = HERE.parent / ".bench"
 """A virtual environment of its own for the peers: `make bench` makes it."""
 
+HOME = PEERS / "home"
+"""What Wakeful gets for the runtimes that are measured."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -68,6 +71,7 @@ class System:
 def wakeful(*flags: str) -> Iterator[System]:
     with tempfile.TemporaryDirectory(prefix="wakeful-bench-", dir="/var/tmp") as folder:
         port = free_port()
+        os.environ["WAKEFUL_HOME"] = str(HOME)
         command = [sys.executable, "-m", "wakeful", "start", "--port", str(port), "--data-dir", f"{folder}/data"]
         with _running("wakeful", [*command, *flags], port, "/_wakeful/health") as system:
             yield system

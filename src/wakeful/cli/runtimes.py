@@ -97,16 +97,16 @@ def _table(found: Sequence[Found]) -> Table:
     colours = {"ready": "green", "fallback": "yellow", "absent": "dim"}
     for each in found:
         state = _state(each)
-        where = _where(each.path) if each.reason is None else each.remedy or ""
+        where = _where(each.name, each.path) if each.reason is None else each.remedy or ""
         sdk = (each.sdk or "").removeprefix("AWS SDK ")
         table.add_row(each.name, Text(state, colours[state]), each.version, sdk, Text(where))
     return table
 
 
-def _where(path: Path | None) -> str:
+def _where(name: str, path: Path | None) -> str:
     """As short as people need it; `--json` has all of it."""
     if path is None:
-        return "the package's bootstrap"
+        return "the package's bootstrap" if name.startswith("provided") else "the package's executable"
     if path.is_relative_to(default_home()):
         return "got by wakeful"
     folder = path.parent.parent if path.parent.name == "bin" else path.parent

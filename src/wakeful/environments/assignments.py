@@ -20,5 +20,6 @@ def of(
         limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
         extensions=external,
         extension_variables=extensions.variables_of(inside) if external else {},
+        tenant=version.arn,
         may_be_template=may_be_template and not external,
     )

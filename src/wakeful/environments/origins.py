@@ -48,7 +48,7 @@ class Origins:
 
     @property
     def memory_mb(self) -> int:
-        return sum(origin.process.memory_peak_mb for origin in self._origins.values())
+        return sum(max(origin.process.memory_mb(0)) for origin in self._origins.values())
 
     def find(self, key: Key) -> Origin | None:
         return self._origins.get(key)

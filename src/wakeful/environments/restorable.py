@@ -169,7 +169,7 @@ class Restorable(Environment):
             return False
         heard = ExtensionsApi(self, self.version, ())
         telemetry = Telemetry(self.version, self._clock, sandbox.connector, self._spawn, is_provisioned=False)
-        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings)
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, self.version.arn)
         process.init_is_over(None, 0.0)  # nobody in there has asked to hear of it
         if self.state is not State.PARKED:  # stopped in the meantime
             await process.close()

@@ -47,6 +47,8 @@ class Assignment:
     extension_variables: Mapping[str, str] = field(default_factory=dict)
     may_be_template: bool = False
     """After INIT, others may be forked from it, where the host can do that."""
+    tenant: str = ""
+    """Whose it is, by any name. Where processors or memory are short, tenants are treated alike, not sandboxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Usage:
     memory_peak_bytes: int
     cpu_s: float
     """As of when it was last looked at, which is seldom where there are very many sandboxes."""
+    held_bytes: int = 0
+    """What it keeps from others, the contents of /tmp included where that is in memory; as of then."""
 
 
 class Template(Protocol):

@@ -76,6 +76,8 @@ class Start:
     tmp_mb: int
     shape: Shape
     extensions: tuple[str, ...]
+    tenant: str
+    """Whose it is: what one has in all its sandboxes together is what others must be spared."""
     variables: int
 
     @classmethod
@@ -89,6 +91,7 @@ class Start:
             limits["tmp_mb"],
             Shape(limits["processes_max"], limits["open_files_max"], body["is_template"]),
             tuple(body["extensions"]),
+            body.get("tenant", ""),
             variables,
         )
 
@@ -120,6 +123,10 @@ class Cell:
     is_over_memory: bool = False
     memory_bytes: int = 0
     """What the function itself used when we last looked."""
+    held_bytes: int = 0
+    """That, and the contents of its files in memory."""
+    weight: float = 1.0
+    """Its share of the processors, where they are short."""
     looks: int = 0
     quiet_looks: int = 0
     error: str | None = None
@@ -139,6 +146,11 @@ class Cell:
         """Nobody was promised this one."""
         is_free = self.start is None and self.state in (BUILDING, WAITING) and not self.is_leaving
         return is_free and self.template is None
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is; "" while it is nobody's."""
+        return self.start.tenant if self.start is not None else ""
 
     @property
     def is_running(self) -> bool:
@@ -166,8 +178,9 @@ class Cell:
         space = os.fstatvfs(self.tmp) if self.tmp >= 0 else None
         tmp_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize if space else 0
         used = memory.private_bytes + max(0, memory.shared_bytes - tmp_bytes)
-        self.quiet_looks = self.quiet_looks + 1 if used == self.memory_bytes else 0
-        self.memory_bytes = used
+        held = memory.private_bytes + memory.shared_bytes
+        self.quiet_looks = self.quiet_looks + 1 if (used, held) == (self.memory_bytes, self.held_bytes) else 0
+        self.memory_bytes, self.held_bytes = used, held
 
     def last_words(self) -> str:
         """Why a cell ended that never ran a function: what it said of itself, and what its runtime wrote."""
@@ -267,12 +280,12 @@ def _build(
     return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), channel, output)
 
 
-def extension_output(host: Host, cell: Cell, ends: list[int]) -> list[int]:
+def extension_output(host: Host, number: int, ends: list[int]) -> list[int]:
     """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
     ends += os.pipe()
     os.set_blocking(ends[0], False)
     if host.users is not None:
-        user = host.users.of(cell.number)
+        user = host.users.of(number)
         os.fchown(ends[1], user, user)
     return ends[1:]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import cells, linux, messages, processes
+from . import balance, cells, linux, messages, processes
 from .cells import BUILDING, MB_PER_CORE, RUNNING, WAITING, Cell, Runtime, Shape, Start
 from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
@@ -47,6 +47,7 @@ class Launcher:
         self._endpoint_port: int = opening["endpoint_port"]
         self._tmp_mb: int = limits["tmp_mb"]
         self._shape = Shape(limits["processes_max"], limits["open_files_max"])
+        self._pressure = balance.Pressure(opening.get("memory_mb"))
         self._counters = counters
         self._loop = Loop()
         self._channel = channel
@@ -222,7 +223,7 @@ class Launcher:
         trees: list[int] = []
         openings: list[int] = []
         try:
-            outputs = cells.extension_output(self._host, cell, openings) if start.extensions else []
+            outputs = cells.extension_output(self._host, cell.number, openings) if start.extensions else []
             if self._host.kind == NAMESPACES:
                 for path in (start.code, start.layers):
                     if path is not None:
@@ -400,6 +401,11 @@ class Launcher:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
             self._contained(self._look_at, cell)
+        ending = self._pressure.falls_on([cell for cell in self._cells.values() if cell.is_running])
+        if ending is not None:
+            ending.is_over_memory = True
+            self.end(ending)
+        balance.weigh([cell for cell in running if cell.is_running])
         self._is_watching = bool(running)
         if running:
             self._loop.after(WATCH_INTERVAL_S, self._look)
@@ -455,7 +461,8 @@ class Launcher:
         finally:
             cell.is_leaving = True
             if not cell.is_namespaced:
-                self._kill_strays()
+                known = {each.pid for each in self._cells.values() if not each.is_reaped}
+                processes.kill_strays(self._waited_for | known)
             cell.close()
             self._release(cell, time.monotonic() + _LEAVING_TIME_MAX_S)
             self._refill()
@@ -470,15 +477,6 @@ class Launcher:
             cell.start = None
         elif cell.template is None and (not cell.is_leaving or cell.error is not None):
             self._on_stillborn(cell.runtime, cell.last_words())
-
-    def _kill_strays(self) -> None:
-        """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""
-        known = self._waited_for | {cell.pid for cell in self._cells.values() if not cell.is_reaped}
-        for pid in processes.children(os.getpid()):
-            if pid not in known:
-                for stray in [pid, *processes.descendants(pid)]:
-                    processes.kill(stray)
-                os.waitpid(pid, 0)
 
     def _wait_for(self, pid: int, when_ended: Callable[[], None] | None = None) -> None:
         """A process of ours that works for us, and ends by itself."""
