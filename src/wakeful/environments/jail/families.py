@@ -73,7 +73,7 @@ class Families:
 
     def _choose(self, template: Cell) -> None:
         """The template makes itself ready for the annex that is taken next."""
-        if template.favourite is None:
+        if template.favourite is None and not template.is_dropped:
             waiting = [
                 cell
                 for cell in template.annexes

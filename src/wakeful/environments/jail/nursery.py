@@ -143,7 +143,7 @@ class Nursery:
             error = "the template has ended"
         else:
             try:
-                self.stand(number)
+                self._move(number)
                 pid = lead(self._held, ground, self._program)
                 self._children[pid] = number
                 process = os.pidfd_open(pid)
@@ -155,6 +155,13 @@ class Nursery:
         self.forget(number)
 
     def stand(self, number: int | None) -> None:
+        """As `_move`, but where it cannot be, nothing happens: others live in here, and would end with us."""
+        try:
+            self._move(number)
+        except OSError:
+            return  # the annex is gone, or the template is: whoever forks next is told
+
+    def _move(self, number: int | None) -> None:
         """The template is in the control group (version 2) of this annex, or at home in its own.
 
         So its next child is born there. Nobody may be born into another group but by whoever has a right to both, and
