@@ -91,6 +91,7 @@ class RuntimeApi:
         """How a response is given that comes in chunks and does not say how. Not every client that streams says so."""
         self._parked: deque[Connection] = deque()
         self._server: asyncio.Server | None = None
+        self.is_closed = False
         self.routes: list[Routes] = []
 
     async def serve(self, listener: socket.socket) -> None:
@@ -100,11 +101,11 @@ class RuntimeApi:
 
     def close(self) -> None:
         """Nobody is served any more. May be called twice."""
+        self.is_closed = True
         if self._server is not None:
             # Not before what was accepted in this round of the loop is a connection: asyncio would lose it, open.
             self._server.get_loop().call_soon(self._server.close)
             self._server = None
-        self.connections_max = 0  # one that was accepted already, and is not made yet, is left too
         for connection in list(self.connections):
             connection.abort()
         self._parked.clear()

@@ -50,7 +50,7 @@ def work(client: runtime_api.Client) -> NoReturn:
         log.error(failure.document(), failure.lines())
         client.fail_to_start(failure.kind, json_codec.write_document(failure.document()))
         sys.exit(1)
-    snapshot.wait_to_be_restored(client)
+    client = snapshot.wait_to_be_restored(client)
     function = Function()
     while True:
         serve(client, function, handler)
