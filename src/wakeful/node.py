@@ -333,6 +333,10 @@ class Inside:
     environment: Environment
     principal: Principal
 
+    @property
+    def leaves_nothing_open(self) -> bool:
+        return self.environment.leaves_nothing_open
+
     def trace_of(self, header: str | None) -> Trace | None:
         if isinstance(self.environment, SharedEnvironment):
             return self.environment.trace_of(header)

@@ -219,6 +219,9 @@ class Environment:
             is_provisioned=self.is_provisioned,
         )
 
+    leaves_nothing_open = False
+    """Connections to the node end with each answer, because a process that has one open cannot be copied."""
+
     def _may_be_template(self) -> bool:
         return False
 

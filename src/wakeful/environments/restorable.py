@@ -249,6 +249,10 @@ class Restorable(Environment):
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
         }
 
+    @property
+    def leaves_nothing_open(self) -> bool:  # type: ignore[override]  # of others it is always so
+        return self._is_first and self.state in (State.STARTING, State.INITIALISING)
+
     def _may_be_template(self) -> bool:
         return self._is_first
 

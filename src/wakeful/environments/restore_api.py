@@ -128,8 +128,13 @@ class RestoreApi:
             "Token": credentials.session_token,
             "Expiration": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
         }
-        connection.answer(_message(json.dumps(document, separators=(",", ":")).encode()))
+        connection.answer(_message(json.dumps(document, separators=(",", ":")).encode(), _ONCE))
 
 
-def _message(body: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+_ONCE = b"Connection: close\r\n"
+"""A process that has a connection open cannot be copied; credentials are asked for once in hours."""
+
+
+def _message(body: bytes, headers: bytes = b"") -> bytes:
+    head = (headers, len(body))
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n" % head + body

@@ -103,8 +103,12 @@ class RuntimeApi:
         """Nobody is served any more. May be called twice."""
         self.is_closed = True
         if self._server is not None:
-            # Not before what was accepted in this round of the loop is a connection: asyncio would lose it, open.
-            self._server.get_loop().call_soon(self._server.close)
+            # Nothing is accepted any more, and what was in this round of the loop is a connection before the server is
+            # closed: asyncio would lose it, open.
+            loop = self._server.get_loop()
+            for listener in self._server.sockets:
+                loop.remove_reader(listener.fileno())
+            loop.call_soon(self._server.close)
             self._server = None
         for connection in list(self.connections):
             connection.abort()

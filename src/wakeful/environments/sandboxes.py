@@ -76,10 +76,10 @@ class Looks:
     def __init__(self) -> None:
         self._next_at = 0.0
 
-    def take(self, look: Callable[[], int]) -> int:
-        """What `look` finds; 0 where it is not to be asked now."""
+    def take(self, look: Callable[[], int], *, is_first: bool) -> int:
+        """What `look` finds; 0 where it is not to be asked now, which its first time it always is."""
         began = time.monotonic()
-        if began < self._next_at:
+        if began < self._next_at and not is_first:
             return 0
         found = look()
         ended = time.monotonic()
@@ -168,7 +168,9 @@ class LaunchedSandbox:
             return self._last
         counted_bytes, cpu_ns = self._connection.counters(self._number)
         # The launcher looks every 20 ms; a short invocation may fall between two looks.
-        self._peak_bytes = max(self._peak_bytes, counted_bytes, self._looks.take(self._look))
+        self._peak_bytes = max(
+            self._peak_bytes, counted_bytes, self._looks.take(self._look, is_first=not self._peak_bytes)
+        )
         return Usage(self._peak_bytes, self._cpu_s if self._group.places else cpu_ns / 1e9, self._held_bytes)
 
     def _look(self) -> int:

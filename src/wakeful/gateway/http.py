@@ -42,6 +42,10 @@ class Origin(Protocol):
     def principal(self) -> Principal:
         """The function's role session."""
 
+    @property
+    def leaves_nothing_open(self) -> bool:
+        """Whether its connections end with each answer."""
+
     def trace_of(self, header: str | None) -> Trace | None:
         """Of what the invocation running there causes; of several, the one whose header this call carries."""
 
@@ -74,7 +78,9 @@ class Gateway:
             body = _Incoming(receive)
             visit = Visit(scope["scheme"], client, origin, scope["extensions"][HAS_LEFT])
             response = await self.answer(http, body.pieces(), visit)
-            if "expect" in http.headers and not body.was_asked_for:
+            if origin is not None and origin.leaves_nothing_open:
+                response.headers["connection"] = "close"
+            elif "expect" in http.headers and not body.was_asked_for:
                 # The client waits to be told to send its body, and will not send it now. Where the next request would
                 # begin, nobody could say.
                 response.headers["connection"] = "close"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.errors import refusal
 from tests.functions import call, deploy, wait_until_active, wait_until_updated
 from tests.running_node import RunningNode, running_node
+from wakeful.environments.jail import tracing
 from wakeful.services.lambda_ import price
 
 pytestmark = pytest.mark.slow
@@ -124,6 +126,29 @@ def test_it_calls_aws_as_its_role_though_no_credentials_lie_in_its_environment(c
     client.publish_version(FunctionName="f")
     settled(client)
     assert call(client, "f:1").payload == [[], "arn:aws:sts::000000000000:assumed-role/function/f-function"]
+
+
+def test_clients_of_aws_that_were_used_in_init_do_not_keep_it_from_being_copied(tmp_path: Path) -> None:
+    code = """
+import boto3, time, uuid
+HERE = str(uuid.uuid4())
+sts = boto3.client("sts")
+ME = sts.get_caller_identity()["Arn"]
+def handler(event, context):
+    time.sleep(0.5)
+    return [HERE, ME, sts.get_caller_identity()["Arn"]]
+"""
+    with running_node(tmp_path, isolation="auto") as node:
+        if not (node.node.isolation.tier in "AB" and tracing.is_possible()):
+            pytest.skip("NO NAMESPACES ON THIS HOST: SnapStart by fork was not tried")
+        client = node.client("lambda")
+        deploy(client, code=code, SnapStart=ON, MemorySize=512, Timeout=20)
+        client.publish_version(FunctionName="f")
+        settled(client)
+        with ThreadPoolExecutor(3) as callers:
+            answers = [answer.payload for answer in callers.map(lambda _: call(client, "f:1"), range(3))]
+    assert all(before == now for _, before, now in answers)
+    assert len({here for here, _, _ in answers}) == 1
 
 
 def test_it_is_turned_on_and_off_for_versions_to_come(client: Any) -> None:
