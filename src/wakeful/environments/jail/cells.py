@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 from . import linux, seccomp
 from .cgroups import Entrance, Group
 from .host import COUNTERS_EACH, FENCE, NAMESPACES, Host
-from .keeper import Command, Keeper
+from .keeper import Keeper
 from .namespaces import Namespaces
 from .process import fence, nothing
+from .runtimes import Runtime
 from .stem import Stem
 from .walls import Room, Walls
 
@@ -31,30 +32,6 @@ class Shape:
 
     processes_max: int
     open_files_max: int
-
-
-@dataclass(slots=True)
-class Runtime:
-    """One of the node's runtimes, and how many cells of it shall wait."""
-
-    name: str
-    command: Command
-    mounts: list[tuple[str, str]]
-    tree: int | None
-    wanted: int = 0
-    failures: int = 0
-    """How many cells in a row ended before they were ready."""
-
-    divides: bool = False
-    """Cells may be forked from a stem, and no stem has failed yet."""
-    stem: Stem | None = None
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any], host: Host) -> Runtime:
-        mounts = [(outside, inside) for outside, inside in body["mounts"]]
-        command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
-        tree = host.shelf.build(mounts) if host.shelf else None
-        return cls(body["name"], command, mounts, tree, divides=body["divides"] and tree is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +75,8 @@ class Cell:
     pidfd: int
     channel: socket.socket
     output: int
+    stem: Stem | None
+    """What its runtime process was to be forked from."""
     state: str = BUILDING
     """How far it came; it does not go back."""
     is_leaving: bool = False
@@ -242,7 +221,8 @@ def _build(
             _become_keeper(host.kind, room, runtime, far_end, write_end, entrance, None if host.counts else own)
     channel.setblocking(False)
     os.set_blocking(output, False)
-    return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), channel, output)
+    is_namespaced = host.kind == NAMESPACES
+    return Cell(number, runtime, shape, group, is_namespaced, pid, os.pidfd_open(pid), channel, output, runtime.stem)
 
 
 def _become_keeper(

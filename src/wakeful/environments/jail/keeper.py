@@ -79,7 +79,7 @@ class Keeper:
         self._counters = counters
         """Where no cgroup counts: memory peak in bytes, CPU time in nanoseconds; the node reads them."""
         self._stem = stem
-        """Where the runtime process may be forked from; until it was, or could not be."""
+        """What the runtime process is forked from, where it is."""
         self._poll = select.poll()
         self._runtime_pid = 0
         self._ready = -1
@@ -246,27 +246,22 @@ class Keeper:
         """The runtime process runs, warms up, and waits for its assignment on its standard input."""
         stdin, self._feed = os.pipe()
         self._ready, ready = os.pipe()
-        if not self._is_divided((stdin, self._output, self._output, ready)):
+        descriptors = (stdin, self._output, self._output, ready)
+        if self._stem is not None and isinstance(self._walls, Namespaces):
+            self._take_from(self._stem, self._walls, descriptors)
+        else:
             variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
             self._start_runtime(variables, directory, stdin, ready)
         os.close(stdin)
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
 
-    def _is_divided(self, descriptors: tuple[int, ...]) -> bool:
-        """Whether a stem has given us the runtime process."""
-        if self._stem is None or not isinstance(self._walls, Namespaces):
-            return False
-        stem, self._stem = self._stem, None
-        pid = divide(stem, self._walls.terms, self._walls.program, self._entrance, descriptors)
-        stem.close()
-        if pid is None:
-            self._tell({"verb": "unstemmed"})
-            return False
-        self._runtime_pid = pid
+    def _take_from(self, stem: socket.socket, walls: Namespaces, descriptors: tuple[int, ...]) -> None:
+        """The runtime process is forked from a stem. Where that fails, we end, and the launcher makes another cell."""
+        with stem:
+            self._runtime_pid = divide(stem, walls.terms, walls.program, self._entrance, descriptors)
         self._exec_error, end = os.pipe()
         os.close(end)
-        return True
 
     def _on_ready(self) -> None:
         self._is_ready = os.read(self._ready, 1) == READY

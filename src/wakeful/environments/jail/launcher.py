@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import cells, linux, messages, processes, stem
-from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from . import cells, linux, messages, processes
+from .cells import BUILDING, RUNNING, WAITING, Cell, Shape, Start
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
-from .stem import Stem
+from .runtimes import Runtime, Runtimes
 
 MB_PER_CORE = 1769
 """Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
@@ -53,7 +53,7 @@ class Launcher:
         self._loop = Loop()
         self._channel = channel
         self._node = Outbox(self._loop, channel, self.close)
-        self._runtimes: dict[int, Runtime] = {}
+        self._runtimes = Runtimes(host, self._wait_for)
         self._cells: dict[int, Cell] = {}
         self._assigned: dict[int, Cell] = {}
         """By the node's number for the sandbox, from the promise to the end."""
@@ -81,9 +81,7 @@ class Launcher:
             return
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
-        for runtime in self._runtimes.values():
-            if runtime.stem is not None:
-                runtime.stem.channel.close()
+        self._runtimes.close()
         for cell in list(self._cells.values()):
             self._end(cell)
 
@@ -110,14 +108,14 @@ class Launcher:
             self._start(self._runtimes.get(body["runtime"]), Start.of(body, message.descriptors[0]))
         elif verb == "runtime":
             try:
-                self._runtimes[body["key"]] = Runtime.of(body, self._host)
+                self._runtimes.add(body)
             except (OSError, ValueError) as error:
                 self._node.put({"verb": "broken", "runtime": body["key"], "error": str(error)})
         elif verb == "prepare":
             if runtime := self._runtimes.get(body["runtime"]):
                 runtime.wanted = body["count"]
                 runtime.failures = 0
-                self._look_after_stem(runtime)
+                self._runtimes.look_after_stem(runtime)
                 self._refill()
         elif cell := self._assigned.get(body["sandbox"]):
             if verb in ("begin", "signal", "connector"):
@@ -135,6 +133,10 @@ class Launcher:
             return
         self._refills_from = time.monotonic() + _REFILL_PAUSE_S
         self._loop.after(_REFILL_PAUSE_S, self._refill)
+        self._promise(runtime, start)
+
+    def _promise(self, runtime: Runtime, start: Start) -> None:
+        """A cell is this function's, and gets it as soon as it is ready."""
         cell = self._spare(runtime, start.shape)
         if cell is None:
             try:
@@ -179,7 +181,7 @@ class Launcher:
         if self._is_closing or time.monotonic() < self._refills_from:
             return
         building = sum(cell.state == BUILDING and not cell.is_leaving for cell in self._cells.values())
-        for runtime in self._runtimes.values():
+        for runtime in self._runtimes:
             spare = [cell for cell in self._cells.values() if cell.runtime is runtime and cell.is_spare]
             for cell in spare[runtime.wanted :]:
                 self._end(cell)
@@ -192,43 +194,10 @@ class Launcher:
                     self._on_stillborn(runtime, str(error))
                 building += 1
 
-    def _look_after_stem(self, runtime: Runtime) -> None:
-        """There is one where cells shall wait that may be forked, and only there."""
-        if runtime.stem is not None and not runtime.wanted:
-            runtime.stem.channel.close()  # it ends
-            runtime.stem = None
-        if runtime.stem is not None or not runtime.divides or not runtime.wanted or runtime.tree is None:
-            return
-        try:
-            tree = linux.copy_tree("", runtime.tree)
-            try:
-                runtime.stem = stem.start(tree, runtime.command.argv, runtime.command.variables)
-            finally:
-                os.close(tree)
-        except OSError as error:
-            self._on_no_stem(runtime, str(error))
-        else:
-            self._wait_for(runtime.stem.pid, partial(self._on_stem_ended, runtime, runtime.stem))
-
-    def _on_stem_ended(self, runtime: Runtime, ended: Stem) -> None:
-        if runtime.stem is ended:
-            self._on_no_stem(runtime, "their stem ended")
-
-    def _on_no_stem(self, runtime: Runtime, reason: str) -> None:
-        """Its cells are started each by itself from now on."""
-        if runtime.stem is not None:
-            runtime.stem.channel.close()
-        if runtime.divides and not self._is_closing:
-            sys.stderr.write(f"cells of {runtime.name} are not forked any more: {reason}\n")
-        runtime.stem, runtime.divides = None, False
-
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
         runtime.failures += 1
-        if runtime.stem is not None:
-            self._on_no_stem(runtime, error)
-        key = next(key for key, known in self._runtimes.items() if known is runtime)
-        self._node.put({"verb": "broken", "runtime": key, "error": error})
+        self._node.put({"verb": "broken", "runtime": runtime.key, "error": error})
 
     # ── handing over ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -311,8 +280,6 @@ class Launcher:
                 self._on_built(cell, message)
             elif message.verb == "ended":
                 self._on_ended(cell, message.body)
-            elif message.verb == "unstemmed":
-                self._on_no_stem(cell.runtime, "their stem gave none")
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
@@ -471,11 +438,21 @@ class Launcher:
         if cell.state == RUNNING:
             killed = {"status": None, "signal": int(signal.SIGKILL), "out_of_memory": False, "error": cell.error}
             self._on_ended(cell, killed)
-        elif cell.start is not None:
-            self._refuse(cell.start, cell.last_words())
-            cell.start = None
-        elif not cell.is_leaving or cell.error is not None:
-            self._on_stillborn(cell.runtime, cell.last_words())
+        elif cell.start is not None or not cell.is_leaving or cell.error is not None:
+            self._on_failed(cell, cell.last_words())
+
+    def _on_failed(self, cell: Cell, reason: str) -> None:
+        """It ended before it was ready. That may have been its stem's fault, and is not the caller's then."""
+        start, cell.start, cell.is_leaving = cell.start, None, True
+        is_forked = cell.stem is not None and not self._is_closing
+        if cell.stem is not None and is_forked:
+            self._runtimes.give_up_stem(cell.runtime, cell.stem, reason)
+        if start is not None and is_forked:
+            self._promise(cell.runtime, start)
+        elif start is not None:
+            self._refuse(start, reason)
+        elif not is_forked:
+            self._on_stillborn(cell.runtime, reason)
 
     def _kill_strays(self) -> None:
         """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""

@@ -8,7 +8,7 @@ descriptor, which the launcher hands on without reading it.
                             close
     launcher → node         opened, started, refused, extension, ended, done, gone, broken
     launcher → keeper       assign, begin, signal, connector, freeze, thaw
-    keeper → launcher       built, unstemmed, done, extension, ended, failed
+    keeper → launcher       built, done, extension, ended, failed
     keeper → stem           divide
 """
 
