@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +254,20 @@ async def usage(site: Site) -> list[list[float]]:
     await started.discard()
     found.append(started.sandbox.usage())
     return [[use.memory_peak_bytes, use.cpu_s] for use in found]
+
+
+async def run_programs(site: Site, count: int) -> dict[str, Any]:
+    """So many functions that start programs of their own names; and how often something was mounted for them."""
+    plain = site.runtime()
+    before = descriptor_counts(site)
+    printed = []
+    for number in range(count):
+        runtime = replace(plain, argv=("/bin/echo", f"program {number}"))
+        started = await site.start(site.package(), runtime=runtime)
+        await started.ended()
+        printed.append(started.printed().decode())
+        await started.discard()
+    return {"printed": printed, "kept": descriptor_counts(site)[1] - before[1]}
 
 
 async def start_many(site: Site, count: int) -> int:

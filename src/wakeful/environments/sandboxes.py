@@ -292,6 +292,7 @@ class LaunchedSandboxes:
                 "layers": str(assignment.layers) if assignment.layers else None,
                 "limits": asdict(assignment.limits),
                 "extensions": assignment.extensions,
+                "argv": runtime.argv,
             }
             connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
         finally:
@@ -336,14 +337,14 @@ class LaunchedSandboxes:
             return connection
 
     def _key(self, connection: Connection, runtime: Runtime) -> int:
-        """The number under which the launcher knows this runtime, which it is told the first time."""
-        identity = (
-            runtime.name,
-            runtime.argv,
-            runtime.mounts,
-            runtime.prestart,
-            tuple(sorted(runtime.variables.items())),
-        )
+        """The number under which the launcher knows this runtime, which it is told the first time.
+
+        What no process waits for is told what to start when it starts: functions choose that, and there is no end to
+        the names they think of. The launcher keeps what the host has, and no more.
+        """
+        argv = runtime.argv if runtime.prestart else ()
+        variables = tuple(sorted(runtime.variables.items()))
+        identity = (runtime.name, argv, runtime.mounts, runtime.prestart, variables)
         key = self._keys.get(identity)
         if key is None:
             key = self._keys[identity] = len(self._keys) + 1
@@ -427,7 +428,7 @@ class LaunchedSandboxes:
 def _described(runtime: Runtime) -> dict[str, Any]:
     return {
         "name": runtime.name,
-        "argv": list(runtime.argv),
+        "argv": list(runtime.argv) if runtime.prestart else [],
         "mounts": [[str(outside), inside] for outside, inside in runtime.mounts],
         "prestart": runtime.prestart,
         "divides": runtime.divides,

@@ -45,6 +45,7 @@ class Start:
     tmp_mb: int
     shape: Shape
     extensions: tuple[str, ...]
+    argv: tuple[str, ...]
     variables: int
 
     @classmethod
@@ -58,6 +59,7 @@ class Start:
             limits["tmp_mb"],
             Shape(limits["processes_max"], limits["open_files_max"]),
             tuple(body["extensions"]),
+            tuple(body["argv"]),
             variables,
         )
 

@@ -46,6 +46,7 @@ class Command:
     """How a runtime process is started."""
 
     argv: tuple[str, ...]
+    """Of one that waits. Any other is told at its assignment."""
     variables: dict[str, str]
     prestart: bool
 
@@ -195,7 +196,8 @@ class Keeper:
             assigned: dict[str, str] = json.loads(_read_all(variables))["variables"]
             os.close(variables)
             stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-            self._start_runtime(self._walls.relocate(assigned), directory, stdin, None)
+            argv = tuple(message.body["argv"])
+            self._start_runtime(argv, self._walls.relocate(assigned), directory, stdin, None)
             os.close(stdin)
         if order.extensions:
             self._start_extensions(order.extensions, given["extension_variables"], output)
@@ -251,7 +253,7 @@ class Keeper:
             self._take_from(self._stem, self._walls, descriptors)
         else:
             variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
-            self._start_runtime(variables, directory, stdin, ready)
+            self._start_runtime(self._command.argv, variables, directory, stdin, ready)
         os.close(stdin)
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
@@ -289,12 +291,14 @@ class Keeper:
         finally:
             self._feed = -1
 
-    def _start_runtime(self, variables: dict[str, str], directory: str, stdin: int, ready: int | None) -> None:
+    def _start_runtime(
+        self, argv: tuple[str, ...], variables: dict[str, str], directory: str, stdin: int, ready: int | None
+    ) -> None:
         gate = None
         if self._is_held and ready is None:  # it cannot wait by itself
             gate, self._gate = os.pipe()
         descriptors = (stdin, self._output, self._output, ready)
-        self._runtime_pid, self._exec_error = self._start(self._command.argv, variables, directory, descriptors, gate)
+        self._runtime_pid, self._exec_error = self._start(argv, variables, directory, descriptors, gate)
         if gate is not None:
             os.close(gate)
 

@@ -221,6 +221,7 @@ class Launcher:
                 "memory_mb": start.memory_mb,
                 "tmp_mb": start.tmp_mb,
                 "extensions": start.extensions,
+                "argv": start.argv,
             }
             messages.send(cell.channel, {"verb": "assign", **order}, [start.variables, *outputs, *trees])
         except OSError as error:
