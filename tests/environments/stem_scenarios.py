@@ -45,6 +45,10 @@ async def draw_in_several(site: Site) -> list[dict[str, Any]]:
     return [await site.call(code, "functions", "draw") for _ in range(4)]
 
 
+async def start_others(site: Site) -> Any:
+    return await site.call(site.package(FUNCTIONS), "functions", "start_others")
+
+
 async def draw_without_stem(site: Site) -> list[dict[str, Any]]:
     found = await draw_in_several(site)
     for pid in stems(site):

@@ -29,6 +29,17 @@ def test_cells_share_what_their_stem_has_and_draw_by_themselves(ground: Ground) 
     assert len(set(drawn)) == len(drawn) == 16
 
 
+def test_what_was_forked_starts_threads_and_processes_as_any_other(ground: Ground) -> None:
+    assert ground.run(stem_scenarios.start_others) == {
+        "inherited": ["0", "1", "2"],
+        "main": True,
+        "thread": True,
+        "child": True,
+        "signals": [10],
+        "alone": True,
+    }
+
+
 def test_without_their_stem_cells_start_by_themselves(ground: Ground) -> None:
     found = ground.run(stem_scenarios.draw_without_stem)
     assert len({each["hash"] for each in found[:4]}) == 1
