@@ -37,6 +37,8 @@ class Config:
     iam: IamMode | None = None
     """None: audit on loopback, enforce beyond it."""
     isolation: Isolation = "auto"
+    memory_mb: int | None = None
+    """What all functions together may hold; None: most of what is available when the node starts."""
     runtime_fallback: bool = False
     """Whether a function whose runtime is absent runs on the nearest version of its language."""
     home: Path = field(default_factory=default_home)

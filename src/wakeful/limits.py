@@ -157,6 +157,18 @@ S3_DELETE_MAX = 1000
 S3_DELETES_PER_TRANSACTION = 100
 S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one transaction
 
+# --- fair shares of the event loop -----------------------------------------------------------------------------------
+
+LOOP_SHARE = 0.4  # of the loop's time, for all functions together that want more than there is, while others want some
+LOOP_FREE_S = 0.005  # what a function may have at once before anybody counts
+LOOP_PAUSE_MIN_S = 0.0001  # a shorter one is none
+DOOR_PAUSE_S = 0.01  # until a tenant's connections are looked at again that there was no room for
+LOOP_CONNECTION_S = 0.0001  # what a connection costs beside what is said on it
+LOOP_DEBT_MAX_S = 1.0  # of which it is remembered that it was had
+LOOP_WANTED_S = 0.25  # who has asked for nothing for so long does not count as wanting
+LOOP_SHARES_MAX = 4096  # tenants that are counted; of more, those who want nothing are forgotten
+OUTPUT_COST = 3  # times what reading a line costs on the loop: it is also stored, on a thread that the loop waits for
+
 # --- the gateway -----------------------------------------------------------------------------------------------------
 
 OPEN_FILES_MIN = 512
@@ -176,6 +188,7 @@ HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 # --- Lambda ----------------------------------------------------------------------------------------------------------
 
 LAMBDA_TIMEOUT_MAX_S = 900
+LAMBDA_MEMORY_DEFAULT_MB = 128
 LAMBDA_MEMORY_MAX_MB = 10_240
 LAMBDA_VARIABLES_BYTES_MAX = 4096
 LAMBDA_SYNCHRONOUS_BYTES_MAX = 6 * 1024 * 1024
@@ -258,6 +271,7 @@ STREAMED_RESPONSE_BYTES_MAX = 200 * 1024 * 1024  # a streamed response ("Respons
 RUNTIME_HEAD_BYTES_MAX = 1_200_000  # head of one Runtime API request; an X-Ray cause may fill 1 MiB of it
 RUNTIME_UNREAD_BYTES_MAX = 65_536  # answers of its Runtime API that a runtime has not read when it asks for the next
 RUNTIME_KEPT_BYTES_MAX = 2 * RESPONSE_BYTES_MAX  # of one environment: bodies begun, and events sent and not read
+RUNTIME_PIPELINE_MAX = 32  # requests to its Runtime API that a runtime sends without waiting for an answer
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
 SNAP_START_INIT_TIMEOUT_S = 130.0  # INIT ahead of any invocation; the function's own timeout where that is longer
@@ -270,9 +284,9 @@ SHUTDOWN_INTERNAL_S = 0.5  # of one with internal extensions only, and what a ru
 SHUTDOWN_RUNTIME_S = 0.3  # what the runtime has of the SHUTDOWN phase where all extensions are external
 LOG_EVENT_BYTES_MAX = 262_144 - 26  # text of one log event; longer lines become several
 LOG_TAIL_BYTES = 4096  # what LogType=Tail answers
-OUTPUT_READ_BYTES = 65_536  # taken from an environment's output at once, so that a chatty one cannot hold the node
+OUTPUT_READ_BYTES = 8_192  # taken from an environment's output at once, so that a chatty one cannot hold the node
 OUTPUT_PAUSE_S = 0.05  # until the output is looked at again that nobody had room for
-OUTPUT_DRAIN_BYTES_MAX = 4_194_304  # read before END; a pipe holds 65,536, so more is a child that never stops
+OUTPUT_DRAIN_BYTES_MAX = 131_072  # read before END; a pipe holds 65,536, so more is a child that never stops
 TELEMETRY_BYTES_RANGE = (
     262_144,
     1_048_576,
@@ -299,6 +313,7 @@ FREEZE_AFTER_S = 0.05  # idle time before an environment is frozen; within it th
 ENVIRONMENT_IDLE_S = 600.0  # idle time after which an environment is given up
 ENVIRONMENT_SWEEP_S = 0.05  # how often the pool looks for environments to freeze or give up
 ENVIRONMENTS_MAX = 256  # environments of one node
+ENVIRONMENTS_MEMORY_SHARE = 0.8  # of the memory that is available when the node starts, for all environments
 ENVIRONMENT_MEMORY_MB_LEAST = 16  # what an environment is counted with before its memory was measured
 CONCURRENT_EXECUTIONS_MAX = 1000  # invocations under way at a time in one account and region
 SCALING_AT_ONCE_MAX = 1000.0  # by how much a function's concurrency may grow at once

@@ -20,9 +20,11 @@ from typing import Any
 from wakeful import limits, names
 from wakeful.clock import Clock
 from wakeful.config import Config
+from wakeful.environments import machine
+from wakeful.environments.door import Door
 from wakeful.environments.environment import Closeable, Environment, Surroundings
 from wakeful.environments.packages import Packages
-from wakeful.environments.pool import Pool
+from wakeful.environments.pool import Bounds, Pool
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
 from wakeful.environments.scratch import ScratchRefused, open_scratch
@@ -78,6 +80,8 @@ class Node:
     def __init__(self, config: Config, services: tuple[Service, ...], endpoint: str) -> None:
         self.id = names.new_token(6)
         self.config = config
+        self.memory_mb = machine.memory_mb() if config.memory_mb is None else config.memory_mb
+        """What all functions together may hold."""
         self.endpoint = endpoint
         self.clock = Clock()
         self.wakes = Wakes(self.clock)
@@ -125,6 +129,7 @@ class Node:
             "keys": keys,
             "iam": self.config.iam_mode,
             "isolation": self.isolation.summary.removeprefix("isolation "),
+            "memory": f"functions may hold {self.memory_mb:,} MB together",
             "state": self.config.state,
         }
 
@@ -194,7 +199,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         servers = node.servers
         gateway = Gateway(node, node.services, node.authenticator, Admin(node))
         async with asyncio.TaskGroup() as opening:
-            sandboxes = opening.create_task(_sandboxes(config, listener, stack))
+            sandboxes = opening.create_task(_sandboxes(config, listener, stack, node.memory_mb))
             opening.create_task(_open_stores(node, stack))
         with _or_cannot_start("functions cannot be run"):
             await _open_environments(node, sandboxes.result(), servers, gateway, stack)
@@ -262,11 +267,13 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     node.clock.offset_s = await node.store.read(_offset)
 
 
-async def _sandboxes(config: Config, listener: socket.socket, stack: AsyncExitStack) -> LaunchedSandboxes:
+async def _sandboxes(
+    config: Config, listener: socket.socket, stack: AsyncExitStack, memory_mb: int
+) -> LaunchedSandboxes:
     """Attacked and found to hold as well as `config.isolation` asks for. Raises CannotStart where they do not."""
     private = (config.data_dir.resolve(),)
     try:
-        sandboxes = await open_sandboxes(listener.getsockname()[1], config.isolation, private)
+        sandboxes = await open_sandboxes(listener.getsockname()[1], config.isolation, private, memory_mb=memory_mb)
     except NotConfined as error:
         raise CannotStart(
             f"functions cannot be confined as asked for (--isolation {config.isolation}): {error}"
@@ -296,6 +303,8 @@ async def _open_environments(
             gateway.app(inside),
             is_inside=True,
             connections_max=limits.HTTP_SANDBOX_CONNECTIONS_MAX,
+            share=servers.shares.of(environment.version.arn),
+            enter=Door,
         )
 
     node.environments = Pool(
@@ -309,7 +318,9 @@ async def _open_environments(
             log_has_room=lambda: node.telemetry.has_room,
             serve_endpoint=serve_endpoint,
             endpoint_url=node.endpoint,
-        )
+            shares=servers.shares,
+        ),
+        Bounds(memory_mb=node.memory_mb),
     )
     stack.push_async_callback(node.environments.close)
 

@@ -17,6 +17,7 @@ from wakeful.environments.pool import Bounds
 from wakeful.environments.sandboxes import open_sandboxes
 from wakeful.environments.states import State
 from wakeful.environments.tiers import NotConfined
+from wakeful.environments.version import Version
 
 pytestmark = pytest.mark.slow
 
@@ -81,8 +82,9 @@ async def test_a_python_function_finds_everything(make_world: MakeWorld, isolati
             assert found["api"] == "127.0.0.1:9001"
 
 
-async def test_a_node_function_finds_everything(make_world: MakeWorld) -> None:
-    async with confined(make_world) as world:
+@pytest.mark.parametrize("isolation", ["auto", "C", "none"])
+async def test_a_node_function_finds_everything(make_world: MakeWorld, isolation: str) -> None:
+    async with confined(make_world, isolation) as world:
         await skip_without(world, NODE)
         files = {
             "app.js": """
@@ -229,3 +231,74 @@ async def test_a_parked_environment_is_restored_with_credentials_of_its_own_addr
         assert [(each["steps"], each["key"]) for each in found] == [(["restored"], "ASIAEXAMPLE")] * 2
         assert found[0]["here"] != found[1]["here"]
         await until(lambda: world.pool.provisioned(version.key).available == 2)
+
+
+# At INIT, which has a whole core: 300 MB of garbage with 20 MB of it in use, then what it is told to keep.
+HEAP = {
+    "app.js": """
+const piece = (i) => new Array(131072).fill(i + 0.5);
+const ring = [], held = [];
+for (let i = 0; i < 300; i++) ring[i % 20] = piece(i);
+for (let i = 20; i < Number(process.env.HOLD_MB); i++) held.push(piece(i));
+const mb = Math.round(require("v8").getHeapStatistics().heap_size_limit / (1 << 20));
+exports.handler = async () => ({ held: held.length + ring.length, limit: mb });
+"""
+}
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "fits_mb", "faults"),
+    # V8 gives up when its heap ends. In a small function the sandbox's memory may end first.
+    [(128, 45, {"aborted", "killed"}), (1024, 750, {"aborted"})],
+)
+async def test_a_node_function_can_use_the_memory_it_has_and_no_more(
+    make_world: MakeWorld, memory_mb: int, fits_mb: int, faults: set[str]
+) -> None:
+    async with confined(make_world) as world:
+        await skip_without(world, NODE)
+        await world.pool.prepare(NODE, memory_mb)  # these run in cells that wait
+
+        def function(held_mb: int) -> Version:
+            variables = {"HOLD_MB": str(held_mb)}
+            return world.version(HEAP, runtime=NODE, memory_mb=memory_mb, timeout_s=20, variables=variables)
+
+        found = await world.answer(function(fits_mb))
+        assert found["held"] == fits_mb
+        assert memory_mb * 0.9 <= found["limit"] <= memory_mb * 1.2
+        outcome = await world.invoke(function(memory_mb * 2))
+        words = json.loads(outcome.payload)["errorMessage"].rpartition("signal: ")[2]
+        assert words in faults
+        assert outcome.error_type == {"aborted": "Runtime.ExitError", "killed": "Runtime.OutOfMemory"}[words]
+
+
+async def test_node_options_of_the_function_come_before_ours(make_world: MakeWorld) -> None:
+    async with confined(make_world) as world:
+        await skip_without(world, NODE)
+        variables = {"NODE_OPTIONS": "--max_old_space_size=300", "HOLD_MB": "20"}
+        found = await world.answer(world.version(HEAP, runtime=NODE, memory_mb=1024, variables=variables))
+        assert 300 <= found["limit"] <= 500
+
+
+KEEPS = {
+    "app.py": """
+import os
+TMP = os.environ.get("TMPDIR", "/tmp")
+def handler(event, context):
+    space = os.statvfs(TMP)
+    before = sorted(os.listdir(TMP))
+    open(TMP + "/" + event, "w").close()
+    return {"before": before, "mb": space.f_blocks * space.f_frsize >> 20}
+"""
+}
+
+
+@pytest.mark.parametrize("tmp_mb", [512, 10_240])
+async def test_tmp_has_its_size_and_stays_with_its_environment(make_world: MakeWorld, tmp_mb: int) -> None:
+    async with confined(make_world) as world:
+        version = world.version(KEEPS, tmp_mb=tmp_mb)
+        found = [await world.answer(version, name) for name in ("one", "two")]
+        assert [each["before"] for each in found] == [[], ["one"]]
+        if world.isolation in ("A", "B"):
+            assert found[0]["mb"] == tmp_mb
+        async with held(world.pool, version):
+            assert (await world.answer(version, "three"))["before"] == []  # in another environment

@@ -62,6 +62,9 @@ def start(
     store: Annotated[str | None, typer.Option(help="postgresql://…, to keep the state there.")] = None,
     iam: Annotated[str | None, typer.Option(help="off, audit or enforce; audit on loopback, else enforce.")] = None,
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+    memory_mb: Annotated[
+        int | None, typer.Option(min=128, help="What all functions together may hold; else most of what is free.")
+    ] = None,
     runtime_fallback: RuntimeFallback = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
@@ -75,6 +78,7 @@ def start(
             store=store,
             iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
             isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
+            memory_mb=memory_mb,
             runtime_fallback=runtime_fallback,
         )
     )

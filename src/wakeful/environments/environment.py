@@ -62,7 +62,7 @@ class Environment:
         self.init_ms: float | None = None
         self.idle_since = 0.0
         self.usable_until = float("inf")
-        self.memory_peak_mb = 0
+        self.memory_peak_mb = self.memory_held_mb = 0  # the latter is what it keeps from others, /tmp included
         self._journal = Journal(surroundings, version, self.id)
         self._surroundings = surroundings
         self._clock = surroundings.clock
@@ -198,12 +198,13 @@ class Environment:
             limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
             extensions=external,
             extension_variables=extensions.variables_of(inside) if external else {},
+            tenant=version.arn,
         )
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
         telemetry = Telemetry(version, self._clock, sandbox.connector, self._spawn, is_provisioned=self.is_provisioned)
         telemetry.init_starts(runtime.release, "init" if self.current is None else "invoke")
-        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings)
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, version.arn)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()
@@ -497,7 +498,7 @@ class Environment:
                     await process.thaw()
                 await extensions.shut_down(process, reason, self._clock)
             await process.close()
-            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
+            self.memory_peak_mb = process.memory_mb(self.memory_peak_mb)[0]
 
     async def _freeze(self) -> None:
         if self._process is not None and self.state is State.FROZEN:
@@ -515,5 +516,5 @@ class Environment:
         process, now = self._process, time.monotonic()
         if process is not None and now - self._memory_read_at > limits.MEMORY_READ_INTERVAL_S:
             self._memory_read_at = now
-            self.memory_peak_mb = max(self.memory_peak_mb, process.memory_peak_mb)
+            self.memory_peak_mb, self.memory_held_mb = process.memory_mb(self.memory_peak_mb)
         return min(self.memory_peak_mb, self.version.memory_mb)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 
 from wakeful import limits
+from wakeful.fabric.shares import Share, Shares
 
 NEWLINE_WITHIN = 0xFF
 """Stands for a newline inside one log event. It cannot occur in UTF-8, so no text has it by chance."""
@@ -44,16 +46,21 @@ class Lines:
 class Output:
     """Reads an environment's output as it comes. `events` is called with the texts, in order, never with none.
 
-    While there is no room for what it says, it is not read, and the function waits as soon as the pipe is full. The
-    descriptor is non-blocking, and ours to close.
+    While there is no room for what it says, or it has said more than its share, it is not read, and the function waits
+    as soon as the pipe is full. The descriptor is non-blocking, and ours to close.
     """
 
     def __init__(
-        self, descriptor: int, events: Callable[[list[str]], None], has_room: Callable[[], bool] = lambda: True
+        self,
+        descriptor: int,
+        events: Callable[[list[str]], None],
+        has_room: Callable[[], bool] = lambda: True,
+        share: Share | None = None,
     ) -> None:
         self._descriptor = descriptor
         self._events = events
         self._has_room = has_room
+        self._share = share or Shares().of("")
         self._pause: asyncio.TimerHandle | None = None
         self._lines = Lines()
         self._loop = asyncio.get_running_loop()
@@ -82,17 +89,19 @@ class Output:
             os.close(self._descriptor)
 
     def _read(self) -> None:
-        if self._has_room():
-            self._take()
-        else:
+        pause_s = self._share.pause_s() if self._has_room() else limits.OUTPUT_PAUSE_S
+        if pause_s > 0:
             self._loop.remove_reader(self._descriptor)
-            self._pause = self._loop.call_later(limits.OUTPUT_PAUSE_S, self._go_on)
+            self._pause = self._loop.call_later(pause_s, self._go_on)
+        else:
+            self._take()
 
     def _go_on(self) -> None:
         self._pause = None
         self._loop.add_reader(self._descriptor, self._read)
 
     def _take(self) -> int:
+        began = time.perf_counter()
         try:
             data = os.read(self._descriptor, limits.OUTPUT_READ_BYTES)
         except BlockingIOError:
@@ -103,6 +112,7 @@ class Output:
         events = self._lines.feed(data)
         if events:
             self._events(events)
+        self._share.spend(limits.OUTPUT_COST * (time.perf_counter() - began))
         return len(data)
 
 

@@ -20,6 +20,7 @@ from wakeful.environments.environment import Ended, Environment, State, Stopped,
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
 from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
+from wakeful.environments.room import Room
 from wakeful.environments.version import Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
 from wakeful.environments.waiting import WaitingCells
@@ -56,6 +57,7 @@ class Pool:
         self._bounds = bounds
         self._fleets: dict[Key, Fleet] = {}
         self._admission = Admission(bounds.concurrency_max, self._clock, bounds.idle_s)
+        self._room = Room(bounds.environments_max, bounds.memory_mb)
         self._idle: OrderedDict[Environment, None] = OrderedDict()
         """Least recently used first."""
 
@@ -213,9 +215,9 @@ class Pool:
     def _top_up(self, key: Key, fleet: Fleet) -> None:
         while len(fleet.provisioned) < fleet.wanted and fleet.failure is None and not self._is_closed:
             is_parked = self._provisions[key].is_snap_start
-            if is_parked and (not self._has_room() or self._neediest() is not None):
+            if is_parked and (not self._has_room(key) or self._neediest() is not None):
                 return  # whoever calls comes first; looked at again when something has ended
-            if not self._has_room():
+            if not self._has_room(key):
                 fleet.failure = "There is no room for more environments on this node."
                 return
             environment = self._make(self._provisions[key], is_provisioned=not is_parked)
@@ -348,7 +350,7 @@ class Pool:
         while not self._is_closed and (neediest := self._neediest()) is not None:
             key, waiter = neediest
             parked = self._take_parked(key)
-            if parked is None and not self._has_room():
+            if parked is None and not self._has_room(key):
                 break
             if parked is None and (pause_s := self._pace.pause_s()) > 0:
                 self._plan_in(pause_s)
@@ -368,14 +370,8 @@ class Pool:
             self._plan_timer.cancel()
         self._plan_timer = asyncio.get_running_loop().call_later(pause_s, self._plan)
 
-    def _has_room(self) -> bool:
-        count = len(self._environments)
-        if count >= self._bounds.environments_max:
-            return False
-        if self._bounds.memory_mb is None or count == 0:
-            return True
-        used_mb = sum(max(e.memory_peak_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) for e in self._environments)
-        return used_mb + limits.ENVIRONMENT_MEMORY_MB_LEAST <= self._bounds.memory_mb
+    def _has_room(self, key: Key) -> bool:
+        return self._room.has(self._environments, key)
 
     def _stands_ready(self, environment: Environment) -> bool:
         return environment.is_provisioned and environment in self._fleets[environment.key].provisioned
@@ -455,6 +451,7 @@ class Pool:
 
     def _ended(self, environment: Environment) -> None:
         """An environment is gone, by our will or its own."""
+        self._room.note_end(environment)
         self._environments.discard(environment)
         self._retired.discard(environment)
         self._forget_idle(environment)
@@ -494,6 +491,11 @@ class Pool:
                     environment.rest()
                 else:
                     wake_at = min(wake_at, environment.idle_since + self._bounds.freeze_after_s)
+        spare = [each for each in self._idle if not self._stands_ready(each)]
+        if (surplus := self._room.surplus(self._environments, spare)) is not None:
+            self._forget_idle(surplus)
+            self._give_up(surplus)
+            wake_at = now
         for key in [key for key, fleet in self._fleets.items() if fleet.is_empty]:
             del self._fleets[key]
         for key, fleet in self._fleets.items():

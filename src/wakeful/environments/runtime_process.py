@@ -6,9 +6,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlsplit
 
+from wakeful import limits
+from wakeful.environments.door import Door
 from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.faults import Fault
 from wakeful.environments.journal import Journal
+from wakeful.environments.metered import MeteredConnection
 from wakeful.environments.output import Output
 from wakeful.environments.overheard import Overheard
 from wakeful.environments.report import Run
@@ -20,7 +23,10 @@ from wakeful.environments.telemetry_api import TelemetryApi
 
 
 class RuntimeProcess:
-    """`host` hears what the runtime says, `journal` what it and its extensions print, while there is room for that."""
+    """`host` hears what the runtime says, `journal` what it and its extensions print, while there is room for that.
+
+    What either costs is counted in the share of the `tenant`.
+    """
 
     def __init__(
         self,
@@ -30,6 +36,7 @@ class RuntimeProcess:
         journal: Journal,
         telemetry: Telemetry,
         surroundings: Surroundings,
+        tenant: str,
     ) -> None:
         self.sandbox = sandbox
         self.extensions = extensions
@@ -43,13 +50,15 @@ class RuntimeProcess:
         )
         journal.telemetry = telemetry
         has_room = surroundings.log_has_room
-        self.output = Output(sandbox.output, journal.printed, has_room)
+        self._share = share = surroundings.shares.of(tenant)
+        self.output = Output(sandbox.output, journal.printed, has_room, share)
         self.extension_output = (
-            Output(sandbox.extension_output, partial(journal.printed, by_extension=True), has_room)
+            Output(sandbox.extension_output, partial(journal.printed, by_extension=True), has_room, share)
             if sandbox.extension_output is not None
             else None
         )
         self._endpoint: Closeable | None = None
+        self._door: Door | None = None
         self._is_closed = False
 
     async def serve(self, serve_endpoint: Callable[[], Awaitable[Closeable]]) -> None:
@@ -59,7 +68,12 @@ class RuntimeProcess:
             endpoint.close()
             return
         self._endpoint = endpoint
-        await self.api.serve(self.sandbox.runtime_api)
+        self._door = Door(
+            self.sandbox.runtime_api,
+            lambda: MeteredConnection(self.api, self._share),
+            self._share,
+            lambda: len(self.api.connections) < limits.RUNTIME_CONNECTIONS_MAX,
+        )
 
     def init_is_over(self, fault: Fault | None, duration_ms: float) -> None:
         """What became of INIT is told. Where no extension wants to hear more, the runtime is not listened in on."""
@@ -95,6 +109,8 @@ class RuntimeProcess:
     async def close(self) -> None:
         """Every process inside is dead, and what they printed has been heard."""
         self._is_closed = True
+        if self._door is not None:
+            self._door.close()
         self.api.close()
         self.telemetry.close()
         if self._journal.telemetry is self.telemetry:
@@ -114,6 +130,7 @@ class RuntimeProcess:
         ours = {listener.getsockname()[1] for listener in (self.sandbox.runtime_api, self.sandbox.endpoint)}
         return ours if self._node_port is None else ours | {self._node_port}
 
-    @property
-    def memory_peak_mb(self) -> int:
-        return -(-self.sandbox.usage().memory_peak_bytes // (1024 * 1024))
+    def memory_mb(self, peak_mb: int) -> tuple[int, int]:
+        """The peak, which was `peak_mb` before, and what it holds now."""
+        usage = self.sandbox.usage()
+        return max(peak_mb, -(-usage.memory_peak_bytes // (1024 * 1024))), usage.held_bytes >> 20

@@ -45,6 +45,8 @@ class Assignment:
     """Names of programs in /opt/extensions. They run at once; the runtime's own code only from `begin` on."""
 
     extension_variables: Mapping[str, str] = field(default_factory=dict)
+    tenant: str = ""
+    """Whose it is, by any name. Where processors or memory are short, tenants are treated alike, not sandboxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Usage:
     memory_peak_bytes: int
     cpu_s: float
     """As of when it was last looked at, which is seldom where there are very many sandboxes."""
+    held_bytes: int = 0
+    """What it keeps from others, the contents of /tmp included where that is in memory; as of then."""
 
 
 class SandboxRefused(Exception):

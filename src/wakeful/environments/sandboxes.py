@@ -34,18 +34,19 @@ log = logging.getLogger(__name__)
 
 
 async def open_sandboxes(
-    endpoint_port: int, isolation: str = tiers.AUTO, private: Sequence[Path] = ()
+    endpoint_port: int, isolation: str = tiers.AUTO, private: Sequence[Path] = (), *, memory_mb: int | None = None
 ) -> LaunchedSandboxes:
     """The best sandboxes that `isolation` allows and this host gives; what held is in their `isolation`.
 
     `endpoint_port` is where functions find the node, on their own loopback. `private` are paths that no function may
-    read, the node's data directory first of all. Raises NotConfined where what was asked for cannot be had.
+    read, the node's data directory first of all. `memory_mb` is what all together may hold. Raises NotConfined where
+    what was asked for cannot be had.
     """
     if isolation not in tiers.CHOICES:
         raise ValueError(f"isolation {isolation!r}: one of {', '.join(tiers.CHOICES)} is known")
     reasons: list[str] = []
     for walls in tiers.WALLS[isolation]:
-        sandboxes = LaunchedSandboxes(walls, endpoint_port)
+        sandboxes = LaunchedSandboxes(walls, endpoint_port, memory_mb)
         try:
             features = await sandboxes.open()
             found = await tiers.examine(sandboxes, walls, features, private)
@@ -105,6 +106,7 @@ class LaunchedSandbox:
         self._keeper: int = message.body["keeper"]
         self._runtime_pid = 0
         self._peak_bytes = 0
+        self._held_bytes = 0
         self._cpu_s = 0.0
         self._last: Usage | None = None
         loop = asyncio.get_running_loop()
@@ -155,14 +157,16 @@ class LaunchedSandbox:
         counted_bytes, cpu_ns = self._connection.counters(self._number)
         # The launcher looks every 20 ms; a short invocation may fall between two looks.
         self._peak_bytes = max(self._peak_bytes, counted_bytes, self._looks.take(self._look))
-        return Usage(self._peak_bytes, self._cpu_s if self._group.places else cpu_ns / 1e9)
+        return Usage(self._peak_bytes, self._cpu_s if self._group.places else cpu_ns / 1e9, self._held_bytes)
 
     def _look(self) -> int:
         """Bytes in use now, or in memory of the runtime process at most so far."""
         private_bytes = 0
         if self._group.places:
             with contextlib.suppress(FileNotFoundError):  # it has ended
-                private_bytes = self._group.memory().private_bytes
+                memory = self._group.memory()
+                private_bytes = memory.private_bytes
+                self._held_bytes = private_bytes + memory.shared_bytes
                 self._cpu_s = self._group.cpu_s()
         return max(private_bytes, self._resident_peak_bytes())
 
@@ -238,8 +242,9 @@ class LaunchedSandbox:
 class LaunchedSandboxes:
     """Every sandbox of this node. When the launcher dies, all of them have ended, and another is started."""
 
-    def __init__(self, walls: str, endpoint_port: int) -> None:
+    def __init__(self, walls: str, endpoint_port: int, memory_mb: int | None = None) -> None:
         self._opening = {"walls": walls, "endpoint_port": endpoint_port, "limits": asdict(Limits())}
+        self._opening["memory_mb"] = memory_mb
         self._can_listen = walls != FENCE
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
@@ -293,6 +298,7 @@ class LaunchedSandboxes:
                 "limits": asdict(assignment.limits),
                 "extensions": assignment.extensions,
                 "argv": runtime.argv,
+                "tenant": assignment.tenant,
             }
             connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
         finally:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from wakeful.clock import Clock
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandbox import Sandboxes
 from wakeful.environments.version import Credentials, Version
+from wakeful.fabric.shares import Shares
 
 if TYPE_CHECKING:
     from wakeful.environments.environment import Environment
@@ -27,7 +28,7 @@ class Surroundings:
     `log` takes events as (timestamp in ms, text). `serve_endpoint` serves the node's API on an environment's own
     socket, so that a call is known to come from this environment and, by `current`, from which invocation.
     `endpoint_url` is that socket's address as functions see it. `log_ended` hears when nothing more comes for a log
-    stream; `log_has_room` says whether there may come more.
+    stream; `log_has_room` says whether there may come more. `shares` are those of the loop that all run on.
     """
 
     sandboxes: Sandboxes
@@ -39,3 +40,4 @@ class Surroundings:
     endpoint_url: str = "http://127.0.0.1:4566"
     log_ended: Callable[[Version, str], None] = lambda version, stream: None
     log_has_room: Callable[[], bool] = lambda: True
+    shares: Shares = field(default_factory=Shares)

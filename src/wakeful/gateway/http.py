@@ -7,7 +7,7 @@ and what they cause is caused by the invocation that runs there.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,7 +66,7 @@ class Gateway:
         self._catalogue = Catalogue(tuple(services))
         self._fronts = Fronts(node, services, authenticator, self._catalogue)
 
-    def app(self, origin: Origin | None = None) -> Callable[[Any, Receive, Send], Awaitable[None]]:
+    def app(self, origin: Origin | None = None) -> Callable[[Any, Receive, Send], Coroutine[Any, Any, None]]:
         """The ASGI application for one socket."""
 
         async def answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import (
@@ -30,8 +31,9 @@ from uvicorn.server import ServerState
 
 from wakeful import limits
 from wakeful.clock import Clock
+from wakeful.fabric.shares import Share, Shares
 
-App = Callable[[Any, Any, Any], Awaitable[None]]
+App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 Headers = list[tuple[bytes, bytes]]
 AnswerWhole = Callable[[int, Headers, bytes], Awaitable[None]]
 """Status, headers with the length of the body among them, and the body, which is empty where it is not to be sent."""
@@ -43,10 +45,18 @@ ANSWER_WHOLE = "wakeful.answer_whole"
 """The extension that sends a complete answer (AnswerWhole): head and body together, for the price of one."""
 
 
+class Closeable(Protocol):
+    def close(self) -> None: ...
+
+
+Enter = Callable[[socket.socket, Callable[[], asyncio.Protocol], Share, Callable[[], bool]], Closeable]
+"""Takes connections to a socket, each for a protocol that is made, in a tenant's share, while there is room."""
+
+
 class Listening:
     """One socket that is answered. The node's own, or one inside a sandbox, which lives as long as the sandbox."""
 
-    def __init__(self, server: asyncio.Server, everyone: set[Listening]) -> None:
+    def __init__(self, server: Closeable, everyone: set[Listening]) -> None:
         self._server = server
         self._everyone = everyone
         everyone.add(self)
@@ -62,6 +72,7 @@ class Servers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.shares = Shares()
         self._outside = ServerState()
         self._inside = ServerState()
         self._config = Config(
@@ -80,22 +91,33 @@ class Servers:
         self.listening: set[Listening] = set()
 
     async def serve(
-        self, listener: socket.socket, app: App, *, is_inside: bool = False, connections_max: int | None = None
+        self,
+        listener: socket.socket,
+        app: App,
+        *,
+        is_inside: bool = False,
+        connections_max: int | None = None,
+        share: Share | None = None,
+        enter: Enter | None = None,
     ) -> Listening:
         """Requests that come in on the socket are answered by `app` (ASGI), until what is returned is closed.
 
         A socket inside a sandbox is answered until the very end: functions must be able to finish what they are at.
+        What its requests cost is counted in its tenant's `share`, and `enter` lets its connections in.
         """
         state = self._inside if is_inside else self._outside
         crowd = Crowd(connections_max or min(limits.HTTP_CONNECTIONS_MAX, _files_max() // 2))
 
         def connection() -> Connection:
-            return Connection(self._config, state, app, crowd)
+            return Connection(self._config, state, app, crowd, self.shares, share)
 
         if listener.family != socket.AF_UNIX:
             # Connections inherit it. asyncio sets it only on sockets that name their protocol, which made ones do not;
             # without it the body of an answer waits some 40 ms for the client to acknowledge the head.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if share is not None and enter is not None:
+            door = enter(listener, connection, share, lambda: crowd.count < crowd.count_max)
+            return Listening(door, self.listening)
         server = await asyncio.get_running_loop().create_server(connection, sock=listener, backlog=limits.HTTP_BACKLOG)
         return Listening(server, self.listening)
 
@@ -142,13 +164,17 @@ async def _end(state: ServerState, patience_s: float) -> None:
             task.cancel()
 
 
-def _watched(app: App, connection: HttpToolsProtocol) -> App:
+def _watched(app: App, connection: HttpToolsProtocol, share: Share | None) -> App:
     def has_left() -> bool:
         return bool(connection.transport.is_closing())
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         scope["extensions"] = {HAS_LEFT: has_left, ANSWER_WHOLE: partial(_answer_whole, send.__self__)}
-        await app(scope, receive, send)
+        if share is None:
+            await app(scope, receive, send)
+        else:
+            await share.turn()
+            await share.metered(app(scope, receive, send))
 
     return answer
 
@@ -194,9 +220,13 @@ class TooMuch(Exception):
 class Connection(HttpToolsProtocol):
     """One client. It may take its time with reading, but not with sending, and not send without end."""
 
-    def __init__(self, config: Config, state: ServerState, app: App, crowd: Crowd) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, app: App, crowd: Crowd, shares: Shares, share: Share | None
+    ) -> None:
         super().__init__(config, state, {})
-        self.app = _watched(app, self)
+        self.app = _watched(app, self, share)
+        self._shares = shares
+        self._share = share
         self._crowd = crowd
         self._is_counted = False
         self._unread_bytes = 0
@@ -223,7 +253,13 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unread_bytes += len(data)
-        super().data_received(data)
+        if self._share is None:
+            self._shares.asks(None)
+            super().data_received(data)
+        else:
+            began = time.perf_counter()
+            super().data_received(data)
+            self._share.spend(time.perf_counter() - began)
         # The parser keeps what is not complete, and says nothing of it.
         if self._unread_bytes > limits.HTTP_HEAD_BYTES_MAX and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")

@@ -46,6 +46,8 @@ class Start:
     shape: Shape
     extensions: tuple[str, ...]
     argv: tuple[str, ...]
+    tenant: str
+    """Whose it is: what one has in all its sandboxes together is what others must be spared."""
     variables: int
 
     @classmethod
@@ -60,6 +62,7 @@ class Start:
             Shape(limits["processes_max"], limits["open_files_max"]),
             tuple(body["extensions"]),
             tuple(body["argv"]),
+            body.get("tenant", ""),
             variables,
         )
 
@@ -93,6 +96,10 @@ class Cell:
     is_over_memory: bool = False
     memory_bytes: int = 0
     """What the function itself used when we last looked."""
+    held_bytes: int = 0
+    """That, and the contents of its files in memory."""
+    weight: float = 1.0
+    """Its share of the processors, where they are short."""
     looks: int = 0
     quiet_looks: int = 0
     error: str | None = None
@@ -101,6 +108,11 @@ class Cell:
     def is_spare(self) -> bool:
         """Nobody was promised this one."""
         return self.start is None and self.state in (BUILDING, WAITING) and not self.is_leaving
+
+    @property
+    def tenant(self) -> str:
+        """Whose it is; "" while it is nobody's."""
+        return self.start.tenant if self.start is not None else ""
 
     @property
     def is_running(self) -> bool:
@@ -128,8 +140,9 @@ class Cell:
         space = os.fstatvfs(self.tmp) if self.tmp >= 0 else None
         tmp_bytes = (space.f_blocks - space.f_bfree) * space.f_frsize if space else 0
         used = memory.private_bytes + max(0, memory.shared_bytes - tmp_bytes)
-        self.quiet_looks = self.quiet_looks + 1 if used == self.memory_bytes else 0
-        self.memory_bytes = used
+        held = memory.private_bytes + memory.shared_bytes
+        self.quiet_looks = self.quiet_looks + 1 if (used, held) == (self.memory_bytes, self.held_bytes) else 0
+        self.memory_bytes, self.held_bytes = used, held
 
     def last_words(self) -> str:
         """Why a cell ended that never ran a function: what it said of itself, and what its runtime wrote."""
@@ -225,6 +238,16 @@ def _build(
     os.set_blocking(output, False)
     is_namespaced = host.kind == NAMESPACES
     return Cell(number, runtime, shape, group, is_namespaced, pid, os.pidfd_open(pid), channel, output, runtime.stem)
+
+
+def extension_output(host: Host, number: int, ends: list[int]) -> list[int]:
+    """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
+    ends += os.pipe()
+    os.set_blocking(ends[0], False)
+    if host.users is not None:
+        user = host.users.of(number)
+        os.fchown(ends[1], user, user)
+    return ends[1:]
 
 
 def _become_keeper(

@@ -150,6 +150,16 @@ class Group:
             place.write("cpu.cfs_period_us", CPU_PERIOD_US)
             place.write("cpu.cfs_quota_us", quota_us)
 
+    def weigh_cpu(self, weight: float) -> None:
+        """Where processors are short: so many times what a group has that nobody weighed."""
+        place = self.places.get("cpu")
+        if place is None:
+            return
+        if place.version == 2:
+            place.write("cpu.weight", max(1, round(100 * weight)))
+        else:
+            place.write("cpu.shares", max(2, round(1024 * weight)))
+
     def freeze(self) -> None:
         """Starts freezing; `is_frozen` says when nothing runs any more."""
         place = self.places["freeze"]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import cells, linux, messages, processes
+from . import balance, cells, linux, messages, processes
 from .cells import BUILDING, RUNNING, WAITING, Cell, Shape, Start
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
@@ -49,6 +49,7 @@ class Launcher:
         self._endpoint_port: int = opening["endpoint_port"]
         self._tmp_mb: int = limits["tmp_mb"]
         self._shape = Shape(limits["processes_max"], limits["open_files_max"])
+        self._pressure = balance.Pressure(opening.get("memory_mb"))
         self._counters = counters
         self._loop = Loop()
         self._channel = channel
@@ -206,7 +207,7 @@ class Launcher:
         trees: list[int] = []
         openings: list[int] = []
         try:
-            outputs = self._extension_output(cell, openings) if start.extensions else []
+            outputs = cells.extension_output(self._host, cell.number, openings) if start.extensions else []
             if self._host.kind == NAMESPACES:
                 for path in (start.code, start.layers):
                     if path is not None:
@@ -251,15 +252,6 @@ class Launcher:
             (*cell.take_openings(), *openings[:1]),
         )
         self._watch()
-
-    def _extension_output(self, cell: Cell, ends: list[int]) -> list[int]:
-        """A pipe for what extensions print, apart from what the runtime prints; returns the end to write to."""
-        ends += os.pipe()
-        os.set_blocking(ends[0], False)
-        if self._host.users is not None:
-            user = self._host.users.of(cell.number)
-            os.fchown(ends[1], user, user)
-        return ends[1:]
 
     def _refuse(self, start: Start, error: str) -> None:
         os.close(start.variables)
@@ -381,6 +373,11 @@ class Launcher:
         running = [cell for cell in self._cells.values() if cell.is_running and not cell.is_frozen]
         for cell in running:
             self._contained(self._look_at, cell)
+        ending = self._pressure.falls_on([cell for cell in self._cells.values() if cell.is_running])
+        if ending is not None:
+            ending.is_over_memory = True
+            self._end(ending)
+        balance.weigh([cell for cell in running if cell.is_running])
         self._is_watching = bool(running)
         if running:
             self._loop.after(WATCH_INTERVAL_S, self._look)
