@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.environments.site import Site, Started, readable, until
+from wakeful.environments import sandboxes
 from wakeful.environments.jail import processes
 from wakeful.environments.sandbox import Assignment, Limits, Runtime, SandboxRefused
 
@@ -268,6 +269,20 @@ async def run_programs(site: Site, count: int) -> dict[str, Any]:
         printed.append(started.printed().decode())
         await started.discard()
     return {"printed": printed, "kept": descriptor_counts(site)[1] - before[1]}
+
+
+async def run_of_many_kinds(site: Site, count: int, known_max: int) -> dict[str, Any]:
+    """So many runtimes whose cells differ, each asked for twice, by a node that remembers few of them."""
+    sandboxes.RUNTIMES_KNOWN_MAX = known_max  # type: ignore[attr-defined]
+    plain, code = site.runtime(prestart=True), site.package(FUNCTIONS)
+    before = descriptor_counts(site)
+    statuses = []
+    for number in [*range(count), *range(count)]:
+        runtime = replace(plain, argv=(*plain.argv, str(number)))
+        started = await site.start(code, "functions", "draw", runtime=runtime)
+        statuses.append((await started.ended()).status)
+        await started.discard()
+    return {"statuses": statuses, "kept": descriptor_counts(site)[1] - before[1], "known": len(site.sandboxes._keys)}
 
 
 async def start_many(site: Site, count: int) -> int:

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from wakeful.limits import (
     LAUNCHER_LIFE_MIN_S,
     LAUNCHER_RESTARTS_MAX,
     MEMORY_READ_SHARE,
+    RUNTIMES_KNOWN_MAX,
     SANDBOX_STARTS_AT_ONCE,
     WAITING_CELLS_MAX,
 )
@@ -251,7 +253,9 @@ class LaunchedSandboxes:
         self._failures = 0
         self._connected_at = 0.0
         self._ids = itertools.count(1)
-        self._keys: dict[Any, int] = {}
+        self._keys: OrderedDict[Any, int] = OrderedDict()
+        """Of the runtimes that the launcher knows, least recently asked for first."""
+        self._key_numbers = itertools.count(1)
         self._runtimes: dict[int, Runtime] = {}
         self._wanted: dict[int, int] = {}
         self._starting: dict[int, asyncio.Future[Sandbox]] = {}
@@ -353,10 +357,20 @@ class LaunchedSandboxes:
         identity = (runtime.name, argv, runtime.mounts, runtime.prestart, variables)
         key = self._keys.get(identity)
         if key is None:
-            key = self._keys[identity] = len(self._keys) + 1
+            key = self._keys[identity] = next(self._key_numbers)
             self._runtimes[key] = runtime
             connection.send({"verb": "runtime", "key": key, **_described(runtime)})
+            self._forget_some(connection, key)
+        self._keys.move_to_end(identity)
         return key
+
+    def _forget_some(self, connection: Connection, but: int) -> None:
+        """The launcher knows no more than it may, and those of which cells wait. Java has one for each size."""
+        unwanted = [each for each in self._keys.items() if each[1] != but and not self._wanted.get(each[1])]
+        for identity, key in unwanted[: max(0, len(self._keys) - RUNTIMES_KNOWN_MAX)]:
+            del self._keys[identity], self._runtimes[key]
+            self._wanted.pop(key, None)
+            connection.send({"verb": "forget", "runtime": key})
 
     def _on_message(self, message: Message) -> None:
         handlers: dict[str, Callable[[Message], None]] = {
@@ -404,8 +418,10 @@ class LaunchedSandboxes:
             answer.set_exception(SandboxRefused(message.body["error"]))
 
     def _on_broken(self, message: Message) -> None:
-        name = self._runtimes[message.body["runtime"]].name
-        log.warning("a cell of %s could not be made ready: %s", name, message.body["error"])
+        runtime = self._runtimes.get(message.body["runtime"])
+        if runtime is None:
+            return  # forgotten meanwhile: nobody wants its cells
+        log.warning("a cell of %s could not be made ready: %s", runtime.name, message.body["error"])
 
     def _on_lost(self) -> None:
         self._connection = None

@@ -118,6 +118,10 @@ class Launcher:
                 runtime.failures = 0
                 self._runtimes.look_after_stem(runtime)
                 self._refill()
+        elif verb == "forget":
+            forgotten = self._runtimes.forget(body["runtime"])
+            for spare in [each for each in self._cells.values() if each.runtime is forgotten and each.is_spare]:
+                self._end(spare)
         elif cell := self._assigned.get(body["sandbox"]):
             if verb in ("begin", "signal", "connector"):
                 self._ask_keeper(cell, body)

@@ -4,8 +4,8 @@ One message is one packet (SOCK_SEQPACKET), so it arrives whole or not at all, t
 be large or secret, a function's environment variables, is not in the message: it travels as a memory file's
 descriptor, which the launcher hands on without reading it.
 
-    node → launcher         open, prepare, start, begin, signal, connector, freeze, thaw, limit_cpu, kill,
-                            close
+    node → launcher         open, runtime, forget, prepare, start, begin, signal, connector, freeze, thaw, limit_cpu,
+                            kill, close
     launcher → node         opened, started, refused, extension, ended, done, gone, broken
     launcher → keeper       assign, begin, signal, connector, freeze, thaw
     keeper → launcher       built, done, extension, ended, failed

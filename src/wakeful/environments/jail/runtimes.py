@@ -34,13 +34,6 @@ class Runtime:
     """Cells may be forked from a stem, and no stem has failed yet."""
     stem: Stem | None = None
 
-    @classmethod
-    def of(cls, body: Mapping[str, Any], host: Host) -> Runtime:
-        mounts = [(outside, inside) for outside, inside in body["mounts"]]
-        command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
-        tree = host.shelf.build(mounts) if host.shelf else None
-        return cls(body["key"], body["name"], command, mounts, tree, divides=body["divides"] and tree is not None)
-
 
 WaitFor = Callable[[int, Callable[[], None]], None]
 """Calls back when the child of this pid has ended and is reaped."""
@@ -53,6 +46,8 @@ class Runtimes:
         self._host = host
         self._wait_for = wait_for
         self._known: dict[int, Runtime] = {}
+        self._trees: dict[tuple[tuple[str, str], ...], int] = {}
+        """By their mounts. They stay: there are no more than the host has languages."""
 
     def __iter__(self) -> Iterator[Runtime]:
         return iter(self._known.values())
@@ -62,8 +57,20 @@ class Runtimes:
 
     def add(self, body: Mapping[str, Any]) -> None:
         """Raises OSError or ValueError where it cannot be prepared."""
-        runtime = Runtime.of(body, self._host)
+        mounts = [(outside, inside) for outside, inside in body["mounts"]]
+        command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
+        tree = self._tree(mounts)
+        runtime = Runtime(body["key"], body["name"], command, mounts, tree)
+        runtime.divides = body["divides"] and tree is not None
         self._known[runtime.key] = runtime
+
+    def forget(self, key: int) -> Runtime | None:
+        """It has no stem and gets no cells any more; returns what it was."""
+        runtime = self._known.pop(key, None)
+        if runtime is not None:
+            runtime.wanted = 0
+            _end(runtime)
+        return runtime
 
     def look_after_stem(self, runtime: Runtime) -> None:
         """There is one where cells shall wait that may be forked, and only there."""
@@ -91,6 +98,14 @@ class Runtimes:
         """There are no stems any more."""
         for runtime in self:
             _end(runtime)
+
+    def _tree(self, mounts: list[tuple[str, str]]) -> int | None:
+        if self._host.shelf is None:
+            return None
+        tree = self._trees.get(tuple(mounts))
+        if tree is None:
+            tree = self._trees[tuple(mounts)] = self._host.shelf.build(mounts)
+        return tree
 
     def _on_ended(self, runtime: Runtime, ended: Stem) -> None:
         if runtime.stem is ended:
