@@ -5,10 +5,12 @@ be large or secret, a function's environment variables, is not in the message: i
 descriptor, which the launcher hands on without reading it.
 
     node → launcher         open, runtime, forget, prepare, start, begin, signal, connector, freeze, thaw, limit_cpu,
-                            kill, close
-    launcher → node         opened, started, refused, extension, ended, done, gone, broken
-    launcher → keeper       assign, begin, signal, connector, freeze, thaw
-    keeper → launcher       built, done, extension, ended, failed
+                            kill, close; of templates: trace, restore
+    launcher → node         opened, started, refused, extension, ended, done, gone, broken; traced, template
+    launcher → keeper       assign, begin, signal, connector, freeze, thaw; a template's: trace, annex, stand, fork,
+                            forget, drop; an annex's: adopt
+    keeper → launcher       built, done, extension, ended, failed; a template's: traced, template, unbuilt, forked,
+                            child ended
     keeper → stem           divide
 """
 
