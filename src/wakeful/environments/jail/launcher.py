@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from . import balance, cells, linux, messages, processes
-from .cells import BUILDING, MB_PER_CORE, RUNNING, WAITING, Cell, Shape, Start
+from .cells import BUILDING, RUNNING, WAITING, Cell, Shape, Start
 from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
@@ -378,7 +378,7 @@ class Launcher:
 
     def _limit_cpu(self, cell: Cell) -> None:
         if cell.start is not None:
-            cell.group.limit_cpu(cell.start.memory_mb / MB_PER_CORE)
+            cell.group.limit_cpu(cell.start.cores)
         self._done(cell, "limit_cpu")
 
     def _done(self, cell: Cell, verb: str, descriptors: tuple[int, ...] = ()) -> None:
