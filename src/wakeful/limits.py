@@ -265,6 +265,8 @@ CELL_SIZES_MAX = 2
 """Sizes of memory for which cells of a runtime wait where a cell is fit for one only, as a JVM is; the latest count."""
 WAITING_CELLS_MAX = 64
 """Of one runtime; each costs some megabytes."""
+RUNTIMES_KNOWN_MAX = 64
+"""Kinds of cells that the launcher remembers, when none of them waits; a JVM is of one kind for each size of memory."""
 
 LAUNCHER_LIFE_MIN_S = 1.0
 """A launcher that ends before has failed, rather than been killed."""

@@ -88,3 +88,32 @@ def draw() -> dict[str, object]:
         "hash": hash("a word"),
         "drawn": [random.random(), str(uuid.uuid4()), os.urandom(8).hex(), tempfile.mktemp()],
     }
+
+
+def start_others() -> dict[str, object]:
+    """What a process gets that is started from here; a thread, a fork and a signal of our own."""
+    import multiprocessing
+    import subprocess
+    import threading
+
+    listing = subprocess.run(["/bin/ls", "/proc/self/fd"], capture_output=True, text=True, check=True).stdout
+    signals: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: signals.append(number))
+    signal.raise_signal(signal.SIGUSR1)
+    drawn: list[int] = []
+    thread = threading.Thread(target=lambda: drawn.append(threading.get_native_id()))
+    thread.start()
+    thread.join()
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("fork").Process(target=lambda: theirs.send(os.getppid()))
+    child.start()
+    answer = ours.recv()
+    child.join()
+    return {
+        "inherited": listing.split()[:-1],  # the last is the listing's own
+        "main": threading.main_thread().native_id == os.getpid() == threading.get_native_id(),
+        "thread": drawn != [os.getpid()],
+        "child": answer == os.getpid() and child.exitcode == 0,
+        "signals": signals,
+        "alone": os.getpgrp() == os.getsid(0) == os.getpid(),
+    }

@@ -7,11 +7,12 @@ import json
 import os
 import signal
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tests.environments.site import Site, Started, readable, until
+from wakeful.environments import sandboxes
 from wakeful.environments.jail import processes
 from wakeful.environments.sandbox import Assignment, Limits, Runtime, SandboxRefused
 
@@ -254,6 +255,34 @@ async def usage(site: Site) -> list[list[float]]:
     await started.discard()
     found.append(started.sandbox.usage())
     return [[use.memory_peak_bytes, use.cpu_s] for use in found]
+
+
+async def run_programs(site: Site, count: int) -> dict[str, Any]:
+    """So many functions that start programs of their own names; and how often something was mounted for them."""
+    plain = site.runtime()
+    before = descriptor_counts(site)
+    printed = []
+    for number in range(count):
+        runtime = replace(plain, argv=("/bin/echo", f"program {number}"))
+        started = await site.start(site.package(), runtime=runtime)
+        await started.ended()
+        printed.append(started.printed().decode())
+        await started.discard()
+    return {"printed": printed, "kept": descriptor_counts(site)[1] - before[1]}
+
+
+async def run_of_many_kinds(site: Site, count: int, known_max: int) -> dict[str, Any]:
+    """So many runtimes whose cells differ, each asked for twice, by a node that remembers few of them."""
+    sandboxes.RUNTIMES_KNOWN_MAX = known_max  # type: ignore[attr-defined]
+    plain, code = site.runtime(prestart=True), site.package(FUNCTIONS)
+    before = descriptor_counts(site)
+    statuses = []
+    for number in [*range(count), *range(count)]:
+        runtime = replace(plain, argv=(*plain.argv, str(number)))
+        started = await site.start(code, "functions", "draw", runtime=runtime)
+        statuses.append((await started.ended()).status)
+        await started.discard()
+    return {"statuses": statuses, "kept": descriptor_counts(site)[1] - before[1], "known": len(site.sandboxes._keys)}
 
 
 async def start_many(site: Site, count: int) -> int:

@@ -81,6 +81,27 @@ def test_what_brings_its_own_runtime_needs_no_dotnet(tmp_path: Path, host: Path)
     assert wrapped.argv == ("/opt/wrapper", "/var/task/Function")
 
 
+@pytest.mark.parametrize(
+    "configuration",
+    [" " * (1 << 20) + INCLUDED, "[" * 60_000, "nothing", "[]", '{"runtimeOptions": []}'],
+    ids=["large", "deep", "no JSON", "a list", "no options"],
+)
+def test_a_configuration_that_no_program_wrote_says_nothing(tmp_path: Path, host: Path, configuration: str) -> None:
+    with pytest.raises(dotnet.Refused):
+        command(
+            tmp_path,
+            {"Function.dll": "", "Function": PROGRAM, "Function.runtimeconfig.json": configuration},
+        )
+
+
+def test_a_link_out_of_the_package_is_not_read(tmp_path: Path, host: Path) -> None:
+    """It may lead to /dev/zero, which has no end, or to /proc/kmsg, where one waits for it."""
+    write(tmp_path, {"outside.json": INCLUDED, "code/Function.dll": "", "code/Function": PROGRAM})
+    (tmp_path / "code" / "Function.runtimeconfig.json").symlink_to(tmp_path / "outside.json")
+    with pytest.raises(dotnet.Refused):
+        command(tmp_path, {})
+
+
 @pytest.mark.parametrize("handler", ["Nothing", "../code/Function", "/bin/sh"])
 def test_what_is_not_in_the_package_is_not_run(tmp_path: Path, host: Path, handler: str) -> None:
     with pytest.raises(dotnet.NotThere, match="not found"):

@@ -121,6 +121,19 @@ def test_a_bootstrap_that_can_be_run_is(ground: Ground) -> None:
     assert (ended["status"], ended["printed"], ended["error"]) == (7, "hello\n", None)
 
 
+def test_functions_that_start_programs_of_ever_new_names_leave_nothing_with_the_launcher(ground: Ground) -> None:
+    ran = ground.run(scenarios.run_programs, count=6)
+    assert ran["printed"] == [f"program {number}\n" for number in range(6)]
+    assert ran["kept"] <= 1  # the file tree that all of them share
+
+
+def test_a_runtime_that_was_forgotten_is_told_again(ground: Ground) -> None:
+    ran = ground.run(scenarios.run_of_many_kinds, count=4, known_max=2)
+    assert ran["statuses"] == [0] * 8
+    assert ran["known"] <= 3  # two, and those of which cells wait
+    assert ran["kept"] <= 1
+
+
 def test_a_start_that_cannot_be_is_refused_with_its_reason(ground: Ground) -> None:
     reasons = ground.run(scenarios.refusals)
     if ground.who in WITH_NAMESPACES:

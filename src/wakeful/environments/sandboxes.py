@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from wakeful.limits import (
     LAUNCHER_LIFE_MIN_S,
     LAUNCHER_RESTARTS_MAX,
     MEMORY_READ_SHARE,
+    RUNTIMES_KNOWN_MAX,
     SANDBOX_STARTS_AT_ONCE,
     WAITING_CELLS_MAX,
 )
@@ -267,7 +269,9 @@ class LaunchedSandboxes:
         self._failures = 0
         self._connected_at = 0.0
         self._ids = itertools.count(1)
-        self._keys: dict[Any, int] = {}
+        self._keys: OrderedDict[Any, int] = OrderedDict()
+        """Of the runtimes that the launcher knows, least recently asked for first."""
+        self._key_numbers = itertools.count(1)
         self._runtimes: dict[int, Runtime] = {}
         self._wanted: dict[int, int] = {}
         self._starting: dict[int, asyncio.Future[Sandbox]] = {}
@@ -313,6 +317,7 @@ class LaunchedSandboxes:
                 "layers": str(assignment.layers) if assignment.layers else None,
                 "limits": asdict(assignment.limits),
                 "extensions": assignment.extensions,
+                "argv": runtime.argv,
                 "is_template": assignment.may_be_template,
                 "tenant": assignment.tenant,
             }
@@ -372,20 +377,30 @@ class LaunchedSandboxes:
             return connection
 
     def _key(self, connection: Connection, runtime: Runtime) -> int:
-        """The number under which the launcher knows this runtime, which it is told the first time."""
-        identity = (
-            runtime.name,
-            runtime.argv,
-            runtime.mounts,
-            runtime.prestart,
-            tuple(sorted(runtime.variables.items())),
-        )
+        """The number under which the launcher knows this runtime, which it is told the first time.
+
+        What no process waits for is told what to start when it starts: functions choose that, and there is no end to
+        the names they think of. The launcher keeps what the host has, and no more.
+        """
+        argv = runtime.argv if runtime.prestart else ()
+        variables = tuple(sorted(runtime.variables.items()))
+        identity = (runtime.name, argv, runtime.mounts, runtime.prestart, variables)
         key = self._keys.get(identity)
         if key is None:
-            key = self._keys[identity] = len(self._keys) + 1
+            key = self._keys[identity] = next(self._key_numbers)
             self._runtimes[key] = runtime
             connection.send({"verb": "runtime", "key": key, **_described(runtime)})
+            self._forget_some(connection, key)
+        self._keys.move_to_end(identity)
         return key
+
+    def _forget_some(self, connection: Connection, but: int) -> None:
+        """The launcher knows no more than it may, and those of which cells wait. Java has one for each size."""
+        unwanted = [each for each in self._keys.items() if each[1] != but and not self._wanted.get(each[1])]
+        for identity, key in unwanted[: max(0, len(self._keys) - RUNTIMES_KNOWN_MAX)]:
+            del self._keys[identity], self._runtimes[key]
+            self._wanted.pop(key, None)
+            connection.send({"verb": "forget", "runtime": key})
 
     def _on_message(self, message: Message) -> None:
         handlers: dict[str, Callable[[Message], None]] = {
@@ -436,8 +451,10 @@ class LaunchedSandboxes:
             answer.set_exception(SandboxRefused(message.body["error"]))
 
     def _on_broken(self, message: Message) -> None:
-        name = self._runtimes[message.body["runtime"]].name
-        log.warning("a cell of %s could not be made ready: %s", name, message.body["error"])
+        runtime = self._runtimes.get(message.body["runtime"])
+        if runtime is None:
+            return  # forgotten meanwhile: nobody wants its cells
+        log.warning("a cell of %s could not be made ready: %s", runtime.name, message.body["error"])
 
     def _on_lost(self) -> None:
         self._connection = None
@@ -466,7 +483,7 @@ class LaunchedSandboxes:
 def _described(runtime: Runtime) -> dict[str, Any]:
     return {
         "name": runtime.name,
-        "argv": list(runtime.argv),
+        "argv": list(runtime.argv) if runtime.prestart else [],
         "mounts": [[str(outside), inside] for outside, inside in runtime.mounts],
         "prestart": runtime.prestart,
         "divides": runtime.divides,

@@ -19,6 +19,7 @@ from .keeper import Command, Keeper
 from .namespaces import Namespaces
 from .nursery import Nursery
 from .process import fence, nothing
+from .runtimes import Runtime
 from .stem import Stem
 from .walls import Room, Walls
 
@@ -41,30 +42,6 @@ class Shape:
     is_template: bool = False
 
 
-@dataclass(slots=True)
-class Runtime:
-    """One of the node's runtimes, and how many cells of it shall wait."""
-
-    name: str
-    command: Command
-    mounts: list[tuple[str, str]]
-    tree: int | None
-    wanted: int = 0
-    failures: int = 0
-    """How many cells in a row ended before they were ready."""
-
-    divides: bool = False
-    """Cells may be forked from a stem, and no stem has failed yet."""
-    stem: Stem | None = None
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any], host: Host) -> Runtime:
-        mounts = [(outside, inside) for outside, inside in body["mounts"]]
-        command = Command(tuple(body["argv"]), dict(body["variables"]), bool(body["prestart"]))
-        tree = host.shelf.build(mounts) if host.shelf else None
-        return cls(body["name"], command, mounts, tree, divides=body["divides"] and tree is not None)
-
-
 @dataclass(frozen=True, slots=True)
 class Start:
     """The node wants this sandbox; `variables` is a memory file that we hand on unread."""
@@ -79,9 +56,22 @@ class Start:
 
     shape: Shape
     extensions: tuple[str, ...]
+    argv: tuple[str, ...]
     tenant: str
     """Whose it is: what one has in all its sandboxes together is what others must be spared."""
     variables: int
+
+    @property
+    def order(self) -> dict[str, Any]:
+        """What its keeper is told of it."""
+        return {
+            "code": self.code,
+            "layers": self.layers,
+            "memory_mb": self.memory_mb,
+            "tmp_mb": self.tmp_mb,
+            "extensions": self.extensions,
+            "argv": self.argv,
+        }
 
     @classmethod
     def of(cls, body: Mapping[str, Any], variables: int) -> Start:
@@ -95,6 +85,7 @@ class Start:
             limits["cores"] or limits["memory_mb"] / MB_PER_CORE,
             Shape(limits["processes_max"], limits["open_files_max"], body["is_template"]),
             tuple(body["extensions"]),
+            tuple(body["argv"]),
             body.get("tenant", ""),
             variables,
         )
@@ -113,6 +104,8 @@ class Cell:
     pidfd: int
     channel: socket.socket
     output: int
+    stem: Stem | None
+    """What its runtime process was to be forked from."""
     state: str = BUILDING
     """How far it came; it does not go back."""
     is_leaving: bool = False
@@ -163,6 +156,12 @@ class Cell:
     @property
     def freezes_by_group(self) -> bool:
         return "freeze" in self.group.places
+
+    def limit(self, start: Start) -> None:
+        """From now on it has what this function has of memory and processors."""
+        self.group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
+        if start.cores > 1:
+            self.group.limit_cpu(start.cores)
 
     def take_openings(self) -> tuple[int, ...]:
         """Runtime API, endpoint and output, for somebody else to close."""
@@ -276,12 +275,15 @@ def _build(
         theirs.callback(os.close, write_end)
         if room.user is not None:
             os.fchown(write_end, room.user, room.user)  # so that /dev/stdout can be opened again
+        stem = None if room.is_template else runtime.stem  # a template has another filter
         pid = linux.fork(linux.CLONE_NEWPID if host.kind == NAMESPACES else 0)
         if pid == 0:
-            _become_keeper(host.kind, room, runtime, far_end, write_end, entrance, None if host.counts else counters)
+            shared = None if host.counts else counters
+            _become_keeper(host.kind, room, runtime, far_end, write_end, entrance, shared, stem)
     channel.setblocking(False)
     os.set_blocking(output, False)
-    return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), channel, output)
+    is_namespaced = host.kind == NAMESPACES
+    return Cell(number, runtime, shape, group, is_namespaced, pid, os.pidfd_open(pid), channel, output, stem)
 
 
 def extension_output(host: Host, number: int, ends: list[int]) -> list[int]:
@@ -302,20 +304,19 @@ def _become_keeper(
     output: int,
     entrance: Entrance,
     counters: memoryview | None,
+    stem: Stem | None,
 ) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         own = [channel.fileno(), output, *entrance.tasks]
         own += [descriptor for descriptor in (room.tree, entrance.directory) if descriptor is not None]
-        stem = runtime.stem.channel if runtime.stem is not None else None
-        own += [] if stem is None else [stem.fileno()]
+        own += [] if stem is None else [stem.channel.fileno()]
         linux.close_all_but(0, 1, 2, *own)
         walls = _walls(kind, room, runtime)
         own_counters = _own(counters, room.number)
-        if room.is_template:
-            stem = None  # it has another filter
-        keeper = Keeper(walls, runtime.command, channel, output, entrance, own_counters, stem)
+        forks_from = None if stem is None else stem.channel
+        keeper = Keeper(walls, runtime.command, channel, output, entrance, own_counters, forks_from)
         if room.is_template:
             program = seccomp.in_namespaces(linux.architecture(), stays_visible=not room.is_counted)
             keeper.nursery = Nursery(room, program, output, entrance, keeper.tell, partial(_become_annex, counters))
@@ -370,7 +371,9 @@ def build_annex(host: Host, template: Cell, number: int, counters: memoryview) -
         messages.send(template.channel, order, [far_end.fileno(), write_end, *entrance.tasks, *directory])
         channel.setblocking(False)
         os.set_blocking(output, False)
-        cell = Cell(number, template.runtime, start.shape, group, True, -1, -1, channel, output, template=template)
+        cell = Cell(
+            number, template.runtime, start.shape, group, True, -1, -1, channel, output, None, template=template
+        )
         undo.pop_all()
     return cell
 

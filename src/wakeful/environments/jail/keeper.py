@@ -48,6 +48,7 @@ class Command:
     """How a runtime process is started."""
 
     argv: tuple[str, ...]
+    """Of one that waits. Any other is told at its assignment."""
     variables: dict[str, str]
     prestart: bool
 
@@ -85,7 +86,7 @@ class Keeper:
         self.introduces_itself = False
         """The launcher is not our parent, and learns from us who we are."""
         self._stem = stem
-        """Where the runtime process may be forked from; until it was, or could not be."""
+        """What the runtime process is forked from, where it is."""
         self._poll = select.poll()
         self._runtime_pid = 0
         self._ready = -1
@@ -236,7 +237,8 @@ class Keeper:
             assigned: dict[str, str] = json.loads(_read_all(variables))["variables"]
             os.close(variables)
             stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-            self._start_runtime(self._walls.relocate(assigned), directory, stdin, None)
+            argv = tuple(message.body["argv"])
+            self._start_runtime(argv, self._walls.relocate(assigned), directory, stdin, None)
             os.close(stdin)
         if order.extensions:
             self._start_extensions(order.extensions, given["extension_variables"], output)
@@ -296,27 +298,22 @@ class Keeper:
         """The runtime process runs, warms up, and waits for its assignment on its standard input."""
         stdin, self._feed = os.pipe()
         self._ready, ready = os.pipe()
-        if not self._is_divided((stdin, self._output, self._output, ready)):
+        descriptors = (stdin, self._output, self._output, ready)
+        if self._stem is not None and isinstance(self._walls, Namespaces):
+            self._take_from(self._stem, self._walls, descriptors)
+        else:
             variables = self._walls.relocate({**self._command.variables, CELL_VARIABLE: "1"})
-            self._start_runtime(variables, directory, stdin, ready)
+            self._start_runtime(self._command.argv, variables, directory, stdin, ready)
         os.close(stdin)
         os.close(ready)
         self._poll.register(self._ready, select.POLLIN)
 
-    def _is_divided(self, descriptors: tuple[int, ...]) -> bool:
-        """Whether a stem has given us the runtime process."""
-        if self._stem is None or not isinstance(self._walls, Namespaces):
-            return False
-        stem, self._stem = self._stem, None
-        pid = divide(stem, self._walls.terms, self._walls.program, self._entrance, descriptors)
-        stem.close()
-        if pid is None:
-            self.tell({"verb": "unstemmed"})
-            return False
-        self._runtime_pid = pid
+    def _take_from(self, stem: socket.socket, walls: Namespaces, descriptors: tuple[int, ...]) -> None:
+        """The runtime process is forked from a stem. Where that fails, we end, and the launcher makes another cell."""
+        with stem:
+            self._runtime_pid = divide(stem, walls.terms, walls.program, self._entrance, descriptors)
         self._exec_error, end = os.pipe()
         os.close(end)
-        return True
 
     def _on_ready(self) -> None:
         self._is_ready = os.read(self._ready, 1) == READY
@@ -344,12 +341,14 @@ class Keeper:
         finally:
             self._feed = -1
 
-    def _start_runtime(self, variables: dict[str, str], directory: str, stdin: int, ready: int | None) -> None:
+    def _start_runtime(
+        self, argv: tuple[str, ...], variables: dict[str, str], directory: str, stdin: int, ready: int | None
+    ) -> None:
         gate = None
         if self._is_held and ready is None:  # it cannot wait by itself
             gate, self._gate = os.pipe()
         descriptors = (stdin, self._output, self._output, ready)
-        self._runtime_pid, self._exec_error = self._start(self._command.argv, variables, directory, descriptors, gate)
+        self._runtime_pid, self._exec_error = self._start(argv, variables, directory, descriptors, gate)
         if gate is not None:
             os.close(gate)
 

@@ -19,13 +19,13 @@ from functools import partial
 from typing import Any
 
 from . import balance, cells, linux, messages, processes
-from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from .cells import BUILDING, RUNNING, WAITING, Cell, Shape, Start
 from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
-from .stems import Stems
+from .runtimes import Runtime, Runtimes
 
 BUILD_TIME_MAX_S = 10.0
 BUILD_FAILURES_MAX = 3
@@ -52,7 +52,7 @@ class Launcher:
         self._loop = Loop()
         self._channel = channel
         self._node = Outbox(self._loop, channel, self.close)
-        self._runtimes: dict[int, Runtime] = {}
+        self._runtimes = Runtimes(host, self._wait_for)
         self._cells: dict[int, Cell] = {}
         self.assigned: dict[int, Cell] = {}
         """By the node's number for the sandbox, from the promise to the end."""
@@ -63,7 +63,6 @@ class Launcher:
         self._is_watching = False
         self._is_closing = False
         self._families = Families(self, self._node.put)
-        self._stems = Stems(self._wait_for)
 
     def run(self) -> None:
         """Serves until the node is gone, and until nothing is left then."""
@@ -82,7 +81,7 @@ class Launcher:
             return
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
-        self._stems.close(list(self._runtimes.values()))
+        self._runtimes.close()
         for cell in list(self._cells.values()):
             self.end(cell)
 
@@ -111,15 +110,18 @@ class Launcher:
             self._families.restore(body)
         elif verb == "runtime":
             try:
-                self._runtimes[body["key"]] = Runtime.of(body, self._host)
+                self._runtimes.add(body)
             except (OSError, ValueError) as error:
                 self._node.put({"verb": "broken", "runtime": body["key"], "error": str(error)})
         elif verb == "prepare":
             if runtime := self._runtimes.get(body["runtime"]):
                 runtime.wanted = body["count"]
                 runtime.failures = 0
-                self._stems.look_after(runtime)
+                self._runtimes.look_after_stem(runtime)
                 self._refill()
+        elif verb == "forget":
+            for spare in self._spares(self._runtimes.forget(body["runtime"])):
+                self.end(spare)
         elif cell := self.assigned.get(body["sandbox"]):
             if verb in ("begin", "signal", "trace", "connector"):
                 self._ask_keeper(cell, body)
@@ -135,6 +137,10 @@ class Launcher:
             self.refuse(start, "its runtime could not be prepared")
             return
         self.pause_refilling()
+        self._promise(runtime, start)
+
+    def _promise(self, runtime: Runtime, start: Start) -> None:
+        """A cell is this function's, and gets it as soon as it is ready."""
         cell = self._spare(runtime, start.shape)
         if cell is None:
             try:
@@ -149,10 +155,11 @@ class Launcher:
 
     def _spare(self, runtime: Runtime, shape: Shape) -> Cell | None:
         """A cell that nobody was promised: one that waits, or else one that soon will."""
-        spare = [
-            cell for cell in self._cells.values() if cell.runtime is runtime and cell.is_spare and cell.shape == shape
-        ]
+        spare = [cell for cell in self._spares(runtime) if cell.shape == shape]
         return next((cell for cell in spare if cell.state == WAITING), spare[0] if spare else None)
+
+    def _spares(self, runtime: Runtime | None) -> list[Cell]:
+        return [cell for cell in self._cells.values() if cell.runtime is runtime and cell.is_spare]
 
     def _build(self, runtime: Runtime, shape: Shape) -> Cell:
         more = (self._endpoint_port, self._tmp_mb, self._counters)
@@ -187,8 +194,8 @@ class Launcher:
         if self._is_closing or time.monotonic() < self._refills_from:
             return
         building = sum(cell.state == BUILDING and not cell.is_leaving for cell in self._cells.values())
-        for runtime in self._runtimes.values():
-            spare = [cell for cell in self._cells.values() if cell.runtime is runtime and cell.is_spare]
+        for runtime in self._runtimes:
+            spare = self._spares(runtime)
             for cell in spare[runtime.wanted :]:
                 self.end(cell)
             for _ in range(runtime.wanted - len(spare)):
@@ -209,10 +216,7 @@ class Launcher:
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
         runtime.failures += 1
-        if runtime.stem is not None:
-            self._stems.give_up(runtime, error)
-        key = next(key for key, known in self._runtimes.items() if known is runtime)
-        self._node.put({"verb": "broken", "runtime": key, "error": error})
+        self._node.put({"verb": "broken", "runtime": runtime.key, "error": error})
 
     # ── handing over ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,17 +233,8 @@ class Launcher:
                     if path is not None:
                         trees.append(linux.copy_tree(os.path.realpath(path)))
                         linux.restrict_mount(trees[-1], READ_ONLY)
-            cell.group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
-            if start.cores > 1:
-                cell.group.limit_cpu(start.cores)
-            order = {
-                "code": start.code,
-                "layers": start.layers,
-                "memory_mb": start.memory_mb,
-                "tmp_mb": start.tmp_mb,
-                "extensions": start.extensions,
-            }
-            messages.send(cell.channel, {"verb": "assign", **order}, [start.variables, *outputs, *trees])
+            cell.limit(start)
+            messages.send(cell.channel, {"verb": "assign", **start.order}, [start.variables, *outputs, *trees])
         except OSError as error:
             for opening in openings[:1]:
                 os.close(opening)
@@ -298,8 +293,6 @@ class Launcher:
                 self._on_built(cell, message)
             elif message.verb == "ended":
                 self.on_ended(cell, message.body)
-            elif message.verb == "unstemmed":
-                self._stems.give_up(cell.runtime, "their stem gave none")
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
@@ -472,11 +465,21 @@ class Launcher:
         if cell.state == RUNNING:
             killed = {"status": None, "signal": int(signal.SIGKILL), "out_of_memory": False, "error": cell.error}
             self.on_ended(cell, killed)
-        elif cell.start is not None:
-            self.refuse(cell.start, cell.last_words())
-            cell.start = None
-        elif cell.template is None and (not cell.is_leaving or cell.error is not None):
-            self._on_stillborn(cell.runtime, cell.last_words())
+        elif cell.start is not None or (cell.template is None and (not cell.is_leaving or cell.error is not None)):
+            self._on_failed(cell, cell.last_words())
+
+    def _on_failed(self, cell: Cell, reason: str) -> None:
+        """It ended before it was ready. That may have been its stem's fault, and is not the caller's then."""
+        start, cell.start, cell.is_leaving = cell.start, None, True
+        stem = None if self._is_closing else cell.stem
+        if stem is not None:
+            self._runtimes.give_up_stem(cell.runtime, stem, reason)
+        if stem is not None and start is not None:
+            self._promise(cell.runtime, start)
+        elif start is not None:
+            self.refuse(start, reason)
+        elif stem is None:
+            self._on_stillborn(cell.runtime, reason)
 
     def _wait_for(self, pid: int, when_ended: Callable[[], None] | None = None) -> None:
         """A process of ours that works for us, and ends by itself."""

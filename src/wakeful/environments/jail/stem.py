@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import signal
 import socket
+import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,12 +28,19 @@ _SCRATCH_DESCRIPTOR = 16  # above the ones that a stem starts with: its channel 
 _KINDS = ("pid", "mnt", "net", "ipc", "uts")
 """The namespaces of a sandbox that a cell enters, in this order."""
 
+DIVIDE_TIME_MAX_S = 3
+"""A cell is forked in 2 ms, but stems are busy when many want one at once, and must warm up before the first."""
+
 _EXEC_FAILED = 127
+
+
+class NotDivided(RuntimeError):
+    """The stem gave no cell. What became of the request is not known: nobody may be let into its sandbox any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stem:
-    """What the launcher has of one. Closing the channel ends it."""
+    """What the launcher has of one. It ends when nobody has this end of the channel any more."""
 
     pid: int
     channel: socket.socket
@@ -39,6 +49,7 @@ class Stem:
 def start(tree: int, argv: Sequence[str], variables: dict[str, str]) -> Stem:
     """A stem on its way, in the runtime's file tree, of which it uses up `tree`. Raises OSError."""
     channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", DIVIDE_TIME_MAX_S, 0))
     with far_end:
         try:
             pid = linux.fork(linux.CLONE_NEWNS)
@@ -48,6 +59,8 @@ def start(tree: int, argv: Sequence[str], variables: dict[str, str]) -> Stem:
         if pid == 0:
             try:
                 _become(tree, argv, variables, far_end.fileno())
+            except OSError as error:
+                os.write(2, f"a stem could not be started: {error}\n".encode())
             finally:
                 os._exit(_EXEC_FAILED)
     return Stem(pid, channel)
@@ -81,10 +94,11 @@ def divide(
     program: bytes,
     entrance: Entrance,
     descriptors: Sequence[int],
-) -> int | None:
-    """In a keeper: a cell that is on its way into our namespaces, as our child. None where the stem is gone.
+) -> int:
+    """In a keeper: a cell that is on its way into our namespaces, as our child. Raises NotDivided.
 
-    `descriptors` become its 0, 1, 2 and 3. It comes to us when whoever forked it has ended, as every orphan does.
+    `descriptors` become its 0, 1, 2 and 3. It comes to us when whoever forked it has ended, as every orphan does; that
+    one had more rights than anybody in here shall ever meet, and is gone when this returns.
     """
     born, born_end = os.pipe()
     namespaces = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in _KINDS]
@@ -100,11 +114,26 @@ def divide(
         messages.send(channel, body, [*namespaces, *descriptors, born_end, *entrance.tasks, *directory])
         os.close(born_end)
         born_end = -1
-        words = os.read(born, 32)
-    except OSError:
-        return None
+        words = _read_to_end(born, time.monotonic() + DIVIDE_TIME_MAX_S)
+    except BlockingIOError:
+        raise NotDivided("the stem takes no requests") from None
+    except OSError as error:
+        raise NotDivided(str(error)) from error
     finally:
         for descriptor in (born, born_end, *namespaces):
             if descriptor >= 0:
                 os.close(descriptor)
-    return int(words) if words else None
+    if not words:
+        raise NotDivided("the stem gave none")
+    return int(words)
+
+
+def _read_to_end(descriptor: int, deadline: float) -> bytes:
+    """All that is written there until nobody holds the other end any more."""
+    words = b""
+    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        piece = os.read(descriptor, 32)
+        if not piece:
+            return words
+        words += piece
+    raise NotDivided(f"the stem did not answer in {DIVIDE_TIME_MAX_S} seconds")

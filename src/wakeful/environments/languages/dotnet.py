@@ -30,6 +30,8 @@ _PLACES = (
     "~/.local/share/mise/installs/dotnet-root",
 )
 _FRAMEWORK = "shared/Microsoft.NETCore.App"
+_CONFIGURATION_BYTES_MAX = 64 * 1024
+"""Of a file that is in the package and may be anything; those that .NET writes have some hundred."""
 
 
 class Refused(Exception):
@@ -68,7 +70,7 @@ def command(version: Version) -> Command:
         if root is not None:
             argv = (f"{ROOT_INSIDE}/dotnet", "exec", f"{variables.TASK_ROOT}/{name}.dll")
             return _wrapped(version, Command(argv, ((root, ROOT_INSIDE),)))
-        if not (program.is_file() and _brings_its_runtime(version.code / f"{name}.runtimeconfig.json")):
+        if not (program.is_file() and _brings_its_runtime(version.code, f"{name}.runtimeconfig.json")):
             raise Refused(
                 f"The runtime {version.runtime} is not available: No .NET {major} was found on this machine to run "
                 f"{name}.dll. Install it, for instance: dotnet-install.sh --channel {major}.0 --runtime dotnet"
@@ -110,12 +112,15 @@ def _roots() -> Iterator[Path]:
             yield root
 
 
-def _brings_its_runtime(configuration: Path) -> bool:
+def _brings_its_runtime(code: Path, name: str) -> bool:
     """Whether it was published self-contained: such a configuration lists frameworks that are included."""
+    path = Path(os.path.realpath(code / name))
+    if not path.is_relative_to(os.path.realpath(code)):
+        return False  # a link, to something of ours
     try:
-        options = json.loads(configuration.read_bytes())["runtimeOptions"]
-        return "includedFrameworks" in options
-    except (OSError, ValueError, KeyError, TypeError):
+        with path.open("rb") as file:
+            return "includedFrameworks" in json.loads(file.read(_CONFIGURATION_BYTES_MAX))["runtimeOptions"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

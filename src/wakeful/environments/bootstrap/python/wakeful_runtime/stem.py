@@ -58,15 +58,23 @@ def _receive(channel: _socket.socket) -> tuple[bytes, list[int]]:
 
 def _is_cell(request: dict[str, Any], descriptors: list[int]) -> bool:
     """True in the cell. Whoever forked it ends at once, so that it becomes a child of its sandbox's first process."""
-    born = descriptors[len(_NAMESPACES) + _OPENINGS]
-    linux.enter_namespace(descriptors[0], _NAMESPACES[0])
-    between = os.fork()
+    try:
+        linux.enter_namespace(descriptors[0], _NAMESPACES[0])
+        between = linux.fork(cgroup=descriptors[-1] if request["has_directory"] else None)
+    except OSError:
+        return False  # the sandbox has ended meanwhile, or there is no room; whoever asked sees that nobody is born
     if between:
         os.waitpid(between, 0)
         return False
-    cell = os.fork()
+    born = descriptors[len(_NAMESPACES) + _OPENINGS]
+    cell = 0
+    try:
+        cell = os.fork()
+        if cell:
+            os.write(born, b"%d" % cell)
+    except OSError:
+        os._exit(1)
     if cell:
-        os.write(born, b"%d" % cell)
         os._exit(0)
     _settle(request, descriptors)
     return True
@@ -80,9 +88,6 @@ def _settle(request: dict[str, Any], descriptors: list[int]) -> None:
     os.setsid()
     for tasks in joins[: request["tasks"]]:
         os.write(tasks, b"0")
-    if request["has_directory"]:
-        group = os.open("cgroup.procs", os.O_WRONLY | os.O_CLOEXEC, dir_fd=joins[-1])
-        os.write(group, b"0")
     for descriptor, kind in zip(namespaces[1:], _NAMESPACES[1:]):  # noqa: B905  not before Python 3.10
         linux.enter_namespace(descriptor, kind)
     for place, descriptor in enumerate(openings):
