@@ -30,6 +30,7 @@ _NODE_MAIN = "require(process.argv[1] + '/h.js').handler({}).then((answer) => co
 _JAVA = b"""import java.util.Map;
 public class H {
     public Map<String, Object> handle(Map<String, Object> event) { return event; }
+    public Map<String, Object> sleep(Map<String, Object> event) throws Exception { Thread.sleep(1000); return event; }
     public static void main(String[] words) { System.out.println(new H().handle(Map.of())); }
 }
 """
@@ -100,19 +101,13 @@ def idle() -> None:
     print(f"## Memory of an idle environment (PSS of all its processes, mean of {IDLE_COUNT})\n")
     print("| system | runtime | MB |")
     print("|---|---|---|")
-    sleeping = {
-        PYTHON: {"h.py": b"import time\ndef handler(event, context):\n    time.sleep(1)\n    return event\n"},
-        _node_runtime(): {
-            "h.js": b"exports.handler = (event) => new Promise((done) => setTimeout(done, 1000, event));\n"
-        },
-    }
     with or_told(systems.wakeful) as system:
         if system is None:
             return
-        for runtime, package in sleeping.items():
+        for runtime, package, handler in _sleepers():
             name = f"idle-{runtime.replace('.', '-')}"
             try:
-                make_function(system, name, runtime, zipped(package))
+                make_function(system, name, runtime, zipped(package), handler)
             except Absent as absent:
                 print(f"| {system.name} | {runtime} | not here: {absent} |")
                 continue
@@ -139,6 +134,18 @@ def subjects() -> Iterator[Subject]:
             [sys.executable, "-m", "wakeful", "runtimes", "add", f"java{version}"], check=False, capture_output=True
         )
         yield Subject(f"java{version}", compiled, "H::handle", ["java", "H", "-cp"], published_ms=242)
+
+
+def _sleepers() -> Iterator[tuple[str, dict[str, bytes], str]]:
+    """Runtime, package and handler of functions that take a second, so that many callers get as many environments."""
+    python = b"import time\ndef handler(event, context):\n    time.sleep(1)\n    return event\n"
+    yield PYTHON, {"h.py": python}, "h.handler"
+    if shutil.which("node"):
+        node = b"exports.handler = (event) => new Promise((done) => setTimeout(done, 1000, event));\n"
+        yield _node_runtime(), {"h.js": node}, "h.handler"
+    if shutil.which("javac"):
+        version, compiled = _compiled_java()
+        yield f"java{version}", compiled, "H::sleep"
 
 
 def _cold_and_warm(system: System, subject: Subject, count: int) -> tuple[list[float], list[float]]:

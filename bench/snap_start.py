@@ -18,6 +18,7 @@ from bench.subjects import folder as files_of
 from bench.systems import System
 
 COUNT = 5
+PACKAGES = ("numpy==2.4.6", "pandas==3.1.1")
 WHEELS = Path(__file__).parent.parent / ".bench" / "pandas"
 
 _RESTORED = re.compile(r"Restore Duration: ([\d.]+) ms")
@@ -59,7 +60,7 @@ def _packages() -> Iterator[tuple[str, bytes]]:
             "--only-binary=:all:",
         ]
         with tempfile.TemporaryDirectory(dir=WHEELS.parent) as place:
-            subprocess.run([*command, "--target", f"{place}/pandas", "numpy", "pandas"], check=True)
+            subprocess.run([*command, "--target", f"{place}/pandas", *PACKAGES], check=True, capture_output=True)
             Path(place, "pandas").rename(WHEELS)
     libraries = {name: content for name, content in files_of(WHEELS).items() if "/tests/" not in name}
     yield "numpy and pandas", zipped({**libraries, "h.py": _PANDAS})

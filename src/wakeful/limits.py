@@ -276,6 +276,7 @@ RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime AP
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
 SNAP_START_INIT_TIMEOUT_S = 130.0  # INIT ahead of any invocation; the function's own timeout where that is longer
 SNAP_START_TMP_MB_MAX = 512  # "Improving startup performance with Lambda SnapStart"
+TEMPLATE_TIMEOUT_S = 5.0  # from its last hook to its fork; all it has to do is to close a connection
 SNAP_START_PARKED = 2  # environments of a version that wait to be restored; each that is taken is replaced
 RESTORE_TIMEOUT_S = 10.0  # what a function may do between being restored and its first event
 EXTENSIONS_MAX = 10  # extensions of one function, external and internal together

@@ -28,6 +28,7 @@ class Actor:
     task_root: str = "/var/task"
     opt_root: str | None = "/opt"
     extension_output: int | None = None
+    template: None = None
     can_listen: bool = True
     is_gone: bool = False
     is_frozen: bool = False

@@ -28,6 +28,7 @@ class PlainSandbox:
     task_root: str = "/var/task"
     opt_root: str | None = None
     extension_output: int | None = None
+    template: None = None
     can_listen: bool = True
     is_limited: bool = False
     has_run_out_of_memory: bool = False

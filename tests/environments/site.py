@@ -19,6 +19,8 @@ from wakeful.environments.sandboxes import LaunchedSandboxes
 
 ENDPOINT_PORT = 4566
 
+TEMPLATE, COPY = "template", "copy"
+
 _PROGRAM = Path(__file__).parent / "inside.py"
 
 
@@ -80,6 +82,8 @@ class Site:
         """With `from_stem`, runtime processes are forked from one that has warmed up, as Python's are."""
         self.sandboxes = sandboxes
         self.folder = folder
+        self.copies: str | None = None
+        """TEMPLATE or COPY: whatever is started may become a template, or is a copy of one."""
         self.kept: list[Started] = []
         """What outlives its scenario."""
         self._packages = itertools.count(1)
@@ -132,11 +136,31 @@ class Site:
             "CALL": json.dumps([module, function, dict(arguments or {})]),
             **(variables or {}),
         }
-        assignment = Assignment(code, layers, given, limits or Limits())
+        if self.copies == COPY:
+            given["COPY"] = "1"
+        may_be_template = self.copies is not None
+        assignment = Assignment(code, layers, given, limits or Limits(), may_be_template=may_be_template)
         if self._stem is not None and not self._prepared:
             self._prepared = True
             await self.sandboxes.prepare(self.runtime(), 1)
-        return Started(await self.sandboxes.start(runtime or self.runtime(prestart=prestart), assignment))
+        started = Started(await self.sandboxes.start(runtime or self.runtime(prestart=prestart), assignment))
+        return await self._copied(started) if self.copies == COPY else started
+
+    async def start_template(self, code: Path, module: str, function: str, variables: Mapping[str, str]) -> Started:
+        """One that is held; copies of it call the function."""
+        self.copies = TEMPLATE
+        started = await self.start(code, module, function, variables={"COPY": "1", **variables})
+        await _hold(started)
+        return started
+
+    async def _copied(self, started: Started) -> Started:
+        """A copy of what was started, which itself does not run any further, and is gone."""
+        try:
+            await _hold(started)
+            assert started.sandbox.template is not None
+            return Started(await started.sandbox.template.restore())
+        finally:
+            await started.discard()
 
     async def call(self, code: Path, module: str, function: str, **arguments: Any) -> Any:
         """What the function returned inside a sandbox that is gone again."""
@@ -147,6 +171,18 @@ class Site:
             return started.answer()
         finally:
             await started.discard()
+
+
+async def _hold(started: Started) -> None:
+    template = started.sandbox.template
+    assert template is not None
+    loop = asyncio.get_running_loop()
+    connection, _ = await asyncio.wait_for(loop.sock_accept(started.sandbox.runtime_api), 20)
+    with connection:
+        await loop.sock_recv(connection, 100)
+        assert await template.trace() is None
+        await loop.sock_sendall(connection, b".")
+        assert await asyncio.wait_for(template.held(), 20) is None
 
 
 def stem_folder(folder: Path) -> Path:

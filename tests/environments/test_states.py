@@ -10,6 +10,7 @@ from wakeful.environments.states import TRANSITIONS, IllegalTransition, State, c
 
 LEGAL = {
     ("starting", "initialising"),
+    ("starting", "parked"),
     ("starting", "failed"),
     ("starting", "stopping"),
     ("initialising", "ready"),
@@ -17,6 +18,7 @@ LEGAL = {
     ("initialising", "failed"),
     ("initialising", "stopping"),
     ("parked", "restoring"),
+    ("parked", "starting"),
     ("parked", "stopping"),
     ("restoring", "ready"),
     ("restoring", "stopping"),

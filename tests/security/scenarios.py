@@ -8,13 +8,38 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.environments.site import ENDPOINT_PORT, Site, until
-from wakeful.environments.sandbox import Limits, Runtime
-from wakeful.environments.variables import PROCESS_VARIABLES
+from tests.environments.site import ENDPOINT_PORT, Site, Started, until
+from wakeful.environments.sandbox import Limits
+
+BROTHERS = """
+import os, socket, time, attacks
+
+def meet():
+    connection = socket.create_connection(("127.0.0.1", 9001))
+    needle = os.environ["NEEDLE"][::-1]
+    if connection.recv(1) == b"v":
+        open("/tmp/secret.txt", "w").write(needle)
+        os.environ["SECRET"] = needle
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("\\0brother")
+        listener.listen()
+        print("here", flush=True)
+        time.sleep(60)
+    def knock():
+        with socket.socket(socket.AF_UNIX) as brother:
+            brother.connect("\\0brother")
+    return {
+        "files": attacks.find_in_files(needle),
+        "environments": attacks.read_environments(needle),
+        "processes": list(attacks.see_processes()),
+        "me": os.getpid(),
+        "signalled": attacks.signal_processes([pid for pid in range(2, 300) if pid != os.getpid()]),
+        "knocked": attacks.achieved({"abstract": knock}),
+    }
+"""
 
 ATTACKS = Path(__file__).parent / "attacks.py"
 
@@ -22,6 +47,11 @@ ATTACKS = Path(__file__).parent / "attacks.py"
 async def attack(site: Site, function: str, arguments: dict[str, Any]) -> Any:
     """What the attack achieved in a sandbox of its own."""
     return await site.call(site.package(ATTACKS), "attacks", function, **arguments)
+
+
+async def start_only(site: Site, what: str) -> None:
+    """From now on, for whatever is started."""
+    site.copies = what
 
 
 async def attack_beside_another(site: Site) -> dict[str, Any]:
@@ -110,6 +140,33 @@ async def attach_shared_memory(site: Site) -> list[str]:
         libc.shmctl(segment, 0, None)
 
 
+async def attack_a_brother(site: Site) -> dict[str, Any]:
+    """Two copies of one template at the same time; one holds a secret, the other looks for it."""
+    token = "secret-of-a-brother"
+    code = site.package(ATTACKS, **{"brothers.py": BROTHERS})
+    started = await site.start_template(code, "brothers", "meet", {"NEEDLE": token[::-1]})
+    template = started.sandbox.template
+    assert template is not None
+    victim = Started(await template.restore())
+    try:
+        loop = asyncio.get_running_loop()
+        connection, _ = await asyncio.wait_for(loop.sock_accept(victim.sandbox.runtime_api), 20)
+        await loop.sock_sendall(connection, b"v")
+        await victim.said(b"here")
+        attacker = Started(await template.restore())
+        other, _ = await asyncio.wait_for(loop.sock_accept(attacker.sandbox.runtime_api), 20)
+        await loop.sock_sendall(other, b"a")
+        await attacker.ended()
+        connection.close()
+        other.close()
+        found: dict[str, Any] = attacker.answer()
+        await attacker.discard()
+        return found
+    finally:
+        await victim.discard()
+        await started.discard()
+
+
 async def users_of_two(site: Site) -> list[str]:
     code = site.package(ATTACKS)
     first = await site.start(code, "attacks", "hang", {"word": "here"})
@@ -179,28 +236,5 @@ async def outlive_the_end(site: Site) -> list[str]:
         await started.ended()
         await until(lambda: not _processes_with(token), "the rest is gone as well")
         return _processes_with(token)
-    finally:
-        await started.discard()
-
-
-async def attack_in(
-    site: Site,
-    files: dict[str, str],
-    argv: list[str],
-    mounts: list[list[str]],
-    prestart: bool,
-    variables: dict[str, str],
-) -> list[str]:
-    """What an attacker in another language achieved; `files` of its package by name, from where they are."""
-    code = site.package()
-    for name, source in files.items():
-        shutil.copy(source, code / name)
-    runtime = Runtime("attacker", tuple(argv), tuple((Path(a), b) for a, b in mounts), prestart, PROCESS_VARIABLES)
-    started = await site.start(code, runtime=runtime, variables={**PROCESS_VARIABLES, **variables})
-    try:
-        ended = await started.ended()
-        said = started.printed().decode(errors="replace")
-        assert ended.status == 0, f"{ended}: {said}"
-        return said.splitlines()
     finally:
         await started.discard()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments import extensions, extensions_api, faults, report, states, variables
+from wakeful.environments import assignments, extensions, extensions_api, faults, report, states, variables
 from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.faults import Answer, Fault
 from wakeful.environments.journal import Journal
@@ -21,7 +21,7 @@ from wakeful.environments.report import Run, Status
 from wakeful.environments.runtime_api import Phase as RuntimePhase
 from wakeful.environments.runtime_process import RuntimeProcess
 from wakeful.environments.runtimes import InvalidEntrypoint
-from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime
+from wakeful.environments.sandbox import Exit, Runtime
 from wakeful.environments.states import State as State
 from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.surroundings import Closeable as Closeable
@@ -191,15 +191,7 @@ class Environment:
         version = self.version
         inside = self._variables(credentials)
         external, surplus = extensions.found(version.layers)
-        assignment = Assignment(
-            code=version.code,
-            layers=version.layers,
-            variables=inside,
-            limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
-            extensions=external,
-            extension_variables=extensions.variables_of(inside) if external else {},
-            tenant=version.arn,
-        )
+        assignment = assignments.of(version, inside, external, may_be_template=self._may_be_template())
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
         telemetry = Telemetry(version, self._clock, sandbox.connector, self._spawn, is_provisioned=self.is_provisioned)
@@ -226,6 +218,9 @@ class Environment:
             log_stream=self.log_stream,
             is_provisioned=self.is_provisioned,
         )
+
+    def _may_be_template(self) -> bool:
+        return False
 
     def _attach(self, process: RuntimeProcess) -> None:
         """Nothing more is answered to what runs inside."""

@@ -11,13 +11,15 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from wakeful import limits
 from wakeful.environments.admission import Admission
+from wakeful.environments.bounds import Bounds as Bounds
+from wakeful.environments.bounds import Counts
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
+from wakeful.environments.origins import Origins
 from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.room import Room
@@ -28,30 +30,10 @@ from wakeful.environments.waiting import WaitingCells
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much the pool may have at a time. `memory_mb` bounds what environments were measured to use."""
-
-    environments_max: int = limits.ENVIRONMENTS_MAX
-    memory_mb: int | None = None
-    concurrency_max: int = limits.CONCURRENT_EXECUTIONS_MAX
-    idle_s: float = limits.ENVIRONMENT_IDLE_S
-    freeze_after_s: float = limits.FREEZE_AFTER_S
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """For `status`: how many environments there are, and how many callers wait for one."""
-
-    environments: int
-    idle: int
-    waiting: int
-
-
 class Pool:
     """All environments of the node."""
 
-    def __init__(self, surroundings: Surroundings, bounds: Bounds = Bounds()) -> None:
+    def __init__(self, surroundings: Surroundings, bounds: Bounds = Bounds()) -> None:  # noqa: B008  frozen
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self._bounds = bounds
@@ -74,6 +56,7 @@ class Pool:
         self._sweep_at = float("inf")
         self._rest_s = min(bounds.freeze_after_s, bounds.idle_s)
         self._is_closed = False
+        self._origins = Origins(self._spawn, self._on_origin_ended)
 
     @property
     def counts(self) -> Counts:
@@ -141,6 +124,8 @@ class Pool:
             if each.version.arn == function_arn and version in (None, each.version.version)
         }
         self._retired |= retired
+        for key in {each.key for each in retired}:
+            self._origins.drop(key)
         for environment in [each for each in self._idle if each in retired]:
             self._forget_idle(environment)
             self._give_up(environment)
@@ -160,6 +145,7 @@ class Pool:
                     waiter.given.set_exception(Stopped("the node is shutting down"))
         for environment in list(self._environments):
             self._give_up(environment)
+        self._origins.drop_where(lambda key: True)
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
@@ -196,6 +182,7 @@ class Pool:
                 self._give_up(surplus)
         if not count:
             self._provisions.pop(key, None)
+            self._origins.drop(key)
         self._top_up(key, fleet)
 
     async def park(self, version: Version) -> bool:
@@ -362,6 +349,8 @@ class Pool:
             environment = environment or self._spare()
             if environment is None:
                 break
+            if environment.state is State.PARKED:
+                self._origins.drop(environment.key)  # its memory is there
             self._forget_idle(environment)
             self._give_up(environment)
 
@@ -371,7 +360,7 @@ class Pool:
         self._plan_timer = asyncio.get_running_loop().call_later(pause_s, self._plan)
 
     def _has_room(self, key: Key) -> bool:
-        return self._room.has(self._environments, key)
+        return self._room.has(self._environments, key, self._origins.memory_mb)
 
     def _stands_ready(self, environment: Environment) -> bool:
         return environment.is_provisioned and environment in self._fleets[environment.key].provisioned
@@ -379,7 +368,7 @@ class Pool:
     def _make(self, version: Version, *, is_provisioned: bool = False) -> Environment:
         around = (self._surroundings, version, self._spawn, self._free, self._ended)
         if version.is_snap_start:
-            environment: Environment = Restorable(*around)
+            environment: Environment = Restorable(*around, self._origins)
         else:
             environment = Environment(*around, is_provisioned=is_provisioned)
         self._environments.add(environment)
@@ -397,6 +386,12 @@ class Pool:
             self._give_up(parked)
             parked = find_parked(fleet, self._retired)
         return None
+
+    def _on_origin_ended(self, key: Key) -> None:
+        """What was to be forked from it makes way for one that runs INIT anew."""
+        for each in [each for each in self._environments if each.key == key and each.state is State.PARKED]:
+            if isinstance(each, Restorable) and not each.is_taken and not each.has_process:
+                self._give_up(each)
 
     def _spare(self) -> Environment | None:
         """One that is parked and can be initialised again when there is room."""

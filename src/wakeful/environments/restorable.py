@@ -1,13 +1,14 @@
 """An environment with SnapStart: initialised ahead, parked, and restored for its first invocation.
 
-On Lambda a snapshot of one initialised environment becomes many. Here each environment runs INIT itself, ahead of
-time, and waits; what it finds inside, the hooks it runs and the log it leaves are the same, and its randomness is
-its own ("Improving startup performance with Lambda SnapStart").
+On Lambda a snapshot of one initialised environment becomes many. Here the process that ran INIT is copied where it can
+be (`origins.py`). Where it cannot, each environment runs INIT itself, ahead of time, and waits; what it finds inside,
+the hooks it runs and the log it leaves are the same ("Improving startup performance with Lambda SnapStart").
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable, Coroutine
@@ -17,14 +18,19 @@ from wakeful import limits, names
 from wakeful.environments import faults, report, restore_lines, variables
 from wakeful.environments.environment import Ended, Environment, Surroundings
 from wakeful.environments.extensions import Reason
+from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.faults import Fault
+from wakeful.environments.origins import Origin, Origins
 from wakeful.environments.report import Status
 from wakeful.environments.restore_api import CREDENTIALS, RestoreApi
 from wakeful.environments.runtime_api import Phase as RuntimePhase
 from wakeful.environments.runtime_process import RuntimeProcess
-from wakeful.environments.sandbox import Exit, Runtime
+from wakeful.environments.sandbox import Exit, Runtime, SandboxRefused
 from wakeful.environments.states import State
+from wakeful.environments.telemetry import Telemetry
 from wakeful.environments.version import Credentials, RestoreFailed, Version
+
+log = logging.getLogger(__name__)
 
 _NOT_INSIDE = (
     "AWS_ACCESS_KEY_ID",
@@ -34,6 +40,9 @@ _NOT_INSIDE = (
     "AWS_LAMBDA_LOG_STREAM_NAME",
 )
 """What a snapshot would carry into other environments."""
+
+_THREADS = ("MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Numeric libraries start threads when they are imported, and what has threads cannot be copied."""
 
 
 class Restorable(Environment):
@@ -46,8 +55,10 @@ class Restorable(Environment):
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_free: Callable[[Environment], None],
         on_end: Callable[[Environment], None],
+        origins: Origins,
     ) -> None:
         super().__init__(surroundings, version, spawn, on_free, on_end)
+        self._origins = origins
         self.is_taken = False
         """It is somebody's, or soon will be: nobody else may have it."""
 
@@ -58,6 +69,14 @@ class Restorable(Environment):
         self._restore_api: RestoreApi | None = None
         self._release = ""
         self._is_frozen = False
+        self._is_forked = False
+        self._is_first = False
+        """Others may be copied from what runs INIT here."""
+
+    @property
+    def has_process(self) -> bool:
+        """It ran INIT itself, or was already forked."""
+        return self._process is not None
 
     async def park(self) -> None:
         """INIT has ended: PARKED, or FAILED. Whoever asks again waits for the same."""
@@ -75,14 +94,24 @@ class Restorable(Environment):
         self.is_taken = True
         began = time.monotonic()
         await self.park()
-        if self.state is State.FAILED:
+        await self._come_to_life()
+        if self._has_failed():
             return
-        if self.state is not State.PARKED:
+        if self._process is None:
             raise Ended(f"environment {self.id} ended before it was restored")
         fault = await self._restore(began)
         if fault is not None:
             await self.stop()
             raise RestoreFailed("timeout" if fault.status == "timeout" else "error")
+
+    def _has_failed(self) -> bool:
+        return self.state is State.FAILED
+
+    async def _come_to_life(self) -> None:
+        """There is a process inside, a copy where it can be had. Whoever calls gets an environment in any case."""
+        if self.state is State.PARKED and self._process is None and not await self._fork():
+            self._to(State.STARTING)
+            await self._run_init()
 
     async def _park_for_all(self) -> None:
         try:
@@ -91,6 +120,14 @@ class Restorable(Environment):
             self._park_error = error
 
     async def _park(self) -> None:
+        if self._origins.find(self.key) is not None:
+            self._to(State.PARKED)  # and that is all, until somebody calls
+        else:
+            self._is_first = not self.is_taken and self._origins.may_be_had(self.version)
+            await self._run_init()
+            self._is_first = False
+
+    async def _run_init(self) -> None:
         timeout_s = max(limits.SNAP_START_INIT_TIMEOUT_S, self.version.timeout_s)
         self.init_fault = await self._initialise(timeout_s, is_first=True)
         init_ms, self.init_ms = self.init_ms or 0.0, None
@@ -100,10 +137,50 @@ class Restorable(Environment):
         elif process is not None:
             process.drain()
             self._journal.put(restore_lines.initialised(self.version, self._clock.now(), init_ms))
+            if self._is_first and not process.extensions.members and await self._is_held(process):
+                return
             await process.sandbox.limit_cpu()
             if not self.is_taken and self.state is State.PARKED:
                 self._is_frozen = True
                 await process.freeze()
+
+    async def _is_held(self, process: RuntimeProcess) -> bool:
+        """Whether the process is now one to be copied, for us and for others."""
+        assert self._restore_api is not None
+        reason = await self._origins.try_to_hold(self.version, process, self._restore_api.fork)
+        if reason is not None or self._process is not process or self.state is not State.PARKED:
+            return False
+        process.drain()
+        self._process, self._restore_api = None, None
+        self._origins.keep(self.key, Origin(process, self._token, self._release))
+        return True
+
+    async def _fork(self) -> bool:
+        """The process inside is a copy of the one that ran INIT. False where that cannot be had any more."""
+        origin = self._origins.find(self.key)
+        if origin is None:
+            return False
+        try:
+            sandbox = await origin.restore()
+        except SandboxRefused as error:
+            if self.state is not State.PARKED:
+                raise Ended(f"environment {self.id} ended before it was restored") from None
+            log.info("an environment of %s runs INIT itself: %s", self.version.arn, error)
+            return False
+        heard = ExtensionsApi(self, self.version, ())
+        telemetry = Telemetry(self.version, self._clock, sandbox.connector, self._spawn, is_provisioned=False)
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, self.version.arn)
+        process.init_is_over(None, 0.0)  # nobody in there has asked to hear of it
+        if self.state is not State.PARKED:  # stopped in the meantime
+            await process.close()
+            raise Ended(f"environment {self.id} ended before it was restored")
+        self._token, self._release = origin.token, origin.release
+        self.usable_until = float("inf")
+        self._process = process
+        self._attach(process)
+        self._is_forked = True
+        self._spawn(self._watch(process))
+        return True
 
     async def _initialise(self, timeout_s: float, *, is_first: bool) -> Fault | None:
         """As of any environment. What is repeated within an invocation is also restored within it."""
@@ -130,7 +207,10 @@ class Restorable(Environment):
         resumed = time.monotonic()
         timer = self._loop.call_later(limits.RESTORE_TIMEOUT_S, self._decide, Fault("timeout", None))
         try:
-            if not restore_api.resume():
+            if self._is_forked:
+                restore_api.is_restored()
+                await process.serve(lambda: self._surroundings.serve_endpoint(process.sandbox.endpoint, self))
+            elif not restore_api.resume():
                 self._decide(None)
             fault = await verdict
         finally:
@@ -138,6 +218,8 @@ class Restorable(Environment):
             self._verdict = None
         ended = time.monotonic()
         process.drain()
+        if self._is_forked:
+            self._spawn(process.sandbox.limit_cpu())  # until here it had a whole core
         restore_ms = (ended - began) * 1000
         self._restored = (restore_ms, max(1, math.ceil(round((ended - resumed) * 1000, 3))))
         status: Status = "success" if fault is None else fault.status
@@ -158,12 +240,17 @@ class Restorable(Environment):
         inside = super()._variables(credentials)
         for name in _NOT_INSIDE:
             del inside[name]
+        alone = dict.fromkeys(_THREADS, "1") if self._is_first else {}
         return {
+            **alone,
             **inside,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{variables.RUNTIME_API}{CREDENTIALS.decode()}",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._token,
         }
+
+    def _may_be_template(self) -> bool:
+        return self._is_first
 
     def _attach(self, process: RuntimeProcess) -> None:
         self._restore_api = RestoreApi(process.api, self, self._token)

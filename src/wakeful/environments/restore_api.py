@@ -23,6 +23,8 @@ RESTORE_NEXT = b"/2018-06-01/runtime/restore/next"
 RESTORE_ERROR = b"/2018-06-01/runtime/restore/error"
 CREDENTIALS = b"/2021-04-23/credentials"
 
+FORK = b'{"fork":true}'
+
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,16 @@ class RestoreApi:
         for connection in parked:
             connection.answer(_message(b"{}"))
         return True
+
+    def fork(self) -> None:
+        """The runtime goes on to a fork of its own; where it returns from that as the parent, it asks again."""
+        parked, self._parked = self._parked, []
+        for connection in parked:
+            connection.answer(_message(FORK))
+
+    def is_restored(self) -> None:
+        """The runtime is the child of one that asked restore/next."""
+        self._api.phase = Phase.RESTORING
 
     def answer(self, connection: Connection, method: bytes) -> bool:
         url = connection.url

@@ -18,14 +18,18 @@ class Room:
         self._memory_mb = memory_mb
         self._sizes: OrderedDict[Key, int] = OrderedDict()
 
-    def has(self, environments: Collection[Environment], key: Key) -> bool:
-        """Whether one more may start: of the size that the last one of its kind had. The first always may."""
+    def has(self, environments: Collection[Environment], key: Key, beside_mb: int = 0) -> bool:
+        """Whether one more may start: of the size that the last one of its kind had. The first always may.
+
+        `beside_mb` is held by what is no environment: processes from which some are forked.
+        """
         if len(environments) >= self._environments_max:
             return False
         if self._memory_mb is None or not environments:
             return True
         wanted_mb = min(self._sizes.get(key, 0), self._memory_mb // 2)
-        return _held_mb(environments) + max(wanted_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) <= self._memory_mb
+        held_mb = beside_mb + _held_mb(environments)
+        return held_mb + max(wanted_mb, limits.ENVIRONMENT_MEMORY_MB_LEAST) <= self._memory_mb
 
     def note_end(self, environment: Environment) -> None:
         """How large it was is remembered."""

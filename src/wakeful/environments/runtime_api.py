@@ -90,6 +90,7 @@ class RuntimeApi:
         """How a response is given that comes in chunks and does not say how. Not every client that streams says so."""
         self._parked: deque[Connection] = deque()
         self._server: asyncio.Server | None = None
+        self.is_closed = False
         self.routes: list[Routes] = []
 
     async def serve(self, listener: socket.socket) -> None:
@@ -99,6 +100,7 @@ class RuntimeApi:
 
     def close(self) -> None:
         """Nobody is served any more. May be called twice."""
+        self.is_closed = True
         if self._server is not None:
             self._server.close()
             self._server = None

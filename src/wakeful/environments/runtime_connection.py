@@ -60,7 +60,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
-        if len(self._api.connections) >= limits.RUNTIME_CONNECTIONS_MAX:
+        # One that was accepted at the moment of the end has nobody else to close it.
+        if self._api.is_closed or len(self._api.connections) >= limits.RUNTIME_CONNECTIONS_MAX:
             self._transport.abort()
             return
         self._api.connections.add(self)

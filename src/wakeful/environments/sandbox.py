@@ -45,6 +45,8 @@ class Assignment:
     """Names of programs in /opt/extensions. They run at once; the runtime's own code only from `begin` on."""
 
     extension_variables: Mapping[str, str] = field(default_factory=dict)
+    may_be_template: bool = False
+    """After INIT, others may be forked from it, where the host can do that."""
     tenant: str = ""
     """Whose it is, by any name. Where processors or memory are short, tenants are treated alike, not sandboxes."""
 
@@ -73,6 +75,22 @@ class Usage:
     """As of when it was last looked at, which is seldom where there are very many sandboxes."""
     held_bytes: int = 0
     """What it keeps from others, the contents of /tmp included where that is in memory; as of then."""
+
+
+class Template(Protocol):
+    """A sandbox from whose initialised process others may be forked."""
+
+    async def trace(self) -> str | None:
+        """The runtime process may go on to a fork of its own now. Else why not, and it is as any other."""
+
+    async def held(self) -> str | None:
+        """Returns when it is held in its fork: it does not run any more. Else why not, and it has returned from it."""
+
+    async def restore(self) -> Sandbox:
+        """A sandbox of its own strength in which the runtime process returns from its fork as the child.
+
+        Raises SandboxRefused. It outlives this one.
+        """
 
 
 class SandboxRefused(Exception):
@@ -111,6 +129,10 @@ class Sandbox(Protocol):
 
     def signal(self, extension: str | None, number: int) -> None:
         """To an extension and all it has started, or to the runtime process (None). Only where there are extensions."""
+
+    @property
+    def template(self) -> Template | None:
+        """Where it was asked for and can be had."""
 
     async def extension_exit(self, name: str) -> Exit:
         """Returns once this extension has ended. That of the runtime process does not end it."""

@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from wakeful.environments.jail.cgroups import Group
 from wakeful.environments.jail.host import FENCE
 from wakeful.environments.jail.messages import Message
 from wakeful.environments.sandbox import Assignment, Exit, Limits, Runtime, Sandbox, SandboxRefused, Usage
+from wakeful.environments.templates import LaunchedTemplate
 from wakeful.limits import (
     LAUNCHER_LIFE_MIN_S,
     LAUNCHER_RESTARTS_MAX,
@@ -89,7 +90,15 @@ class Looks:
 class LaunchedSandbox:
     """A sandbox that a launcher looks after."""
 
-    def __init__(self, connection: Connection, message: Message, looks: Looks, *, can_listen: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        message: Message,
+        looks: Looks,
+        restore: Callable[[int], Awaitable[Sandbox]],
+        *,
+        can_listen: bool,
+    ) -> None:
         api, endpoint, self.output, *others = message.descriptors
         self.extension_output: int | None = others[0] if others else None
         self.runtime_api, self.endpoint = socket.socket(fileno=api), socket.socket(fileno=endpoint)
@@ -101,10 +110,13 @@ class LaunchedSandbox:
         self._connection = connection
         self._looks = looks
         self._id: int = message.body["sandbox"]
+        self.template: LaunchedTemplate | None = None
+        if message.body["may_be_template"]:
+            self.template = LaunchedTemplate(connection, self._id, restore)
         self._number: int = message.body["number"]
         self._group = Group.of(message.body["group"])
         self._keeper: int = message.body["keeper"]
-        self._runtime_pid = 0
+        self._runtime_pid: int = message.body["runtime"]
         self._peak_bytes = 0
         self._held_bytes = 0
         self._cpu_s = 0.0
@@ -208,6 +220,8 @@ class LaunchedSandbox:
         if self._last is None:
             self._last = Usage(self._peak_bytes, 0.0)
         self._end(Exit(signal=9))
+        if self.template is not None:
+            self.template.on_gone()
         for ended in self._extensions.values():
             if not ended.done():
                 ended.set_result(Exit(signal=9))
@@ -297,17 +311,31 @@ class LaunchedSandboxes:
                 "layers": str(assignment.layers) if assignment.layers else None,
                 "limits": asdict(assignment.limits),
                 "extensions": assignment.extensions,
+                "is_template": assignment.may_be_template,
                 "tenant": assignment.tenant,
             }
             connection.send({"verb": "start", "sandbox": sandbox, "runtime": key, **order}, [variables])
         finally:
             os.close(variables)
+        return await self._answer(connection, sandbox, answer)
+
+    async def _answer(self, connection: Connection, sandbox: int, answer: asyncio.Future[Sandbox]) -> Sandbox:
         try:
             return await answer
         except asyncio.CancelledError:
             # What comes anyway is killed where it arrives.
             connection.send({"verb": "kill", "sandbox": sandbox})
             raise
+
+    async def _restore(self, template: int) -> Sandbox:
+        """Another, forked from that one."""
+        connection = self._connection
+        if connection is None:
+            raise SandboxRefused("the launcher ended")
+        sandbox = next(self._ids)
+        answer = self._starting[sandbox] = asyncio.get_running_loop().create_future()
+        connection.send({"verb": "restore", "sandbox": sandbox, "template": template})
+        return await self._answer(connection, sandbox, answer)
 
     async def prepare(self, runtime: Runtime, count: int) -> None:
         if not 0 <= count <= WAITING_CELLS_MAX:
@@ -376,6 +404,9 @@ class LaunchedSandboxes:
             sandbox.on_extension(message.body)
         elif message.verb == "ended":
             sandbox.on_ended(message.body)
+        elif message.verb in ("traced", "template"):
+            if sandbox.template is not None:
+                sandbox.template.hear(message.body)
         else:
             sandbox.on_gone()
             del self._sandboxes[message.body["sandbox"]]
@@ -390,7 +421,7 @@ class LaunchedSandboxes:
             if not answer.done():
                 answer.set_exception(SandboxRefused("this node has too many files open (ulimit -n)"))
             return
-        sandbox = LaunchedSandbox(self._connection, message, self._looks, can_listen=self._can_listen)
+        sandbox = LaunchedSandbox(self._connection, message, self._looks, self._restore, can_listen=self._can_listen)
         if answer.done():
             sandbox.close_openings()  # whoever wanted it does not any more; the launcher has been told to kill it
             return

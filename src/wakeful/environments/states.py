@@ -20,7 +20,9 @@ class State(enum.Enum):
     """As READY, but no process inside runs."""
 
     PARKED = "parked"
-    """With SnapStart: INIT is over, nothing inside runs, and no event comes before it is restored."""
+    """With SnapStart: INIT is over, nothing inside runs, and no event comes before it is restored.
+
+    Where it is a copy of one that ran INIT, there is nothing inside yet."""
 
     RESTORING = "restoring"
     """After PARKED, what the function does before its first event."""
@@ -34,9 +36,9 @@ class State(enum.Enum):
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.STARTING: frozenset({State.INITIALISING, State.FAILED, State.STOPPING}),
+    State.STARTING: frozenset({State.INITIALISING, State.PARKED, State.FAILED, State.STOPPING}),
     State.INITIALISING: frozenset({State.READY, State.PARKED, State.FAILED, State.STOPPING}),
-    State.PARKED: frozenset({State.RESTORING, State.STOPPING}),
+    State.PARKED: frozenset({State.RESTORING, State.STARTING, State.STOPPING}),
     State.RESTORING: frozenset({State.READY, State.STOPPING}),
     State.READY: frozenset({State.INVOKING, State.FROZEN, State.STOPPING}),
     State.FROZEN: frozenset({State.READY, State.STOPPING}),

@@ -230,3 +230,18 @@ def test_numbers_are_those_of_the_kernels_headers(architecture: Architecture) ->
     wrong = {name: number for name, number in ours.items() if name in known and number != known[name]}
     assert wrong == {}
     assert [name for name, number in ours.items() if number is None and name in known] == []
+
+
+def test_a_template_enters_namespaces_only_if_its_tracer_lets_it() -> None:
+    program = seccomp.in_namespaces(X86_64, is_template=True)
+    groups = seccomp.DENIED["namespaces"]
+    assert run(program, number_of(groups["setns"], X86_64), audit=X86_64.audit) == 0x7FF00000  # SECCOMP_RET_TRACE
+    assert run(program, number_of(groups["unshare"], X86_64), audit=X86_64.audit) == 0x00050000 | errno.EPERM
+
+
+@pytest.mark.parametrize("option", [0, 3, 4, 5, 38])
+def test_who_is_watched_from_afar_cannot_hide(option: int) -> None:
+    program = seccomp.in_namespaces(X86_64, stays_visible=True)
+    hides = option == 4  # PR_SET_DUMPABLE
+    wanted = 0x00050000 | errno.EPERM if hides else 0x7FFF0000
+    assert run(program, number_of(seccomp.PRCTL, X86_64), option, audit=X86_64.audit) == wanted

@@ -7,21 +7,28 @@ import signal
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NoReturn
 
-from . import linux, seccomp
+from . import linux, messages, seccomp
+from .annex import Ground
 from .cgroups import Entrance, Group
 from .host import COUNTERS_EACH, FENCE, NAMESPACES, Host
 from .keeper import Command, Keeper
 from .namespaces import Namespaces
+from .nursery import Nursery
 from .process import fence, nothing
 from .stem import Stem
 from .walls import Room, Walls
 
 BUILDING, WAITING, RUNNING = "building", "waiting", "running"
 
+MB_PER_CORE = 1769
+"""Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
+
 _OUTPUT_SHOWN_BYTES = 2000
+_NOTHING = Command((), {}, prestart=False)
 _LOOKS_SKIPPED_MAX = 5
 
 
@@ -31,6 +38,7 @@ class Shape:
 
     processes_max: int
     open_files_max: int
+    is_template: bool = False
 
 
 @dataclass(slots=True)
@@ -81,7 +89,7 @@ class Start:
             body["layers"],
             limits["memory_mb"],
             limits["tmp_mb"],
-            Shape(limits["processes_max"], limits["open_files_max"]),
+            Shape(limits["processes_max"], limits["open_files_max"], body["is_template"]),
             tuple(body["extensions"]),
             body.get("tenant", ""),
             variables,
@@ -122,11 +130,22 @@ class Cell:
     looks: int = 0
     quiet_looks: int = 0
     error: str | None = None
+    template: Cell | None = None
+    """Whose process is forked into this one; its keeper is our keeper's parent."""
+    is_template: bool = False
+    """Others can be forked from its runtime process."""
+    annexes: set[Cell] = field(default_factory=set)
+    """Of a template."""
+    favourite: Cell | None = None
+    """Of a template, the annex that will be taken next."""
+    is_dropped: bool = False
+    """A template that has gone to rest; its keeper stays while others need it."""
 
     @property
     def is_spare(self) -> bool:
         """Nobody was promised this one."""
-        return self.start is None and self.state in (BUILDING, WAITING) and not self.is_leaving
+        is_free = self.start is None and self.state in (BUILDING, WAITING) and not self.is_leaving
+        return is_free and self.template is None
 
     @property
     def tenant(self) -> str:
@@ -175,7 +194,9 @@ class Cell:
     def end(self) -> None:
         """Nothing of it will run again. With namespaces the kernel kills all of them with the keeper."""
         self.is_leaving = True
-        if self.is_namespaced:
+        if self.template is not None and self.pidfd < 0:
+            self.channel.shutdown(socket.SHUT_RDWR)  # its keeper hears that, whoever it is
+        elif self.is_namespaced:
             self.kill_keeper()
         elif not self.is_reaped:
             self.channel.shutdown(socket.SHUT_RDWR)  # the keeper kills all that descends from it, then itself
@@ -183,8 +204,8 @@ class Cell:
             self.group.thaw()  # in version 1, what is frozen does not even die
 
     def kill_keeper(self) -> None:
-        if not self.is_reaped:
-            os.kill(self.pid, signal.SIGKILL)
+        if not self.is_reaped and self.pidfd >= 0:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def close(self) -> None:
         """Gives back every descriptor."""
@@ -239,6 +260,7 @@ def _build(
             processes_max=shape.processes_max,
             open_files_max=shape.open_files_max,
             is_counted=host.counts,
+            is_template=shape.is_template and host.kind == NAMESPACES,
         )
         entrance = group.entrance()
         theirs.callback(entrance.close)
@@ -252,7 +274,7 @@ def _build(
             os.fchown(write_end, room.user, room.user)  # so that /dev/stdout can be opened again
         pid = linux.fork(linux.CLONE_NEWPID if host.kind == NAMESPACES else 0)
         if pid == 0:
-            _become_keeper(host.kind, room, runtime, far_end, write_end, entrance, None if host.counts else own)
+            _become_keeper(host.kind, room, runtime, far_end, write_end, entrance, None if host.counts else counters)
     channel.setblocking(False)
     os.set_blocking(output, False)
     return Cell(number, runtime, shape, group, host.kind == NAMESPACES, pid, os.pidfd_open(pid), channel, output)
@@ -285,14 +307,73 @@ def _become_keeper(
         stem = runtime.stem.channel if runtime.stem is not None else None
         own += [] if stem is None else [stem.fileno()]
         linux.close_all_but(0, 1, 2, *own)
-        Keeper(_walls(kind, room, runtime), runtime.command, channel, output, entrance, counters, stem).run()
+        walls = _walls(kind, room, runtime)
+        own_counters = _own(counters, room.number)
+        if room.is_template:
+            stem = None  # it has another filter
+        keeper = Keeper(walls, runtime.command, channel, output, entrance, own_counters, stem)
+        if room.is_template:
+            program = seccomp.in_namespaces(linux.architecture(), stays_visible=not room.is_counted)
+            keeper.nursery = Nursery(room, program, output, entrance, keeper.tell, partial(_become_annex, counters))
+        keeper.run()
     finally:
         os._exit(1)  # never back into the launcher's loop
 
 
+def _become_annex(
+    counters: memoryview | None, ground: Ground, channel: socket.socket, output: int, number: int
+) -> NoReturn:
+    """In a process that the template's keeper has forked."""
+    try:
+        linux.close_all_but(0, 1, 2, channel.fileno(), *ground.descriptors)
+        keeper = Keeper(ground, _NOTHING, channel, output, ground.entrance, _own(counters, number))
+        keeper.introduces_itself = True
+        keeper.run()
+    finally:
+        os._exit(1)
+
+
+def _own(counters: memoryview | None, number: int) -> memoryview | None:
+    return None if counters is None else counters[number * COUNTERS_EACH : (number + 1) * COUNTERS_EACH]
+
+
+def build_annex(host: Host, template: Cell, number: int, counters: memoryview) -> Cell:
+    """A new cell beside a template, on its way: the template's keeper is asked for it. Raises OSError."""
+    start = template.start
+    assert start is not None
+    own = _own(counters, number)
+    assert own is not None
+    own[0] = own[1] = 0
+    with ExitStack() as undo, ExitStack() as theirs:
+        group = host.groups.make(number)
+        undo.callback(group.remove)
+        group.limit_processes(start.shape.processes_max)
+        group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
+        group.limit_cpu(max(1, start.memory_mb / MB_PER_CORE))  # until it has been restored
+        entrance = group.entrance()
+        theirs.callback(entrance.close)
+        channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        undo.callback(channel.close)
+        theirs.callback(far_end.close)
+        output, write_end = os.pipe()
+        undo.callback(os.close, output)
+        theirs.callback(os.close, write_end)
+        if host.users is not None:
+            user = host.users.of(template.number)
+            os.fchown(write_end, user, user)
+        directory = [] if entrance.directory is None else [entrance.directory]
+        order = {"verb": "annex", "number": number, "tmp_mb": start.tmp_mb, "has_directory": bool(directory)}
+        messages.send(template.channel, order, [far_end.fileno(), write_end, *entrance.tasks, *directory])
+        channel.setblocking(False)
+        os.set_blocking(output, False)
+        cell = Cell(number, template.runtime, start.shape, group, True, -1, -1, channel, output, template=template)
+        undo.pop_all()
+    return cell
+
+
 def _walls(kind: str, room: Room, runtime: Runtime) -> Walls:
     if kind == NAMESPACES:
-        return Namespaces(room, seccomp.in_namespaces(linux.architecture()))
+        return Namespaces(room, seccomp.in_namespaces(linux.architecture(), is_template=room.is_template))
     if kind == FENCE:
         return fence(room, runtime.mounts)
     return nothing(room, runtime.mounts)

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from . import linux, messages, processes
 from .cgroups import Entrance
 from .namespaces import Namespaces
+from .nursery import Nursery
 from .root import LAYERS_ROOT
 from .stem import divide
 from .walls import Order, Walls, limit_data
@@ -38,6 +39,7 @@ READY = b"."
 _LOOKS_AGAIN = 3
 
 _EXEC_FAILED = 127
+_SOMEBODY_ELSES = -1  # a runtime process for which we cannot wait
 _SCRATCH_DESCRIPTOR = 16  # above the ones that a runtime process starts with
 
 
@@ -78,6 +80,10 @@ class Keeper:
         self._entrance = entrance
         self._counters = counters
         """Where no cgroup counts: memory peak in bytes, CPU time in nanoseconds; the node reads them."""
+        self.nursery: Nursery | None = None
+        """Where the runtime process may become a template."""
+        self.introduces_itself = False
+        """The launcher is not our parent, and learns from us who we are."""
         self._stem = stem
         """Where the runtime process may be forked from; until it was, or could not be."""
         self._poll = select.poll()
@@ -103,7 +109,7 @@ class Keeper:
             self._live()
             status = 0
         except Exception as error:  # noqa: BLE001 - a keeper's last words: whatever it was, somebody has to hear it
-            self._tell({"verb": "failed", "error": f"{type(error).__name__}: {error}"})
+            self.tell({"verb": "failed", "error": f"{type(error).__name__}: {error}"})
         finally:
             self._walls.bury()
             os._exit(status)
@@ -120,11 +126,13 @@ class Keeper:
         descriptors = [openings.runtime_api.fileno(), openings.endpoint.fileno()]
         if openings.tmp is not None:
             descriptors.append(openings.tmp)
+        if self.introduces_itself:
+            descriptors.append(os.pidfd_open(os.getpid()))
         messages.send(self._channel, {"verb": "built"}, descriptors)
         openings.runtime_api.close()
         openings.endpoint.close()
-        if openings.tmp is not None:
-            os.close(openings.tmp)
+        for other in descriptors[2:]:
+            os.close(other)
         while self._serve():
             pass
 
@@ -140,6 +148,8 @@ class Keeper:
     def _serve(self) -> bool:
         """One round: what the launcher says, who ended, what is used. False when the runtime or launcher is gone."""
         watches = self._memory_max_bytes is not None and self._runtime_pid and not self._is_frozen
+        if self.nursery is not None and self.nursery.is_needed:
+            watches = False  # it stands still, and what else we see in here has keepers of its own
         ready = {fd for fd, _ in self._poll.poll(self._interval_s * 1000 if watches else None)}
         if self._channel.fileno() in ready and not self._obey():
             return False
@@ -166,11 +176,42 @@ class Keeper:
         elif message.verb == "freeze":
             self._walls.signal_everyone(signal.SIGSTOP)
             self._is_frozen = True
-            self._tell({"verb": "done", "of": "freeze"})
+            self.tell({"verb": "done", "of": "freeze"})
         elif message.verb == "thaw":
             self._is_frozen = False
             self._walls.signal_everyone(signal.SIGCONT)
-            self._tell({"verb": "done", "of": "thaw"})
+            self.tell({"verb": "done", "of": "thaw"})
+        elif message.verb == "adopt":
+            self._adopt(message.body["memory_mb"])
+        elif self.nursery is not None:
+            return self._obey_as_template(self.nursery, message)
+        else:
+            raise ValueError(f"a keeper does not know {message.verb!r}")
+        return True
+
+    def _adopt(self, memory_mb: int) -> None:
+        """The runtime process is in here, as somebody else's child; whoever begot it tells of its end."""
+        self._runtime_pid = _SOMEBODY_ELSES
+        if self._counters is not None:
+            self._memory_max_bytes = memory_mb << 20
+        self._walls.retire()
+
+    def _obey_as_template(self, nursery: Nursery, message: messages.Message) -> bool:
+        """False when nobody needs us any more."""
+        if message.verb == "trace":
+            nursery.trace(self._runtime_pid)
+            self._retire_if_barren(nursery)
+        elif message.verb == "annex":
+            nursery.build(message)
+        elif message.verb == "fork":
+            nursery.fork(message.body["number"])
+        elif message.verb == "stand":
+            nursery.stand(message.body["number"])
+        elif message.verb == "forget":
+            nursery.forget(message.body["number"])
+        elif message.verb == "drop":
+            if self._runtime_pid > 0:
+                os.kill(self._runtime_pid, signal.SIGKILL)
         else:
             raise ValueError(f"a keeper does not know {message.verb!r}")
         return True
@@ -201,7 +242,16 @@ class Keeper:
             self._start_extensions(order.extensions, given["extension_variables"], output)
         if self._counters is not None:
             self._watch()
-        self._walls.retire()
+        if self.nursery is None:
+            self._walls.retire()
+        else:
+            self.nursery.retire()
+
+    def _retire_if_barren(self, nursery: Nursery) -> None:
+        """What could have become a template did not, and is as any other."""
+        if nursery.is_barren:
+            self.nursery = None
+            self._walls.retire()
 
     def _start_extensions(self, names: tuple[str, ...], variables: dict[str, str], output: int) -> None:
         """After the runtime process, which is our first child by that, and before our rights are given up."""
@@ -261,7 +311,7 @@ class Keeper:
         pid = divide(stem, self._walls.terms, self._walls.program, self._entrance, descriptors)
         stem.close()
         if pid is None:
-            self._tell({"verb": "unstemmed"})
+            self.tell({"verb": "unstemmed"})
             return False
         self._runtime_pid = pid
         self._exec_error, end = os.pipe()
@@ -373,17 +423,24 @@ class Keeper:
                 return True
             if pid == 0:
                 return True
-            if pid == self._runtime_pid:
+            if os.WIFSTOPPED(status):
+                assert self.nursery is not None  # nobody else traces
+                self.nursery.on_stop(pid, status)
+                self._retire_if_barren(self.nursery)
+                continue
+            if self.nursery is not None and (number := self.nursery.on_exit(pid)) is not None:
+                self.tell({"verb": "child ended", "number": number, **_ended(status, None)})
+            elif pid == self._runtime_pid:
                 self._report(status)
-                if not self._outlives_runtime:
+                if not self._outlives_runtime and not (self.nursery is not None and self.nursery.is_needed):
                     return False
                 self._runtime_pid = -1
             elif extension := self._extensions.pop(pid, None):
                 ended = _ended(status, _words(extension.exec_error))
-                self._tell({"verb": "extension", "name": extension.name, **ended})
+                self.tell({"verb": "extension", "name": extension.name, **ended})
 
     def _report(self, status: int) -> None:
-        self._tell({"verb": "ended", "out_of_memory": False, **_ended(status, _words(self._exec_error))})
+        self.tell({"verb": "ended", "out_of_memory": False, **_ended(status, _words(self._exec_error))})
 
     def _watch(self) -> bool:
         """Counts; kills all when there is more memory in use than the function has. False when it did."""
@@ -399,9 +456,9 @@ class Keeper:
         self._counters[1] = max(self._counters[1], cpu_ns)
         if memory_bytes <= self._memory_max_bytes:
             return True
-        self._walls.signal_everyone(signal.SIGKILL)
         ended = {"verb": "ended", "status": None, "signal": int(signal.SIGKILL), "out_of_memory": True, "error": None}
-        self._tell(ended)
+        self.tell(ended)
+        self._walls.signal_everyone(signal.SIGKILL)
         return False
 
     def _count(self) -> tuple[processes.Use, int]:
@@ -409,9 +466,9 @@ class Keeper:
         use = processes.use(self._walls.everyone(), min(self._memory_max_bytes, self._counters[0]))
         return use, use.private_bytes + max(0, use.shared_bytes - self._walls.tmp_bytes())
 
-    def _tell(self, body: dict[str, Any]) -> None:
+    def tell(self, body: dict[str, Any], *descriptors: int) -> None:
         try:
-            messages.send(self._channel, body)
+            messages.send(self._channel, body, descriptors)
         except OSError:
             return  # the launcher is gone, and with it whoever wanted to know
 

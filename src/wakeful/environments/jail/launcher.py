@@ -18,16 +18,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import balance, cells, linux, messages, processes, stem
-from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from . import balance, cells, linux, messages, processes
+from .cells import BUILDING, MB_PER_CORE, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
 from .loop import Loop, Outbox
 from .root import LAYERS_ROOT, READ_ONLY, TASK_ROOT
-from .stem import Stem
-
-MB_PER_CORE = 1769
-"""Memory that comes with one processor. Lambda's guide: Configure Lambda function memory."""
+from .stems import Stems
 
 BUILD_TIME_MAX_S = 10.0
 BUILD_FAILURES_MAX = 3
@@ -56,7 +54,7 @@ class Launcher:
         self._node = Outbox(self._loop, channel, self.close)
         self._runtimes: dict[int, Runtime] = {}
         self._cells: dict[int, Cell] = {}
-        self._assigned: dict[int, Cell] = {}
+        self.assigned: dict[int, Cell] = {}
         """By the node's number for the sandbox, from the promise to the end."""
         self._free_numbers = list(range(1, SANDBOXES_MAX))
         self._builds_max = (os.cpu_count() or 1) + 1
@@ -64,6 +62,8 @@ class Launcher:
         self._refills_from = 0.0
         self._is_watching = False
         self._is_closing = False
+        self._families = Families(self, self._node.put)
+        self._stems = Stems(self._wait_for)
 
     def run(self) -> None:
         """Serves until the node is gone, and until nothing is left then."""
@@ -82,11 +82,9 @@ class Launcher:
             return
         self._is_closing = True
         self._loop.forget(self._channel.fileno())
-        for runtime in self._runtimes.values():
-            if runtime.stem is not None:
-                runtime.stem.channel.close()
+        self._stems.close(list(self._runtimes.values()))
         for cell in list(self._cells.values()):
-            self._end(cell)
+            self.end(cell)
 
     def _on_signal(self, wakeup: int) -> None:
         os.read(wakeup, 512)
@@ -109,6 +107,8 @@ class Launcher:
         verb, body = message.verb, message.body
         if verb == "start":
             self._start(self._runtimes.get(body["runtime"]), Start.of(body, message.descriptors[0]))
+        elif verb == "restore":
+            self._families.restore(body)
         elif verb == "runtime":
             try:
                 self._runtimes[body["key"]] = Runtime.of(body, self._host)
@@ -118,10 +118,10 @@ class Launcher:
             if runtime := self._runtimes.get(body["runtime"]):
                 runtime.wanted = body["count"]
                 runtime.failures = 0
-                self._look_after_stem(runtime)
+                self._stems.look_after(runtime)
                 self._refill()
-        elif cell := self._assigned.get(body["sandbox"]):
-            if verb in ("begin", "signal", "connector"):
+        elif cell := self.assigned.get(body["sandbox"]):
+            if verb in ("begin", "signal", "trace", "connector"):
                 self._ask_keeper(cell, body)
                 return
             verbs = {"freeze": self._freeze, "thaw": self._thaw, "limit_cpu": self._limit_cpu, "kill": self._kill}
@@ -132,21 +132,20 @@ class Launcher:
 
     def _start(self, runtime: Runtime | None, start: Start) -> None:
         if runtime is None:
-            self._refuse(start, "its runtime could not be prepared")
+            self.refuse(start, "its runtime could not be prepared")
             return
-        self._refills_from = time.monotonic() + _REFILL_PAUSE_S
-        self._loop.after(_REFILL_PAUSE_S, self._refill)
+        self.pause_refilling()
         cell = self._spare(runtime, start.shape)
         if cell is None:
             try:
                 cell = self._build(runtime, start.shape)
             except OSError as error:
-                self._refuse(start, f"no sandbox could be made: {error}")
+                self.refuse(start, f"no sandbox could be made: {error}")
                 return
         cell.start = start
-        self._assigned[start.sandbox] = cell
+        self.assigned[start.sandbox] = cell
         if cell.state == WAITING:
-            self._assign(cell, start)
+            self._assign(cell)
 
     def _spare(self, runtime: Runtime, shape: Shape) -> Cell | None:
         """A cell that nobody was promised: one that waits, or else one that soon will."""
@@ -156,24 +155,32 @@ class Launcher:
         return next((cell for cell in spare if cell.state == WAITING), spare[0] if spare else None)
 
     def _build(self, runtime: Runtime, shape: Shape) -> Cell:
+        more = (self._endpoint_port, self._tmp_mb, self._counters)
+        cell = self._numbered(lambda number: cells.build(self._host, runtime, shape, number, *more))
+        self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
+        return cell
+
+    def build_annex(self, template: Cell) -> Cell:
+        return self._numbered(lambda number: cells.build_annex(self._host, template, number, self._counters))
+
+    def _numbered(self, build: Callable[[int], Cell]) -> Cell:
         if not self._free_numbers:
             raise OSError(f"there are {SANDBOXES_MAX} sandboxes already")
         number = heapq.heappop(self._free_numbers)
         try:
-            cell = cells.build(self._host, runtime, shape, number, self._endpoint_port, self._tmp_mb, self._counters)
+            cell = build(number)
         except OSError:
             heapq.heappush(self._free_numbers, number)
             raise
         self._cells[number] = cell
-        self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self._on_keeper, cell))
-        self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
+        self._loop.when_readable(cell.channel.fileno(), partial(self._contained, self.on_keeper, cell))
         self._loop.after(BUILD_TIME_MAX_S, partial(self._end_if_building, cell))
         return cell
 
     def _end_if_building(self, cell: Cell) -> None:
         if cell.state == BUILDING and not cell.is_leaving:
             cell.error = f"it was not ready after {BUILD_TIME_MAX_S:g} seconds"
-            self._end(cell)
+            self.end(cell)
 
     def _refill(self) -> None:
         """Brings the waiting cells to the number wanted, a few at a time, when nobody was started a moment ago."""
@@ -183,7 +190,7 @@ class Launcher:
         for runtime in self._runtimes.values():
             spare = [cell for cell in self._cells.values() if cell.runtime is runtime and cell.is_spare]
             for cell in spare[runtime.wanted :]:
-                self._end(cell)
+                self.end(cell)
             for _ in range(runtime.wanted - len(spare)):
                 if building >= self._builds_max or runtime.failures >= BUILD_FAILURES_MAX:
                     break
@@ -192,49 +199,27 @@ class Launcher:
                 except OSError as error:
                     self._on_stillborn(runtime, str(error))
                 building += 1
+        self._families.refill()
 
-    def _look_after_stem(self, runtime: Runtime) -> None:
-        """There is one where cells shall wait that may be forked, and only there."""
-        if runtime.stem is not None and not runtime.wanted:
-            runtime.stem.channel.close()  # it ends
-            runtime.stem = None
-        if runtime.stem is not None or not runtime.divides or not runtime.wanted or runtime.tree is None:
-            return
-        try:
-            tree = linux.copy_tree("", runtime.tree)
-            try:
-                runtime.stem = stem.start(tree, runtime.command.argv, runtime.command.variables)
-            finally:
-                os.close(tree)
-        except OSError as error:
-            self._on_no_stem(runtime, str(error))
-        else:
-            self._wait_for(runtime.stem.pid, partial(self._on_stem_ended, runtime, runtime.stem))
-
-    def _on_stem_ended(self, runtime: Runtime, ended: Stem) -> None:
-        if runtime.stem is ended:
-            self._on_no_stem(runtime, "their stem ended")
-
-    def _on_no_stem(self, runtime: Runtime, reason: str) -> None:
-        """Its cells are started each by itself from now on."""
-        if runtime.stem is not None:
-            runtime.stem.channel.close()
-        if runtime.divides and not self._is_closing:
-            sys.stderr.write(f"cells of {runtime.name} are not forked any more: {reason}\n")
-        runtime.stem, runtime.divides = None, False
+    def pause_refilling(self) -> None:
+        """Whoever is being started has the processors first."""
+        self._refills_from = time.monotonic() + _REFILL_PAUSE_S
+        self._loop.after(_REFILL_PAUSE_S, self._refill)
 
     def _on_stillborn(self, runtime: Runtime, error: str) -> None:
         """A cell that was made ahead ended before anybody needed it."""
         runtime.failures += 1
         if runtime.stem is not None:
-            self._on_no_stem(runtime, error)
+            self._stems.give_up(runtime, error)
         key = next(key for key, known in self._runtimes.items() if known is runtime)
         self._node.put({"verb": "broken", "runtime": key, "error": error})
 
     # ── handing over ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _assign(self, cell: Cell, start: Start) -> None:
+    def _assign(self, cell: Cell) -> None:
         """The cell is this function's. Its runtime may make its first request before the node hears of it."""
+        start = cell.start
+        assert start is not None
         trees: list[int] = []
         openings: list[int] = []
         try:
@@ -258,15 +243,19 @@ class Launcher:
         except OSError as error:
             for opening in openings[:1]:
                 os.close(opening)
-            self._refuse(start, str(error))
+            self.refuse(start, str(error))
             cell.start = None
-            self._end(cell)
+            self.end(cell)
             return
         finally:
             for descriptor in [*trees, *openings[1:]]:
                 os.close(descriptor)
         os.close(start.variables)
         cell.state = RUNNING
+        self.hand_over(cell, start, tuple(openings[:1]))
+
+    def hand_over(self, cell: Cell, start: Start, more: tuple[int, ...] = (), runtime: int = 0) -> None:
+        """The sandbox is the node's, and is looked after from now on. `runtime` is its process, where that is known."""
         is_inside = self._host.kind == NAMESPACES
         self._node.put(
             {
@@ -278,19 +267,22 @@ class Launcher:
                 "task_root": TASK_ROOT if is_inside else start.code,
                 "opt_root": LAYERS_ROOT if is_inside else start.layers,
                 "extensions": start.extensions,
+                "runtime": runtime,
+                "may_be_template": is_inside and start.shape.is_template and cell.template is None,
             },
-            (*cell.take_openings(), *openings[:1]),
+            (*cell.take_openings(), *more),
         )
         self._watch()
 
-    def _refuse(self, start: Start, error: str) -> None:
-        os.close(start.variables)
-        self._assigned.pop(start.sandbox, None)
+    def refuse(self, start: Start, error: str) -> None:
+        if start.variables >= 0:
+            os.close(start.variables)
+        self.assigned.pop(start.sandbox, None)
         self._node.put({"verb": "refused", "sandbox": start.sandbox, "error": error})
 
     # ── what keepers say ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _on_keeper(self, cell: Cell) -> None:
+    def on_keeper(self, cell: Cell) -> None:
         while True:
             try:
                 message = messages.receive(cell.channel)
@@ -298,13 +290,16 @@ class Launcher:
                 return
             if message is None:
                 self._loop.forget(cell.channel.fileno())
+                self._families.on_lost(cell)
                 return
+            if self._families.hear(cell, message):
+                continue
             if message.verb == "built":
                 self._on_built(cell, message)
             elif message.verb == "ended":
-                self._on_ended(cell, message.body)
+                self.on_ended(cell, message.body)
             elif message.verb == "unstemmed":
-                self._on_no_stem(cell.runtime, "their stem gave none")
+                self._stems.give_up(cell.runtime, "their stem gave none")
             elif message.verb == "failed":
                 cell.error = message.body["error"]
             elif message.verb == "extension":
@@ -317,14 +312,17 @@ class Launcher:
         cell.openings = message.descriptors[:2]
         cell.tmp = message.descriptors[2] if len(message.descriptors) > 2 else -1
         cell.state = WAITING
+        if cell.template is not None:
+            self._families.introduce(cell, message.descriptors[3])
+            self._loop.when_readable(cell.pidfd, partial(self._contained, self._on_exit, cell))
         if cell.is_leaving:
             return
         cell.runtime.failures = 0
         if cell.start is not None:
-            self._assign(cell, cell.start)
+            (self._assign if cell.template is None else self._families.fork)(cell)
         self._refill()
 
-    def _on_ended(self, cell: Cell, body: Mapping[str, Any]) -> None:
+    def on_ended(self, cell: Cell, body: Mapping[str, Any]) -> None:
         """The runtime process has ended, or was killed with everything around it."""
         if cell.state != RUNNING or cell.start is None:
             cell.error = body["error"] or f"the runtime ended: exit status {body['status']}, signal {body['signal']}"
@@ -333,6 +331,7 @@ class Launcher:
             return
         cell.has_ended = True
         is_killed = body["signal"] == signal.SIGKILL
+        place = cell.number * COUNTERS_EACH
         self._node.put(
             {
                 "verb": "ended",
@@ -343,15 +342,12 @@ class Launcher:
                     cell.is_over_memory or body["out_of_memory"] or (is_killed and cell.group.memory_kills())
                 ),
                 "error": body["error"],
-                "memory_peak_bytes": self._counters[cell.number * COUNTERS_EACH],
-                "cpu_s": self._cpu_s(cell),
+                "memory_peak_bytes": self._counters[place],
+                "cpu_s": cell.group.cpu_s() if self._host.counts else self._counters[place + 1] / 1e9,
             }
         )
-
-    def _cpu_s(self, cell: Cell) -> float:
-        if self._host.counts:
-            return cell.group.cpu_s()
-        return float(self._counters[cell.number * COUNTERS_EACH + 1]) / 1e9
+        if cell.is_template:
+            self._families.on_template_ended(cell)
 
     # ── freezing, limits ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -408,7 +404,7 @@ class Launcher:
         ending = self._pressure.falls_on([cell for cell in self._cells.values() if cell.is_running])
         if ending is not None:
             ending.is_over_memory = True
-            self._end(ending)
+            self.end(ending)
         balance.weigh([cell for cell in running if cell.is_running])
         self._is_watching = bool(running)
         if running:
@@ -420,7 +416,7 @@ class Launcher:
         self._counters[place] = max(self._counters[place], cell.memory_bytes)
         if cell.start is not None and cell.memory_bytes > cell.start.memory_mb << 20:
             cell.is_over_memory = True
-            self._end(cell)
+            self.end(cell)
 
     # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -431,34 +427,42 @@ class Launcher:
         except OSError as error:
             cell.error = f"{handler.__name__.strip('_')}: {error}"
             sys.stderr.write(f"sandbox {cell.number} is ended: {cell.error}\n")
-            self._end(cell)
+            self.end(cell)
 
     def _kill(self, cell: Cell) -> None:
+        if cell.is_template and self._families.drop(cell):
+            return
         if cell.state == RUNNING or cell.start is None:
-            self._end(cell)
+            self.end(cell)
             return
         # Not this function's yet: somebody else may have it.
-        self._refuse(cell.start, "it was killed before it was started")
+        self.refuse(cell.start, "it was killed before it was started")
         cell.start = None
 
-    def _end(self, cell: Cell) -> None:
+    def end(self, cell: Cell) -> None:
         if not cell.is_leaving:
             cell.end()
             self._loop.after(_LEAVING_TIME_MAX_S, cell.kill_keeper)
 
     def _on_exit(self, cell: Cell) -> None:
         """The keeper has ended, and with namespaces everything inside with it."""
-        self._on_keeper(cell)  # its last words
-        os.waitpid(cell.pid, 0)
+        self.on_keeper(cell)  # its last words
+        if cell.template is None:
+            os.waitpid(cell.pid, 0)
+        self._loop.forget(cell.pidfd)
+        self.bury(cell)
+
+    def bury(self, cell: Cell) -> None:
+        """Its keeper is dead."""
         cell.is_reaped = True
         self._loop.forget(cell.channel.fileno())
-        self._loop.forget(cell.pidfd)
         try:
             self._report_end(cell)
         finally:
             cell.is_leaving = True
             if not cell.is_namespaced:
-                self._kill_strays()
+                known = {each.pid for each in self._cells.values() if not each.is_reaped}
+                processes.kill_strays(self._waited_for | known)
             cell.close()
             self._release(cell, time.monotonic() + _LEAVING_TIME_MAX_S)
             self._refill()
@@ -467,21 +471,12 @@ class Launcher:
         """To whoever it was promised to, if that was somebody."""
         if cell.state == RUNNING:
             killed = {"status": None, "signal": int(signal.SIGKILL), "out_of_memory": False, "error": cell.error}
-            self._on_ended(cell, killed)
+            self.on_ended(cell, killed)
         elif cell.start is not None:
-            self._refuse(cell.start, cell.last_words())
+            self.refuse(cell.start, cell.last_words())
             cell.start = None
-        elif not cell.is_leaving or cell.error is not None:
+        elif cell.template is None and (not cell.is_leaving or cell.error is not None):
             self._on_stillborn(cell.runtime, cell.last_words())
-
-    def _kill_strays(self) -> None:
-        """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""
-        known = self._waited_for | {cell.pid for cell in self._cells.values() if not cell.is_reaped}
-        for pid in processes.children(os.getpid()):
-            if pid not in known:
-                for stray in [pid, *processes.descendants(pid)]:
-                    processes.kill(stray)
-                os.waitpid(pid, 0)
 
     def _wait_for(self, pid: int, when_ended: Callable[[], None] | None = None) -> None:
         """A process of ours that works for us, and ends by itself."""
@@ -510,7 +505,13 @@ class Launcher:
         if self._host.rooms is not None:
             self._contained(self._remove_room, cell)
         del self._cells[cell.number]
+        self._families.on_gone(cell)
         heapq.heappush(self._free_numbers, cell.number)
+        self.leave(cell)
+
+    def leave(self, cell: Cell) -> None:
+        """Whoever it was promised to has nothing of it any more."""
         if cell.start is not None:
-            del self._assigned[cell.start.sandbox]
+            del self.assigned[cell.start.sandbox]
             self._node.put({"verb": "gone", "sandbox": cell.start.sandbox})
+            cell.start = None

@@ -53,8 +53,10 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "mount_setattr": (442, 442),
     "move_mount": (429, 429),
     "open_tree": (428, 428),
+    "pidfd_getfd": (438, 438),
     "pivot_root": (155, 41),
     "prctl": (157, 167),
+    "ptrace": (101, 117),
     "seccomp": (317, 277),
     "sethostname": (170, 161),
     "setns": (308, 268),
@@ -62,6 +64,7 @@ NUMBERS: dict[str, tuple[int, int]] = {
     "unshare": (272, 97),
 }
 
+CLONE_VM, CLONE_PARENT = 0x00000100, 0x00008000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -93,7 +96,8 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
-CAP_KILL = 5
+CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID = 1, 5, 6, 7
+CAP_SYS_CHROOT, CAP_SYS_PTRACE, CAP_SYS_ADMIN = 18, 19, 21
 _CAPABILITIES_MAX = 64
 _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER = 1
@@ -158,6 +162,11 @@ def unshare(flags: int) -> None:
 def enter_namespace(descriptor: int, kind: int) -> None:
     """We are in this namespace; with CLONE_NEWPID, the children that we fork from now on are."""
     call("setns", descriptor, kind)
+
+
+def take_descriptor(process: int, descriptor: int) -> int:
+    """Our own copy of a descriptor of another process, which a pidfd names."""
+    return call("pidfd_getfd", process, descriptor, 0)
 
 
 def map_self(inside_uid: int, inside_gid: int, outside_uid: int, outside_gid: int) -> None:
@@ -327,14 +336,12 @@ def attach(tree: int, path: str, directory: int = _AT_FDCWD) -> None:
 
 def new_tmpfs(attributes: int, **options: str) -> int:
     """A descriptor of a detached, empty file system in memory."""
-    filesystem = call("fsopen", b"tmpfs", _FSOPEN_CLOEXEC)
-    try:
-        for key, value in options.items():
-            call("fsconfig", filesystem, _FSCONFIG_SET_STRING, _text(key), _text(value), 0)
-        call("fsconfig", filesystem, _FSCONFIG_CMD_CREATE, None, None, 0)
-        return call("fsmount", filesystem, _FSMOUNT_CLOEXEC, attributes)
-    finally:
-        os.close(filesystem)
+    return _new_file_system("tmpfs", attributes, options)
+
+
+def new_proc(options: dict[str, str], attributes: int) -> int:
+    """A descriptor of a detached /proc, which shows the caller's own process namespace."""
+    return _new_file_system("proc", attributes, options)
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -348,6 +355,17 @@ def raise_loopback() -> None:
     """127.0.0.1 works in this network namespace; a new one starts with its loopback device down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP | _IFF_RUNNING))
+
+
+def _new_file_system(kind: str, attributes: int, options: dict[str, str]) -> int:
+    filesystem = call("fsopen", _text(kind), _FSOPEN_CLOEXEC)
+    try:
+        for key, value in options.items():
+            call("fsconfig", filesystem, _FSCONFIG_SET_STRING, _text(key), _text(value), 0)
+        call("fsconfig", filesystem, _FSCONFIG_CMD_CREATE, None, None, 0)
+        return call("fsmount", filesystem, _FSMOUNT_CLOEXEC, attributes)
+    finally:
+        os.close(filesystem)
 
 
 def _text(value: str | None) -> bytes | None:

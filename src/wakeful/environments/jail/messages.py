@@ -4,11 +4,13 @@ One message is one packet (SOCK_SEQPACKET), so it arrives whole or not at all, t
 be large or secret, a function's environment variables, is not in the message: it travels as a memory file's
 descriptor, which the launcher hands on without reading it.
 
-    node → launcher         open, prepare, start, begin, signal, connector, freeze, thaw, limit_cpu, kill,
-                            close
-    launcher → node         opened, started, refused, extension, ended, done, gone, broken
-    launcher → keeper       assign, begin, signal, connector, freeze, thaw
-    keeper → launcher       built, unstemmed, done, extension, ended, failed
+    node → launcher         open, prepare, start, begin, signal, connector, freeze, thaw, limit_cpu, kill, close
+                            and of templates: trace, restore
+    launcher → node         opened, started, refused, extension, ended, done, gone, broken; traced, template
+    launcher → keeper       assign, begin, signal, connector, freeze, thaw; a template's: trace, annex, stand, fork,
+                            forget, drop; an annex's: adopt
+    keeper → launcher       built, unstemmed, done, extension, ended, failed; a template's: traced, template, unbuilt,
+                            forked, child ended
     keeper → stem           divide
 """
 

@@ -19,9 +19,9 @@ from .walls import RUNTIME_API, Openings, Order, Room, listen
 _MASKED = ("kcore", "key-users", "keys", "kmsg", "kpagecount", "kpageflags", "sysrq-trigger", "timer_list")
 
 # With it, a process in /proc that is not the tenant's own is not there at all, the keeper included.
-_PROC_OPTIONS = "hidepid=2"
+PROC_OPTIONS = {"hidepid": "2"}
 
-_TMP_FLAGS = linux.MS_NOSUID | linux.MS_NODEV
+TMP_FLAGS = linux.MS_NOSUID | linux.MS_NODEV
 _PROC_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
 
 
@@ -46,7 +46,7 @@ class Namespaces:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         linux.die_with_parent()
         linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWNET | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS)
-        linux.set_host_name(f"169.254.{100 + room.number // 250 % 100}.{1 + room.number % 250}")
+        linux.set_host_name(host_name(room.number))
         linux.raise_loopback()
         runtime_api, endpoint = listen(RUNTIME_API[1]), listen(room.endpoint_port)
         self._enter_root(room.tree)
@@ -58,7 +58,9 @@ class Namespaces:
             linux.attach(tree, place)
             os.close(tree)
         if order.tmp_mb != self._room.tmp_mb:
-            linux.mount("tmpfs", "/tmp", None, linux.MS_REMOUNT | _TMP_FLAGS, _tmp_options(order.tmp_mb))
+            linux.mount(
+                "tmpfs", "/tmp", None, linux.MS_REMOUNT | TMP_FLAGS, _comma_separated(tmp_options(order.tmp_mb))
+            )
         return TASK_ROOT
 
     def relocate(self, variables: dict[str, str]) -> dict[str, str]:
@@ -100,13 +102,11 @@ class Namespaces:
         linux.attach(tree, "/")
         os.fchdir(tree)
         os.close(tree)
-        linux.mount("tmpfs", "tmp", "tmpfs", _TMP_FLAGS, _tmp_options(self._room.tmp_mb, self._room.user))
-        linux.mount("proc", "proc", "proc", _PROC_FLAGS, _PROC_OPTIONS)
-        linux.mount("proc/sys", "proc/sys", None, linux.MS_BIND)
-        linux.mount(None, "proc/sys", None, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | _PROC_FLAGS)
-        for name in _MASKED:
-            if os.path.exists(f"proc/{name}"):
-                linux.mount("dev/null", f"proc/{name}", None, linux.MS_BIND)
+        linux.mount(
+            "tmpfs", "tmp", "tmpfs", TMP_FLAGS, _comma_separated(tmp_options(self._room.tmp_mb, self._room.user))
+        )
+        linux.mount("proc", "proc", "proc", _PROC_FLAGS, _comma_separated(PROC_OPTIONS))
+        shield_proc()
         # The old root ends on top of the new one, from where it is taken away.
         linux.pivot_root(".", ".")
         linux.unmount(".")
@@ -116,7 +116,25 @@ class Namespaces:
             raise RootNotClosed("something lies on top of the sandbox's root")
 
 
-def _tmp_options(tmp_mb: int, owner: int | None = None) -> str:
+def host_name(number: int) -> str:
+    """As on Lambda, an address."""
+    return f"169.254.{100 + number // 250 % 100}.{1 + number % 250}"
+
+
+def shield_proc() -> None:
+    """Of "proc", below where we are, nothing can be set, and what tells of the machine is empty."""
+    linux.mount("proc/sys", "proc/sys", None, linux.MS_BIND)
+    linux.mount(None, "proc/sys", None, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | _PROC_FLAGS)
+    for name in _MASKED:
+        if os.path.exists(f"proc/{name}"):
+            linux.mount("dev/null", f"proc/{name}", None, linux.MS_BIND)
+
+
+def tmp_options(tmp_mb: int, owner: int | None = None) -> dict[str, str]:
     """One inode for every 4 KB; private to the tenant, whom the launcher's user namespace knows as `owner` or as 0."""
-    user = owner or 0
-    return f"size={tmp_mb}m,nr_inodes={tmp_mb * 256},mode=700,uid={user},gid={user}"
+    user = str(owner or 0)
+    return {"size": f"{tmp_mb}m", "nr_inodes": str(tmp_mb * 256), "mode": "700", "uid": user, "gid": user}
+
+
+def _comma_separated(options: dict[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in options.items())

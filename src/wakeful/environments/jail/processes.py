@@ -62,6 +62,15 @@ def kill(pid: int) -> None:
         return
 
 
+def kill_strays(known: set[int]) -> None:
+    """What a dead keeper left has become our own child; with namespaces there is nothing of the kind."""
+    for pid in children(os.getpid()):
+        if pid not in known:
+            for stray in [pid, *descendants(pid)]:
+                kill(stray)
+            os.waitpid(pid, 0)
+
+
 def threads_of(uid: int) -> int:
     """How many threads of this user are running on the host, as far as this /proc shows them."""
     count = 0

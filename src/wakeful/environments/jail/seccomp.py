@@ -197,9 +197,11 @@ SOCKET: Numbers = (41, 198)
 SOCKET_PAIR: Numbers = (53, 199)
 CLONE: Numbers = (56, 220)
 IOCTL: Numbers = (16, 29)
+PRCTL: Numbers = (157, 167)
 
 CLONE_NAMESPACES = 0x7E020000  # every CLONE_NEW*
 NETLINK_ROUTE = 0
+_PR_SET_DUMPABLE = 4
 
 # A network namespace confines these. It does not confine AF_VSOCK, which reaches the hypervisor and its other guests.
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
@@ -212,15 +214,24 @@ _X32_BIT = 0x40000000
 # struct seccomp_data: the number, the architecture, the instruction pointer, six arguments of 64 bits.
 _NUMBER, _ARCHITECTURE = 0, 4
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _MASK, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ALLOW, _KILL, _ERRNO, _TRACE = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FF00000
 _SOCKET_KIND = 0xF  # the type of a socket without SOCK_NONBLOCK and SOCK_CLOEXEC
 
 Instruction = tuple[int, int, int, int]
 
 
-def in_namespaces(architecture: Architecture) -> bytes:
-    """The filter for a process that has namespaces of its own around it."""
+def in_namespaces(architecture: Architecture, *, is_template: bool = False, stays_visible: bool = False) -> bytes:
+    """The filter for a process that has namespaces of its own around it.
+
+    A template may enter namespaces if its tracer lets it, and only then: without one the call is not implemented.
+    One that `stays_visible` cannot hide its memory from a keeper who has no rights over the user namespace in which
+    that memory began.
+    """
     rules = {SOCKET: _family_allowed(), SOCKET_PAIR: _pair_allowed()}
+    if is_template:
+        rules[DENIED["namespaces"]["setns"]] = [(_RETURN, 0, 0, _TRACE)]
+    if stays_visible:
+        rules[PRCTL] = [_argument(0), (_EQUAL, 0, 1, _PR_SET_DUMPABLE), _error(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
     return _assemble(_program(architecture, rules, DENIED))
 
 

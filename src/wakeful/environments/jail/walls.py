@@ -38,6 +38,9 @@ class Room:
     is_counted: bool
     """A cgroup counts its processes and its memory; otherwise rlimits and a watch must do."""
 
+    is_template: bool = False
+    """The runtime process may be held after INIT, and others be forked from it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Openings:

@@ -8,6 +8,7 @@ import os
 _PATH = b"/2018-06-01/runtime/"
 _RECEIVE_BYTES = 65_536
 _TCP_NODELAY = (6, 1)
+_FORK = b'{"fork":true}'
 
 
 class Refused(Exception):
@@ -49,12 +50,19 @@ class Client:
         self._connection.sendall(self._request(b"init/error", body, _type_header(error_type)))
         self._answer()
 
-    def restore_next(self) -> None:
-        """INIT is over; returns when the environment has been restored for its first event."""
+    def restore_next(self) -> bool:
+        """INIT is over; returns when the environment has been restored for its first event.
+
+        Or earlier, and True: when this process shall fork, to be copied for many environments.
+        """
         self._connection.sendall(b"GET " + _PATH + b"restore/next" + self._head + b"\r\n")
         status, _, body = self._answer()
         if status != b"200":
             raise Refused(f"restore/next: {status.decode()} {body.decode('utf-8', 'replace')}")
+        return body == _FORK
+
+    def close(self) -> None:
+        self._connection.close()
 
     def fail_to_restore(self, error_type: str, body: bytes) -> None:
         """What had to be done after being restored has failed. The process is expected to exit."""

@@ -41,7 +41,7 @@ def run() -> None:
         log.error(failure.document(), failure.lines())
         client.fail_to_start(failure.kind, json_codec.write_document(failure.document()))
         sys.exit(1)
-    snapshot.wait_to_be_restored(client)
+    client = snapshot.wait_to_be_restored(client)
     function = Function()
     while True:
         serve(client, function, handler)
