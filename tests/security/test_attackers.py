@@ -9,7 +9,9 @@ sandbox for each attack and language would take minutes.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -204,7 +206,20 @@ def outside(request: pytest.FixtureRequest, built: Path, tmp_path: Path) -> list
     return [str(of_host("java").path), "-cp", str(tmp_path), "Attacker"]
 
 
-def test_outside_of_a_sandbox_the_attacks_achieve_something(outside: list[str], built: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def shared_memory() -> Iterator[int]:
+    """The key of some."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = secrets.randbits(30) | 1
+    segment = libc.shmget(key, 4096, 0o1600)
+    assert segment >= 0, os.strerror(ctypes.get_errno())
+    yield key
+    libc.shmctl(segment, 0, None)
+
+
+def test_outside_of_a_sandbox_the_attacks_achieve_something(
+    outside: list[str], built: Path, tmp_path: Path, shared_memory: int
+) -> None:
     """Or nothing below would mean anything."""
     own, secret = tmp_path / "own", tmp_path / "folder" / "secret.txt"
     own.touch()
@@ -219,7 +234,14 @@ def test_outside_of_a_sandbox_the_attacks_achieve_something(outside: list[str], 
             "look": [os.getpid()],
             "calls": [],
         }
-        words |= {"descriptors": [], "search": ["eldeen", secret.parent], "reach": services.words, "sockets": []}
+        words |= {
+            "attach": [shared_memory],
+            "serve": [],
+            "descriptors": [],
+            "search": ["eldeen", secret.parent],
+            "reach": services.words,
+            "sockets": [],
+        }
         attacks = "\n".join(" ".join(map(str, (attack, *each))) for attack, each in words.items())
         variables = {"ATTACKS": attacks, "PATH": os.environ["PATH"]}
         left = services.listeners[0].fileno()
