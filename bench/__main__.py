@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, burst, snapstart, idle, queue, start
+python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, queue, start
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from bench.cold import burst, cold, idle
 from bench.queue import queue
+from bench.shared import shared
 from bench.snap_start import snap_start
 from bench.start import start
 from bench.warm import warm
@@ -21,6 +22,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "cold": cold,
     "burst": burst,
     "snapstart": snap_start,
+    "shared": shared,
     "idle": idle,
     "queue": queue,
     "start": start,

@@ -86,8 +86,8 @@ def make_function(
         Role=ROLE,
         Handler=handler,
         Code={"ZipFile": package or zipped(ECHO)},
-        MemorySize=1769,  # one vCPU: with less, the CPU that belongs to the memory is what would be measured
-        **{"Timeout": 60, **settings},
+        # One vCPU: with less, the CPU that belongs to the memory is what would be measured.
+        **{"Timeout": 60, "MemorySize": 1769, **settings},
     )
     deadline = time.monotonic() + 60
     while (found := functions.get_function_configuration(FunctionName=name)).get("State") == "Pending":

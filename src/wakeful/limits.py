@@ -228,6 +228,20 @@ LAMBDA_CREDENTIALS_S = 12 * 3600.0
 LAMBDA_LOG_WAITING_MAX = 10_000
 """Lines of one environment that wait until its log stream is there; of more, the latest."""
 
+# --- Lambda Managed Instances ("Lambda quotas") ----------------------------------------------------------------------
+
+LAMBDA_CAPACITY_PROVIDERS_MAX = 1000
+LAMBDA_CAPACITY_PROVIDER_VERSIONS_MAX = 100
+LAMBDA_CAPACITY_VCPUS = 400
+"""What a capacity provider may have unless it says otherwise."""
+LAMBDA_MANAGED_MEMORY_MIN_MB = 2048
+LAMBDA_MANAGED_MEMORY_MAX_MB = 32_768
+LAMBDA_MANAGED_TIMEOUT_MAX_S = 5400
+LAMBDA_MANAGED_ENVIRONMENTS = 1
+"""Environments of a version that stand ready unless it says otherwise. On AWS three, one in each availability zone."""
+LAMBDA_MANAGED_SLOTS = 4
+"""How many versions with a capacity provider have their environments started at once."""
+
 # --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 
 EVENT_PATTERN_CHARS_MAX = 2048  # of a rule's event pattern; "Amazon EventBridge quotas"
@@ -273,6 +287,10 @@ RUNTIME_UNREAD_BYTES_MAX = 65_536  # answers of its Runtime API that a runtime h
 RUNTIME_KEPT_BYTES_MAX = 2 * RESPONSE_BYTES_MAX  # of one environment: bodies begun, and events sent and not read
 RUNTIME_PIPELINE_MAX = 32  # requests to its Runtime API that a runtime sends without waiting for an answer
 RUNTIME_CONNECTIONS_MAX = 64  # connections of one environment to its Runtime API at a time
+SHARED_CONNECTIONS_PER_SLOT = 4  # of one that takes several invocations at a time, beside those, for each of them
+SHARED_INIT_TIMEOUT_S = 130.0  # its INIT; the function's own timeout where that is longer
+SHARED_LATE_MAX = 10_000  # its invocations that have timed out and whose answers are still to come, to be told so
+SHARED_PATIENCE_S = 1.0  # how long a caller waits for a worker that is on its way to its next event
 INIT_TIMEOUT_S = 10.0  # INIT phase of an on-demand environment before it is retried within the first invocation
 SNAP_START_INIT_TIMEOUT_S = 130.0  # INIT ahead of any invocation; the function's own timeout where that is longer
 SNAP_START_TMP_MB_MAX = 512  # "Improving startup performance with Lambda SnapStart"

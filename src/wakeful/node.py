@@ -28,6 +28,7 @@ from wakeful.environments.pool import Bounds, Pool
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
 from wakeful.environments.scratch import ScratchRefused, open_scratch
+from wakeful.environments.shared import SharedEnvironment
 from wakeful.environments.tiers import Isolation, NotConfined
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
@@ -332,8 +333,9 @@ class Inside:
     environment: Environment
     principal: Principal
 
-    @property
-    def trace(self) -> Trace | None:
+    def trace_of(self, header: str | None) -> Trace | None:
+        if isinstance(self.environment, SharedEnvironment):
+            return self.environment.trace_of(header)
         running = self.environment.current
         return None if running is None else running.trace
 

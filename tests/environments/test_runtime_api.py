@@ -7,6 +7,7 @@ import json
 import socket
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -76,9 +77,12 @@ class Server:
     def __init__(self, *external: str) -> None:
         self._external = external
 
-    async def __aenter__(self) -> Server:
+    def make(self, told: Told) -> RuntimeApi:
+        return RuntimeApi(told, ExtensionsApi(told, VERSION, self._external))
+
+    async def __aenter__(self) -> Self:
         self.told = Told()
-        self.api = RuntimeApi(self.told, ExtensionsApi(self.told, VERSION, self._external))
+        self.api = self.make(self.told)
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]

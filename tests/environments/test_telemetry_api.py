@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -29,7 +29,7 @@ class Subscribing(Server):
         super().__init__("a")
         self._can_listen = can_listen
 
-    async def __aenter__(self) -> Subscribing:
+    async def __aenter__(self) -> Self:
         await super().__aenter__()
         self.heard: list[tuple[str, str, tuple[str, ...], bool]] = []
         self.telemetry = Telemetry(VERSION, Clock(), self._connector, self._spawn, is_provisioned=False)

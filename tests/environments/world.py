@@ -69,6 +69,8 @@ class World:
     ) -> None:
         await self.pool.close()
         await self.plain.close()
+        for _ in range(5):  # rounds of the loop in which a connection that was just accepted is made, left and closed
+            await asyncio.sleep(0)
         assert all(endpoint.is_closed for endpoint in self.endpoints)
 
     def surroundings(self) -> Surroundings:

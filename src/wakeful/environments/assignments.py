@@ -17,7 +17,7 @@ def of(
         code=version.code,
         layers=version.layers,
         variables=inside,
-        limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb),
+        limits=Limits(memory_mb=version.memory_mb, tmp_mb=version.tmp_mb, cores=version.cores),
         extensions=external,
         extension_variables=extensions.variables_of(inside) if external else {},
         tenant=version.arn,

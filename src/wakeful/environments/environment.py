@@ -64,6 +64,7 @@ class Environment:
         self.usable_until = float("inf")
         self.memory_peak_mb = self.memory_held_mb = 0  # the latter is what it keeps from others, /tmp included
         self._journal = Journal(surroundings, version, self.id)
+        self.hears: type[Telemetry] = Telemetry
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self._spawn = spawn
@@ -83,8 +84,7 @@ class Environment:
         self._restored: tuple[float, int] | None = None
         """How long it took to be restored for its first event, and how many milliseconds of that are billed."""
         self._init_began = 0.0
-        self._began = 0.0
-        self._started_at = 0.0
+        self._began = self._started_at = 0.0
         self._memory_read_at = 0.0
 
     # ------------------------------------------------------------------ life
@@ -194,7 +194,7 @@ class Environment:
         assignment = assignments.of(version, inside, external, may_be_template=self._may_be_template())
         sandbox = await self._surroundings.sandboxes.start(runtime, assignment)
         heard = ExtensionsApi(self, version, external)
-        telemetry = Telemetry(version, self._clock, sandbox.connector, self._spawn, is_provisioned=self.is_provisioned)
+        telemetry = self.hears(version, self._clock, sandbox.connector, self._spawn, self.is_provisioned)
         telemetry.init_starts(runtime.release, "init" if self.current is None else "invoke")
         process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, version.arn)
         if self.state is not State.STARTING:  # stopped in the meantime

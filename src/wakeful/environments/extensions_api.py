@@ -177,7 +177,7 @@ class ExtensionsApi:
             return
         member = self.members.get(name)
         is_external = member is not None and member.is_external
-        complaint = _complaint(events, is_external=is_external)
+        complaint = _complaint(events, is_external=is_external, is_shared=self._version.sharing is not None)
         if complaint is not None:
             connection.error(403, "Extension.InvalidEventType", complaint)
             return
@@ -333,9 +333,11 @@ def _events_of(body: bytes) -> list[str]:
     return events
 
 
-def _complaint(events: list[str], *, is_external: bool) -> str | None:
+def _complaint(events: list[str], *, is_external: bool, is_shared: bool) -> str | None:
+    if is_shared and events and not is_external:
+        return "No events allowed for internal extensions"
     for event in events:
-        if event not in EVENTS:
+        if event not in EVENTS or (is_shared and event == INVOKE):
             return f"{event}: ErrorInvalidEventType"
         if event == SHUTDOWN and not is_external:
             return f"{event}: ShutdownEventNotSupportedForInternalExtension"

@@ -20,11 +20,13 @@ from wakeful.environments.version import Invocation, Version
 class Journal:
     """Everything that is written is stamped with the node's time."""
 
-    def __init__(self, surroundings: Surroundings, version: Version, environment_id: str) -> None:
+    def __init__(
+        self, surroundings: Surroundings, version: Version, environment_id: str, lines: report.Report | None = None
+    ) -> None:
         self._surroundings = surroundings
         self._clock = surroundings.clock
         self._version = version
-        self._report = report.report_of(version)
+        self._report = lines or report.report_of(version)
         date = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC)
         self.stream = f"{date:%Y/%m/%d}/[{version.version}]{environment_id}"
         self._tail: Tail | None = None

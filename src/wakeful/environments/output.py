@@ -67,15 +67,15 @@ class Output:
         self._loop.add_reader(self._descriptor, self._read)
         self.is_open = True
 
-    def drain(self) -> None:
-        """Everything that was printed before this call has become events."""
+    def drain(self, *, ends_line: bool = True) -> None:
+        """Everything that was printed before this call has become events; a line that has not ended yet, if told so."""
         read_bytes = 0
         while self.is_open and read_bytes < limits.OUTPUT_DRAIN_BYTES_MAX:
             got = self._take()
             if not got:
                 break
             read_bytes += got
-        rest = self._lines.end()
+        rest = self._lines.end() if ends_line else []
         if rest:
             self._events(rest)
 

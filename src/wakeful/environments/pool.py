@@ -17,6 +17,7 @@ from wakeful import limits
 from wakeful.environments.admission import Admission
 from wakeful.environments.bounds import Bounds as Bounds
 from wakeful.environments.bounds import Counts
+from wakeful.environments.crews import Crews, Rooms
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
 from wakeful.environments.origins import Origins
@@ -45,9 +46,10 @@ class Pool:
 
         self._environments: set[Environment] = set()
         self._retired: set[Environment] = set()
+        rooms = Rooms(self._spawn, self._has_room, self._environments.add, self._give_up, self._ended)
+        self.crews = Crews(surroundings, self._admission, bounds.idle_s, rooms)
         self._provisions: dict[Key, Version] = {}
-        self._stopping = 0
-        self._waiting = 0
+        self._stopping = self._waiting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._plan_timer: asyncio.TimerHandle | None = None
@@ -70,6 +72,8 @@ class Pool:
         self._admit(version)
         environment = self._take_idle(key)
         if environment is None:
+            if version.sharing is not None:
+                return await self.crews.invoke(version, invocation, deadline)
             environment = await self._wait(key, version, deadline)
         if environment.is_provisioned:
             self._fleet(key).enter()
@@ -114,10 +118,8 @@ class Pool:
         return await self._surroundings.runtimes.complaint(version)
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
-        """No environment that exists now serves this function, or this version of it, again.
-
-        Those that are busy end after their invocation.
-        """
+        """No environment that exists now serves this function or version again. Busy ones end after what they do."""
+        self.crews.retire(function_arn, version)
         retired = {
             each
             for each in self._environments
@@ -136,6 +138,7 @@ class Pool:
     async def close(self) -> None:
         """Every environment is gone, and nobody waits any more."""
         self._is_closed = True
+        self.crews.close()
         for timer in (self._sweep_timer, self._plan_timer):
             if timer is not None:
                 timer.cancel()

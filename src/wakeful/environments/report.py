@@ -37,6 +37,8 @@ class Run:
     error_type: str | None
     restore_ms: float | None = None
     billed_restore_ms: int = 0
+    spans: tuple[tuple[str, float, float], ...] = ()
+    """(name, when it began in epoch seconds, its milliseconds), where REPORT tells them."""
 
 
 class Report(Protocol):

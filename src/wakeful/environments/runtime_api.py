@@ -20,7 +20,7 @@ from wakeful.environments.runtime_connection import ACCEPTED, ERROR_BODY, ERROR_
 from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.version import Invocation, Sink
 
-_WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
+WITH_CAUSE = b"application/vnd.aws.lambda.error.cause+json"
 
 
 class Phase(enum.Enum):
@@ -61,9 +61,7 @@ class Host(Protocol):
     def runtime_failed_to_start(self, payload: bytes, error_type: str | None) -> None: ...
 
 
-_NOT_BEFORE_NEXT = frozenset(
-    (Phase.INIT_ERROR, Phase.STREAMING, Phase.ENDING, Phase.RESTORE_READY, Phase.RESTORE_ERROR)
-)
+NOT_BEFORE_NEXT = frozenset((Phase.INIT_ERROR, Phase.STREAMING, Phase.ENDING, Phase.RESTORE_READY, Phase.RESTORE_ERROR))
 
 
 class Routes(Protocol):
@@ -75,6 +73,9 @@ class Routes(Protocol):
 
 class RuntimeApi:
     """The server of one runtime process. A runtime that is started again gets a new one."""
+
+    connections_max = limits.RUNTIME_CONNECTIONS_MAX
+    kept_bytes_max = limits.RUNTIME_KEPT_BYTES_MAX
 
     def __init__(self, host: Host, extensions: ExtensionsApi) -> None:
         self.host = host
@@ -102,7 +103,8 @@ class RuntimeApi:
         """Nobody is served any more. May be called twice."""
         self.is_closed = True
         if self._server is not None:
-            self._server.close()
+            # Not before what was accepted in this round of the loop is a connection: asyncio would lose it, open.
+            self._server.get_loop().call_soon(self._server.close)
             self._server = None
         for connection in list(self.connections):
             connection.abort()
@@ -119,7 +121,7 @@ class RuntimeApi:
         self._request_id = invocation.request_id.encode()
         self._sink = invocation.sink
         self.mode_of_chunks = b"buffered" if invocation.sink is None else b"streaming"
-        self._event = event = _event(invocation, deadline_ms)
+        self._event = event = event_message(invocation, deadline_ms)
         if self._parked:
             self._parked.popleft().answer(event)
 
@@ -127,12 +129,12 @@ class RuntimeApi:
 
     def next_event(self, connection: Connection) -> None:
         if self.phase is Phase.RUNNING:  # asked again, on a new connection for instance: the same event
-            if sum(each.unread_bytes for each in self.connections) > limits.RUNTIME_KEPT_BYTES_MAX:
+            if sum(each.unread_bytes for each in self.connections) > self.kept_bytes_max:
                 connection.abort()
                 return
             connection.answer(self._event)
             return
-        if self.phase in _NOT_BEFORE_NEXT:
+        if self.phase in NOT_BEFORE_NEXT:
             self.refuse_transition(connection, "Ready")
             return
         connection.is_parked = True
@@ -165,7 +167,7 @@ class RuntimeApi:
             size = limits.RESPONSE_BYTES_MAX
             words = f"Response payload size exceeded maximum allowed payload size ({size} bytes)."
             self.host.runtime_refused("Function.ResponseSizeTooLarge", words)
-            _refuse_size(connection, size)
+            refuse_size(connection, size)
         else:
             self.host.runtime_answered(body)
             connection.answer(ACCEPTED)
@@ -185,7 +187,7 @@ class RuntimeApi:
         response.end(connection.text_of(ERROR_TYPE), connection.text_of(ERROR_BODY))
         self.host.runtime_streamed(response)
         if response.is_too_large:
-            _refuse_size(connection, response.bytes_max)
+            refuse_size(connection, response.bytes_max)
         else:
             connection.answer(ACCEPTED)
 
@@ -200,8 +202,8 @@ class RuntimeApi:
             return
         self.phase = Phase.RESPONDED
         payload = connection.body or b""
-        if connection.headers.get(b"content-type") == _WITH_CAUSE:
-            payload = _without_cause(payload)
+        if connection.headers.get(b"content-type") == WITH_CAUSE:
+            payload = without_cause(payload)
         self.host.runtime_failed(payload, connection.text_of(ERROR_TYPE))
         connection.answer(ACCEPTED)
 
@@ -230,13 +232,12 @@ class RuntimeApi:
         connection.error(403, "InvalidStateTransition", message)
 
 
-def _refuse_size(connection: Connection, bytes_max: int) -> None:
+def refuse_size(connection: Connection, bytes_max: int) -> None:
     connection.error(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({bytes_max} bytes).")
 
 
-def _event(invocation: Invocation, deadline_ms: int) -> bytes:
+def event_message(invocation: Invocation, deadline_ms: int, optional: bytes = b"") -> bytes:
     """The answer to /next, written in one piece: a head and a body sent apart cost 40 ms on a delayed ACK."""
-    optional = b""
     if invocation.trace is not None:
         optional += b"Lambda-Runtime-Trace-Id: %b\r\n" % invocation.trace.header.encode()
     if invocation.client_context:
@@ -263,7 +264,7 @@ def _value(text: str) -> bytes:
     return text.replace("\r", " ").replace("\n", " ").encode()
 
 
-def _without_cause(payload: bytes) -> bytes:
+def without_cause(payload: bytes) -> bytes:
     """What the caller sees of an error document that also carries a cause for X-Ray."""
     try:
         document = json.loads(payload)

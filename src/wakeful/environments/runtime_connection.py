@@ -23,9 +23,11 @@ _PING = _ROOT + b"/ping"
 ERROR_TYPE = b"lambda-runtime-function-error-type"
 ERROR_BODY = b"lambda-runtime-function-error-body"
 RESPONSE_MODE = b"lambda-runtime-function-response-mode"
+INVOCATION_ID = b"lambda-runtime-invocation-id"
 _TRANSFER = b"transfer-encoding"
 _HEADERS_READ = (
-    frozenset((ERROR_TYPE, ERROR_BODY, RESPONSE_MODE, _TRANSFER, b"authorization", b"content-type", b"expect"))
+    frozenset((ERROR_TYPE, ERROR_BODY, RESPONSE_MODE, INVOCATION_ID, _TRANSFER))
+    | {b"authorization", b"content-type", b"expect"}
     | extensions_api.HEADERS
 )
 
@@ -61,7 +63,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
         # One that was accepted at the moment of the end has nobody else to close it.
-        if self._api.is_closed or len(self._api.connections) >= limits.RUNTIME_CONNECTIONS_MAX:
+        if self._api.is_closed or len(self._api.connections) >= self._api.connections_max:
             self._transport.abort()
             return
         self._api.connections.add(self)
@@ -126,7 +128,7 @@ class Connection(asyncio.Protocol):
         self._body_bytes += len(data)
         if self._body_bytes > limits.RESPONSE_BYTES_MAX:  # read to its end, so that the runtime hears why, and not kept
             self._forget_body()
-        elif self._api.kept_bytes + len(data) > limits.RUNTIME_KEPT_BYTES_MAX:
+        elif self._api.kept_bytes + len(data) > self._api.kept_bytes_max:
             raise _TooMuch
         else:
             self._body.append(data)

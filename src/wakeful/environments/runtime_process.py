@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlsplit
@@ -117,6 +118,7 @@ class RuntimeProcess:
             self._journal.telemetry = None
         if self._endpoint is not None:
             self._endpoint.close()
+        await asyncio.sleep(0)  # the server closes its socket before we do
         await self.sandbox.kill()
         self.drain()
         self.output.close()

@@ -21,6 +21,8 @@ class Limits:
     tmp_mb: int = 512
     processes_max: int = 1024
     open_files_max: int = 1024
+    cores: float | None = None
+    """Where CPU does not follow memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,12 @@ class StreamedResponse:
         self.is_truncated = True
         self._fail("Runtime.TruncatedResponse", "The response was broken off before its end.")
 
+    def forget(self) -> None:
+        """Nobody wants it any more: it is read to its end, and not kept."""
+        self._sink = None
+        self._kept.clear()
+        self.bytes_max = 0
+
     def broken_by(self, fault: Fault) -> str:
         """What the caller, who already has a part of it, is told as the error's code."""
         if self._broken_by is not None:

@@ -36,7 +36,6 @@ class Telemetry:
         clock: Clock,
         connector: Connector,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-        *,
         is_provisioned: bool,
     ) -> None:
         self._version = version

@@ -14,6 +14,28 @@ Key = tuple[str, str, str, str, str | None]
 """Function, version, revision, the version or alias whose provisioned concurrency it has, and the tenant."""
 
 
+CAPACITY, ROOM = "capacity", "room"
+"""What an environment of a version on managed instances may lack, besides what its function does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the environments of a version on managed instances are shared, and how many of them there are."""
+
+    slots: int
+    """How many invocations one takes at a time."""
+
+    vcpus: float = 1.0
+    least: int = 1
+    most: int | None = None
+    """None is as many as there is room for."""
+
+    capacity: str = ""
+    """Whose vCPUs they use, and how many of those there are."""
+
+    capacity_vcpus: float = float("inf")
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """Everything an environment needs to know of one function version.
@@ -54,6 +76,9 @@ class Version:
     tenant: str | None = None
     """Whose events its environments see, where every tenant has environments of its own."""
 
+    sharing: Sharing | None = None
+    """Where its environments take several invocations at a time."""
+
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"
     application_log_level: str = "INFO"
@@ -65,6 +90,11 @@ class Version:
     def key(self) -> Key:
         """Environments of the same key can stand in for each other."""
         return (self.arn, self.version, self.revision, self.provisioned, self.tenant)
+
+    @property
+    def cores(self) -> float | None:
+        """Processors, where they do not follow from memory."""
+        return None if self.sharing is None else self.sharing.vcpus
 
     @property
     def logs_to(self) -> str:
@@ -127,6 +157,8 @@ class Outcome:
     log_stream: str
     is_provisioned: bool = False
     """It ran in an environment that stood ready before anybody called."""
+    is_shared: bool = False
+    """It ran on managed instances, beside others in one environment; what those cost is not in a run's price."""
     streamed_bytes: int = 0
     """How much of the response went to a sink."""
     broken_by: str | None = None

@@ -42,9 +42,8 @@ class Origin(Protocol):
     def principal(self) -> Principal:
         """The function's role session."""
 
-    @property
-    def trace(self) -> Trace | None:
-        """Of what the invocation running there causes; None between invocations."""
+    def trace_of(self, header: str | None) -> Trace | None:
+        """Of what the invocation running there causes; of several, the one whose header this call carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +154,9 @@ class Gateway:
         return operation.write(result or {}, request_id, http)
 
     def _trace(self, http: HttpRequest, origin: Origin | None) -> Trace:
-        if origin is not None and origin.trace is not None:
-            return origin.trace
         header = http.headers.get("x-amzn-trace-id")
+        if origin is not None and (trace := origin.trace_of(header)) is not None:
+            return trace
         if header is not None:
             for part in header.split(";"):
                 name, _, value = part.strip().partition("=")

@@ -61,8 +61,39 @@ class AmazonManagedKafkaEventSourceConfig(TypedDict, total=False):
     ConsumerGroupId: str
     SchemaRegistryConfig: KafkaSchemaRegistryConfig
 
+class CapacityProvider(TypedDict, total=False):
+    CapacityProviderArn: Required[str]
+    State: Required[str]
+    VpcConfig: Required[CapacityProviderVpcConfig]
+    PermissionsConfig: Required[CapacityProviderPermissionsConfig]
+    InstanceRequirements: InstanceRequirements | None
+    CapacityProviderScalingConfig: CapacityProviderScalingConfig | None
+    KmsKeyArn: str | None
+    LastModified: str | None
+    PropagateTags: PropagateTags | None
+    TelemetryConfig: CapacityProviderTelemetryConfig | None
+
 class CapacityProviderConfig(TypedDict, total=False):
     LambdaManagedInstancesCapacityProviderConfig: Required[LambdaManagedInstancesCapacityProviderConfig]
+
+class CapacityProviderLoggingConfig(TypedDict, total=False):
+    SystemLogLevel: str
+    LogGroup: str
+
+class CapacityProviderPermissionsConfig(TypedDict, total=False):
+    CapacityProviderOperatorRoleArn: Required[str]
+
+class CapacityProviderScalingConfig(TypedDict, total=False):
+    MaxVCpuCount: int
+    ScalingMode: str
+    ScalingPolicies: list[TargetTrackingScalingPolicy]
+
+class CapacityProviderTelemetryConfig(TypedDict, total=False):
+    LoggingConfig: CapacityProviderLoggingConfig
+
+class CapacityProviderVpcConfig(TypedDict, total=False):
+    SubnetIds: Required[list[str]]
+    SecurityGroupIds: Required[list[str]]
 
 class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
@@ -81,6 +112,20 @@ class CreateAliasRequest(TypedDict, total=False):
     FunctionVersion: Required[str]
     Description: str
     RoutingConfig: AliasRoutingConfiguration
+
+class CreateCapacityProviderRequest(TypedDict, total=False):
+    CapacityProviderName: Required[str]
+    VpcConfig: Required[CapacityProviderVpcConfig]
+    PermissionsConfig: Required[CapacityProviderPermissionsConfig]
+    InstanceRequirements: InstanceRequirements
+    CapacityProviderScalingConfig: CapacityProviderScalingConfig
+    KmsKeyArn: str
+    Tags: dict[str, str]
+    PropagateTags: PropagateTags
+    TelemetryConfig: CapacityProviderTelemetryConfig
+
+class CreateCapacityProviderResponse(TypedDict, total=False):
+    CapacityProvider: Required[CapacityProvider]
 
 class CreateEventSourceMappingRequest(TypedDict, total=False):
     EventSourceArn: str
@@ -165,6 +210,12 @@ class DeadLetterConfig(TypedDict, total=False):
 class DeleteAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
+
+class DeleteCapacityProviderRequest(TypedDict, total=False):
+    CapacityProviderName: Required[str]
+
+class DeleteCapacityProviderResponse(TypedDict, total=False):
+    CapacityProvider: Required[CapacityProvider]
 
 class DeleteEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
@@ -345,6 +396,10 @@ class FunctionRuntimeConfig(TypedDict, total=False):
     RuntimeArn: Required[str]
     RuntimeAlias: Required[str]
 
+class FunctionScalingConfig(TypedDict, total=False):
+    MinExecutionEnvironments: int
+    MaxExecutionEnvironments: int
+
 class FunctionUrlConfig(TypedDict, total=False):
     FunctionUrl: Required[str]
     FunctionArn: Required[str]
@@ -353,6 +408,10 @@ class FunctionUrlConfig(TypedDict, total=False):
     Cors: Cors | None
     AuthType: Required[str]
     InvokeMode: str | None
+
+class FunctionVersionsByCapacityProviderListItem(TypedDict, total=False):
+    FunctionArn: Required[str]
+    State: Required[str]
 
 class GetAccountSettingsRequest(TypedDict, total=False): ...
 
@@ -363,6 +422,12 @@ class GetAccountSettingsResponse(TypedDict, total=False):
 class GetAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
+
+class GetCapacityProviderRequest(TypedDict, total=False):
+    CapacityProviderName: Required[str]
+
+class GetCapacityProviderResponse(TypedDict, total=False):
+    CapacityProvider: Required[CapacityProvider]
 
 class GetEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
@@ -387,6 +452,15 @@ class GetFunctionResponse(TypedDict, total=False):
     Tags: dict[str, str] | None
     TagsError: TagsError | None
     Concurrency: Concurrency | None
+
+class GetFunctionScalingConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+
+class GetFunctionScalingConfigResponse(TypedDict, total=False):
+    FunctionArn: str | None
+    AppliedFunctionScalingConfig: FunctionScalingConfig | None
+    RequestedFunctionScalingConfig: FunctionScalingConfig | None
 
 class GetFunctionUrlConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -459,6 +533,11 @@ class ImageConfigError(TypedDict, total=False):
 class ImageConfigResponse(TypedDict, total=False):
     ImageConfig: ImageConfig | None
     Error: ImageConfigError | None
+
+class InstanceRequirements(TypedDict, total=False):
+    Architectures: list[str]
+    AllowedInstanceTypes: list[str]
+    ExcludedInstanceTypes: list[str]
 
 class InvocationRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -556,6 +635,15 @@ class ListAliasesResponse(TypedDict, total=False):
     NextMarker: str | None
     Aliases: list[AliasConfiguration] | None
 
+class ListCapacityProvidersRequest(TypedDict, total=False):
+    State: str
+    Marker: str
+    MaxItems: int
+
+class ListCapacityProvidersResponse(TypedDict, total=False):
+    CapacityProviders: Required[list[CapacityProvider]]
+    NextMarker: str | None
+
 class ListEventSourceMappingsRequest(TypedDict, total=False):
     EventSourceArn: str
     FunctionName: str
@@ -573,6 +661,16 @@ class ListFunctionUrlConfigsRequest(TypedDict, total=False):
 
 class ListFunctionUrlConfigsResponse(TypedDict, total=False):
     FunctionUrlConfigs: Required[list[FunctionUrlConfig]]
+    NextMarker: str | None
+
+class ListFunctionVersionsByCapacityProviderRequest(TypedDict, total=False):
+    CapacityProviderName: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListFunctionVersionsByCapacityProviderResponse(TypedDict, total=False):
+    CapacityProviderArn: Required[str]
+    FunctionVersions: Required[list[FunctionVersionsByCapacityProviderListItem]]
     NextMarker: str | None
 
 class ListFunctionsRequest(TypedDict, total=False):
@@ -615,6 +713,12 @@ class ListProvisionedConcurrencyConfigsResponse(TypedDict, total=False):
     ProvisionedConcurrencyConfigs: list[ProvisionedConcurrencyConfigListItem] | None
     NextMarker: str | None
 
+class ListTagsRequest(TypedDict, total=False):
+    Resource: Required[str]
+
+class ListTagsResponse(TypedDict, total=False):
+    Tags: dict[str, str] | None
+
 class ListVersionsByFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Marker: str
@@ -635,6 +739,10 @@ class OnFailure(TypedDict, total=False):
 
 class OnSuccess(TypedDict, total=False):
     Destination: str
+
+class PropagateTags(TypedDict, total=False):
+    Mode: str
+    ExplicitTags: dict[str, str]
 
 class ProvisionedConcurrencyConfigListItem(TypedDict, total=False):
     FunctionArn: str | None
@@ -679,6 +787,14 @@ class PublishVersionRequest(TypedDict, total=False):
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
+
+class PutFunctionScalingConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: Required[str]
+    FunctionScalingConfig: FunctionScalingConfig
+
+class PutFunctionScalingConfigResponse(TypedDict, total=False):
+    FunctionState: str | None
 
 class PutProvisionedConcurrencyConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -743,9 +859,17 @@ class SourceAccessConfiguration(TypedDict, total=False):
     Type: str
     URI: str
 
+class TagResourceRequest(TypedDict, total=False):
+    Resource: Required[str]
+    Tags: Required[dict[str, str]]
+
 class TagsError(TypedDict, total=False):
     ErrorCode: Required[str]
     Message: Required[str]
+
+class TargetTrackingScalingPolicy(TypedDict, total=False):
+    PredefinedMetricType: Required[str]
+    TargetValue: Required[float]
 
 class TenancyConfig(TypedDict, total=False):
     TenantIsolationMode: Required[str]
@@ -756,6 +880,10 @@ class TracingConfig(TypedDict, total=False):
 class TracingConfigResponse(TypedDict, total=False):
     Mode: str | None
 
+class UntagResourceRequest(TypedDict, total=False):
+    Resource: Required[str]
+    TagKeys: Required[list[str]]
+
 class UpdateAliasRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Name: Required[str]
@@ -763,6 +891,15 @@ class UpdateAliasRequest(TypedDict, total=False):
     Description: str
     RoutingConfig: AliasRoutingConfiguration
     RevisionId: str
+
+class UpdateCapacityProviderRequest(TypedDict, total=False):
+    CapacityProviderName: Required[str]
+    CapacityProviderScalingConfig: CapacityProviderScalingConfig
+    PropagateTags: PropagateTags
+    TelemetryConfig: CapacityProviderTelemetryConfig
+
+class UpdateCapacityProviderResponse(TypedDict, total=False):
+    CapacityProvider: Required[CapacityProvider]
 
 class UpdateEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]

@@ -25,6 +25,36 @@ public class Handlers {
         }
     }
 
+    /** Returns when as many others are here. */
+    public static class Meets implements RequestHandler<Map<String, Object>, Map<String, Object>> {
+        private static int here = 0;
+
+        public Map<String, Object> handleRequest(Map<String, Object> event, Context context) {
+            int wanted = ((Number) event.get("count")).intValue();
+            synchronized (Meets.class) {
+                here += 1;
+                Meets.class.notifyAll();
+                long until = System.nanoTime() + 10_000_000_000L;
+                while (here % wanted != 0 && System.nanoTime() < until) {
+                    try {
+                        Meets.class.wait(10);
+                    } catch (InterruptedException error) {
+                        throw new IllegalStateException(error);
+                    }
+                }
+            }
+            context.getLogger().log("met");
+            if ("fail".equals(event.get("do"))) {
+                throw new IllegalStateException("not today");
+            }
+            Map<String, Object> seen = new HashMap<>();
+            seen.put("thread", Thread.currentThread().getId());
+            seen.put("process", ProcessHandle.current().pid());
+            seen.put("id", context.getAwsRequestId());
+            return seen;
+        }
+    }
+
     public static class Strings implements RequestHandler<String, String> {
         public String handleRequest(String event, Context context) {
             return event + "!";

@@ -74,6 +74,9 @@ class Start:
     layers: str | None
     memory_mb: int
     tmp_mb: int
+    cores: float
+    """Of the host's processors, once INIT is over."""
+
     shape: Shape
     extensions: tuple[str, ...]
     tenant: str
@@ -89,6 +92,7 @@ class Start:
             body["layers"],
             limits["memory_mb"],
             limits["tmp_mb"],
+            limits["cores"] or limits["memory_mb"] / MB_PER_CORE,
             Shape(limits["processes_max"], limits["open_files_max"], body["is_template"]),
             tuple(body["extensions"]),
             body.get("tenant", ""),
@@ -349,7 +353,7 @@ def build_annex(host: Host, template: Cell, number: int, counters: memoryview) -
         undo.callback(group.remove)
         group.limit_processes(start.shape.processes_max)
         group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
-        group.limit_cpu(max(1, start.memory_mb / MB_PER_CORE))  # until it has been restored
+        group.limit_cpu(max(1, start.cores))  # until it has been restored
         entrance = group.entrance()
         theirs.callback(entrance.close)
         channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

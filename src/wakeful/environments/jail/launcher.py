@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from . import balance, cells, linux, messages, processes
-from .cells import BUILDING, MB_PER_CORE, RUNNING, WAITING, Cell, Runtime, Shape, Start
+from .cells import BUILDING, RUNNING, WAITING, Cell, Runtime, Shape, Start
 from .families import Families
 from .host import COUNTERS_EACH, NAMESPACES, SANDBOXES_MAX, Host
 from .keeper import WATCH_INTERVAL_S
@@ -230,8 +230,8 @@ class Launcher:
                         trees.append(linux.copy_tree(os.path.realpath(path)))
                         linux.restrict_mount(trees[-1], READ_ONLY)
             cell.group.limit_memory((start.memory_mb + start.tmp_mb) << 20)
-            if start.memory_mb > MB_PER_CORE:
-                cell.group.limit_cpu(start.memory_mb / MB_PER_CORE)
+            if start.cores > 1:
+                cell.group.limit_cpu(start.cores)
             order = {
                 "code": start.code,
                 "layers": start.layers,
@@ -385,7 +385,7 @@ class Launcher:
 
     def _limit_cpu(self, cell: Cell) -> None:
         if cell.start is not None:
-            cell.group.limit_cpu(cell.start.memory_mb / MB_PER_CORE)
+            cell.group.limit_cpu(cell.start.cores)
         self._done(cell, "limit_cpu")
 
     def _done(self, cell: Cell, verb: str, descriptors: tuple[int, ...] = ()) -> None:

@@ -9,20 +9,25 @@ from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
 from wakeful.services.lambda_ import (
     attendant,
+    capacity,
+    capacity_operations,
     concurrency_operations,
     events,
     functions,
     invoke,
     layer_operations,
     layers,
+    managed,
     mapping_operations,
     operations,
     permissions,
     poller,
     provisioning,
     runs,
+    scaling,
     snapshots,
     streaming,
+    tag_operations,
     url_operations,
 )
 from wakeful.services.lambda_.api import api
@@ -48,6 +53,10 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         if kind is not None:
             context["lambda:FunctionUrlAuthType"] = kind
         yield Need(action, function.qualified, context)
+    elif "CapacityProviderName" in request:
+        yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
+    elif "Resource" in request:
+        yield Need(action, request["Resource"])
     elif "LayerName" in request:
         yield Need(action, _layer(call, request))
     elif "Arn" in request:
@@ -58,6 +67,11 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         yield Need(action, "*")
     for arn in request.get("Layers", ()):
         yield Need("lambda:GetLayerVersion", arn)
+    if request.get("CapacityProviderConfig"):
+        yield Need("lambda:PassCapacityProvider", managed.provider_of(request))
+    if "PermissionsConfig" in request:
+        operator = request["PermissionsConfig"]["CapacityProviderOperatorRoleArn"]
+        yield Need("iam:PassRole", operator, {"iam:PassedToService": attendant.SERVICE})
     if "Role" in request:
         yield Need("iam:PassRole", request["Role"], {"iam:PassedToService": attendant.SERVICE})
 
@@ -82,6 +96,8 @@ service = Service(
     workers=(
         Worker(functions.PREPARE, runs.prepare, slots=4),
         Worker(snapshots.KIND, runs.initialise, slots=limits.LAMBDA_SNAPSHOT_SLOTS),
+        Worker(scaling.KIND, runs.staff, slots=limits.LAMBDA_MANAGED_SLOTS),
+        Worker(capacity.KIND, capacity.settle, slots=1),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
     ),
     tasks=(poller.run, provisioning.run),
@@ -89,6 +105,7 @@ service = Service(
 
 __all__ = [
     "attendant",
+    "capacity_operations",
     "concurrency_operations",
     "invoke",
     "layer_operations",
@@ -96,5 +113,6 @@ __all__ = [
     "operations",
     "service",
     "streaming",
+    "tag_operations",
     "url_operations",
 ]

@@ -86,3 +86,17 @@ class InvalidRuntimeException(LambdaError):
     """The runtime or runtime version specified is not supported."""
 
     fault = "Service"
+
+
+class NoPublishedVersionException(LambdaError):
+    """The function can't be invoked because no published version exists. For functions with capacity provider
+    configuration, either publish a version to $LATEST.PUBLISHED, or specify a published version qualifier."""
+
+
+class CapacityProviderLimitExceededException(LambdaError):
+    """The maximum number of capacity providers for your account has been exceeded."""
+
+
+class FunctionVersionsPerCapacityProviderLimitExceededException(LambdaError):
+    """The maximum number of function versions that can be associated with a single capacity provider has been
+    exceeded."""

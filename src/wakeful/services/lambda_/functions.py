@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import snapshots
+from wakeful.services.lambda_ import managed, snapshots
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from wakeful.services.lambda_.references import LATEST, Reference
+from wakeful.services.lambda_.references import LATEST, LATEST_PUBLISHED, Reference
 from wakeful.store import blobs, work
 from wakeful.store.tx import Row, Tx
 
@@ -87,7 +87,7 @@ def find(tx: Tx, reference: Reference) -> Version:
 def main_version(tx: Tx, reference: Reference) -> str:
     """The version's name: the qualifier itself, or what an alias points to. Raises ResourceNotFoundException."""
     qualifier = reference.qualifier or LATEST
-    if qualifier == LATEST or qualifier.isdigit():
+    if qualifier in (LATEST, LATEST_PUBLISHED) or qualifier.isdigit():
         return qualifier
     row = tx.one("SELECT version FROM lambda_aliases WHERE function = ? AND name = ?", reference.arn, qualifier)
     if row is None:
@@ -114,7 +114,7 @@ def not_found(reference: Reference) -> ResourceNotFoundException:
 
 
 def versions_of(tx: Tx, function: str, after: int, limit: int) -> list[Version]:
-    """$LATEST first, then by number, from the one after number `after` (-1: from the beginning)."""
+    """$LATEST.PUBLISHED and $LATEST, then by number, from the one after number `after` (-2: from the beginning)."""
     rows = tx.all(
         "SELECT * FROM lambda_versions WHERE function = ? AND number > ? ORDER BY number LIMIT ?",
         function,
@@ -164,9 +164,9 @@ def usage(tx: Tx, account: str, region: str) -> tuple[int, int]:
 
 
 def create(
-    tx: Tx, reference: Reference, config: Mapping[str, Any], package: Package, tags: Mapping[str, str], *, publish: bool
+    tx: Tx, reference: Reference, config: Mapping[str, Any], package: Package, tags: Mapping[str, str]
 ) -> Version:
-    """The function is there, Pending until it has been made ready. With `publish`, its version 1 is the answer."""
+    """The function is there, Pending until it has been made ready."""
     tx.lock("lambda", reference.arn)
     if exists(tx, reference.arn):
         raise ResourceConflictException(f"Function already exist: {reference.name}")
@@ -174,8 +174,7 @@ def create(
         "INSERT INTO lambda_functions(arn, account, region, name, tags) VALUES (?, ?, ?, ?, ?)",
         *(reference.arn, reference.account, reference.region, reference.name, orjson.dumps(dict(tags))),
     )
-    latest = _insert(tx, reference.arn, LATEST, 0, config, package)
-    return publish_version(tx, reference, description=None) if publish else latest
+    return _insert(tx, reference.arn, LATEST, 0, config, package)
 
 
 def update(
@@ -185,21 +184,26 @@ def update(
     tx.lock("lambda", reference.arn)
     latest = find_version(tx, reference, LATEST)
     check_idle(latest)
-    code = package or latest.package
+    return _replace(tx, latest, config if config is not None else latest.config, package or latest.package)
+
+
+def _replace(tx: Tx, version: Version, config: Mapping[str, Any], code: Package) -> Version:
     _keep(tx, code)
-    _release(tx, latest.package)
+    _release(tx, version.package)
     revision = names.new_uuid()
     tx.run(
         "UPDATE lambda_versions SET revision = ?, config = ?, code = ?, code_sha256 = ?, code_bytes = ?,"
         " unzipped_bytes = ?, layers = ?, layers_bytes = ?, modified = ?, update_status = 'InProgress',"
         " update_code = 'Creating', update_reason = 'The function is being created.'"
         " WHERE function = ? AND version = ?",
-        *(revision, orjson.dumps(dict(config if config is not None else latest.config))),
+        *(revision, orjson.dumps(dict(config))),
         *(code.blob, code.sha256, code.size, code.unzipped_bytes, orjson.dumps(code.layers)),
-        *(code.layers_bytes, tx.now, reference.arn, LATEST),
+        *(code.layers_bytes, tx.now, version.function, version.version),
     )
-    _prepare(tx, reference.arn, LATEST, revision)
-    return find_version(tx, reference, LATEST)
+    _prepare(tx, version.function, version.version, revision)
+    replaced = get_version(tx, version.function, version.version)
+    assert replaced is not None
+    return replaced
 
 
 def reserve(tx: Tx, reference: Reference, count: int | None) -> None:
@@ -238,6 +242,40 @@ def publish_version(tx: Tx, reference: Reference, description: str | None) -> Ve
     return _insert(tx, reference.arn, str(row["number"]), row["number"], config, latest.package)
 
 
+def publish_latest(tx: Tx, reference: Reference, description: str | None) -> Version:
+    """$LATEST.PUBLISHED has what $LATEST has now, in place of what it had."""
+    tx.lock("lambda", reference.arn)
+    latest = find_version(tx, reference, LATEST)
+    if not managed.is_asked_for(latest.config):
+        raise InvalidParameterValueException("PublishTo isn't supported for Lambda Default functions.")
+    config = dict(latest.config) if description is None else {**latest.config, "Description": description}
+    before = get_version(tx, reference.arn, LATEST_PUBLISHED)
+    if before is None:
+        return _insert(tx, reference.arn, LATEST_PUBLISHED, -1, config, latest.package)
+    if before.state != "Failed" and _is_same(before, latest):
+        return before
+    check_idle(before)
+    managed.use(tx, reference.arn, LATEST_PUBLISHED, config)
+    return _replace(tx, before, config, latest.package)
+
+
+def deactivate(tx: Tx, version: Version) -> None:
+    """It runs no more until it is reactivated."""
+    tx.run(
+        "UPDATE lambda_versions SET state = 'Deactivated' WHERE function = ? AND version = ?",
+        *(version.function, version.version),
+    )
+
+
+def reactivate(tx: Tx, version: Version) -> None:
+    """It is Pending until its environments stand ready again."""
+    tx.run(
+        "UPDATE lambda_versions SET state = 'Pending' WHERE function = ? AND version = ?",
+        *(version.function, version.version),
+    )
+    _prepare(tx, version.function, version.version, version.revision)
+
+
 def delete(tx: Tx, reference: Reference) -> None:
     """The function is gone, with all it had; or, where the reference names a version, that version."""
     tx.lock("lambda", reference.arn)
@@ -246,14 +284,14 @@ def delete(tx: Tx, reference: Reference) -> None:
         return
     if not exists(tx, reference.arn):
         raise not_found(reference)
-    for version in versions_of(tx, reference.arn, -1, 1 << 31):
+    for version in versions_of(tx, reference.arn, -2, 1 << 31):
         _release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in (
         *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
-        "lambda_snapshots",
+        *("lambda_snapshots", "lambda_capacity_uses"),
     ):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own six names
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own seven names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
@@ -269,6 +307,7 @@ def _delete_version(tx: Tx, version: Version) -> None:
     tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_snapshots WHERE function = ? AND version = ?", version.function, version.version)
+    tx.run("DELETE FROM lambda_capacity_uses WHERE function = ? AND version = ?", version.function, version.version)
     _release(tx, version.package)
     tx.wake(CHANGED)
 
@@ -279,10 +318,12 @@ def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
     row = get_version(tx, function, version)
     if row is None or row.revision != revision:
         return
+    is_invocable = row.number != 0 or not managed.is_asked_for(row.config)
+    state = "Active" if is_invocable else "ActiveNonInvocable"
     tx.run(
-        "UPDATE lambda_versions SET serving = ?, state = 'Active', state_code = NULL, state_reason = NULL,"
+        "UPDATE lambda_versions SET serving = ?, state = ?, state_code = NULL, state_reason = NULL,"
         " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
-        *(orjson.dumps(serving(row)), function, version),
+        *(orjson.dumps(serving(row)), state, function, version),
     )
     tx.wake(CHANGED)
 
@@ -367,8 +408,10 @@ def described(version: Version, *, qualifier: str = "") -> shapes.FunctionConfig
         "State": version.state,
         "LastUpdateStatus": version.update_status,
         "LoggingConfig": logging,
-        "SnapStart": snapshots.described(version.config, is_on=version.number > 0 and version.state != "Failed"),
     }
+    if not managed.is_asked_for(version.config):
+        is_on = version.number > 0 and version.state != "Failed"
+        shown["SnapStart"] = snapshots.described(version.config, is_on=is_on)
     optional = {
         "StateReasonCode": version.state_code,
         "StateReason": version.state_reason,
@@ -393,6 +436,8 @@ def sha256_shown(key: str) -> str:
 def _insert(tx: Tx, function: str, version: str, number: int, config: Mapping[str, Any], package: Package) -> Version:
     revision = names.new_uuid()
     _keep(tx, package)
+    if number != 0:
+        managed.use(tx, function, version, config)
     tx.run(
         "INSERT INTO lambda_versions(function, version, number, revision, config, code, code_sha256, code_bytes,"
         " unzipped_bytes, layers, layers_bytes, modified, state, state_code, state_reason, update_status) VALUES"

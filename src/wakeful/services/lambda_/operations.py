@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import aliases, functions, layers, permissions, settings
+from wakeful.services.lambda_ import aliases, functions, layers, managed, permissions, settings
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.functions import Package
 from wakeful.services.lambda_.packages import package_of
 from wakeful.services.lambda_.pages import marked, unmarked
-from wakeful.services.lambda_.references import LATEST, Reference, reference
+from wakeful.services.lambda_.references import LATEST, LATEST_PUBLISHED, Reference, reference
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
         return {"Functions": []}
     every = request.get("FunctionVersion") == "ALL"
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    name, number = unmarked(request.get("Marker"), ["", -1])
+    name, number = unmarked(request.get("Marker"), ["", -2])
     after = (name, number if every else 1 << 30)
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
     answer: shapes.ListFunctionsResponse = {
@@ -88,8 +88,8 @@ async def update_function_code(
     call: Call, node: Node, request: shapes.UpdateFunctionCodeRequest
 ) -> shapes.FunctionConfiguration:
     """Invocations get the new code once it has been made ready, and the old until then."""
-    if request.get("ImageUri") or request.get("PublishTo"):
-        raise settings.NotSupported("Wakeful does not have container images or PublishTo yet.")
+    if request.get("ImageUri"):
+        raise settings.NotSupported("Wakeful does not have container images yet (ImageUri).")
     function = reference(call, request["FunctionName"])
     await node.store.read(_check_changeable, function, request.get("RevisionId"))
     package = await package_of(call, node, request, "UpdateFunctionCode")
@@ -103,6 +103,7 @@ def update_function_configuration(
     function = reference(call, request["FunctionName"])
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
+    managed.check_provider(tx, config)
     config, package = _layered(tx, function, config, latest.package, request.get("Layers"))
     return _described(functions.update(tx, function, config=config, package=package), function)
 
@@ -115,10 +116,10 @@ async def delete_function(
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
     if function.qualifier == LATEST:
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
-    if function.qualifier and not function.qualifier.isdigit():
+    if function.qualifier and function.qualifier != LATEST_PUBLISHED and not function.qualifier.isdigit():
         raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
     await node.store.write(functions.delete, function)
-    node.environments.retire(function.arn)
+    node.environments.retire(function.arn, function.qualifier or None)
     return {"StatusCode": 204}
 
 
@@ -128,8 +129,6 @@ async def delete_function(
 @api.writes
 def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -> shapes.FunctionConfiguration:
     """What $LATEST has now, under a number, for good. Nothing new is published where nothing has changed."""
-    if "PublishTo" in request:
-        raise settings.NotSupported("Wakeful does not have publishing to $LATEST.PUBLISHED yet (PublishTo).")
     function = reference(call, request["FunctionName"])
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     if request.get("CodeSha256") and request["CodeSha256"] != latest.package.sha256:
@@ -137,8 +136,7 @@ def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -
             f"CodeSHA256 ({request['CodeSha256']}) is different from current CodeSHA256 in $LATEST"
             f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
         )
-    published = functions.publish_version(tx, function, request.get("Description"))
-    return functions.described(published, qualifier=published.version)
+    return _publish(tx, function, request, request.get("Description"))
 
 
 @api.reads
@@ -148,7 +146,7 @@ def list_versions_by_function(
     function = reference(call, request["FunctionName"])
     functions.find_version(tx, function, LATEST)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
-    (after,) = unmarked(request.get("Marker"), [-1])
+    (after,) = unmarked(request.get("Marker"), [-2])
     found = functions.versions_of(tx, function.arn, after, limit + 1)
     answer: shapes.ListVersionsByFunctionResponse = {
         "Versions": [functions.described(each, qualifier=each.version) for each in found[:limit]]
@@ -232,10 +230,18 @@ def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, 
 def _create(
     tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
 ) -> shapes.FunctionConfiguration:
-    publish = request.get("Publish", False)
     config, package = _layered(tx, function, config, package, request.get("Layers"))
-    made = functions.create(tx, function, config, package, request.get("Tags", {}), publish=publish)
-    return functions.described(made, qualifier=made.version if publish else "")
+    managed.check_provider(tx, config)
+    made = functions.create(tx, function, config, package, request.get("Tags", {}))
+    return _publish(tx, function, request) if request.get("Publish") else functions.described(made)
+
+
+def _publish(
+    tx: Tx, function: Reference, request: Mapping[str, Any], description: str | None = None
+) -> shapes.FunctionConfiguration:
+    publish = functions.publish_latest if request.get("PublishTo") else functions.publish_version
+    published = publish(tx, function, description)
+    return functions.described(published, qualifier=published.version)
 
 
 def _update_code(
@@ -251,8 +257,7 @@ def _update_code(
         return _described(latest, function)
     changed = functions.update(tx, function, config=config, package=package)
     if request.get("Publish"):
-        published = functions.publish_version(tx, function, description=None)
-        return functions.described(published, qualifier=published.version)
+        return _publish(tx, function, request)
     return _described(changed, function)
 
 

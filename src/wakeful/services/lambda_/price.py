@@ -31,13 +31,17 @@ def charge(
     architecture: str,
     is_provisioned: bool = False,
     is_restored: bool = False,
+    is_shared: bool = False,
     streamed_bytes: int = 0,
 ) -> Charge:
     """Billed time in whole milliseconds, memory and storage as configured, whatever was used of them.
 
     With provisioned concurrency a second costs less; that it stands ready is charged apart. Of a response that was
-    streamed to its caller, what goes beyond the first 6 MB is paid for.
+    streamed to its caller, what goes beyond the first 6 MB is paid for. On managed instances only the request is: the
+    instances are paid for as long as they are there, whatever runs on them.
     """
+    if is_shared:
+        return Charge(0.0, REQUEST_USD)
     seconds = billed_ms / 1000
     gb_s = seconds * memory_mb / 1024
     storage_gb_s = seconds * max(0, tmp_mb - FREE_STORAGE_MB) / 1024

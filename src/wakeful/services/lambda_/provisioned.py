@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wakeful import limits
-from wakeful.services.lambda_ import functions, snapshots
+from wakeful.services.lambda_ import functions, managed, snapshots
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store.tx import Row, Tx
@@ -63,6 +63,10 @@ def put(tx: Tx, reference: Reference, requested: int) -> Config:
     if "TenancyConfig" in target.config:
         raise InvalidParameterValueException(
             "Provisioned Concurrency cannot be configured for a function with tenant isolation."
+        )
+    if managed.is_asked_for(target.config):
+        raise InvalidParameterValueException(
+            "Provisioned Concurrency is not supported for Lambda Managed Instance functions."
         )
     if snapshots.is_asked_for(target.config):
         raise InvalidParameterValueException(

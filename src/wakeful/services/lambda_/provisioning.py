@@ -1,4 +1,4 @@
-"""Keeps this node's environments as provisioned concurrency and SnapStart ask for them."""
+"""Keeps this node's environments as provisioned concurrency, SnapStart and managed instances ask for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from wakeful import limits
 from wakeful.environments.version import Key, Version
 from wakeful.fabric.service import Node
-from wakeful.services.lambda_ import functions, provisioned, runs, snapshots
+from wakeful.services.lambda_ import functions, provisioned, runs, scaling, snapshots
 from wakeful.services.lambda_.provisioned import Config
 from wakeful.services.lambda_.references import of_arn
 from wakeful.wire.errors import AwsError
@@ -25,7 +25,17 @@ async def run(node: Node) -> None:
             for arn in await node.store.read(snapshots.in_use):
                 wanted.update(await _parked(node, arn))
             node.environments.provision(wanted)
+            shared = [await _shared(node, arn) for arn in await node.store.read(scaling.in_use)]
+            node.environments.crews.keep([version for version in shared if version is not None])
             await listener.wait()
+
+
+async def _shared(node: Node, arn: str) -> Version | None:
+    try:
+        return (await runs.target(node, of_arn(arn))).pick()
+    except AwsError as error:
+        log.info("no environments are kept for %s: %s", arn, error)
+        return None
 
 
 async def _parked(node: Node, arn: str) -> dict[Key, tuple[Version, int]]:

@@ -10,9 +10,12 @@ from wakeful.services.lambda_.errors import InvalidParameterValueException, Reso
 
 LATEST = "$LATEST"
 
+LATEST_PUBLISHED = "$LATEST.PUBLISHED"
+"""The version of a function with a capacity provider that is published anew in place of what it was before."""
+
 _FORM = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
+    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sink, Throttled, Version
+from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sharing, Sink, Throttled, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, functions, price, provisioned, snapshots
+from wakeful.services.lambda_ import aliases, functions, managed, price, provisioned, scaling, snapshots
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRuntimeException,
@@ -57,7 +57,7 @@ async def _serving(node: Node, reference: Reference) -> Target:
     with node.wakes.listen(functions.CHANGED) as listener:
         while True:
             rows, concurrency = await node.store.read(_rows, reference)
-            unready = next((row for row, _ in rows if row.serving is None), None)
+            unready = next((row for row, _ in rows if row.serving is None or row.state == "Deactivated"), None)
             if unready is None:
                 return Target(tuple([(await _version(node, row, concurrency), weight) for row, weight in rows]))
             if unready.state != "Pending" or node.clock.now() >= deadline:
@@ -72,6 +72,8 @@ class _Concurrency:
     reservations: Mapping[str, int]
     provisioned: str
     claimed: int
+    sharing: Mapping[str, Sharing]
+    """By version."""
 
 
 def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], _Concurrency]:
@@ -79,13 +81,15 @@ def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, f
     is_provisioned = provisioned.get(tx, reference) is not None
     reservations = functions.reservations(tx, reference.account, reference.region)
     claimed = sum(reservations.values()) + provisioned.beside(tx, reference, reservations)
-    return _shares(tx, reference), _Concurrency(reservations, reference.qualifier if is_provisioned else "", claimed)
+    rows = _shares(tx, reference)
+    sharing = {row.version: scaling.sharing(tx, row) for row, _ in rows if managed.is_asked_for(row.config)}
+    return rows, _Concurrency(reservations, reference.qualifier if is_provisioned else "", claimed, sharing)
 
 
 def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
     alias = aliases.get(tx, reference.arn, reference.qualifier) if reference.qualifier else None
     if alias is None:
-        return [(functions.find(tx, reference), 1.0)]
+        return [(scaling.invoked(tx, reference), 1.0)]
     others = [(functions.find_version(tx, reference, version), share) for version, share in alias.routing.items()]
     rest = 1.0 - sum(share for _, share in others)
     return [(functions.find_version(tx, reference, alias.version), rest), *others]
@@ -145,6 +149,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         provisioned=concurrency.provisioned,
         is_snap_start=row.number > 0 and snapshots.is_asked_for(config) and not concurrency.provisioned,
         is_per_tenant="TenancyConfig" in config,
+        sharing=concurrency.sharing.get(row.version),
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
@@ -164,7 +169,9 @@ async def prepare(node: Node, item: work.Item) -> Done:
     reason = await node.environments.prepare(row.config["Runtime"], row.config["MemorySize"])
     if reason is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=reason))
-    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, "", 0))  # unpacks it
+    version = await _version(
+        node, replace(row, serving=functions.serving(row)), _Concurrency({}, "", 0, {})
+    )  # unpacks it
     complaint = await node.environments.complaint(version)
     if complaint is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=complaint))
@@ -172,10 +179,13 @@ async def prepare(node: Node, item: work.Item) -> Done:
     def ready(tx: Tx) -> None:
         if row.number > 0 and snapshots.is_asked_for(row.config):
             work.put(tx, snapshots.KIND, which)
+        elif row.number != 0 and managed.is_asked_for(row.config):
+            work.put(tx, scaling.KIND, which)
         else:
             functions.made_ready(tx, **which)
 
-    node.environments.retire(which["function"], which["version"])
+    if not managed.is_asked_for(row.config):  # else what serves until then stands ready until then
+        node.environments.retire(which["function"], which["version"])
     return Done(ready)
 
 
@@ -185,7 +195,7 @@ async def initialise(node: Node, item: work.Item) -> Done:
     row = await node.store.read(functions.get_version, which["function"], which["version"])
     if row is None or row.revision != which["revision"]:
         return Done()
-    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, "", 0))
+    version = await _version(node, replace(row, serving=functions.serving(row)), _Concurrency({}, "", 0, {}))
     if not await node.environments.park(version):
         return Done(lambda tx: functions.failed(tx, **which, code="FunctionError", reason=snapshots.INIT_FAILED))
 
@@ -195,6 +205,26 @@ async def initialise(node: Node, item: work.Item) -> Done:
         tx.wake(functions.CHANGED)  # also where it was deleted meanwhile: what is parked is of no use then
 
     return Done(ready)
+
+
+async def staff(node: Node, item: work.Item) -> Done:
+    """The worker that starts the environments of a version on managed instances, before anybody can call it."""
+    which: dict[str, str] = item.body
+    row, sharing = await node.store.read(_shared, which)
+    if row is None or sharing is None or row.revision != which["revision"]:
+        return Done()
+    concurrency = _Concurrency({}, "", 0, {row.version: sharing})
+    version = await _version(node, replace(row, serving=functions.serving(row)), concurrency)
+    fault = await node.environments.crews.staff(version)
+    if fault is not None:
+        code, reason = scaling.failure(fault)
+        return Done(lambda tx: functions.failed(tx, **which, code=code, reason=reason))
+    return Done(lambda tx: functions.made_ready(tx, **which))
+
+
+def _shared(tx: Tx, which: Mapping[str, str]) -> tuple[functions.Version | None, Sharing | None]:
+    row = functions.get_version(tx, which["function"], which["version"])
+    return row, None if row is None else scaling.sharing(tx, row)
 
 
 # --- running ---------------------------------------------------------------------------------------------------------
@@ -268,6 +298,7 @@ def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Tr
         architecture=version.architecture,
         is_provisioned=outcome.is_provisioned,
         is_restored=outcome.restore_ms is not None,
+        is_shared=outcome.is_shared,
         streamed_bytes=outcome.streamed_bytes,
     )
     detail = {

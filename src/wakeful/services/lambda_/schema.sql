@@ -117,3 +117,23 @@ CREATE TABLE IF NOT EXISTS lambda_mappings(
     modified REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lambda_mappings_function ON lambda_mappings(function);
+
+CREATE TABLE IF NOT EXISTS lambda_capacity_providers(
+    arn      TEXT PRIMARY KEY,
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    config   BLOB NOT NULL,             -- in the names of CapacityProvider
+    state    TEXT NOT NULL,
+    modified REAL NOT NULL,
+    tags     BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_capacity_uses(
+    function TEXT NOT NULL,
+    version  TEXT NOT NULL,             -- a published one, or $LATEST.PUBLISHED
+    provider TEXT NOT NULL,
+    least    INTEGER,                   -- environments, as PutFunctionScalingConfig asked for them
+    most     INTEGER,
+    PRIMARY KEY(function, version)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lambda_capacity_uses_provider ON lambda_capacity_uses(provider);

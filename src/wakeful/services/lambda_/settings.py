@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.lambda_ import snapshots
+from wakeful.services.lambda_ import managed, snapshots
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
 
@@ -26,15 +26,17 @@ _NOT_YET = {
     "ImageConfig": "container images",
     "KMSKeyArn": "KMS keys",
     "CodeSigningConfigArn": "code signing",
-    "CapacityProviderConfig": "capacity providers",
     "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
     "AcceleratorConfig": "accelerators",
-    "PublishTo": "publishing to $LATEST.PUBLISHED",
 }
 
 # "Lambda quotas" bounds these lower for ordinary functions than the model, which speaks for managed instances too.
 _RANGES = {"Timeout": (1, limits.LAMBDA_TIMEOUT_MAX_S), "MemorySize": (128, limits.LAMBDA_MEMORY_MAX_MB)}
+_MANAGED_RANGES = {
+    "Timeout": (1, limits.LAMBDA_MANAGED_TIMEOUT_MAX_S),
+    "MemorySize": (limits.LAMBDA_MANAGED_MEMORY_MIN_MB, limits.LAMBDA_MANAGED_MEMORY_MAX_MB),
+}
 
 _RESERVED = frozenset(
     (
@@ -88,13 +90,14 @@ def of_creation(request: Mapping[str, Any]) -> dict[str, Any]:
     """A new function's configuration: what was asked for, with AWS's defaults for the rest."""
     _check_package_type(request)
     given = {name: request[name] for name in _CONFIGURED if name in request}
-    config = {**{name: value for name, value in DEFAULTS.items() if value is not None}, **given}
-    return _checked(config, request)
+    defaults = {name: value for name, value in DEFAULTS.items() if value is not None}
+    return _checked({**defaults, **managed.defaults(request), **given}, request)
 
 
 def of_update(config: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with what an update names replaced. An empty value takes an optional member away."""
     given = {name: request[name] for name in _CONFIGURED if name in request}
+    managed.check_change(config, request)
     return _checked({**config, **given}, request)
 
 
@@ -115,6 +118,7 @@ _CONFIGURED = (
     "VpcConfig",
     "SnapStart",
     "TenancyConfig",
+    "CapacityProviderConfig",
 )
 
 
@@ -122,12 +126,14 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     for member, what in _NOT_YET.items():
         if request.get(member):
             raise NotSupported(f"Wakeful does not have {what} yet ({member}).")
+    is_managed = bool(config.get(managed.MEMBER))
+    for member, (low, high) in (_MANAGED_RANGES if is_managed else _RANGES).items():
+        _check_range(member, config[member], low, high, is_managed=is_managed)
+    _check_runtime(config)
+    managed.check(config, request)
     if any((request.get("VpcConfig") or {}).values()):
         raise NotSupported("Wakeful does not have VPCs (VpcConfig).")
     config.pop("VpcConfig", None)
-    for member, (low, high) in _RANGES.items():
-        _check_range(member, config[member], low, high)
-    _check_runtime(config)
     snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
     config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
@@ -145,7 +151,11 @@ def _check_package_type(request: Mapping[str, Any]) -> None:
             )
 
 
-def _check_range(member: str, value: int, low: int, high: int) -> None:
+def _check_range(member: str, value: int, low: int, high: int, *, is_managed: bool) -> None:
+    if is_managed and member == "MemorySize" and value < low:
+        raise ValidationException(
+            f"Lambda Managed Instance functions must have memory size greater than or equal to {low}"
+        )
     if not low <= value <= high:
         name = member[0].lower() + member[1:]
         bound = f"less than or equal to {high}" if value > high else f"greater than or equal to {low}"

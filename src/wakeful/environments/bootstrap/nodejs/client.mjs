@@ -83,6 +83,14 @@ export class Client {
     });
   }
 
+  /** The event is answered or has failed, and no other is asked for. Calls `onTold` when the Runtime API knows. */
+  answerOnly(requestId, invocationId, body, errorType, onTold) {
+    const verb = errorType === null ? "response" : "error";
+    const header = `Lambda-Runtime-Invocation-Id: ${invocationId}\r\n` + (errorType === null ? "" : typeHeader(errorType));
+    this.#waiting.push(() => onTold());
+    this.#socket.write(this.#request(`invocation/${requestId}/${verb}`, header, body));
+  }
+
   /** From now on the connection keeps the event loop busy, as while an answer is being streamed, or no longer. */
   hold(isHeld) {
     if (isHeld) this.#socket.ref();

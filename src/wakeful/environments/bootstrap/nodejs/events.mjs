@@ -86,17 +86,7 @@ export class Runtime {
     const stream = (this.#stream = new ResponseStream(this.#client, this.#requestId, this.handler));
     const waits = waiting(context, !this.#isAsyncOnly);
     this.#client.hold(true);
-    try {
-      const pending = this.handler(event, stream, context);
-      if (typeof pending?.then !== "function") throw "Streaming does not support non-async handlers.";
-      if ((await pending) !== undefined) console.warn("Streaming handlers ignore return values.");
-      await stream.answered;
-      if (!stream.writableFinished) throw stream.errored ?? "Response stream is not finished.";
-    } catch (error) {
-      logError("Invoke Error", error);
-      stream.fail(documentOf(error));
-      await stream.answered;
-    }
+    await streamAnswer(this.handler, event, stream, context);
     this.#stream = null;
     if (this.#isDoneWith()) return;
     const next = () => {
@@ -161,9 +151,9 @@ export class Runtime {
   #complete(result) {
     let body;
     try {
-      body = JSON.stringify(result === undefined ? null : result) ?? "null";
-    } catch {
-      this.#fail(new Error("Unable to stringify response body"));
+      body = bodyOf(result);
+    } catch (error) {
+      this.#fail(error);
       return;
     }
     if (this.#isDoneWith()) return;
@@ -186,6 +176,30 @@ export class Runtime {
   }
 }
 
+/** The handler has written its answer, or has failed, and the Runtime API has all of it. */
+export async function streamAnswer(handler, event, stream, context) {
+  try {
+    const pending = handler(event, stream, context);
+    if (typeof pending?.then !== "function") throw "Streaming does not support non-async handlers.";
+    if ((await pending) !== undefined) console.warn("Streaming handlers ignore return values.");
+    await stream.answered;
+    if (!stream.writableFinished) throw stream.errored ?? "Response stream is not finished.";
+  } catch (error) {
+    logError("Invoke Error", error);
+    stream.fail(documentOf(error));
+    await stream.answered;
+  }
+}
+
+/** A handler's result as the answer's body. */
+export function bodyOf(result) {
+  try {
+    return JSON.stringify(result === undefined ? null : result) ?? "null";
+  } catch {
+    throw new Error("Unable to stringify response body");
+  }
+}
+
 /** Whether an event is over only when the event loop is empty: until Node.js 24 the context lets the handler say. */
 function waiting(context, isForHandlerToSay) {
   const waits = { forEmptyLoop: isForHandlerToSay };
@@ -201,7 +215,7 @@ function waiting(context, isForHandlerToSay) {
 }
 
 /** As "Using the Lambda context object to retrieve Node.js function information" describes it. */
-function contextOf(headers) {
+export function contextOf(headers) {
   const deadline = Number(headers["lambda-runtime-deadline-ms"]);
   const context = {
     functionVersion: process.env.AWS_LAMBDA_FUNCTION_VERSION,

@@ -14,6 +14,9 @@ import {
 } from "./errors.mjs";
 import { awslambda, streams } from "./streaming.mjs";
 
+const SDK_IS_MISSING = /Cannot find (module|package) '@(aws-sdk|smithy)\//;
+const HOW_TO_GET_SDK =
+  "The AWS SDK for JavaScript, or this part of it, was not added to this runtime. See: wakeful runtimes add --help";
 const PARTS = /^([^.]*)\.(.*)$/;
 
 // As seen from the runtime's entry point, which is what "Require stack" names.
@@ -49,6 +52,11 @@ export async function load(root, name) {
     );
   }
   return handler;
+}
+
+/** Whoever misses the SDK in the runtime hears how to get it. */
+export function hintAtSdk(error) {
+  if (SDK_IS_MISSING.test(error?.message)) console.warn(HOW_TO_GET_SDK);
 }
 
 async function loaded(root, folder, module) {

@@ -5,15 +5,12 @@ import Module from "node:module";
 
 import { connect } from "./client.mjs";
 import { Runtime } from "./events.mjs";
-import { load } from "./handler.mjs";
+import { hintAtSdk, load } from "./handler.mjs";
 import { patchConsole } from "./log.mjs";
 import { searchNodePath } from "./node_path.mjs";
 import { warmUp } from "./warm_up.mjs";
 
 const READY = 3; // the descriptor on which a cell says that it waits
-const SDK_IS_MISSING = /Cannot find (module|package) '@(aws-sdk|smithy)\//;
-const HOW_TO_GET_SDK =
-  "The AWS SDK for JavaScript, or this part of it, was not added to this runtime. See: wakeful runtimes add --help";
 
 /** This process is now the given function's: its variables, nothing on stdin. */
 function take(assignment) {
@@ -45,6 +42,11 @@ async function run() {
   delete process.env.WAKEFUL_LAYERS_ROOT;
   const root = process.env.LAMBDA_TASK_ROOT ?? "/var/task";
   process.chdir(root);
+  if (process.env.AWS_LAMBDA_MAX_CONCURRENCY) {
+    const { startWorkers } = await import("./workers.mjs");
+    startWorkers();
+    return;
+  }
   patchConsole();
   const client = await connect(process.env.AWS_LAMBDA_RUNTIME_API);
   const runtime = new Runtime(client);
@@ -53,7 +55,7 @@ async function run() {
   try {
     handler = await load(root, process.env._HANDLER);
   } catch (error) {
-    if (SDK_IS_MISSING.test(error?.message)) console.warn(HOW_TO_GET_SDK);
+    hintAtSdk(error);
     runtime.failToStart("Uncaught Exception", error, 129);
     return;
   }

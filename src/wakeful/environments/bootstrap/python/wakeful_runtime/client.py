@@ -73,8 +73,8 @@ class Client:
         self._connection.sendall(self._request(path, body, header) + self._next)
         self._is_asked = True
         status, _, answer = self._answer()
-        # A response that is too large has ended the invocation, not the runtime.
-        if status not in (b"202", b"413"):
+        # A response that is too large, or too late, has ended the invocation, not the runtime.
+        if status not in (b"202", b"410", b"413"):
             raise Refused(f"{path.decode()}: {status.decode()} {answer.decode('utf-8', 'replace')}")
 
     def _request(self, path: bytes, body: bytes, header: bytes) -> bytes:
@@ -115,13 +115,13 @@ class Client:
         return lines[0][9:12], headers, received[start:body_end]
 
 
-def connect(address: str) -> Client:
+def connect(address: str, kind: type[Client] = Client) -> Client:
     """A client of the Runtime API at `address` (host:port)."""
     host, _, port = address.rpartition(":")
     connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
     connection.connect((host, int(port)))
     connection.setsockopt(*_TCP_NODELAY, 1)
-    return Client(connection, address)
+    return kind(connection, address)
 
 
 def _type_header(error_type: str) -> bytes:

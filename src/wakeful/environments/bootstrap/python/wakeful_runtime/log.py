@@ -41,12 +41,17 @@ def write(message: str) -> None:
         data = data[os.write(1, data) :]
 
 
-def open_streams() -> None:
-    """stdout and stderr reach the log with every write, so that nothing is lost when the process is killed."""
+def open_streams(*, by_line: bool = False) -> None:
+    """stdout and stderr reach the log with every write, so that nothing is lost when the process is killed.
+
+    `by_line`: with every line, where other processes write to the same log.
+    """
     for number, name in ((1, "stdout"), (2, "stderr")):
         raw = io.FileIO(number, "w", closefd=False)
         errors = "strict" if number == 1 else "backslashreplace"
-        stream = io.TextIOWrapper(raw, encoding="utf-8", errors=errors, write_through=True)
+        stream = io.TextIOWrapper(
+            raw, encoding="utf-8", errors=errors, write_through=not by_line, line_buffering=by_line
+        )
         stream.mode = "w"  # type: ignore[misc]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)

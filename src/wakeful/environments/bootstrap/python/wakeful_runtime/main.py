@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from . import client as runtime_api
 from . import handler as handlers
@@ -20,7 +20,7 @@ _READY = 3
 """The descriptor on which a cell says that it waits."""
 
 
-def run() -> None:
+def run() -> NoReturn:
     """Runs the function until the process ends. A cell first warms up and waits for its function."""
     is_stem = os.environ.pop("WAKEFUL_STEM", None)
     if is_stem or os.environ.pop("WAKEFUL_CELL", None):
@@ -33,7 +33,16 @@ def run() -> None:
     _set_up_interpreter()
     log.open_streams()
     log.set_up()
-    client = runtime_api.connect(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    count = os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY")
+    if count is None:
+        work(runtime_api.connect(os.environ["AWS_LAMBDA_RUNTIME_API"]))
+    from . import workers
+
+    workers.run(int(count), work)
+
+
+def work(client: runtime_api.Client) -> NoReturn:
+    """Loads the handler and answers events with it, until the process ends."""
     try:
         handler = handlers.find(os.environ["_HANDLER"])
     except Exception as error:  # noqa: BLE001  whatever the function's module raised is told to the Runtime API
