@@ -461,6 +461,35 @@ def reach_addresses(addresses: list[Any]) -> list[str]:
     return gained
 
 
+def leave_the_network(addresses: list[list[Any]], names: list[str]) -> list[str]:
+    """[host, port] that can be sent a packet, and names that are found."""
+
+    def send(kind: int, host: str, port: int) -> None:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as client:
+            client.setblocking(False)
+            try:
+                client.connect((host, port))
+            except BlockingIOError:
+                return  # it is on its way
+            client.send(b"?")
+
+    attempts: dict[str, Callable[[], object]] = {}
+    for host, port in addresses:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            attempts[f"{kind.name} {host} {port}"] = partial(send, kind, host, port)
+    attempts |= {name: partial(socket.getaddrinfo, name, 80) for name in names}
+    return achieved(attempts)
+
+
+def listen_anywhere() -> list[str]:
+    """Ports of every address that were had by listening, without asking for one."""
+    gained = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with socket.socket(family, socket.SOCK_STREAM) as server:
+            gained += achieved({family.name: server.listen})
+    return gained
+
+
 def reach_by_other_ways(port: int, path: str) -> list[str]:
     """A TCP port past the call that is guarded, and a datagram socket by its path."""
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from tests.environments.site import ENDPOINT_PORT, Site, Started, until
-from wakeful.environments.sandbox import Limits, Runtime
-from wakeful.environments.variables import PROCESS_VARIABLES
+from wakeful.environments.sandbox import Limits
 
 BROTHERS = """
 import os, socket, time, attacks
@@ -238,28 +236,5 @@ async def outlive_the_end(site: Site) -> list[str]:
         await started.ended()
         await until(lambda: not _processes_with(token), "the rest is gone as well")
         return _processes_with(token)
-    finally:
-        await started.discard()
-
-
-async def attack_in(
-    site: Site,
-    files: dict[str, str],
-    argv: list[str],
-    mounts: list[list[str]],
-    prestart: bool,
-    variables: dict[str, str],
-) -> list[str]:
-    """What an attacker in another language achieved; `files` of its package by name, from where they are."""
-    code = site.package()
-    for name, source in files.items():
-        shutil.copy(source, code / name)
-    runtime = Runtime("attacker", tuple(argv), tuple((Path(a), b) for a, b in mounts), prestart, PROCESS_VARIABLES)
-    started = await site.start(code, runtime=runtime, variables={**PROCESS_VARIABLES, **variables})
-    try:
-        ended = await started.ended()
-        said = started.printed().decode(errors="replace")
-        assert ended.status == 0, f"{ended}: {said}"
-        return said.splitlines()
     finally:
         await started.discard()

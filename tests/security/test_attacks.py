@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.environments.ground import FENCED, FROM_STEM, ROOT, USER, WITH_NAMESPACES, Ground, open_ground, people
-from tests.security import scenarios
+from tests.security import neighbours, scenarios
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +128,18 @@ def test_services_on_the_host_cannot_be_reached_around_the_corner(ground: Ground
         datagrams.bind(str(path))
         path.chmod(0o777)
         assert achieved(ground, "reach_by_other_ways", port=tcp.getsockname()[1], path=str(path)) == []
+
+
+def test_no_address_beyond_loopback_is_reached_and_no_name_is_found(ground: Ground) -> None:
+    elsewhere = [[host, int(port)] for host, _, port in (each.rpartition("/") for each in neighbours.ELSEWHERE)]
+    own = [[host, 80] for host in neighbours.addresses_of_the_host() if host not in ("127.0.0.1", "::1")]
+    assert achieved(ground, "leave_the_network", addresses=[*elsewhere, *own], names=["example.com"]) == []
+
+
+def test_behind_landlock_nobody_is_let_in_from_outside(ground: Ground) -> None:
+    if ground.who != FENCED:
+        pytest.skip("for sandboxes in the host's own network")
+    assert achieved(ground, "listen_anywhere") == []
 
 
 def test_files_of_the_nodes_user_cannot_be_changed_or_watched(ground: Ground) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -108,3 +109,16 @@ def test_states_are_the_kernels_letters(family: subprocess.Popen[bytes]) -> None
 def test_threads_of_a_user_are_at_least_its_processes() -> None:
     assert processes.threads_of(os.getuid()) >= 1
     assert processes.threads_of(1_999_999_999) == 0
+
+
+def test_a_process_that_ends_while_its_threads_are_listed_has_no_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel then says differs from what it says a moment later, and comes once in thousands of processes."""
+
+    def ends(path: str) -> list[str]:
+        raise ProcessLookupError(errno.ESRCH, "No such process", path)
+
+    everybody = processes.all_visible()
+    monkeypatch.setattr(os, "listdir", ends)
+    monkeypatch.setattr(processes, "all_visible", lambda: everybody)
+    assert processes.children(os.getpid()) == []
+    assert processes.threads_of(os.getuid()) == 0

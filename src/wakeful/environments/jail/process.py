@@ -4,7 +4,8 @@ The function sees the host's file tree, so nothing is at /var/task, /opt or /var
 Lambda itself sets are rewritten to the places on the host. The Runtime API and the endpoint are on ports of the host's
 loopback. /tmp is the host's and, behind the fence, closed: TMPDIR names a directory of the function's own, whose size
 nothing limits. Behind the fence a function still sees which files there are on the host, and how large; it cannot use
-UNIX sockets or UDP, listen, or change permissions and times of files, not even its own.
+UNIX sockets or UDP, listen, or change permissions and times of files, not even its own. It can connect to other
+machines at the two ports that are its own here: Landlock knows no addresses.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def children(pid: int) -> list[int]:
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second where it ended while its threads were listed
         return found
     return found
 
@@ -78,7 +78,7 @@ def threads_of(uid: int) -> int:
         try:
             if os.stat(f"/proc/{pid}").st_uid == uid:
                 count += len(os.listdir(f"/proc/{pid}/task"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
     return count
 

@@ -170,6 +170,8 @@ DENIED_AMONG_HOST_PROCESSES: dict[str, dict[str, Numbers]] = {
         "shmctl": (31, 195),
         "shmget": (29, 194),
     },
+    # Listening binds a port where none was bound before, on every address of the host; Landlock guards only `bind`.
+    "being called": {"listen": (50, 201)},
     # Of any process of the same user, which the node is one of.
     "priorities": {"ioprio_set": (251, 30), "setpriority": (141, 140)},
 }
