@@ -57,6 +57,22 @@ def test_as_many_are_in_as_there_is_room_and_the_others_come_in_when_they_leave(
     asyncio.run(main())
 
 
+def test_who_was_at_the_door_when_it_closed_is_sent_away() -> None:
+    async def main() -> None:
+        inside: set[Guest] = set()
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            door = Door(listener, lambda: Guest(inside), Shares().of("a"), lambda: True)
+            client = stack.enter_context(socket.create_connection(listener.getsockname()))
+            client.setblocking(False)
+            door._take()  # as the loop would have called it in this round
+            door.close()
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 10), 10) == b""
+            assert not inside
+
+    asyncio.run(main())
+
+
 def test_nobody_comes_in_before_the_tenant_has_made_up_for_what_it_had() -> None:
     async def main() -> None:
         inside: set[Guest] = set()

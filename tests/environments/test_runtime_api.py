@@ -17,6 +17,7 @@ from tests.environments.world import until
 from wakeful import limits
 from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.runtime_api import Phase, RuntimeApi
+from wakeful.environments.runtime_connection import Connection
 from wakeful.environments.streamed import StreamedResponse
 from wakeful.environments.version import Invocation, Version
 from wakeful.fabric.trace import Trace
@@ -86,7 +87,8 @@ class Server:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
-        await self.api.serve(listener)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self.api), sock=listener)
         self._clients: list[Client] = []
         return self
 
@@ -95,6 +97,7 @@ class Server:
     ) -> None:
         for client in self._clients:
             client.writer.close()
+        self._server.close()
         self.api.close()
         self.api.close()
         await until(lambda: not self.api.connections)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from wakeful import limits
 from wakeful.fabric.shares import Share
@@ -66,16 +67,22 @@ class Door:
         self._share.spend(limits.LOOP_CONNECTION_S)
         task = self._loop.create_task(self._enter(connection))
         self._entering.add(task)
-        task.add_done_callback(self._entering.discard)
+        task.add_done_callback(partial(self._is_in, connection))
 
     async def _enter(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._made, connection)
         except OSError:
             connection.close()  # it has left already
-        except BaseException:
+
+    def _is_in(self, connection: socket.socket, task: asyncio.Task[object]) -> None:
+        """Or is not: a task that is cancelled before it began has not seen the connection, and cannot close it."""
+        self._entering.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._loop.call_exception_handler({"message": "a connection could not be served", "exception": error})
+        if task.cancelled() or error is not None:
             connection.close()
-            raise
 
     def _go_on(self) -> None:
         self._pause = None

@@ -7,10 +7,8 @@ AWS's own emulator and of "Using the Lambda runtime API for custom runtimes" in 
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import json
-import socket
 from collections import deque
 from typing import Protocol
 
@@ -90,26 +88,12 @@ class RuntimeApi:
         self.mode_of_chunks = b""
         """How a response is given that comes in chunks and does not say how. Not every client that streams says so."""
         self._parked: deque[Connection] = deque()
-        self._server: asyncio.Server | None = None
         self.is_closed = False
         self.routes: list[Routes] = []
-
-    async def serve(self, listener: socket.socket) -> None:
-        """Connections to `listener` are served from now on. The socket is closed with the server."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), sock=listener)
 
     def close(self) -> None:
         """Nobody is served any more. May be called twice."""
         self.is_closed = True
-        if self._server is not None:
-            # Nothing is accepted any more, and what was in this round of the loop is a connection before the server is
-            # closed: asyncio would lose it, open.
-            loop = self._server.get_loop()
-            for listener in self._server.sockets:
-                loop.remove_reader(listener.fileno())
-            loop.call_soon(self._server.close)
-            self._server = None
         for connection in list(self.connections):
             connection.abort()
         self._parked.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from urllib.parse import urlsplit
@@ -118,7 +117,6 @@ class RuntimeProcess:
             self._journal.telemetry = None
         if self._endpoint is not None:
             self._endpoint.close()
-        await asyncio.sleep(0)  # the server closes its socket before we do
         await self.sandbox.kill()
         self.drain()
         self.output.close()

@@ -184,7 +184,7 @@ class SharedApi(RuntimeApi):
 
     def break_off(self, response: StreamedResponse) -> None:
         exchange = self._streams.get(response)
-        if exchange is None or self._server is None:  # late, or broken off with the process, which has its own reason
+        if exchange is None or self.is_closed:  # late, or broken off with the process, which has its own reason
             return
         response.break_off()
         self._over(exchange, response)
