@@ -19,7 +19,7 @@ MESSAGES = 500  # of some kilobytes: more than a socket takes at once, and fewer
 OPENING = {
     "walls": "none",
     "endpoint_port": 4566,
-    "limits": {"memory_mb": 128, "tmp_mb": 512, "processes_max": 1024, "open_files_max": 1024},
+    "limits": {"memory_mb": 128, "tmp_mb": 512, "processes_max": 1024, "open_files_max": 1024, "cores": 0.0},
 }
 
 
@@ -139,7 +139,7 @@ def test_messages_wait_until_the_launcher_listens() -> None:
         opened: Connection = await connect(OPENING, hear, lambda: None)
         null = os.open("/dev/null", os.O_RDONLY)
         start = {"verb": "start", "runtime": 99, "code": "/" + "x" * 5000, "layers": None, "extensions": []}
-        start["limits"] = OPENING["limits"]
+        start |= {"limits": OPENING["limits"], "argv": [], "is_template": False, "tenant": ""}
         for number in range(count):
             opened.send({**start, "sandbox": number}, [null])
         await asyncio.wait_for(all_heard, 20)
