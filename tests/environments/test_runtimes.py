@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +84,14 @@ async def test_what_was_seen_is_not_run_again_until_it_changes(tmp_path: Path, m
     await discover(SEARCHES, tmp_path)
     assert asked[count:] == [asked[0]]
     memory.write_text("garbage")
+    assert await discover(SEARCHES, tmp_path) == first
+
+
+@pytest.mark.parametrize("shape", [lambda stamp, question, words: [stamp, question], lambda *_: 7, lambda *_: None])
+async def test_what_another_edition_remembered_is_asked_again(shape: Callable[..., object], tmp_path: Path) -> None:
+    first = await discover(SEARCHES, tmp_path)
+    memory = tmp_path / "interpreters.json"
+    memory.write_text(json.dumps({path: shape(*entry) for path, entry in json.loads(memory.read_text()).items()}))
     assert await discover(SEARCHES, tmp_path) == first
 
 
