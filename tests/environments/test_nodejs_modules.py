@@ -10,6 +10,7 @@ import pytest
 from tests.environments.world import World
 from wakeful.config import default_home
 from wakeful.environments.runtimes import RuntimeAbsent, Runtimes
+from wakeful.environments.version import Sharing
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +97,19 @@ async def test_the_sdk_can_be_imported_and_required(tmp_path: Path, runtimes_cac
         assert await bench.answer("esm.handler") == "runtime, imported"
         assert await bench.answer("cjs.handler") == "runtime, required"
         assert await bench.answer("late.handler", "@aws-sdk/client-s3") == "runtime, imported"
+
+
+@VERSIONS
+async def test_threads_that_take_several_invocations_find_it_too(
+    tmp_path: Path, runtimes_cache: Path, runtime: str
+) -> None:
+    async with open_bench(tmp_path, runtimes_cache) as world:
+        bench = await on(world, runtime)
+        sharing = Sharing(slots=2, vcpus=1.0, least=1, most=1)
+        for handler, how in (("esm.handler", "imported"), ("cjs.handler", "required")):
+            shared = world.version(FILES, handler, runtime=bench.runtime, sharing=sharing, version="1", memory_mb=512)
+            assert await world.pool.crews.staff(shared) is None
+            assert await world.answer(shared) == f"runtime, {how}"
 
 
 @VERSIONS

@@ -7,6 +7,7 @@ import { documentOf, UnhandledPromiseRejection } from "./errors.mjs";
 import { bodyOf, contextOf, streamAnswer } from "./events.mjs";
 import { hintAtSdk, isAsyncOnly, load } from "./handler.mjs";
 import { logError, patchConsole } from "./log.mjs";
+import { searchNodePath } from "./node_path.mjs";
 import { ResponseStream, streams } from "./streaming.mjs";
 
 // Known by these names to libraries that instrument functions, and to AWS's SDK.
@@ -97,6 +98,7 @@ function called(handler, event, context) {
 }
 
 async function work() {
+  searchNodePath(); // each thread has a loader of its own
   Object.defineProperty(globalThis, REQUEST_ID, { get: () => store.get(KEYS.REQUEST_ID), configurable: true });
   Object.defineProperty(globalThis, TENANT_ID, { get: () => store.get(KEYS.TENANT_ID), configurable: true });
   patchConsole();
