@@ -5,14 +5,14 @@ BIN    := $(VENV)/bin
 CODE   := src tests tools bench examples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lock check format test test-fast demo crash bench generate clean
+.PHONY: help setup setup-dev lock check format test demo crash bench generate clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/run.stamp ## makes .venv with the `wakeful` command in it
 
-setup-dev: $(VENV)/dev.stamp
+setup-dev: $(VENV)/dev.stamp ## the same with everything that tests need
 
 $(VENV)/run.stamp: requirements/run.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wakeful needs Python 3.11 or newer")'

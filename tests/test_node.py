@@ -47,7 +47,7 @@ async def test_a_state_that_cannot_be_read_is_named_and_left_as_it_is(tmp_path: 
 async def test_a_second_node_on_the_same_data_is_refused_and_the_first_is_not_disturbed(tmp_path: Path) -> None:
     with running_node(tmp_path / "data") as first:
         said = await refusal(Config(tmp_path / "data", port=0, isolation="none"))
-        assert said == f"another node runs on {tmp_path / 'data'}"
+        assert said == f"a node runs on {tmp_path / 'data'}; stop it first"
         assert first.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 

@@ -456,7 +456,7 @@ def _only_node_on(data_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CannotStart(f"another node runs on {data_dir}") from error
+            raise CannotStart(f"a node runs on {data_dir}; stop it first") from error
         yield
 
 

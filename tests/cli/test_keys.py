@@ -26,7 +26,7 @@ def test_a_node_with_a_key_takes_that_one_and_no_other(tmp_path: Path) -> None:
 def test_no_key_is_made_while_a_node_runs_on_the_state(tmp_path: Path) -> None:
     with running_node(tmp_path):
         said = wakeful("keys", "create", "--data-dir", str(tmp_path))
-    assert (said.status, said.out, said.err) == (1, "", f"another node runs on {tmp_path}\n")
+    assert (said.status, said.out, said.err) == (1, "", f"a node runs on {tmp_path}; stop it first\n")
 
 
 @pytest.mark.parametrize("account", ["12", "12345678901x", "١٢٣٤٥٦٧٨٩٠١٢"])

@@ -22,7 +22,7 @@ def test_a_node_says_what_it_is_and_ends_well_when_asked_to(tmp_path: Path) -> N
         assert words in told
     assert f"\n  export AWS_ENDPOINT_URL={node.endpoint}\n" in told
     assert "Traceback" not in told
-    assert (in_use.status, in_use.err) == (1, f"another node runs on {tmp_path / 'data'}\n")
+    assert (in_use.status, in_use.err) == (1, f"a node runs on {tmp_path / 'data'}; stop it first\n")
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

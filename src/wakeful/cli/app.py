@@ -36,6 +36,7 @@ Endpoint = Annotated[
 RuntimeFallback = Annotated[
     bool,
     typer.Option(
+        "--runtime-fallback",
         envvar="WAKEFUL_RUNTIME_FALLBACK",
         help="Run a function whose runtime is not on this machine on the nearest version of its language.",
     ),
@@ -123,7 +124,7 @@ def list_runtimes(
 
 @runtimes.command("add")
 def add_runtimes(
-    names: Annotated[list[str], typer.Argument(help="Such as nodejs22.x or python3.13.", metavar="NAME...")],
+    names: Annotated[list[str], typer.Argument(help="Such as nodejs22.x or python3.13.", metavar="NAME")],
     sdk: Annotated[str, typer.Option(help="The AWS SDK that Lambda has in it: default or none.")] = "default",
     package: Annotated[
         list[str] | None, typer.Option(help="One more package beside the SDK, such as @aws-sdk/client-ssm. Repeat it.")

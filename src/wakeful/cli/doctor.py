@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wakeful import __version__
+from wakeful.cli.runtimes import brought
 from wakeful.config import default_home
-from wakeful.environments.runtimes import Runtimes
+from wakeful.environments.runtimes import Found, Runtimes
 from wakeful.environments.sandboxes import open_sandboxes
 from wakeful.environments.scratch import ScratchRefused, open_scratch
 from wakeful.environments.tiers import Finding, Isolation, NotConfined
@@ -74,10 +75,14 @@ async def _runtimes(data_dir: Path) -> list[Line]:
         scratch = open_scratch(data_dir)
     except (ScratchRefused, OSError) as error:
         return [Line(False, f"the runtimes cannot be looked at: {error}")]
-    return [
-        Line(found.reason is None, f"{found.name:<16} {found.reason or found.path or 'runs its own bootstrap'}")
-        for found in await Runtimes(scratch.runtimes, default_home() / "runtimes").listing()
-    ]
+    found = await Runtimes(scratch.runtimes, default_home() / "runtimes").listing()
+    return [Line(each.reason is None, f"{each.name:<16} {_runtime(each)}") for each in found]
+
+
+def _runtime(found: Found) -> str:
+    if found.reason is None:
+        return str(found.path or brought(found.name))
+    return f"absent; get it with: {found.remedy}" if found.remedy else "not in Wakeful yet"
 
 
 def _state(data_dir: Path) -> Iterator[Line]:

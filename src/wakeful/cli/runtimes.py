@@ -103,10 +103,15 @@ def _table(found: Sequence[Found]) -> Table:
     return table
 
 
+def brought(name: str) -> str:
+    """What runs functions of a runtime that has no interpreter."""
+    return "the package's bootstrap" if name.startswith("provided") else "the package's executable"
+
+
 def _where(name: str, path: Path | None) -> str:
     """As short as people need it; `--json` has all of it."""
     if path is None:
-        return "the package's bootstrap" if name.startswith("provided") else "the package's executable"
+        return brought(name)
     if path.is_relative_to(default_home()):
         return "got by wakeful"
     folder = path.parent.parent if path.parent.name == "bin" else path.parent
