@@ -12,7 +12,14 @@ from wakeful.cli.app import app
 from wakeful.node import SERVICES
 
 ROOT = Path(__file__).parent.parent
+FOLDERS = ("src", "tests", "tools", "bench", "examples")
 PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SPECIFICATION.md")
+DOCS = (
+    "docs/runtimes.md",
+    *(f"docs/decisions/{path.name}" for path in sorted((ROOT / "docs/decisions").glob("*.md"))),
+)
+SOURCES = [f"/{path.relative_to(ROOT).as_posix()}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+LINE_MAX = 141
 
 
 def test_the_coverage_table_is_current() -> None:
@@ -31,6 +38,23 @@ def test_every_file_that_a_page_names_is_there(page: str) -> None:
     named |= {link for link in re.findall(r"\]\(([\w./-]+)\)", text) if "://" not in link}
     assert named, "a page that names nothing cannot be checked"
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES + DOCS)
+def test_every_module_that_a_page_names_and_every_page_it_leads_to_is_there(page: str) -> None:
+    """A module may be named by the end of its path, such as `jail/cells.py`."""
+    text = (ROOT / page).read_text()
+    modules = set(re.findall(r"`([\w/]+\.py)(?:::\w+)?`", text)) - {"__init__.py"}
+    assert [name for name in sorted(modules) if not any(path.endswith(f"/{name}") for path in SOURCES)] == []
+    links = {link for link in re.findall(r"\]\(([\w./-]+)\)", text) if "://" not in link}
+    assert [link for link in sorted(links) if not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES + DOCS)
+def test_lines_are_as_long_as_those_of_the_other_pages(page: str) -> None:
+    """Rows of tables may be longer."""
+    lines = (ROOT / page).read_text().splitlines()
+    assert [line for line in lines if len(line) > LINE_MAX and not re.match(r"\||.*`tests/|<", line)] == []
 
 
 def test_every_promise_names_tests_that_exist() -> None:
@@ -56,4 +80,11 @@ def test_every_decision_is_listed_and_says_what_was_decided_and_why() -> None:
 def test_every_command_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text()
     commands = {info.name or info.callback.__name__ for info in app.registered_commands if info.callback is not None}
+    commands |= {
+        f"{group.name} {each.name}"
+        for group in app.registered_groups
+        if group.typer_instance is not None
+        for each in group.typer_instance.registered_commands
+    }
+    assert len(commands) > 8
     assert [name for name in sorted(commands) if f"wakeful {name}" not in text] == []
