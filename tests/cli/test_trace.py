@@ -38,6 +38,18 @@ def test_the_notes_themselves_are_json(shared: RunningNode) -> None:
     assert [note["kind"] for note in told["notes"]] == ["call"]
 
 
+def test_what_would_have_been_denied_is_in_its_story(shared: RunningNode) -> None:
+    url = shared.client("sqs").create_queue(QueueName="closed")["QueueUrl"]
+    shared.client("sqs", key="111111111111").send_message(QueueUrl=url, MessageBody="from elsewhere")
+    shared.run(shared.node.telemetry.flush())
+    note = client.ask("notes?kind=denial&limit=1", shared.endpoint)["notes"][0]
+    said = wakeful("trace", note["trace"], endpoint=shared.endpoint)
+    assert said.status == 0
+    (line,) = [line for line in said.out.splitlines() if "denial" in line]
+    assert "✗ denial sqs:SendMessage sqs closed" in line
+    assert line.endswith("done all the same: IAM is in audit mode  AccessDenied")
+
+
 def test_what_nobody_knows_is_said(shared: RunningNode) -> None:
     for unknown in ("nope", "1-2-3", "a b/ü?x#y", "../health", "", "%"):
         said = wakeful("trace", unknown, endpoint=shared.endpoint)

@@ -81,7 +81,7 @@ def _tree(notes: Sequence[Note]) -> Iterator[tuple[Note, int]]:
 
 
 def _line(note: Note, depth: int, begun: float) -> Line:
-    describe = {"call": _call, "event": _event, "run": _run}[note["kind"]]
+    describe = {"call": _call, "event": _event, "run": _run, "denial": _denial}[note["kind"]]
     what, facts = describe(note)
     is_ok = note["status"] == "ok"
     return Line(note["at"] - begun, depth, note["kind"], what, facts if is_ok else f"{facts}  {note['status']}", is_ok)
@@ -106,6 +106,10 @@ def _run(note: Note) -> tuple[str, str]:
         f" = {detail['gb_s']:.4f} GB-s, ${detail['usd']:.8f}"
     )
     return f"{note['name']} ({detail['runtime']})", facts
+
+
+def _denial(note: Note) -> tuple[str, str]:
+    return f"{note['name']} {_short(note['resource'])}", "done all the same: IAM is in audit mode"
 
 
 def _short(resource: str) -> str:
