@@ -13,6 +13,7 @@ from wakeful import limits
 
 _ELF = b"\x7fELF"
 _MEMORY = "interpreters.json"
+_ENTRY_PARTS = 3  # stamp, question, answer
 
 
 def _nowhere() -> Iterable[Path]:
@@ -73,13 +74,15 @@ async def discover(searches: Mapping[str, Search], folder: Path) -> list[Interpr
     """Every interpreter there is, newest first. What was seen before and has not changed is not run again."""
     memory = folder / _MEMORY
     known = _recall(memory)
-    found: dict[str, tuple[list[int], list[str], str]] = {}
+    found: dict[str, list[object]] = {}
     interpreters: list[Interpreter] = []
     asked = [(language, path) for language, search in searches.items() for path in _candidates(search)]
     stamps = {path: _stamp(path) for _, path in asked}
     marks = {language: [*search.question] for language, search in searches.items()}
     fresh = [
-        (language, path) for language, path in asked if known.get(str(path), ())[:2] != (stamps[path], marks[language])
+        (language, path)
+        for language, path in asked
+        if known.get(str(path), [None])[:2] != [stamps[path], marks[language]]
     ]
     limit = asyncio.Semaphore(os.cpu_count() or 1)
     answers = await asyncio.gather(*(_ask(searches[language].question, path, limit) for language, path in fresh))
@@ -88,7 +91,7 @@ async def discover(searches: Mapping[str, Search], folder: Path) -> list[Interpr
     }
     for language, path in asked:
         words = answered[path] if path in answered else known[str(path)][2]
-        found[str(path)] = (stamps[path], marks[language], words)
+        found[str(path)] = [stamps[path], marks[language], words]
         interpreter = _read(language, path, words)
         if interpreter is not None:
             interpreters.append(interpreter)
@@ -157,8 +160,8 @@ async def _ask(question: tuple[str, ...], path: Path, limit: asyncio.Semaphore) 
         return words.decode("utf-8", "replace").strip() if process.returncode == 0 else ""
 
 
-def _read(language: str, path: Path, words: str) -> Interpreter | None:
-    parts = words.split(" ", 3)
+def _read(language: str, path: Path, words: object) -> Interpreter | None:
+    parts = str(words).split(" ", 3)
     if len(parts) != 4 or not all(part.isdigit() for part in parts[:3]):
         return None
     version = (int(parts[0]), int(parts[1]), int(parts[2]))
@@ -168,14 +171,12 @@ def _read(language: str, path: Path, words: str) -> Interpreter | None:
     return Interpreter(language, version, path, prefix)
 
 
-def _recall(memory: Path) -> dict[str, tuple[list[int], list[str], str]]:
-    """Of each path its stamp, what it was asked, and its answer. Another edition of Wakeful may have written others."""
+def _recall(memory: Path) -> dict[str, list[object]]:
     try:
         known = json.loads(memory.read_text())
     except (OSError, ValueError):
         return {}
-    return {path: tuple(entry) for path, entry in known.items() if _is_ours(entry)} if isinstance(known, dict) else {}
-
-
-def _is_ours(entry: object) -> bool:
-    return isinstance(entry, list) and [type(part) for part in entry] == [list, list, str]
+    if not isinstance(known, dict):
+        return {}
+    # What another version of Wakeful wrote is not ours to read.
+    return {path: entry for path, entry in known.items() if isinstance(entry, list) and len(entry) == _ENTRY_PARTS}
