@@ -121,5 +121,6 @@ def test_the_latest_runs_lead_to_their_stories(node: RunningNode) -> None:
     _, trace, name, status = listed[1].split()
     assert (name, status) == ("f", "Unhandled")
     told = wakeful("trace", trace, endpoint=node.endpoint).out
+    assert "  1 run, " in told
     assert "at list price" in told
     assert "✗ run   f (" in told
