@@ -97,6 +97,30 @@ async def test_init_runs_once_and_every_environment_is_itself(make_world: MakeWo
         assert len({answer["host"] for answer in answers}) == 4
 
 
+async def test_init_runs_once_also_where_several_are_wanted_before_anybody_ran_it(make_world: MakeWorld) -> None:
+    """As after a restart of the node."""
+    async with namespaced(make_world) as world:
+        version = restorable(world)
+        world.pool.provision({version.key: (version, 2)})
+        await until(lambda: is_parked(world, version, 2))
+        assert inits(world) == 1
+        async with asyncio.timeout(10):
+            await world.pool.close()
+
+
+async def test_what_nobody_wants_any_more_when_its_init_ends_is_not_kept(make_world: MakeWorld) -> None:
+    async with namespaced(make_world) as world:
+        version = restorable(world, "import time; time.sleep(0.3)\n" + FRESH)
+        world.pool.provision({version.key: (version, 2)})
+        await until(lambda: len(world.pool._environments) == 2 and inits(world) == 1)
+        world.pool.provision({})
+        await until(lambda: not world.pool._environments)
+        assert not world.pool._origins._origins
+        world.pool.provision({version.key: (version, 1)})
+        await until(lambda: is_parked(world, version, 1))
+        assert inits(world) == 2
+
+
 async def test_hooks_credentials_and_the_log_are_those_of_snapstart(make_world: MakeWorld) -> None:
     async with namespaced(make_world) as world:
         version = restorable(world)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from wakeful import limits
 from wakeful.environments.runtime_process import RuntimeProcess
@@ -44,6 +45,7 @@ class Origins:
         self._spawn = spawn
         self._on_end = on_end
         self._origins: dict[Key, Origin] = {}
+        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._refused: set[Key] = set()
 
     @property
@@ -52,6 +54,10 @@ class Origins:
 
     def find(self, key: Key) -> Origin | None:
         return self._origins.get(key)
+
+    def turn(self, key: Key) -> asyncio.Lock:
+        """Held by whoever runs INIT to be copied: of several environments one does, and the others wait for it."""
+        return self._turns.setdefault(key, asyncio.Lock())
 
     def may_be_had(self, version: Version) -> bool:
         """Whether it is worth trying: our own client for Python goes along, and nothing spoke against it so far."""

@@ -229,6 +229,8 @@ class Pool:
         elif environment.state is State.PARKED:
             if environment not in fleet.provisioned or environment in self._retired or self._is_closed:
                 self._give_up(environment)
+                if environment in self._retired or not fleet.wanted:
+                    self._origins.drop(environment.key)  # nobody wants copies of it either
         else:
             self._offer(environment)
 

@@ -120,12 +120,21 @@ class Restorable(Environment):
             self._park_error = error
 
     async def _park(self) -> None:
+        if self._may_be_first():
+            async with self._origins.turn(self.key):
+                self._still_wanted()
+                self._is_first = self._may_be_first()
+                if self._is_first:
+                    await self._run_init()
+                    self._is_first = False
+                    return
         if self._origins.find(self.key) is not None:
             self._to(State.PARKED)  # and that is all, until somebody calls
         else:
-            self._is_first = not self.is_taken and self._origins.may_be_had(self.version)
             await self._run_init()
-            self._is_first = False
+
+    def _may_be_first(self) -> bool:
+        return not self.is_taken and self._origins.may_be_had(self.version)
 
     async def _run_init(self) -> None:
         timeout_s = max(limits.SNAP_START_INIT_TIMEOUT_S, self.version.timeout_s)
