@@ -13,7 +13,7 @@ from wakeful.store import metric_points
 from wakeful.store.distribution import Distribution
 from wakeful.store.metric_points import Listed, Metric, PointKey, TooManyMetrics
 from wakeful.store.metrics import Family, Sample, family, measures
-from wakeful.store.telemetry import LogEvent, Telemetry
+from wakeful.store.telemetry import LogEvent, Passage, Telemetry
 from wakeful.store.tx import Store
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -200,6 +200,23 @@ async def test_too_many_measurements_at_once_are_dropped_and_told(
     assert "3 measurements came faster" in caplog.text
 
 
+async def test_what_waits_for_a_broken_disk_has_an_end(
+    telemetry: Telemetry, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*args: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(limits, "METRIC_BUFFER_MAX", 4)
+    with monkeypatch.context() as full:
+        full.setattr(telemetry._store, "write", broken)
+        for number in range(9):
+            of = family(ACCOUNT, REGION, "N", (("Number", str(number)),))
+            telemetry.metrics.add(of, measures(("Calls", "Count")), minute, (1,))
+            with pytest.raises(OSError, match="full"):
+                await telemetry.flush()
+    assert len(await listed(telemetry)) == 4
+
+
 LINE = (
     '{"_aws": {"Timestamp": %d, "CloudWatchMetrics": [{"Namespace": "Shop", "Dimensions": [["Service"], []],'
     ' "Metrics": [{"Name": "Sold", "Unit": "Count"}, {"Name": "Took", "StorageResolution": 1}, {"Name": "Lost"}]}]},'
@@ -219,6 +236,23 @@ async def test_lines_of_logs_have_metrics_in_them(telemetry: Telemetry, minute: 
     took = Metric(ACCOUNT, REGION, "Shop", "Took", ())
     assert await points(telemetry, minute, minute + 60, 1, took) == {minute: (1, 12.5)}
     assert len(await listed(telemetry)) == 4
+
+
+async def test_a_line_that_is_written_later_tells_its_metrics_once(
+    telemetry: Telemetry, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*args: object) -> None:
+        raise OSError("the disk is full")
+
+    telemetry.log(GROUP, "s", [LogEvent(minute * 1000, LINE % (minute * 1000))])
+    with monkeypatch.context() as full:
+        full.setattr(telemetry._store, "write", broken)
+        for _ in range(3):
+            with pytest.raises(OSError, match="full"):
+                await telemetry.flush()
+    sold = Metric(ACCOUNT, REGION, "Shop", "Sold", (("Service", "till"),))
+    assert await points(telemetry, minute, minute + 60, 60, sold) == {minute: (2, 7.0)}
+    assert len((await telemetry.page(Passage(GROUP), count=10)).events) == 1
 
 
 @pytest.mark.parametrize(

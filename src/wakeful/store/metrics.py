@@ -107,6 +107,8 @@ class Metrics:
         self._store = store
         self._clock = clock
         self._buffer: Buffer = {}
+        self._kept: list[Measured] = []
+        """What was taken before, and could not be written."""
         self._size = 0
         self._dropped = 0
         self._gauges: dict[tuple[Family, Measures], Gauge] = {}
@@ -117,14 +119,14 @@ class Metrics:
         self, family: Family, measures: Measures, at: float, values: tuple[float, ...], resolution_s: int = MINUTE_S
     ) -> None:
         """Measured at that moment, one value for each of the measures."""
-        key = (family, measures, int(at // resolution_s) * resolution_s, resolution_s)
-        rows = self._buffer.get(key)
-        if rows is None:
-            rows = self._buffer[key] = []
         if self._size >= limits.METRIC_BUFFER_MAX:
             self._dropped += 1
             return
         self._size += 1
+        key = (family, measures, int(at // resolution_s) * resolution_s, resolution_s)
+        rows = self._buffer.get(key)
+        if rows is None:
+            rows = self._buffer[key] = []
         rows.append(values)
 
     def gauge(self, family: Family, measures: Measures) -> Gauge:
@@ -146,7 +148,7 @@ class Metrics:
     @property
     def has_news(self) -> bool:
         """Whether there is something to write, or to look at."""
-        return bool(self._buffer or self._gauges)
+        return bool(self._buffer or self._kept or self._gauges)
 
     def take(self) -> list[Measured]:
         """What was measured since."""
@@ -154,8 +156,14 @@ class Metrics:
         if self._dropped:
             log.warning("%d measurements came faster than they could be written and were dropped", self._dropped)
         buffer, self._buffer = self._buffer, {}
+        kept, self._kept = self._kept, []
         self._size = self._dropped = 0
-        return list(_measured(buffer))
+        return [*kept, *_measured(buffer)]
+
+    def keep(self, measured: list[Measured]) -> None:
+        """What was taken could not be written: it waits for the next time, and takes the room of what would come."""
+        self._kept = measured
+        self._size += len(measured)
 
     async def add_up(self) -> None:
         """Everything that is on disk is in the points."""
@@ -201,8 +209,6 @@ class Metrics:
 
 def _measured(buffer: Buffer) -> Iterator[Measured]:
     for (of, what, at, resolution_s), rows in buffer.items():
-        if not rows:
-            continue
         for (name, unit), values in zip(what.of, zip(*rows, strict=True), strict=True):
             yield Measured(
                 *(of.account, of.region, of.namespace, of.dimension_sets, name, unit, resolution_s, at),
