@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import metric_points
+from wakeful.store import embedded_metrics, metric_points
 from wakeful.store.distribution import Distribution
 from wakeful.store.metric_points import Listed, Metric, PointKey, TooManyMetrics
 from wakeful.store.metrics import Family, Sample, family, measures
@@ -255,6 +258,38 @@ async def test_a_line_that_is_written_later_tells_its_metrics_once(
     assert len((await telemetry.page(Passage(GROUP), count=10)).events) == 1
 
 
+def of_line(minute: int, metrics: list[str], dimensions: list[list[str]], document: dict[str, Any]) -> str:
+    defined = [{"Name": name} for name in metrics]
+    directive = {"Namespace": "Shop", "Dimensions": dimensions, "Metrics": defined}
+    return json.dumps({"_aws": {"Timestamp": minute * 1000, "CloudWatchMetrics": [directive]}, **document})
+
+
+async def test_the_largest_whole_numbers_are_added_up(telemetry: Telemetry, minute: int) -> None:
+    largest = 2**64 - 1
+    telemetry.log(GROUP, "s", [LogEvent(minute * 1000, of_line(minute, ["x"], [[]], {"x": [largest] * 3}))])
+    telemetry.metrics.add(family(ACCOUNT, REGION, "Shop", ()), measures(("x", "None")), minute, (largest,))
+    metric = Metric(ACCOUNT, REGION, "Shop", "x", ())
+    assert await points(telemetry, minute, minute + 60, 60, metric) == {minute: (4, 4.0 * largest)}
+
+
+async def test_a_set_of_dimensions_that_a_line_names_twice_counts_once(telemetry: Telemetry, minute: int) -> None:
+    line = of_line(minute, ["x"], [["a", "b"], ["b", "a"]], {"x": 1, "a": "1", "b": "2"})
+    telemetry.log(GROUP, "s", [LogEvent(minute * 1000, line)])
+    metric = Metric(ACCOUNT, REGION, "Shop", "x", (("a", "1"), ("b", "2")))
+    assert await points(telemetry, minute, minute + 60, 60, metric) == {minute: (1, 1.0)}
+
+
+def test_a_line_tells_of_little_more_than_it_is_long(minute: int) -> None:
+    keys = [f"key{number}" for number in range(30)]
+    sets = [list(some) for some in itertools.islice(itertools.combinations(keys, 20), 1000)]
+    names = [f"m{number}" for number in range(100)]
+    line = of_line(minute, names, sets, dict.fromkeys(keys, "v" * 1000) | dict.fromkeys(names, 1))
+    told = list(embedded_metrics.read(GROUP, minute * 1000, line, minute))
+    assert 0 < sum(len(str(each.dimension_sets)) for each in told) < 3 * limits.METRIC_TEXT_PER_LINE_MAX
+    usual = of_line(minute, names, [keys[:9], []], dict.fromkeys(keys, "v" * 100) | dict.fromkeys(names, 1))
+    assert len(list(embedded_metrics.read(GROUP, minute * 1000, usual, minute))) == 100
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -267,6 +302,15 @@ async def test_a_line_that_is_written_later_tells_its_metrics_once(
         '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": true}',
         '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": 1}',
         '{"_aws": {"CloudWatchMetrics": [{"Namespace": 1, "Metrics": [{"Name": "x"}]}]}, "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x", "Unit": []}]}]}, "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x", "StorageResolution": true}]}]},'
+        ' "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x", "StorageResolution": 60.0}]}]},'
+        ' "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "AWS/Lambda", "Metrics": [{"Name": "x"}]}]}, "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": 1e999}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": NaN}',
+        '{"_aws": ' + "[" * 100_000,
         '{"_aws": cut off',
     ],
 )

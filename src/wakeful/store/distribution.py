@@ -48,6 +48,7 @@ class Distribution:
 
     def add(self, value: float, count: float = 1) -> None:
         """The value came up so many times more."""
+        value, count = float(value), float(count)  # whole numbers would grow beyond what can be written
         self._add_summary(count, value * count, value, value)
         if value >= 0:
             self._add_bucket(math.floor(math.log(value) / _WIDTH) if value else _ZERO, count, value * count)

@@ -28,7 +28,10 @@ MINUTE_S = 60
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Family:
-    """Under which sets of dimensions a value counts: once under each. Made by `family`, so that likes are the same."""
+    """Under which sets of dimensions a value counts: once under each, its pairs by name.
+
+    Made by `family`, so that likes are the same; unlike ones of the same meaning cost only time.
+    """
 
     account: str
     region: str
@@ -109,6 +112,8 @@ class Metrics:
         self._buffer: Buffer = {}
         self._kept: list[Measured] = []
         """What was taken before, and could not be written."""
+        self._of_lines: dict[tuple[Any, ...], Family] = {}
+        """Families that log lines have named since; there may be many, and large ones, so none is kept for long."""
         self._size = 0
         self._dropped = 0
         self._gauges: dict[tuple[Family, Measures], Gauge] = {}
@@ -139,9 +144,15 @@ class Metrics:
     def read_line(self, log_name: str, timestamp_ms: int, line: str) -> None:
         """A line of a log that may have metrics in it has told them."""
         for each in embedded_metrics.read(log_name, timestamp_ms, line, self._clock.now()):
-            of = family(each.account, each.region, each.namespace, *each.dimension_sets)
+            of = self._family_of_line(each.account, each.region, each.namespace, each.dimension_sets)
             for value in each.values:
                 self.add(of, measures((each.name, each.unit)), each.at, (value,), each.resolution_s)
+
+    def _family_of_line(self, *of: Any) -> Family:
+        known = self._of_lines.get(of)
+        if known is None:
+            known = self._of_lines[of] = Family(*of)
+        return known
 
     # --- writing; telemetry does it ---
 
@@ -157,6 +168,7 @@ class Metrics:
             log.warning("%d measurements came faster than they could be written and were dropped", self._dropped)
         buffer, self._buffer = self._buffer, {}
         kept, self._kept = self._kept, []
+        self._of_lines = {}
         self._size = self._dropped = 0
         return [*kept, *_measured(buffer)]
 
