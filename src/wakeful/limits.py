@@ -94,7 +94,6 @@ METRIC_VALUES_PER_LINE_MAX = 100
 METRIC_TEXT_PER_LINE_MAX = 262_144  # characters of dimensions that a log line may come to, once for each metric; ours
 METRIC_POINT_TEXT = 64  # characters that a metric's point takes beside its dimensions
 METRICS_PER_PUT_MAX = 1000
-METRIC_PUT_BYTES_MAX = 1024 * 1024  # of one PutMetricData, unpacked
 METRICS_LISTED_MAX = 500
 METRICS_LISTED_S = 14 * 86_400.0  # ListMetrics tells of what had a point since
 METRICS_RECENT_S = 3 * 3600.0
@@ -102,6 +101,7 @@ METRIC_STATISTICS_POINTS_MAX = 1440  # of one GetMetricStatistics
 METRIC_QUERIES_MAX = 500  # of one GetMetricData
 METRIC_DATA_POINTS_MAX = 100_800
 METRIC_MATH_STEPS_MAX = 2_000_000  # steps that the expressions of one request look at; ours
+METRIC_SERIES_MAX = 10_000  # that one request is answered with, and that an array of metric math has; ours
 METRIC_READ_STEP_S = 2000 * 60  # of a metric's points that are read before others have their turn
 METRIC_MATH_DEPTH_MAX = 32  # parentheses and functions within one another; ours
 

@@ -114,6 +114,20 @@ def test_what_is_wrong_is_said(expression: str, why: str) -> None:
     assert why in str(found.value)
 
 
+def test_an_expression_may_be_as_long_as_cloudwatch_has_them() -> None:
+    assert value("1" + "+1" * 1023) == 1024
+    assert value("a" + "-1" * 1023) == [each - 1023 if each is not None else None for each in A]
+    assert value("a" + " < 1 || 1" * 200) == [1 if each is not None else None for each in A]
+    assert value("  a  ") == A
+
+
+def test_an_array_has_so_many_series_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "METRIC_SERIES_MAX", 3)
+    assert value("METRIC_COUNT([a, METRICS()])") == 3
+    with pytest.raises(BadExpression, match="at most 3 time series"):
+        value("METRIC_COUNT([METRICS(), METRICS()])")
+
+
 def test_functions_that_are_not_here_are_refused_by_name() -> None:
     for name in mathematics.NOT_HERE:
         with pytest.raises(NotImplementedHere, match=name):

@@ -317,6 +317,30 @@ def test_data_come_newest_first_and_in_pages(client: Any, hour: datetime) -> Non
     assert refusal(data, client=client, hour=hour, queries=queries, NextToken=token)[0] == "InvalidNextToken"
 
 
+def test_deep_expressions_may_depend_on_deep_expressions(client: Any, hour: datetime) -> None:
+    put(client, -1, at=hour)
+
+    def nested(name: str) -> str:
+        return "ABS(" * 31 + name + ")" * 31
+
+    chain = [{"Id": f"e{each}", "Expression": nested(f"e{each + 1}"), "ReturnData": each == 0} for each in range(31)]
+    chain.append({"Id": "e31", "Expression": nested("m"), "ReturnData": False})
+    (found,) = data(client, hour, [*chain, metric_query("m", ReturnData=False)])["MetricDataResults"]
+    assert found["Values"] == [1]
+
+
+def test_so_many_series_are_returned_and_no_more(client: Any, hour: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "METRIC_SERIES_MAX", 6)
+    queries = [
+        metric_query("a"),
+        metric_query("b"),
+        *({"Id": f"e{each}", "Expression": "METRICS()"} for each in (1, 2)),
+    ]
+    assert len(data(client, hour, queries)["MetricDataResults"]) == 6
+    found = refusal(data, client=client, hour=hour, queries=[*queries, metric_query("c", name="Other")])
+    assert found == ("ValidationError", "The queries return more than 6 time series.")
+
+
 @pytest.mark.parametrize(
     ("queries", "code", "words"),
     [

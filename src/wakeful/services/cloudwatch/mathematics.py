@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Protocol
 
+from wakeful import limits
 from wakeful.services.cloudwatch.expressions import Apply, Array, BadExpression, Name, Number, Text, Tree
 from wakeful.wire.errors import NotImplementedHere
 
-Points = Mapping[int, float]
+Points = dict[int, float]
+"""In order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,18 @@ def evaluate(tree: Tree, known: Known) -> Value:
         return applied(tree)
 
     def applied(tree: Apply) -> Value:
+        # a + b + c + … is as deep as it is long, on its left only: that way is walked without calls of calls.
+        right_of: list[Apply] = []
+        while tree.name in _BINARY and len(tree.to) == 2 and isinstance(tree.to[0], Apply):
+            right_of.append(tree)
+            tree = tree.to[0]
+        found = called(tree)
+        for each in reversed(right_of):
+            left, right = spent([found, value_of(each.to[1])])
+            found = _both(left, right, _BINARY[each.name])
+        return found
+
+    def called(tree: Apply) -> Value:
         if tree.name in NOT_HERE:
             raise NotImplementedHere(f"Wakeful does not have {tree.name} of metric math yet.")
         if tree.name == "METRICS":
@@ -123,6 +137,8 @@ def _array(items: Sequence[Value]) -> list[Series]:
         if isinstance(item, float):
             raise BadExpression("An array has time series in it, and no numbers")
         found += item if isinstance(item, list) else [item]
+        if len(found) > limits.METRIC_SERIES_MAX:
+            raise BadExpression(f"An array has at most {limits.METRIC_SERIES_MAX:,} time series")
     return found
 
 

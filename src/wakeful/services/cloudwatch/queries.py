@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -38,7 +41,12 @@ async def answer(call: Call, node: Node, request: shapes.GetMetricDataInput) -> 
         if "MetricStat" in query
     }
     found = _Answers(queries, measured, request, now)
-    results = [(query["Id"], series) for query in queries if _is_returned(query) for series in found.of(query)]
+    results: list[tuple[str, Series]] = []
+    for query in filter(_is_returned, queries):
+        results += [(query["Id"], series) for series in found.of(query)]
+        if len(results) > limits.METRIC_SERIES_MAX:
+            raise ValidationError(f"The queries return more than {limits.METRIC_SERIES_MAX:,} time series.")
+        await asyncio.sleep(0)  # others have their turn
     return _page(request, results)
 
 
@@ -167,11 +175,13 @@ class _Answers:
         expression = query["Expression"]
         if expression.lstrip()[:6].upper() == "SELECT":
             raise NotImplementedHere("Wakeful does not have queries of Metrics Insights (SELECT) yet.")
-        outer, self.steps = self.steps, self._steps(query)
-        try:
-            return mathematics.evaluate(expressions.parse(expression), self)
-        finally:
-            self.steps = outer
+        tree = expressions.parse(expression)
+        for name in expressions.names_in(tree) & self._queries.keys():
+            # Now, and not within the tree: trees in trees would be too deep.
+            with suppress(NoValue):
+                self.value(name)
+        self.steps = self._steps(query)
+        return mathematics.evaluate(tree, self)
 
     def _steps(self, query: Mapping[str, Any]) -> range:
         period_s = query.get("Period") or min((each.steps.step for each in self._measured.values()), default=60)
@@ -207,9 +217,9 @@ def _page(request: Mapping[str, Any], results: Sequence[tuple[str, Series]]) -> 
     has_more = False
     shown: list[shapes.MetricDataResult] = []
     for query_id, series in results:
-        moments = sorted(series.points, reverse=newest_first)
-        page = moments[begin : begin + share]
-        is_last = begin + share >= len(moments)
+        moments = reversed(series.points) if newest_first else iter(series.points)
+        page = list(islice(moments, begin, begin + share))
+        is_last = begin + share >= len(series.points)
         has_more = has_more or not is_last
         shown.append(
             {
