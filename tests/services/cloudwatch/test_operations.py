@@ -59,8 +59,8 @@ def data(client: Any, hour: datetime, queries: list[dict[str, Any]], **more: Any
     return client.get_metric_data(MetricDataQueries=queries, StartTime=hour, **more)
 
 
-def metric_query(query_id: str, stat: str = "Sum", name: str = "Took", **more: Any) -> dict[str, Any]:
-    asked = {"Metric": {"Namespace": "Shop", "MetricName": name}, "Period": 60, "Stat": stat}
+def metric_query(query_id: str, stat: str = "Sum", name: str = "Took", period: int = 60, **more: Any) -> dict[str, Any]:
+    asked = {"Metric": {"Namespace": "Shop", "MetricName": name}, "Period": period, "Stat": stat}
     return {"Id": query_id, "MetricStat": asked, **more}
 
 
@@ -315,6 +315,29 @@ def test_data_come_newest_first_and_in_pages(client: Any, hour: datetime) -> Non
     assert states == ["PartialData", "PartialData", "Complete"]
     token = pages[0]["NextToken"]
     assert refusal(data, client=client, hour=hour, queries=queries, NextToken=token)[0] == "InvalidNextToken"
+
+
+def test_a_long_step_is_read_in_parts(
+    client: Any, node: RunningNode, hour: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in (0, 1, 2, 9, 10, 59):
+        put(client, minute, at=hour + timedelta(minutes=minute))
+    metrics = node.node.telemetry.metrics
+    read_all, parts = metrics.read, []
+
+    async def counted(work: Any, *args: Any) -> Any:
+        parts.append(found := await read_all(work, *args))
+        return found
+
+    monkeypatch.setattr(limits, "METRIC_READ_STEP_S", 300)
+    monkeypatch.setattr(metrics, "read", counted)
+    assert read(client, hour, period=86_400) == {0: 81}
+    assert [point.count for part in parts for point in part.values()] == [3, 1, 1, 1]
+    parts.clear()
+    far = {"StartTime": hour, "EndTime": hour + timedelta(days=3000), "ScanBy": "TimestampAscending"}
+    (found,) = client.get_metric_data(MetricDataQueries=[metric_query("q", period=3600)], **far)["MetricDataResults"]
+    assert found["Values"] == [81]
+    assert len(parts) < 100
 
 
 def test_deep_expressions_may_depend_on_deep_expressions(client: Any, hour: datetime) -> None:
