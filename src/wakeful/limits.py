@@ -38,6 +38,7 @@ FORM_FIELDS_MAX = (
 FORM_DEPTH_MAX = 32  # dots in the name of a form field
 LIST_INDEX_DIGITS_MAX = 10  # digits of N in "member.N"; only the order matters, but it must be a number
 UNPACKED_BYTES_MAX = 8 * 1024 * 1024  # of a body that came compressed
+GZIP_MEMBERS_MAX = 64  # compressed pieces that such a body may be made of; each costs a copy of what follows it
 XML_TAGS_MAX = 500_000  # "<" in an XML body; CompleteMultipartUpload with 10,000 parts and two checksums has 100,000
 
 PATTERN_TEXT_MAX = 4_096  # characters of a value that is matched against a pattern, where the model sets no length
@@ -79,6 +80,7 @@ METRIC_BUFFER_MAX = 100_000
 """Beyond this many unwritten measurements further ones are dropped, and a line in the node's log says how many."""
 METRIC_ADD_UP_S = 1.0  # how often what was written is added to the points of metrics, if nobody asks for them before
 METRIC_BATCHES_AT_ONCE = 20
+METRIC_BATCH_POINTS = 500  # after which a batch ends, so that adding up some of them keeps no other writer waiting
 METRIC_FAMILIES_KEPT = 4096  # sets of dimensions that are kept ready in memory
 METRICS_MAX = 100_000  # of one account; ours: on AWS every one of them is billed
 METRIC_ROLL_UP_BATCH = 1000  # points of each length that become part of longer ones in one transaction
