@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import embedded_metrics, metric_points
+from wakeful.store import embedded_metrics, metric_batches, metric_points
 from wakeful.store.distribution import Distribution
 from wakeful.store.metric_points import Listed, Metric, PointKey, TooManyMetrics
 from wakeful.store.metrics import Family, Sample, family, measures
@@ -105,6 +105,24 @@ async def test_what_a_node_wrote_and_did_not_add_up_the_next_one_does(
     assert await telemetry.metrics.read(metric_points.read, TOOK, minute, minute + 60, 60) == {}
     assert await points(Telemetry(store, clock), minute, minute + 60) == {minute: (3, 6.0)}
     assert await points(telemetry, minute, minute + 60) == {minute: (3, 6.0)}
+
+
+async def test_very_much_at_once_is_added_up_in_parts(
+    telemetry: Telemetry, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "METRIC_BATCH_POINTS", 6)
+    monkeypatch.setattr(limits, "METRIC_BATCHES_AT_ONCE", 1)
+    write, works = telemetry._store.write, []
+
+    async def counted(work: Any, *args: Any) -> Any:
+        works.append(work)
+        return await write(work, *args)
+
+    monkeypatch.setattr(telemetry._store, "write", counted)
+    for number in range(5):
+        telemetry.metrics.add(FAMILY, COUNTED, minute + 60 * number, (1, 1.0))
+    assert sum(count for count, _ in (await points(telemetry, minute, minute + 3600)).values()) == 5
+    assert works.count(metric_batches.add_up) == 5
 
 
 async def test_a_transactions_sample_counts_when_it_is_told(telemetry: Telemetry, minute: int) -> None:
