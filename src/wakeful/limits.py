@@ -38,6 +38,7 @@ FORM_FIELDS_MAX = (
 FORM_DEPTH_MAX = 32  # dots in the name of a form field
 LIST_INDEX_DIGITS_MAX = 10  # digits of N in "member.N"; only the order matters, but it must be a number
 UNPACKED_BYTES_MAX = 8 * 1024 * 1024  # of a body that came compressed
+UNPACKED_FORM_BYTES_MAX = 1024 * 1024  # of a form, which is unpacked before anybody knows whose it is
 GZIP_MEMBERS_MAX = 64  # compressed pieces that such a body may be made of; each costs a copy of what follows it
 XML_TAGS_MAX = 500_000  # "<" in an XML body; CompleteMultipartUpload with 10,000 parts and two checksums has 100,000
 

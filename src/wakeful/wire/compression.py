@@ -11,12 +11,12 @@ from wakeful.wire.message import HttpRequest
 _GZIP = zlib.MAX_WBITS + 16
 
 
-def unpacked(http: HttpRequest) -> bytes:
+def unpacked(http: HttpRequest, bytes_max: int = limits.UNPACKED_BYTES_MAX) -> bytes:
     """The body as it was meant. Raises MalformedInput where it is not what its header says, or unpacks to too much."""
     if http.headers.get("content-encoding") != "gzip":
         return http.body
     members, left = [], http.body
-    room = limits.UNPACKED_BYTES_MAX
+    room = bytes_max
     while True:  # a body may be several compressed ones after one another ("GZIP file format specification", 2.2)
         unpacking = zlib.decompressobj(_GZIP)
         try:
@@ -26,7 +26,7 @@ def unpacked(http: HttpRequest) -> bytes:
             raise MalformedInput("The body is not compressed with gzip, as its Content-Encoding says.") from error
         room -= len(member)
         if room < 0:
-            raise MalformedInput(f"The body unpacks to more than {limits.UNPACKED_BYTES_MAX} bytes.")
+            raise MalformedInput(f"The body unpacks to more than {bytes_max} bytes.")
         if not unpacking.eof:
             raise MalformedInput("The compressed body ends too early.")
         members.append(member)
