@@ -97,6 +97,7 @@ METRIC_VALUES_PER_LINE_MAX = 100
 METRIC_TEXT_PER_LINE_MAX = 262_144  # characters of dimensions that a log line may come to, once for each metric; ours
 METRIC_POINT_TEXT = 64  # characters that a metric's point takes beside its dimensions
 METRICS_PER_PUT_MAX = 1000
+METRICS_PUT_AT_ONCE = 20  # of them, with up to 150 values each, before others have their turn
 METRICS_LISTED_MAX = 500
 METRICS_LISTED_S = 14 * 86_400.0  # ListMetrics tells of what had a point since
 METRICS_RECENT_S = 3 * 3600.0

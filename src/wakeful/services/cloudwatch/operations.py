@@ -27,7 +27,7 @@ async def put_metric_data(call: Call, node: Node, request: shapes.PutMetricDataI
     for member in ("EntityMetricData", "StrictEntityValidation"):
         if member in request:
             raise NotImplementedHere(f"Wakeful has no entities of metrics yet ({member}).")
-    points = putting.points_of(call, request["Namespace"], request.get("MetricData", ()), node.clock.now())
+    points = await putting.points_of(call, request["Namespace"], request.get("MetricData", ()), node.clock.now())
     try:
         await node.telemetry.metrics.put(points)
     except TooManyMetrics as error:
