@@ -81,6 +81,7 @@ METRIC_BUFFER_MAX = 100_000
 """Beyond this many unwritten measurements further ones are dropped, and a line in the node's log says how many."""
 METRIC_ADD_UP_S = 1.0  # how often what was written is added to the points of metrics, if nobody asks for them before
 METRIC_BATCHES_AT_ONCE = 20
+METRIC_BUCKETS_MAX = 4096  # of one point; enough for values from one to the 17th power of ten
 METRIC_BATCH_POINTS = 500  # after which a batch ends, so that adding up some of them keeps no other writer waiting
 METRIC_FAMILIES_KEPT = 4096  # sets of dimensions that are kept ready in memory
 METRICS_MAX = 100_000  # of one account; ours: on AWS every one of them is billed
