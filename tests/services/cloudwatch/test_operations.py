@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -204,6 +205,25 @@ def test_metrics_are_listed_by_namespace_name_and_dimensions(client: Any, hour: 
     assert names(Namespace="Nobody") == []
     assert names(Dimensions=[{"Name": "Where"}]) == ["Took Monday till", "Took door"]
     assert names(Dimensions=[{"Name": "Where", "Value": "till"}, {"Name": "Day"}]) == ["Took Monday till"]
+
+
+def test_others_have_their_turn_while_metrics_are_looked_through(
+    client: Any, node: RunningNode, hour: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "METRICS_LISTED_MAX", 4)
+    data = [{"MetricName": f"Metric{number}", "Value": 1} for number in range(40)]
+    client.put_metric_data(Namespace="Shop", MetricData=data)
+    metrics, turns = node.node.telemetry.metrics, []
+    read_all = metrics.read
+
+    async def in_turn(*args: Any) -> Any:
+        turns.append("read")
+        asyncio.get_running_loop().call_soon(turns.append, "other")
+        return await read_all(*args)
+
+    monkeypatch.setattr(metrics, "read", in_turn)
+    assert client.list_metrics(Dimensions=[{"Name": "Where"}])["Metrics"] == []
+    assert "".join(each[0] for each in turns).startswith("rororororo")
 
 
 def test_metrics_that_are_silent_are_not_listed(client: Any, node: RunningNode, hour: datetime) -> None:
