@@ -10,8 +10,9 @@ import pytest
 from tests.environments.conftest import MakeWorld
 from tests.environments.test_origins import inits, namespaced, together
 from tests.environments.test_restorable import restorable
-from tests.environments.world import held
-from wakeful.environments.jail import linux
+from tests.environments.world import held, until
+from wakeful.environments.jail import linux, processes
+from wakeful.environments.sandboxes import LaunchedSandbox
 
 pytestmark = [
     pytest.mark.slow,
@@ -136,6 +137,24 @@ async def test_a_copy_is_a_process_group_of_its_own(make_world: MakeWorld) -> No
         assert inits(world) == 1
 
 
+UNREADABLE = """
+os.close(os.open("/tmp/closed", os.O_CREAT | os.O_WRONLY, 0))
+os.mkdir("/tmp/dark")
+open("/tmp/dark/inside", "w").close()
+os.chmod("/tmp/dark", 0)
+"""
+
+
+async def test_what_is_closed_to_its_owner_is_copied_too(make_world: MakeWorld) -> None:
+    async with namespaced(make_world) as world:
+        code = "def handler(event, context): return [HERE, oct(os.stat('/tmp/closed').st_mode & 0o777)]\n"
+        version = restorable(world, PREPARED + UNREADABLE + code)
+        assert await world.pool.park(version)
+        answers = await together(world, version, 2)
+        assert answers[0] == answers[1]
+        assert answers[0][1] == "0o0"
+
+
 async def test_a_name_that_is_no_text_ends_nobody(make_world: MakeWorld) -> None:
     async with namespaced(make_world) as world:
         version = restorable(world, PREPARED + "libc.prctl(15, b'\\xff\\x0b\\x1c', 0, 0, 0)\n")
@@ -143,3 +162,28 @@ async def test_a_name_that_is_no_text_ends_nobody(make_world: MakeWorld) -> None
         answers = await together(world, version, 3)
         assert len(set(answers)) == 1
         assert inits(world) == 1
+
+
+DEEP = """
+for _ in range(40):
+    os.mkdir("d" * 200) if os.getcwd() != "/var/task" else os.mkdir("/tmp/" + "d" * 200)
+    os.chdir("d" * 200 if os.getcwd() != "/var/task" else "/tmp/" + "d" * 200)
+os.chdir("/var/task")
+"""
+
+
+async def test_sandboxes_for_copies_that_cannot_be_made_are_not_tried_forever(make_world: MakeWorld) -> None:
+    async with namespaced(make_world) as world:
+        version = restorable(world, PREPARED + DEEP)
+        assert await world.pool.park(version)
+        origin = world.pool._origins.find(version.key)
+        assert origin is not None and isinstance(origin.process.sandbox, LaunchedSandbox)
+        keeper = origin.process.sandbox._keeper
+        looks = [0.0]
+
+        def rests() -> bool:
+            looks.append(processes.use([keeper], 1 << 40).cpu_s)
+            return len(looks) > 30 and looks[-1] == looks[-30]
+
+        await until(rests)
+        assert len(set(await together(world, version, 2))) == 2
