@@ -234,10 +234,11 @@ def _set_registers(pid: int, registers: list[int]) -> None:
 
 
 def _wait(pid: int) -> int:
-    _, status = os.waitpid(pid, ANY_CHILD)
-    if not os.WIFSTOPPED(status):
-        raise Lost(errno.ECHILD, f"it has ended: {status:#x}")
-    return status
+    """How it has stopped. That it has ended is left for whoever reaps it and tells others of that."""
+    seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT | ANY_CHILD)
+    if seen is None or seen.si_code in (os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED):
+        raise Lost(errno.ECHILD, "it has ended")
+    return os.waitpid(pid, ANY_CHILD)[1]
 
 
 def _ptrace(request: int, pid: int, address: int, data: int) -> None:
