@@ -261,6 +261,8 @@ FILTER_POLICY_DECIMALS_MAX = 5
 
 CELLS_WAITING = 2
 """Pre-started sandboxes of each runtime that somebody has made a function for."""
+CELLS_WAITING_FORKED = 8
+"""The same where they are forked from one process, and hold little of their own."""
 CELL_SIZES_MAX = 2
 """Sizes of memory for which cells of a runtime wait where a cell is fit for one only, as a JVM is; the latest count."""
 WAITING_CELLS_MAX = 64

@@ -83,6 +83,9 @@ async def test_what_was_seen_is_not_run_again_until_it_changes(tmp_path: Path, m
     memory.write_text(json.dumps(known))
     await discover(SEARCHES, tmp_path)
     assert asked[count:] == [asked[0]]
+    for other in ("garbage", "[]", json.dumps({str(path): [known[str(path)][0], []] for path in asked})):
+        memory.write_text(other)
+        assert await discover(SEARCHES, tmp_path) == first
     memory.write_text("garbage")
     assert await discover(SEARCHES, tmp_path) == first
 

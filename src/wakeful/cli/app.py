@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import sys
@@ -68,6 +69,7 @@ def start(
     runtime_fallback: RuntimeFallback = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
+    gc.disable()  # until the node is ready: it makes much, and nearly all of it stays
     from wakeful.cli import serve  # what a node needs takes its time to load; the other commands do without
 
     serve.forever(

@@ -46,9 +46,9 @@ async def _serve(config: Config) -> None:
             typer.echo(line)
         sys.stdout.flush()
         # What is there now stays; looking through it again and again is what most of a collection would be.
-        gc.collect()
         gc.freeze()
         gc.set_threshold(limits.COLLECTION_THRESHOLD)
+        gc.enable()
         await stop.wait()
         log.info("stopping")
 

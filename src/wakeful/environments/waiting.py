@@ -21,4 +21,5 @@ class WaitingCells:
         # Where the runtime itself is another, a version stood in for it, or it had no SDK.
         kept = [kind for kind in kinds if kind != cell and before == runtime][-(limits.CELL_SIZES_MAX - 1) :]
         self._kinds[runtime.name] = [*kept, cell]
-        return [*((kind, 0) for kind in kinds if kind not in (*kept, cell)), (cell, limits.CELLS_WAITING)]
+        count = limits.CELLS_WAITING_FORKED if cell.divides else limits.CELLS_WAITING
+        return [*((kind, 0) for kind in kinds if kind not in (*kept, cell)), (cell, count)]

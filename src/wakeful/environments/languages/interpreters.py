@@ -13,6 +13,7 @@ from wakeful import limits
 
 _ELF = b"\x7fELF"
 _MEMORY = "interpreters.json"
+_ENTRY_PARTS = 3  # stamp, question, answer
 
 
 def _nowhere() -> Iterable[Path]:
@@ -175,4 +176,7 @@ def _recall(memory: Path) -> dict[str, list[object]]:
         known = json.loads(memory.read_text())
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    if not isinstance(known, dict):
+        return {}
+    # What another version of Wakeful wrote is not ours to read.
+    return {path: entry for path, entry in known.items() if isinstance(entry, list) and len(entry) == _ENTRY_PARTS}
