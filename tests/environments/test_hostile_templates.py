@@ -32,6 +32,7 @@ def handler(event, context):
 """
 
 REFUSED = {
+    "a timer that a fork does not inherit": "signal.setitimer(signal.ITIMER_REAL, 99)\n",
     "a fork that shares its memory": ("os.fork = lambda: libc.syscall(CLONE, CLONE_VM | signal.SIGCHLD, 0, 0, 0, 0)\n"),
     "a fork that shares its descriptors": (
         "os.fork = lambda: libc.syscall(CLONE, CLONE_FILES | signal.SIGCHLD, 0, 0, 0, 0)\n"

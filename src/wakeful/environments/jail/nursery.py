@@ -107,6 +107,8 @@ class Nursery:
             held.settle()
             with _everyone_stopped():  # whoever begins and ends all the time might be missed otherwise
                 look_at(pid, self._output, connections=0)
+            if held.has_timers():
+                raise NotForkable("it has timers")
             self._users = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         except (NotForkable, OSError) as obstacle:
             held.let_go()

@@ -44,12 +44,16 @@ _STOPS_MAX = 64
 
 SCRATCH_BYTES = 4096
 
+_INTERVAL_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_TIMER_BYTES = 32  # struct itimerval: when it comes again, and how long until it comes next
+
 # What is asked of a held process; of the rest of its calls nobody here wants to know.
 _NUMBERS = {
     "capset": 126,
     "clone": 56,
     "close_range": 436,
     "dup3": 292,
+    "getitimer": 36,
     "prctl": 157,
     "recvmsg": 47,
     "rseq": 334,
@@ -198,6 +202,16 @@ class Held:
             number = _NO_CALL + 1 - result
             raise OSError(number, f"{name} in the template's name: {os.strerror(number)}")
         return result, children
+
+    def has_timers(self) -> bool:
+        """Whether an interval timer is set, which no child of a fork has. Only the process itself can tell."""
+        was = self.read(self.scratch, _TIMER_BYTES)
+        told = []
+        for timer in _INTERVAL_TIMERS:
+            self.call("getitimer", timer, self.scratch)
+            told.append(self.read(self.scratch, _TIMER_BYTES))
+        self.write(self.scratch, was)
+        return any(map(any, told))
 
     @property
     def scratch(self) -> int:
