@@ -161,6 +161,15 @@ def test_services_ask_nobody_for_the_time_chance_or_the_environment() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_limit_has_one_value() -> None:
+    """A second one of the same name would quietly be everybody's."""
+    statements = ast.parse((SRC / "limits.py").read_text()).body
+    named = [target for each in statements if isinstance(each, ast.Assign) for target in each.targets]
+    names = [target.id for target in named if isinstance(target, ast.Name)]
+    assert names
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda path: str(path.relative_to(SRC)))
 def test_a_file_is_short_named_for_a_thing_and_says_what_it_is(path: Path) -> None:
     text = path.read_text()

@@ -13,6 +13,7 @@ from tests.environments.conftest import MakeWorld
 from tests.environments.test_real_clients import python_with_client, runtime_of
 from tests.environments.world import World, until
 from tests.functions import NODE_RUNTIME, needs_node
+from wakeful.environments.shared import SharedEnvironment
 from wakeful.environments.version import CAPACITY, Outcome, Sharing, Throttled, Version
 
 pytestmark = pytest.mark.slow
@@ -244,6 +245,71 @@ async def test_what_is_kept_no_longer_ends_when_its_invocations_are_over(make_wo
         (folder / "other").touch()
         assert (await running).status == "success"
         await until(lambda: world.pool.counts.environments == 0)
+
+
+async def starting(world: World, version: Version, *events: dict[str, Any]) -> list[asyncio.Task[Outcome]]:
+    """Callers who wait for the first environment."""
+    world.pool.crews.keep([version])
+    callers = [asyncio.create_task(world.invoke(version, event)) for event in events]
+    crew = world.pool.crews._crew(version)
+    await until(lambda: len(crew.waiters) == len(callers))
+    return callers
+
+
+async def test_all_who_have_waited_for_the_start_run_at_once(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_ready = SharedEnvironment.runtime_is_ready
+
+    def late(environment: SharedEnvironment) -> None:
+        async def when_all_workers_wait() -> None:
+            await until(lambda: workers(environment) == environment.slots)
+            is_ready(environment)
+
+        environment._spawn(when_all_workers_wait())
+
+    monkeypatch.setattr(SharedEnvironment, "runtime_is_ready", late)
+    async with make_world() as world:
+        version = shared(world, slots=3)
+        outcomes = await asyncio.gather(*await starting(world, version, *meeting(world, 3)))
+        assert [outcome.error for outcome in outcomes] == [None, None, None]
+
+
+async def test_a_worker_whose_caller_has_left_goes_to_the_next(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_world() as world:
+        version = shared(world, slots=1)
+        first, second = await starting(world, version, {}, {"say": "second"})
+        serve = world.pool.crews._serve
+
+        def serve_and_cancel(environment: SharedEnvironment) -> None:
+            serve(environment)
+            first.cancel()
+
+        monkeypatch.setattr(world.pool.crews, "_serve", serve_and_cancel)
+        async with asyncio.timeout(10):
+            assert (await second).error is None
+        assert first.cancelled()
+        assert world.pool._admission._in_flight == {}
+
+
+async def test_nobody_waits_for_an_environment_that_ended_at_its_start(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = SharedEnvironment.start
+
+    async def start_and_end(environment: SharedEnvironment) -> None:
+        await start(environment)
+        await environment.stop()
+
+    monkeypatch.setattr(SharedEnvironment, "start", start_and_end)
+    async with make_world() as world:
+        version = shared(world)
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*await starting(world, version, {}, {}), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Throttled, Throttled]
+        assert world.pool._admission._in_flight == {}
 
 
 async def test_a_caller_who_leaves_does_not_stop_what_runs(make_world: MakeWorld) -> None:

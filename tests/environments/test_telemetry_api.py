@@ -14,12 +14,15 @@ from tests.environments.test_extensions_api import register
 from tests.environments.test_runtime_api import VERSION, Client, Server, error
 from wakeful import limits, names
 from wakeful.clock import Clock
+from wakeful.environments import telemetry_request
 from wakeful.environments.telemetry import Telemetry
 from wakeful.environments.telemetry_api import TelemetryApi
+from wakeful.environments.telemetry_request import TELEMETRY as TELEMETRY_API
 from wakeful.environments.telemetry_request import Api
 
 TELEMETRY, LOGS = "/2022-07-01/telemetry", "/2020-08-15/logs"
 WHERE = {"protocol": "HTTP", "URI": "http://sandbox.localdomain:8080"}
+BODY = {"schemaVersion": "2022-12-13", "types": ["function"], "destination": WHERE}
 
 
 class Subscribing(Server):
@@ -167,3 +170,16 @@ async def test_what_there_was_before_comes_too_up_to_a_bound(monkeypatch: pytest
             "platform.telemetrySubscription",
         ]
         assert json.loads(waiting[-2].text)["droppedRecords"] == 20 - kinds.count("function") > 10
+
+
+async def test_who_waits_for_deliveries_is_let_go_when_the_sandbox_is_closed() -> None:
+    async with Subscribing() as server:
+        for name in ("a", "b"):
+            wanted = telemetry_request.read(TELEMETRY_API, json.dumps(BODY).encode(), ())
+            server.telemetry.subscribe(name, wanted)
+        server.telemetry.printed(["said"], 1.0, by_extension=False)
+        waiting = asyncio.ensure_future(server.telemetry.delivered())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        server.telemetry.close()
+        await asyncio.wait_for(waiting, 5)

@@ -174,7 +174,7 @@ async def test_a_listener_that_is_not_there_yet_is_waited_for(monkeypatch: pytes
     listener = Listener()
     async with subscribed(port, connector=connector) as to:
         to.say("1")
-        await until(lambda: refused > 2 * limits.TELEMETRY_TRIES_MAX)
+        await until(lambda: refused > 2 * limits.TELEMETRY_DELIVERY_TRIES_MAX)
         await listener.listen(port)
         await to.idle()
         assert listener.texts() == [["1"]]
@@ -186,14 +186,14 @@ async def test_an_error_is_tried_again_and_a_batch_that_nobody_takes_is_told_as_
 ) -> None:
     monkeypatch.setattr(limits, "TELEMETRY_RETRY_S_RANGE", (0.001, 0.002))
     bad = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
-    listener = Listener(bad, OK, *[bad] * limits.TELEMETRY_TRIES_MAX)
+    listener = Listener(bad, OK, *[bad] * limits.TELEMETRY_DELIVERY_TRIES_MAX)
     async with subscribed(await listener.listen()) as to:
         to.say("1")
         await to.idle()
         assert listener.texts() == [["1"], ["1"]]
         to.say("2")
         await to.idle()
-        assert listener.texts()[2:-1] == [["2"]] * limits.TELEMETRY_TRIES_MAX
+        assert listener.texts()[2:-1] == [["2"]] * limits.TELEMETRY_DELIVERY_TRIES_MAX
         (told,) = listener.batches[-1]
         assert (told["type"], told["record"]["droppedRecords"]) == ("platform.logsDropped", 1)
     listener.close()
@@ -201,11 +201,11 @@ async def test_an_error_is_tried_again_and_a_batch_that_nobody_takes_is_told_as_
 
 async def test_who_does_not_hear_of_the_platform_does_not_hear_of_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TELEMETRY_RETRY_S_RANGE", (0.001, 0.002))
-    listener = Listener(*[b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"] * limits.TELEMETRY_TRIES_MAX)
+    listener = Listener(*[b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"] * limits.TELEMETRY_DELIVERY_TRIES_MAX)
     async with subscribed(await listener.listen(), types=("function",)) as to:
         to.say("1")
         await to.idle()
-        assert len(listener.batches) == limits.TELEMETRY_TRIES_MAX
+        assert len(listener.batches) == limits.TELEMETRY_DELIVERY_TRIES_MAX
     listener.close()
 
 
@@ -322,4 +322,4 @@ async def test_no_socket_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async with subscribed(1, connector=none) as to:
         to.say("1")
-        await until(lambda: asked == 2 * limits.TELEMETRY_TRIES_MAX)  # then for what was lost
+        await until(lambda: asked == 2 * limits.TELEMETRY_DELIVERY_TRIES_MAX)  # then for what was lost

@@ -7,6 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wakeful import limits
 from wakeful.store.distribution import Distribution
 
 VALUES = st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e9)), min_size=1, max_size=200)
@@ -45,6 +46,17 @@ def test_equal_values_are_exact_and_cost_one_bucket() -> None:
 def test_a_day_of_durations_is_small() -> None:
     found = Distribution.of([1.5 * 1.0001**step for step in range(100_000)])
     assert len(found.packed()) < 40_000
+
+
+def test_values_of_every_magnitude_do_not_fill_the_disk() -> None:
+    values = [2.0 ** (exponent / 50) for exponent in range(-360 * 50, 360 * 50)]
+    found = Distribution()
+    for at in range(0, len(values), 150):
+        found.merge(packed_and_back(Distribution.of(values[at : at + 150])))
+    assert len(found.buckets) <= limits.METRIC_BUCKETS_MAX
+    assert found.is_spread_known
+    assert math.isclose(sum(weight.times for weight in found.weights()), len(values))
+    assert math.isclose(list(found.weights())[-1].value, values[-1], rel_tol=0.01)
 
 
 def test_a_statistic_set_has_no_percentiles_unless_its_values_were_all_the_same() -> None:

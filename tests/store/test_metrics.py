@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import metric_points
+from wakeful.store import embedded_metrics, metric_batches, metric_points
 from wakeful.store.distribution import Distribution
 from wakeful.store.metric_points import Listed, Metric, PointKey, TooManyMetrics
 from wakeful.store.metrics import Family, Sample, family, measures
-from wakeful.store.telemetry import LogEvent, Telemetry
+from wakeful.store.telemetry import LogEvent, Passage, Telemetry
 from wakeful.store.tx import Store
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -102,6 +105,24 @@ async def test_what_a_node_wrote_and_did_not_add_up_the_next_one_does(
     assert await telemetry.metrics.read(metric_points.read, TOOK, minute, minute + 60, 60) == {}
     assert await points(Telemetry(store, clock), minute, minute + 60) == {minute: (3, 6.0)}
     assert await points(telemetry, minute, minute + 60) == {minute: (3, 6.0)}
+
+
+async def test_very_much_at_once_is_added_up_in_parts(
+    telemetry: Telemetry, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "METRIC_BATCH_POINTS", 6)
+    monkeypatch.setattr(limits, "METRIC_BATCHES_AT_ONCE", 1)
+    write, works = telemetry._store.write, []
+
+    async def counted(work: Any, *args: Any) -> Any:
+        works.append(work)
+        return await write(work, *args)
+
+    monkeypatch.setattr(telemetry._store, "write", counted)
+    for number in range(5):
+        telemetry.metrics.add(FAMILY, COUNTED, minute + 60 * number, (1, 1.0))
+    assert sum(count for count, _ in (await points(telemetry, minute, minute + 3600)).values()) == 5
+    assert works.count(metric_batches.add_up) == 5
 
 
 async def test_a_transactions_sample_counts_when_it_is_told(telemetry: Telemetry, minute: int) -> None:
@@ -200,6 +221,23 @@ async def test_too_many_measurements_at_once_are_dropped_and_told(
     assert "3 measurements came faster" in caplog.text
 
 
+async def test_what_waits_for_a_broken_disk_has_an_end(
+    telemetry: Telemetry, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*args: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(limits, "METRIC_BUFFER_MAX", 4)
+    with monkeypatch.context() as full:
+        full.setattr(telemetry._store, "write", broken)
+        for number in range(9):
+            of = family(ACCOUNT, REGION, "N", (("Number", str(number)),))
+            telemetry.metrics.add(of, measures(("Calls", "Count")), minute, (1,))
+            with pytest.raises(OSError, match="full"):
+                await telemetry.flush()
+    assert len(await listed(telemetry)) == 4
+
+
 LINE = (
     '{"_aws": {"Timestamp": %d, "CloudWatchMetrics": [{"Namespace": "Shop", "Dimensions": [["Service"], []],'
     ' "Metrics": [{"Name": "Sold", "Unit": "Count"}, {"Name": "Took", "StorageResolution": 1}, {"Name": "Lost"}]}]},'
@@ -221,6 +259,55 @@ async def test_lines_of_logs_have_metrics_in_them(telemetry: Telemetry, minute: 
     assert len(await listed(telemetry)) == 4
 
 
+async def test_a_line_that_is_written_later_tells_its_metrics_once(
+    telemetry: Telemetry, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*args: object) -> None:
+        raise OSError("the disk is full")
+
+    telemetry.log(GROUP, "s", [LogEvent(minute * 1000, LINE % (minute * 1000))])
+    with monkeypatch.context() as full:
+        full.setattr(telemetry._store, "write", broken)
+        for _ in range(3):
+            with pytest.raises(OSError, match="full"):
+                await telemetry.flush()
+    sold = Metric(ACCOUNT, REGION, "Shop", "Sold", (("Service", "till"),))
+    assert await points(telemetry, minute, minute + 60, 60, sold) == {minute: (2, 7.0)}
+    assert len((await telemetry.page(Passage(GROUP), count=10)).events) == 1
+
+
+def of_line(minute: int, metrics: list[str], dimensions: list[list[str]], document: dict[str, Any]) -> str:
+    defined = [{"Name": name} for name in metrics]
+    directive = {"Namespace": "Shop", "Dimensions": dimensions, "Metrics": defined}
+    return json.dumps({"_aws": {"Timestamp": minute * 1000, "CloudWatchMetrics": [directive]}, **document})
+
+
+async def test_the_largest_whole_numbers_are_added_up(telemetry: Telemetry, minute: int) -> None:
+    largest = 2**64 - 1
+    telemetry.log(GROUP, "s", [LogEvent(minute * 1000, of_line(minute, ["x"], [[]], {"x": [largest] * 3}))])
+    telemetry.metrics.add(family(ACCOUNT, REGION, "Shop", ()), measures(("x", "None")), minute, (largest,))
+    metric = Metric(ACCOUNT, REGION, "Shop", "x", ())
+    assert await points(telemetry, minute, minute + 60, 60, metric) == {minute: (4, 4.0 * largest)}
+
+
+async def test_a_set_of_dimensions_that_a_line_names_twice_counts_once(telemetry: Telemetry, minute: int) -> None:
+    line = of_line(minute, ["x"], [["a", "b"], ["b", "a"]], {"x": 1, "a": "1", "b": "2"})
+    telemetry.log(GROUP, "s", [LogEvent(minute * 1000, line)])
+    metric = Metric(ACCOUNT, REGION, "Shop", "x", (("a", "1"), ("b", "2")))
+    assert await points(telemetry, minute, minute + 60, 60, metric) == {minute: (1, 1.0)}
+
+
+def test_a_line_tells_of_little_more_than_it_is_long(minute: int) -> None:
+    keys = [f"key{number}" for number in range(30)]
+    sets = [list(some) for some in itertools.islice(itertools.combinations(keys, 20), 1000)]
+    names = [f"m{number}" for number in range(100)]
+    line = of_line(minute, names, sets, dict.fromkeys(keys, "v" * 1000) | dict.fromkeys(names, 1))
+    told = list(embedded_metrics.read(GROUP, minute * 1000, line, minute))
+    assert 0 < sum(len(str(each.dimension_sets)) for each in told) < 3 * limits.METRIC_TEXT_PER_LINE_MAX
+    usual = of_line(minute, names, [keys[:9], []], dict.fromkeys(keys, "v" * 100) | dict.fromkeys(names, 1))
+    assert len(list(embedded_metrics.read(GROUP, minute * 1000, usual, minute))) == 100
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -233,6 +320,15 @@ async def test_lines_of_logs_have_metrics_in_them(telemetry: Telemetry, minute: 
         '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": true}',
         '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": 1}',
         '{"_aws": {"CloudWatchMetrics": [{"Namespace": 1, "Metrics": [{"Name": "x"}]}]}, "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x", "Unit": []}]}]}, "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x", "StorageResolution": true}]}]},'
+        ' "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x", "StorageResolution": 60.0}]}]},'
+        ' "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "AWS/Lambda", "Metrics": [{"Name": "x"}]}]}, "x": 1}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": 1e999}',
+        '{"_aws": {"CloudWatchMetrics": [{"Namespace": "N", "Metrics": [{"Name": "x"}]}]}, "x": NaN}',
+        '{"_aws": ' + "[" * 100_000,
         '{"_aws": cut off',
     ],
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
+from wakeful import limits
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError
@@ -109,6 +112,15 @@ def test_a_form_must_be_complete_before_it_can_be_identified() -> None:
     assert not CATALOGUE.needs_body(request("POST /", content_type=FORM, x_amz_target="AmazonSQS.SendMessage"))
     assert not CATALOGUE.needs_body(request("PUT /b/k", content_type=FORM))
     assert not CATALOGUE.needs_body(request("POST /b/k?uploads", content_type=FORM, scope="s3"))
+
+
+def test_a_form_that_came_compressed_may_not_be_much_larger_than_forms_are() -> None:
+    body = b"Action=PutMetricData&Version=2010-08-01&Namespace="
+    room = limits.UNPACKED_FORM_BYTES_MAX - len(body)
+    fits = request("POST /", gzip.compress(body + b"x" * room), content_type=FORM, content_encoding="gzip")
+    assert identified(fits) == ("cloudwatch", "query", "PutMetricData")
+    large = request("POST /", gzip.compress(body + b"x" * room * 2), content_type=FORM, content_encoding="gzip")
+    assert "unpacks to more than" in str(refused(large)[1])
 
 
 def test_what_only_calls_itself_a_form_is_none() -> None:

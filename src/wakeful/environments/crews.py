@@ -108,16 +108,18 @@ class Crews:
         found = crew.free()
         try:
             while found is None or not found.is_free:  # somebody else may have come first
-                found = await self._wait(crew, deadline)
+                found = await self._wait(self._crew(version), deadline)
         except BaseException:
             self._admission.leave(version)
             raise
-        return await found.begin(invocation)
+        outcome = found.begin(invocation)
+        self._serve(found)
+        return await outcome
 
     async def _wait(self, crew: Crew, deadline: float | None) -> SharedEnvironment:
         self._fill(crew, grow=not any(each.has_slot for each in crew.members))
         if not crew.is_worth_waiting():
-            raise Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded.")
+            raise _refusal()
         loop = asyncio.get_running_loop()
         if deadline is None and not crew.starting:
             deadline = loop.time() + limits.SHARED_PATIENCE_S
@@ -126,8 +128,12 @@ class Crews:
         try:
             async with asyncio.timeout_at(deadline):
                 return await waiter
-        except TimeoutError:
-            raise Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded.") from None
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._serve(waiter.result())  # it came at the moment at which the caller left
+            if isinstance(error, TimeoutError):
+                raise _refusal() from None
+            raise
         finally:
             if waiter in crew.waiters:
                 crew.waiters.remove(waiter)
@@ -230,7 +236,7 @@ class Crews:
         if environment.init_fault is not None:
             crew.failure = environment.init_fault.kind
             if not any(each.state is State.READY for each in crew.active):
-                self._refuse(crew, Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded."))
+                self._refuse(crew, _refusal())
         if environment.state is State.READY:
             environment.idle_since = time.monotonic()
             self._serve(environment)
@@ -278,7 +284,9 @@ class Crews:
                 crew.failure = crew.failure or "Runtime.ExitError"  # another would end as soon; until somebody calls
             if crew.is_kept:
                 self._fill(crew)
-            elif not crew.members and not crew.waiters:
+            if not crew.is_worth_waiting():
+                self._refuse(crew, _refusal())
+            if not crew.is_kept and not crew.members:
                 del self._crews[environment.key]
         self._rooms.on_end(environment)
 
@@ -306,3 +314,7 @@ class Crews:
                     self._retire(environment)
         if any(crew.staffed_at or len(crew.active) > crew.sharing.least for crew in self._crews.values()):
             self._look_later()
+
+
+def _refusal() -> Throttled:
+    return Throttled("ConcurrentInvocationLimitExceeded", "Rate Exceeded.")

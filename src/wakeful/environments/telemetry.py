@@ -190,8 +190,8 @@ class Telemetry:
             subscriber.flush()
 
     async def delivered(self) -> None:
-        """Everybody has everything."""
-        for subscriber in self._subscribers.values():
+        """Everybody has everything, or has been given up meanwhile."""
+        for subscriber in list(self._subscribers.values()):
             await subscriber.is_idle.wait()
 
     def pause(self) -> None:

@@ -139,7 +139,7 @@ class Subscriber:
         payload = await self._encoded(batch)
         pause_s, pause_max_s = limits.TELEMETRY_RETRY_S_RANGE
         tries = 0
-        while tries < limits.TELEMETRY_TRIES_MAX:
+        while tries < limits.TELEMETRY_DELIVERY_TRIES_MAX:
             await self._wakefulness.is_on.wait()
             try:
                 await self._send(payload)

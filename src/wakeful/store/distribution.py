@@ -2,7 +2,8 @@
 
 Values above zero are sorted into buckets whose edges grow by one in a hundred. A bucket knows how many values it has
 and their sum, and speaks for each of them by their mean: exactly where they were all the same, and never off by more
-than one in a hundred. Merging loses nothing, so that minutes make hours and nodes make a cluster.
+than one in a hundred. Merging loses nothing, so that minutes make hours and nodes make a cluster. Only of values that
+were made to fill the disk, over hundreds of orders of magnitude, the lowest share a bucket.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
+
+from wakeful import limits
 
 _WIDTH = math.log(1.01)
 _ZERO = -(1 << 20)
@@ -48,6 +51,7 @@ class Distribution:
 
     def add(self, value: float, count: float = 1) -> None:
         """The value came up so many times more."""
+        value, count = float(value), float(count)  # whole numbers would grow beyond what can be written
         self._add_summary(count, value * count, value, value)
         if value >= 0:
             self._add_bucket(math.floor(math.log(value) / _WIDTH) if value else _ZERO, count, value * count)
@@ -107,6 +111,17 @@ class Distribution:
         bucket = self.buckets.get(number)
         if bucket is None:
             self.buckets[number] = [count, total]
+            if len(self.buckets) > limits.METRIC_BUCKETS_MAX:
+                self._join_lowest()
         else:
             bucket[0] += count
             bucket[1] += total
+
+    def _join_lowest(self) -> None:
+        """A quarter of the buckets is one, so that this is not to be done for every value."""
+        lowest = sorted(self.buckets)[: limits.METRIC_BUCKETS_MAX // 4]
+        joined = self.buckets[lowest[-1]]
+        for number in lowest[:-1]:
+            count, total = self.buckets.pop(number)
+            joined[0] += count
+            joined[1] += total

@@ -1,6 +1,7 @@
 """Metrics in lines of logs: CloudWatch's embedded metric format ("Specification: Embedded metric format").
 
-A line that is not quite what the specification says tells those of its metrics that are.
+A line that is not quite what the specification says tells those of its metrics that are. One that would tell of more
+than a line can reasonably mean (its dimensions count anew for each metric) tells of the first ones.
 """
 
 from __future__ import annotations
@@ -53,45 +54,62 @@ def read(log_name: str, timestamp_ms: int, line: str, now: float) -> Iterator[Em
     at = at_ms / 1000
     if not now - limits.METRIC_AGE_MAX_S <= at <= now + limits.METRIC_AHEAD_MAX_S:
         return
+    left = limits.METRIC_TEXT_PER_LINE_MAX
     for directive in directives:
         if isinstance(directive, dict):
-            yield from _of_directive(group, document, directive, at)
+            for told, cost in _of_directive(group, document, directive, at):
+                left -= cost
+                if left < 0:
+                    return
+                yield told
 
 
 def _of_directive(
     group: names.Arn, document: Mapping[str, Any], directive: Mapping[str, Any], at: float
-) -> Iterator[Embedded]:
+) -> Iterator[tuple[Embedded, int]]:
+    """Each with about how many characters it is once it is written."""
     namespace: Any = directive.get("Namespace")
     defined = directive.get("Metrics")
     sets = _dimension_sets(document, directive.get("Dimensions", [[]]))
-    if not _is_text(namespace, 255) or not isinstance(defined, list) or not sets:
+    if not _is_text(namespace, 255) or namespace.startswith("AWS/") or not isinstance(defined, list) or not sets:
         return
+    cost = sum(map(_cost, sets))
     for metric in defined[: limits.METRICS_PER_LINE_MAX]:
         if not isinstance(metric, dict) or not _is_text(metric.get("Name"), 255):
             continue
         values = _values(document.get(metric["Name"]))
         unit = metric.get("Unit", "None")
         resolution_s = metric.get("StorageResolution", 60)
-        if values and unit in UNITS and resolution_s in (1, 60):
-            yield Embedded(group.account, group.region, namespace, sets, metric["Name"], unit, at, values, resolution_s)
+        if values and isinstance(unit, str) and unit in UNITS and type(resolution_s) is int and resolution_s in (1, 60):
+            of = (group.account, group.region, namespace, sets, metric["Name"])
+            yield Embedded(*of, unit, at, values, resolution_s), cost
 
 
 def _dimension_sets(document: Mapping[str, Any], asked: Any) -> tuple[Dimensions, ...]:
-    """Those that the document has all the values of."""
-    found = []
+    """Those that the document has all the values of; the same ones once."""
+    found: dict[Dimensions, None] = {}
+    left = limits.METRIC_TEXT_PER_LINE_MAX
     for keys in asked if isinstance(asked, list) else ():
         if not isinstance(keys, list) or len(keys) > limits.METRIC_DIMENSIONS_MAX:
             continue
         if all(_is_text(key, 250) and _is_text(document.get(key), 1024) for key in keys):
-            found.append(tuple(sorted((key, document[key]) for key in set(keys))))
+            dimensions = tuple(sorted((key, document[key]) for key in set(keys)))
+            left -= _cost(dimensions)
+            if left < 0:
+                break
+            found[dimensions] = None
     return tuple(found)
+
+
+def _cost(dimensions: Dimensions) -> int:
+    return limits.METRIC_POINT_TEXT + sum(len(key) + len(value) for key, value in dimensions)
 
 
 def _values(given: Any) -> tuple[float, ...]:
     values = given if isinstance(given, list) else [given]
     if not values or len(values) > limits.METRIC_VALUES_PER_LINE_MAX or not all(map(_is_number, values)):
         return ()
-    return tuple(values)
+    return tuple(map(float, values))
 
 
 def _is_number(value: Any) -> bool:

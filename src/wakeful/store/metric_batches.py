@@ -1,4 +1,4 @@
-"""What was measured in a tenth of a second, on disk as one row, until it is added to the points of metrics.
+"""What was measured in a tenth of a second, on disk as a row or some, until it is added to the points of metrics.
 
 Adding up costs a read and a write for each point; done every second, and before anybody reads, it costs a tenth of what
 it would in every batch.
@@ -6,11 +6,12 @@ it would in every batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
 
+from wakeful import limits
 from wakeful.store import metric_points
 from wakeful.store.distribution import Distribution
 from wakeful.store.metric_points import Dimensions, Metric, PointKey
@@ -39,13 +40,26 @@ class Measured(NamedTuple):
 
 
 def put(tx: Tx, measured: Sequence[Measured]) -> None:
-    """The batch is there, to be added up."""
-    if measured:
+    """It is there, to be added up: in one batch, or in some where it is very much."""
+    for batch in _batches(measured):
         rows = [
             [*each[:-1], each.values.count, each.values.sum, each.values.min, each.values.max, each.values.listed()]
-            for each in measured
+            for each in batch
         ]
         tx.run("INSERT INTO telemetry_metric_batches(measured) VALUES (?)", orjson.dumps(rows))
+
+
+def _batches(measured: Sequence[Measured]) -> Iterator[list[Measured]]:
+    batch: list[Measured] = []
+    points = 0
+    for each in measured:
+        batch.append(each)
+        points += len(each.dimension_sets)
+        if points >= limits.METRIC_BATCH_POINTS:
+            yield batch
+            batch, points = [], 0
+    if batch:
+        yield batch
 
 
 def are_there(tx: Tx) -> bool:

@@ -172,11 +172,11 @@ def _add(tx: Tx, metric: int, key: PointKey, measured: Distribution) -> None:
 
 
 def read(
-    tx: Tx, metric: Metric, start: int, end: int, period_s: int, unit: str | None = None
+    tx: Tx, metric: Metric, start: int, end: int, period_s: int, unit: str | None = None, since: int | None = None
 ) -> dict[tuple[int, str], Distribution]:
     """What was measured from `start` to before `end`, in steps of `period_s` from `start`, by step and unit.
 
-    Steps that are too fine for their age have nothing, as in CloudWatch.
+    Steps that are too fine for their age have nothing, as in CloudWatch. `since`: only what was measured from then on.
     """
     horizon = int(tx.now - _kept_s(period_s))
     found: dict[tuple[int, str], Distribution] = {}
@@ -185,7 +185,7 @@ def read(
         " FROM telemetry_metrics m JOIN telemetry_metric_points p ON p.metric = m.id"
         " WHERE m.account = ? AND m.region = ? AND m.namespace = ? AND m.name = ? AND m.dimensions = ?"
         " AND p.period <= ? AND p.at >= ? AND p.at < ? ORDER BY p.at",
-        *(*metric[:4], _text(metric.dimensions), period_s, max(start, horizon), end),
+        *(*metric[:4], _text(metric.dimensions), period_s, max(start, horizon, since or start), end),
     ):
         if period_s % row["period"] or (unit is not None and row["unit"] != unit):
             continue

@@ -28,7 +28,10 @@ MINUTE_S = 60
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Family:
-    """Under which sets of dimensions a value counts: once under each. Made by `family`, so that likes are the same."""
+    """Under which sets of dimensions a value counts: once under each, its pairs by name.
+
+    Made by `family`, so that likes are the same; unlike ones of the same meaning cost only time.
+    """
 
     account: str
     region: str
@@ -107,6 +110,10 @@ class Metrics:
         self._store = store
         self._clock = clock
         self._buffer: Buffer = {}
+        self._kept: list[Measured] = []
+        """What was taken before, and could not be written."""
+        self._of_lines: dict[tuple[Any, ...], Family] = {}
+        """Families that log lines have named since; there may be many, and large ones, so none is kept for long."""
         self._size = 0
         self._dropped = 0
         self._gauges: dict[tuple[Family, Measures], Gauge] = {}
@@ -117,14 +124,14 @@ class Metrics:
         self, family: Family, measures: Measures, at: float, values: tuple[float, ...], resolution_s: int = MINUTE_S
     ) -> None:
         """Measured at that moment, one value for each of the measures."""
-        key = (family, measures, int(at // resolution_s) * resolution_s, resolution_s)
-        rows = self._buffer.get(key)
-        if rows is None:
-            rows = self._buffer[key] = []
         if self._size >= limits.METRIC_BUFFER_MAX:
             self._dropped += 1
             return
         self._size += 1
+        key = (family, measures, int(at // resolution_s) * resolution_s, resolution_s)
+        rows = self._buffer.get(key)
+        if rows is None:
+            rows = self._buffer[key] = []
         rows.append(values)
 
     def gauge(self, family: Family, measures: Measures) -> Gauge:
@@ -137,16 +144,22 @@ class Metrics:
     def read_line(self, log_name: str, timestamp_ms: int, line: str) -> None:
         """A line of a log that may have metrics in it has told them."""
         for each in embedded_metrics.read(log_name, timestamp_ms, line, self._clock.now()):
-            of = family(each.account, each.region, each.namespace, *each.dimension_sets)
+            of = self._family_of_line(each.account, each.region, each.namespace, each.dimension_sets)
             for value in each.values:
                 self.add(of, measures((each.name, each.unit)), each.at, (value,), each.resolution_s)
+
+    def _family_of_line(self, *of: Any) -> Family:
+        known = self._of_lines.get(of)
+        if known is None:
+            known = self._of_lines[of] = Family(*of)
+        return known
 
     # --- writing; telemetry does it ---
 
     @property
     def has_news(self) -> bool:
         """Whether there is something to write, or to look at."""
-        return bool(self._buffer or self._gauges)
+        return bool(self._buffer or self._kept or self._gauges)
 
     def take(self) -> list[Measured]:
         """What was measured since."""
@@ -154,8 +167,15 @@ class Metrics:
         if self._dropped:
             log.warning("%d measurements came faster than they could be written and were dropped", self._dropped)
         buffer, self._buffer = self._buffer, {}
+        kept, self._kept = self._kept, []
+        self._of_lines = {}
         self._size = self._dropped = 0
-        return list(_measured(buffer))
+        return [*kept, *_measured(buffer)]
+
+    def keep(self, measured: list[Measured]) -> None:
+        """What was taken could not be written: it waits for the next time, and takes the room of what would come."""
+        self._kept = measured
+        self._size += len(measured)
 
     async def add_up(self) -> None:
         """Everything that is on disk is in the points."""
@@ -201,8 +221,6 @@ class Metrics:
 
 def _measured(buffer: Buffer) -> Iterator[Measured]:
     for (of, what, at, resolution_s), rows in buffer.items():
-        if not rows:
-            continue
         for (name, unit), values in zip(what.of, zip(*rows, strict=True), strict=True):
             yield Measured(
                 *(of.account, of.region, of.namespace, of.dimension_sets, name, unit, resolution_s, at),

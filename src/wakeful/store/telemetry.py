@@ -95,9 +95,6 @@ class Telemetry:
         self._dropped_events = 0
         self._failures = 0
         self._flushing = asyncio.Lock()
-        self._measured: list[Measured] = []
-        """What could not be written before."""
-
         self.metrics = Metrics(store, clock)
 
     @property
@@ -120,10 +117,13 @@ class Telemetry:
         if self._log_events + len(events) > limits.LOG_BUFFER_EVENTS_MAX:
             self._dropped_events += len(events)
             return
+        self._hold(log_name, stream, events)
+        self._read_metrics(log_name, events)
+
+    def _hold(self, log_name: str, stream: str, events: Collection[LogEvent]) -> None:
         self._log_events += len(events)
         self._log_bytes += sum(len(event.message) + limits.LOG_EVENT_MEMORY_BYTES for event in events)
         self._logs[log_name, stream].extend(events)
-        self._read_metrics(log_name, events)
 
     def _read_metrics(self, log_name: str, events: Iterable[LogEvent]) -> None:
         for event in events:
@@ -159,8 +159,7 @@ class Telemetry:
             notes, self._notes = self._notes, deque()
             logs, self._logs = self._logs, defaultdict(list)
             log_bytes, self._log_events = self._log_bytes, 0
-            measured = [*self._measured, *self.metrics.take()]
-            self._measured = []
+            measured = self.metrics.take()
             if not notes and not logs and not measured:
                 return
             try:
@@ -171,7 +170,7 @@ class Telemetry:
                 self._failures += 1
                 if self._failures < limits.TELEMETRY_TRIES_MAX:
                     self._keep(notes, logs)
-                    self._measured = measured
+                    self.metrics.keep(measured)
                     raise
                 log.exception(
                     "%d notes, the lines of %d logs and %d measurements could not be written at all",
@@ -188,7 +187,10 @@ class Telemetry:
         self._log_events = self._log_bytes = 0
         for part in (logs, since):
             for (log_name, stream), events in part.items():
-                self.log(log_name, stream, events)
+                if self._log_events + len(events) > limits.LOG_BUFFER_EVENTS_MAX:
+                    self._dropped_events += len(events)
+                else:
+                    self._hold(log_name, stream, events)  # the metrics in them have been read
 
     def _tell_dropped(self) -> None:
         for dropped, what in ((self._dropped_notes, "notes"), (self._dropped_events, "lines of logs")):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from wakeful import limits
 from wakeful.wire import codec, sqs_query
 from wakeful.wire.compression import unpacked
 from wakeful.wire.credential import scope_of
@@ -142,16 +143,17 @@ class Catalogue:
         try:
             # Some clients call everything they send a form, such as the JSON for a function.
             is_form = http.method == "POST" and http.headers.get("content-type", "").startswith(_FORM)
-            body = unpacked(http) if is_form else b""
+            body = unpacked(http, limits.UNPACKED_FORM_BYTES_MAX) if is_form else b""
             if _ACTION.search(body):
                 return read_form(body)
             if "Action=" in http.query:
                 form = {name: values[0] for name, values in read_query(http.query).items()}
                 if "Action" in form:
                     return form
-        except (MalformedInput, UnicodeDecodeError):
-            error = MalformedInput("The form is not percent-encoded UTF-8, or has too many fields.")
-            return self._failed(service or "", "query", "", error)
+        except (MalformedInput, UnicodeDecodeError) as error:
+            message = str(error) if isinstance(error, MalformedInput) else ""
+            wrong = MalformedInput(message or "The form is not percent-encoded UTF-8, or has too many fields.")
+            return self._failed(service or "", "query", "", wrong)
         return None
 
     def _by_action(self, http: HttpRequest, form: Form, claimed: str | None) -> Target:

@@ -57,3 +57,12 @@ def test_holes_stay_holes(places: tuple[Path, Path]) -> None:
     with copy.open("rb") as file:
         file.seek(10 << 20)
         assert file.read(4) == b"here"
+
+
+def test_a_second_name_of_a_socket_is_left_out_too(places: tuple[Path, Path]) -> None:
+    source, target = places
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(source / "socket"))
+        os.link(source / "socket", source / "another")
+        belongings.copy(str(source), str(target))
+    assert list(target.iterdir()) == []

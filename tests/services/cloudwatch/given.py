@@ -28,7 +28,7 @@ class Given:
     def metrics(self, text: str) -> list[Series]:
         return [series for name, series in self._series.items() if text in name]
 
-    def spend(self, step_count: int) -> None:
+    async def spend(self, step_count: int) -> None:
         self._left -= step_count
         if self._left < 0:
             raise BadExpression(f"more than {limits.METRIC_MATH_STEPS_MAX}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.services.cloudwatch.given import Given
 from wakeful import limits
-from wakeful.services.cloudwatch import mathematics
+from wakeful.services.cloudwatch import mathematics, queries
 from wakeful.services.cloudwatch.expressions import BadExpression, parse
 from wakeful.services.cloudwatch.mathematics import NoValue, Series
 from wakeful.wire.errors import NotImplementedHere
@@ -19,7 +21,7 @@ DAY = [0.0, 0.0, 5.0]
 def value(expression: str, **given: list[float | None]) -> list[float | None] | float | list[list[float | None]]:
     """What it means for series with these values a minute apart."""
     known = Given(given or {"a": A, "b": B})
-    found = mathematics.evaluate(parse(expression), known)
+    found = asyncio.run(mathematics.evaluate(parse(expression), known))
     if isinstance(found, Series):
         return known.values(found)
     return [known.values(each) for each in found] if isinstance(found, list) else found
@@ -114,6 +116,20 @@ def test_what_is_wrong_is_said(expression: str, why: str) -> None:
     assert why in str(found.value)
 
 
+def test_an_expression_may_be_as_long_as_cloudwatch_has_them() -> None:
+    assert value("1" + "+1" * 1023) == 1024
+    assert value("a" + "-1" * 1023) == [each - 1023 if each is not None else None for each in A]
+    assert value("a" + " < 1 || 1" * 200) == [1 if each is not None else None for each in A]
+    assert value("  a  ") == A
+
+
+def test_an_array_has_so_many_series_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "METRIC_SERIES_MAX", 3)
+    assert value("METRIC_COUNT([a, METRICS()])") == 3
+    with pytest.raises(BadExpression, match="at most 3 time series"):
+        value("METRIC_COUNT([METRICS(), METRICS()])")
+
+
 def test_functions_that_are_not_here_are_refused_by_name() -> None:
     for name in mathematics.NOT_HERE:
         with pytest.raises(NotImplementedHere, match=name):
@@ -131,3 +147,20 @@ def test_an_expression_may_look_at_so_much_and_no_more(monkeypatch: pytest.Monke
     assert value("FILL(a, 0)") == [1, 2, 0, 8]
     with pytest.raises(BadExpression, match="more than 20"):
         value("FILL([a, a, a, a, a, a], 0)")
+
+
+async def test_others_have_their_turn_between_functions() -> None:
+    turns = 0
+
+    async def wait_for_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    other = asyncio.ensure_future(wait_for_turns())
+    query = {"Id": "e", "Expression": "SUM([FILL(TIME_SERIES(1), 0) + TIME_SERIES(2), TIME_SERIES(3)])"}
+    (found,) = await queries._Answers([query], {}, {"StartTime": 0, "EndTime": 120}, 120.0).of(query)
+    other.cancel()
+    assert found.points == {0: 6.0, 60: 6.0}
+    assert turns >= 4

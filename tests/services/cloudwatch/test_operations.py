@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -59,8 +60,8 @@ def data(client: Any, hour: datetime, queries: list[dict[str, Any]], **more: Any
     return client.get_metric_data(MetricDataQueries=queries, StartTime=hour, **more)
 
 
-def metric_query(query_id: str, stat: str = "Sum", name: str = "Took", **more: Any) -> dict[str, Any]:
-    asked = {"Metric": {"Namespace": "Shop", "MetricName": name}, "Period": 60, "Stat": stat}
+def metric_query(query_id: str, stat: str = "Sum", name: str = "Took", period: int = 60, **more: Any) -> dict[str, Any]:
+    asked = {"Metric": {"Namespace": "Shop", "MetricName": name}, "Period": period, "Stat": stat}
     return {"Id": query_id, "MetricStat": asked, **more}
 
 
@@ -206,6 +207,25 @@ def test_metrics_are_listed_by_namespace_name_and_dimensions(client: Any, hour: 
     assert names(Dimensions=[{"Name": "Where", "Value": "till"}, {"Name": "Day"}]) == ["Took Monday till"]
 
 
+def test_others_have_their_turn_while_metrics_are_looked_through(
+    client: Any, node: RunningNode, hour: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "METRICS_LISTED_MAX", 4)
+    data = [{"MetricName": f"Metric{number}", "Value": 1} for number in range(40)]
+    client.put_metric_data(Namespace="Shop", MetricData=data)
+    metrics, turns = node.node.telemetry.metrics, []
+    read_all = metrics.read
+
+    async def in_turn(*args: Any) -> Any:
+        turns.append("read")
+        asyncio.get_running_loop().call_soon(turns.append, "other")
+        return await read_all(*args)
+
+    monkeypatch.setattr(metrics, "read", in_turn)
+    assert client.list_metrics(Dimensions=[{"Name": "Where"}])["Metrics"] == []
+    assert "".join(each[0] for each in turns).startswith("rororororo")
+
+
 def test_metrics_that_are_silent_are_not_listed(client: Any, node: RunningNode, hour: datetime) -> None:
     put(client, 1)
     assert len(client.list_metrics(RecentlyActive="PT3H")["Metrics"]) == 1
@@ -315,6 +335,53 @@ def test_data_come_newest_first_and_in_pages(client: Any, hour: datetime) -> Non
     assert states == ["PartialData", "PartialData", "Complete"]
     token = pages[0]["NextToken"]
     assert refusal(data, client=client, hour=hour, queries=queries, NextToken=token)[0] == "InvalidNextToken"
+
+
+def test_a_long_step_is_read_in_parts(
+    client: Any, node: RunningNode, hour: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in (0, 1, 2, 9, 10, 59):
+        put(client, minute, at=hour + timedelta(minutes=minute))
+    metrics = node.node.telemetry.metrics
+    read_all, parts = metrics.read, []
+
+    async def counted(work: Any, *args: Any) -> Any:
+        parts.append(found := await read_all(work, *args))
+        return found
+
+    monkeypatch.setattr(limits, "METRIC_READ_STEP_S", 300)
+    monkeypatch.setattr(metrics, "read", counted)
+    assert read(client, hour, period=86_400) == {0: 81}
+    assert [point.count for part in parts for point in part.values()] == [3, 1, 1, 1]
+    parts.clear()
+    far = {"StartTime": hour, "EndTime": hour + timedelta(days=3000), "ScanBy": "TimestampAscending"}
+    (found,) = client.get_metric_data(MetricDataQueries=[metric_query("q", period=3600)], **far)["MetricDataResults"]
+    assert found["Values"] == [81]
+    assert len(parts) < 100
+
+
+def test_deep_expressions_may_depend_on_deep_expressions(client: Any, hour: datetime) -> None:
+    put(client, -1, at=hour)
+
+    def nested(name: str) -> str:
+        return "ABS(" * 31 + name + ")" * 31
+
+    chain = [{"Id": f"e{each}", "Expression": nested(f"e{each + 1}"), "ReturnData": each == 0} for each in range(31)]
+    chain.append({"Id": "e31", "Expression": nested("m"), "ReturnData": False})
+    (found,) = data(client, hour, [*chain, metric_query("m", ReturnData=False)])["MetricDataResults"]
+    assert found["Values"] == [1]
+
+
+def test_so_many_series_are_returned_and_no_more(client: Any, hour: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "METRIC_SERIES_MAX", 6)
+    queries = [
+        metric_query("a"),
+        metric_query("b"),
+        *({"Id": f"e{each}", "Expression": "METRICS()"} for each in (1, 2)),
+    ]
+    assert len(data(client, hour, queries)["MetricDataResults"]) == 6
+    found = refusal(data, client=client, hour=hour, queries=[*queries, metric_query("c", name="Other")])
+    assert found == ("ValidationError", "The queries return more than 6 time series.")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Copies what a template has left in /tmp. Runs as the tenant's user, without a capability, while nobody changes it."""
+"""Copies what a template has left in /tmp. Runs as the tenant's user, while nobody changes it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def copy(source: str, target: str) -> None:
     directories: list[tuple[str, os.stat_result]] = []
     while waiting:
         place = waiting.pop()
-        for entry in os.scandir(source + place):
-            name = f"{place}/{entry.name}"
-            here = entry.stat(follow_symlinks=False)
+        for leaf in os.listdir(source + place):
+            name = f"{place}/{leaf}"
+            here = os.lstat(source + name)
             if stat.S_ISDIR(here.st_mode):
                 os.mkdir(target + name, 0o700)
                 waiting.append(name)
@@ -26,6 +26,8 @@ def copy(source: str, target: str) -> None:
             if here.st_nlink > 1 and here.st_ino in known:
                 os.link(target + known[here.st_ino], target + name, follow_symlinks=False)
                 continue
+            if stat.S_ISSOCK(here.st_mode):
+                continue  # nobody listens on it in there
             _copy_one(source + name, target + name, here)
             known[here.st_ino] = name
     for name, here in reversed(directories):
@@ -41,7 +43,6 @@ def _copy_one(source: str, target: str, here: os.stat_result) -> None:
     elif stat.S_ISREG(here.st_mode):
         _copy_contents(source, target, here.st_size)
         _dress(target, here)
-    # else a socket, on which nobody listens in there
 
 
 def _copy_contents(source: str, target: str, size: int) -> None:

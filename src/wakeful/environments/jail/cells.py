@@ -133,6 +133,8 @@ class Cell:
     """Others can be forked from its runtime process."""
     annexes: set[Cell] = field(default_factory=set)
     """Of a template."""
+    annex_failures: int = 0
+    """Of a template, how many of these in a row could not be made."""
     favourite: Cell | None = None
     """Of a template, the annex that will be taken next."""
     is_dropped: bool = False

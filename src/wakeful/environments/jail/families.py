@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import messages
-from .cells import RUNNING, WAITING, Cell
+from .cells import BUILDING, RUNNING, WAITING, Cell
 
 if TYPE_CHECKING:
     from .launcher import Launcher
 
 ANNEXES_WAITING = 2
+ANNEX_FAILURES_MAX = 3
+"""After so many in a row, no more annexes of that template are made ahead; a restore still tries."""
 
 
 class Families:
@@ -65,7 +67,9 @@ class Families:
         for template in [each for each in self._templates if each.is_running]:
             waiting = sum(cell.start is None and not cell.is_leaving for cell in template.annexes)
             self._choose(template)
-            for _ in range(0 if template.is_dropped else ANNEXES_WAITING - waiting):
+            if template.is_dropped or template.annex_failures >= ANNEX_FAILURES_MAX:
+                continue
+            for _ in range(ANNEXES_WAITING - waiting):
                 try:
                     self._build(template)
                 except OSError:
@@ -137,6 +141,8 @@ class Families:
 
     def introduce(self, cell: Cell, pidfd: int) -> None:
         """Now we know the keeper of an annex."""
+        if cell.template is not None:
+            cell.template.annex_failures = 0
         cell.pidfd = pidfd
         cell.pid = _pid_of(pidfd)
         self._launcher.pause_refilling()
@@ -154,6 +160,7 @@ class Families:
         if template is None:
             return
         template.annexes.discard(cell)
+        template.annex_failures += cell.state == BUILDING and cell.error is not None
         if template.is_dropped and not template.annexes and not template.is_leaving:
             self._launcher.end(template)
 

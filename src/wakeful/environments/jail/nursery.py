@@ -32,6 +32,7 @@ _PR_CAPBSET_DROP, _PR_SET_DUMPABLE = 24, 4
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER = 1
+_EVERYONE = -1  # to kill: but ourselves
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _FIRST_OTHER = 3
 
@@ -103,7 +104,11 @@ class Nursery:
         os.waitpid(child, tracing.ANY_CHILD)
         held = Held.in_fork(pid)
         try:
-            look_at(pid, self._output, connections=0)
+            held.settle()
+            with _everyone_stopped():  # whoever begins and ends all the time might be missed otherwise
+                look_at(pid, self._output, connections=0)
+            if held.has_timers():
+                raise NotForkable("it has timers")
             self._users = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         except (NotForkable, OSError) as obstacle:
             held.let_go()
@@ -206,6 +211,8 @@ def look_at(pid: int, output: int, *, connections: int) -> None:
     if (threads := len(os.listdir(f"/proc/{pid}/task"))) != 1:
         raise NotForkable(f"it has {threads} threads")
     _look_at_files(pid, output, connections)
+    if _status(pid).get("Seccomp_filters") != "1":
+        raise NotForkable("it has a filter of its own for system calls")  # which might answer instead of the kernel
     for line in _lines(f"/proc/{pid}/maps"):
         fields = line.split(None, 5)
         path = fields[5] if len(fields) > 5 else ""
@@ -218,8 +225,22 @@ def look_at(pid: int, output: int, *, connections: int) -> None:
         raise NotForkable(f"it has left more than {TMP_BYTES_MAX >> 20} MB in /tmp")
 
 
+@contextmanager
+def _everyone_stopped() -> Iterator[None]:
+    """The kernel holds its table of processes while it tells them, so nobody is born unseen."""
+    os.kill(_EVERYONE, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(_EVERYONE, signal.SIGCONT)
+
+
 def _is_alive(pid: int) -> bool:
-    return processes.state(pid) not in ("", "Z")
+    """Whether anything of it can still run: a first thread that has ended looks like a process that has."""
+    try:
+        return processes.state(pid) not in ("", "Z") or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _look_at_files(pid: int, output: int, connections: int) -> None:
@@ -239,10 +260,15 @@ def _look_at_files(pid: int, output: int, connections: int) -> None:
         raise NotForkable("it has closed its output")
 
 
+def _status(pid: int) -> dict[str, str]:
+    return dict(line.split(":\t", 1) for line in _lines(f"/proc/{pid}/status") if ":\t" in line)
+
+
 def _lines(path: str) -> list[str]:
+    """Names in there may be any bytes but those that end a line."""
     try:
-        with open(path) as file:
-            return file.read().splitlines()
+        with open(path, "rb") as file:
+            return file.read().decode(errors="replace").split("\n")[:-1]
     except FileNotFoundError:
         return []  # a kernel without that
 
@@ -259,10 +285,11 @@ def lead(template: Held, ground: annex.Annex, program: bytes) -> int:
     first = template.double()
     second: Held | None = None
     try:
-        with _scratch(first):
+        with _scratch(template):
             _lead(first, ground, program)
         second = first.fork()
         second.register_as(template)
+        second.call("setsid")  # or a signal to its process group would reach the template and every other copy
         _examine(second.pid, ground)
         second.let_go()
     except BaseException:
@@ -275,10 +302,13 @@ def lead(template: Held, ground: annex.Annex, program: bytes) -> int:
 
 
 @contextmanager
-def _scratch(process: Held) -> Iterator[None]:
-    was = process.read(process.scratch, tracing.SCRATCH_BYTES)
-    yield
-    process.write(process.scratch, was)
+def _scratch(template: Held) -> Iterator[None]:
+    """The template's memory is afterwards as it was, whatever became of the child that was led in it."""
+    was = template.read(template.scratch, tracing.SCRATCH_BYTES)
+    try:
+        yield
+    finally:
+        template.write(template.scratch, was)
 
 
 def _kill(pid: int) -> None:
@@ -345,11 +375,11 @@ def _examine(pid: int, ground: annex.Annex) -> None:
         here, there = os.stat(f"/proc/{pid}/ns/{name}"), os.fstat(descriptor)
         if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
             raise NotForkable(f"the child is in another {name} namespace")
-    said = dict(line.split(":\t", 1) for line in _lines(f"/proc/{pid}/status") if ":\t" in line)
+    said = _status(pid)
     rights = {name: int(said[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
     if any(rights.values()) or (said["NoNewPrivs"], said["Seccomp"], said["Threads"]) != ("1", "2", "1"):
         raise NotForkable("the child has more rights than it should")
-    if int(said.get("Seccomp_filters", 2)) < 2:
+    if said["Seccomp_filters"] != "2":
         raise NotForkable("the child lacks a filter")
     if sorted(os.listdir(f"/proc/{pid}/fd")) != ["0", "1", "2"]:
         raise NotForkable("the child has something open")

@@ -31,6 +31,11 @@ _ARGUMENTS = (_RDI, _RSI, _RDX, _R10, _R8, _R9)
 
 _SEQUENCES = struct.Struct("QIIII")  # struct ptrace_rseq_configuration
 
+_SEQUENCE_DESCRIBED = 8  # in struct rseq: where the sequence is described that the thread is in
+
+_CLONE, _FORK = 56, 57
+_PLAIN_FLAGS = (signal.SIGCHLD, signal.SIGCHLD | linux.CLONE_CHILD_SETTID | linux.CLONE_CHILD_CLEARTID)
+
 _SYSCALL = b"\x0f\x05"
 _NO_CALL = (1 << 64) - 1  # not in a system call: nothing is restarted
 _ERROR_MAX = 4095
@@ -39,17 +44,22 @@ _STOPS_MAX = 64
 
 SCRATCH_BYTES = 4096
 
+_INTERVAL_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_TIMER_BYTES = 32  # struct itimerval: when it comes again, and how long until it comes next
+
 # What is asked of a held process; of the rest of its calls nobody here wants to know.
 _NUMBERS = {
     "capset": 126,
     "clone": 56,
     "close_range": 436,
     "dup3": 292,
+    "getitimer": 36,
     "prctl": 157,
     "recvmsg": 47,
     "rseq": 334,
     "seccomp": 317,
     "setns": 308,
+    "setsid": 112,
     "socketpair": 53,
     "write": 1,
 }
@@ -97,6 +107,7 @@ class Held:
     def __init__(self, pid: int, registers: list[int]) -> None:
         self.pid = pid
         self._registers = registers
+        self._fork_flags = int(signal.SIGCHLD)
 
     @classmethod
     def in_fork(cls, pid: int) -> Held:
@@ -106,10 +117,20 @@ class Held:
         status = _wait(pid)
         if event(status) or os.WSTOPSIG(status) != signal.SIGTRAP:
             raise Lost(errno.ECHILD, f"it did not return from its fork: {status:#x}")
-        held = cls(pid, _registers_of(pid))
-        if held.read(held._registers[_RIP] - 2, 2) != _SYSCALL:
+        return cls(pid, _registers_of(pid))
+
+    def settle(self) -> None:
+        """Its fork is one that can be done again and again. Raises Lost where it is not.
+
+        A child that shared its memory or its descriptors would run while others are led with them.
+        """
+        if self.read(self._registers[_RIP] - len(_SYSCALL), len(_SYSCALL)) != _SYSCALL:
             raise Lost(errno.EINVAL, "it did not fork by a system call of its own")
-        return held
+        how, flags, stack = (self._registers[place] for place in (_ORIG_RAX, _RDI, _RSI))
+        if how != _FORK and (how != _CLONE or flags not in _PLAIN_FLAGS or stack):
+            raise Lost(errno.EINVAL, "its fork is not a plain one")
+        self._fork_flags = signal.SIGCHLD if how == _FORK else flags
+        self._leave_sequence()
 
     def let_go(self) -> None:
         """It goes on where it was held, and nobody traces it any more."""
@@ -118,7 +139,7 @@ class Held:
 
     def fork(self) -> Held:
         """The same fork again, by this process. The child stands where it returns to a child, and has our parent."""
-        return self._clone(self._registers[_RDI] | linux.CLONE_PARENT)
+        return self._clone(self._fork_flags | linux.CLONE_PARENT)
 
     def double(self) -> Held:
         """Another process in the same memory, in the same place: for calls that shall not be made by this one."""
@@ -126,20 +147,30 @@ class Held:
 
     def register_as(self, other: Held) -> None:
         """The kernel keeps our restartable sequences where it keeps those of the other, whose memory is like ours."""
-        said = ctypes.create_string_buffer(_SEQUENCES.size)
-        _ptrace(_GET_SEQUENCES, other.pid, len(said), ctypes.addressof(said))
-        address, size, signature, _, _ = _SEQUENCES.unpack(said.raw)
+        address, size, signature = _sequences_of(other.pid)
         if address:
             self.call("rseq", address, size, 0, signature)
 
+    def _leave_sequence(self) -> None:
+        """It is in no restartable sequence, as nobody may be who makes a system call.
+
+        From one that lay around the call, the kernel would lead it elsewhere each time that we make a call in its name.
+        """
+        address, _, _ = _sequences_of(self.pid)
+        if address:
+            self.write(address + _SEQUENCE_DESCRIBED, bytes(8))
+
     def _clone(self, flags: int) -> Held:
-        _, children = self._call("clone", flags)
+        _, children = self._call("clone", flags, 0, 0, self._registers[_R10])
         if len(children) != 1:
             raise Lost(errno.ECHILD, "the template could not be forked")
         _wait(children[0])
         registers = _registers_of(children[0])
-        registers[_RDI] = self._registers[_RDI]
-        return Held(children[0], registers)
+        for place in _ARGUMENTS:
+            registers[place] = self._registers[place]
+        child = Held(children[0], registers)
+        child._fork_flags = self._fork_flags
+        return child
 
     def call(self, name: str, *arguments: int) -> int:
         """Makes a system call in its name. Raises OSError as it would have had it."""
@@ -172,6 +203,16 @@ class Held:
             raise OSError(number, f"{name} in the template's name: {os.strerror(number)}")
         return result, children
 
+    def has_timers(self) -> bool:
+        """Whether an interval timer is set, which no child of a fork has. Only the process itself can tell."""
+        was = self.read(self.scratch, _TIMER_BYTES)
+        told = []
+        for timer in _INTERVAL_TIMERS:
+            self.call("getitimer", timer, self.scratch)
+            told.append(self.read(self.scratch, _TIMER_BYTES))
+        self.write(self.scratch, was)
+        return any(map(any, told))
+
     @property
     def scratch(self) -> int:
         """Where SCRATCH_BYTES of its memory can be written to; whoever writes there puts back what was there."""
@@ -187,6 +228,14 @@ class Held:
                 raise Lost(errno.EFAULT, "its memory could not be written")
 
 
+def _sequences_of(pid: int) -> tuple[int, int, int]:
+    """Address, size and signature of what the thread shares with the kernel for restartable sequences."""
+    said = ctypes.create_string_buffer(_SEQUENCES.size)
+    _ptrace(_GET_SEQUENCES, pid, len(said), ctypes.addressof(said))
+    address, size, signature, _, _ = _SEQUENCES.unpack(said.raw)
+    return address, size, signature
+
+
 def _registers_of(pid: int) -> list[int]:
     registers = ctypes.create_string_buffer(_REGISTERS.size)
     _ptrace(_GET_REGISTERS, pid, 0, ctypes.addressof(registers))
@@ -199,10 +248,11 @@ def _set_registers(pid: int, registers: list[int]) -> None:
 
 
 def _wait(pid: int) -> int:
-    _, status = os.waitpid(pid, ANY_CHILD)
-    if not os.WIFSTOPPED(status):
-        raise Lost(errno.ECHILD, f"it has ended: {status:#x}")
-    return status
+    """How it has stopped. That it has ended is left for whoever reaps it and tells others of that."""
+    seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT | ANY_CHILD)
+    if seen is None or seen.si_code in (os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED):
+        raise Lost(errno.ECHILD, "it has ended")
+    return os.waitpid(pid, ANY_CHILD)[1]
 
 
 def _ptrace(request: int, pid: int, address: int, data: int) -> None:

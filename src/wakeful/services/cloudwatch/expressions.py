@@ -68,11 +68,27 @@ def parse(expression: str) -> Tree:
     return _Parser(_tokens(expression)).whole()
 
 
+def names_in(tree: Tree) -> set[str]:
+    """The ids of queries that the tree may be about; words such as REPEAT are among them."""
+    found = set()
+    left: list[Tree] = [tree]
+    while left:
+        each = left.pop()
+        if isinstance(each, Name):
+            found.add(each.name)
+        elif isinstance(each, Array):
+            left += each.items
+        elif isinstance(each, Apply):
+            left += each.to
+    return found
+
+
 def _tokens(expression: str) -> list[tuple[str, str]]:
     """Kind and text of each; the last is the end."""
     tokens = []
     place = 0
-    while expression[place:].strip():
+    expression = expression.rstrip()
+    while place < len(expression):
         found = _TOKEN.match(expression, place)
         if found is None:
             raise BadExpression(f"Unexpected character at position {place}: {expression[place:].strip()[0]}")

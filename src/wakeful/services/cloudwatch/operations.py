@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from wakeful import limits
@@ -27,7 +28,7 @@ async def put_metric_data(call: Call, node: Node, request: shapes.PutMetricDataI
     for member in ("EntityMetricData", "StrictEntityValidation"):
         if member in request:
             raise NotImplementedHere(f"Wakeful has no entities of metrics yet ({member}).")
-    points = putting.points_of(call, request["Namespace"], request.get("MetricData", ()), node.clock.now())
+    points = await putting.points_of(call, request["Namespace"], request.get("MetricData", ()), node.clock.now())
     try:
         await node.telemetry.metrics.put(points)
     except TooManyMetrics as error:
@@ -56,6 +57,7 @@ async def list_metrics(call: Call, node: Node, request: shapes.ListMetricsInput)
         if len(some) <= limits.METRICS_LISTED_MAX:
             break
         after = some[-1].id
+        await asyncio.sleep(0)  # others have their turn
     page = found[: limits.METRICS_LISTED_MAX]
     return {
         "Metrics": [_shown(each.metric) for each in page],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _VALUES = ("Value", "StatisticValues", "Values")
 
 
-def points_of(
+async def points_of(
     call: Call, namespace: str, data: Sequence[shapes.MetricDatum], now: float
 ) -> dict[PointKey, Distribution]:
     """The points of the data. Raises what CloudWatch answers to data that it does not take."""
@@ -50,6 +51,8 @@ def points_of(
         metric = Metric(call.account, call.region, namespace, name, dimensions)
         key = PointKey(metric, resolution_s, at, datum.get("Unit", "None"))
         _add(points.setdefault(key, Distribution()), datum, where)
+        if number % limits.METRICS_PUT_AT_ONCE == 0:
+            await asyncio.sleep(0)  # others have their turn
     return points
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -38,7 +40,11 @@ async def answer(call: Call, node: Node, request: shapes.GetMetricDataInput) -> 
         if "MetricStat" in query
     }
     found = _Answers(queries, measured, request, now)
-    results = [(query["Id"], series) for query in queries if _is_returned(query) for series in found.of(query)]
+    results: list[tuple[str, Series]] = []
+    for query in filter(_is_returned, queries):
+        results += [(query["Id"], series) for series in await found.of(query)]
+        if len(results) > limits.METRIC_SERIES_MAX:
+            raise ValidationError(f"The queries return more than {limits.METRIC_SERIES_MAX:,} time series.")
     return _page(request, results)
 
 
@@ -121,9 +127,10 @@ class _Answers:
         self._left = limits.METRIC_MATH_STEPS_MAX
         self.steps = range(0)
 
-    def of(self, query: Mapping[str, Any]) -> Iterator[Series]:
+    async def of(self, query: Mapping[str, Any]) -> list[Series]:
         """The series of one query, with their labels."""
         try:
+            await self._work_out(query["Id"])
             found = self.value(query["Id"])
         except NoValue:
             found = Series(query["Id"], range(0), {})
@@ -131,47 +138,47 @@ class _Answers:
             raise ValidationError(
                 _wrong(query["Id"], "The result is a number; return a time series, as by TIME_SERIES")
             )
-        is_metric = "MetricStat" in query
-        for series in found if isinstance(found, list) else [found]:
-            label = query.get("Label") or (series.label if is_metric else query["Id"])
-            if isinstance(found, list):
-                label = f"{label} {series.label}"
-            yield Series(label, series.steps, series.points)
+        label = query.get("Label") or (query["Id"] if "Expression" in query else "")
+        if isinstance(found, list):
+            return [Series(f"{label} {each.label}", each.steps, each.points) for each in found]
+        return [Series(label or found.label, found.steps, found.points)]
 
     def value(self, query_id: str) -> Value:
-        if query_id in self._found:
-            known = self._found[query_id]
-            if known is None:
-                raise NoValue
-            return known
-        query = self._queries.get(query_id)
-        if query is None:
+        """What has been worked out of the query."""
+        if query_id not in self._found:
             raise BadExpression(f"There is no query with the id {query_id}")
+        found = self._found[query_id]
+        if found is None:
+            raise NoValue
+        return found
+
+    async def _work_out(self, query_id: str) -> None:
+        """`value` knows the query's value, and those of all it depends on."""
+        if query_id in self._found:
+            return
         if query_id in self._under_way:
             raise BadExpression(f"{query_id} depends on itself")
         if len(self._under_way) >= limits.METRIC_MATH_DEPTH_MAX:
             raise BadExpression("Expressions depend on one another too deeply")
         self._under_way.append(query_id)
         try:
-            self._found[query_id] = value = self._evaluated(query)
+            self._found[query_id] = await self._evaluated(self._queries[query_id])
         except NoValue:
             self._found[query_id] = None
-            raise
         except BadExpression as error:
             raise ValidationError(_wrong(query_id, str(error))) from error
         finally:
             self._under_way.pop()
-        return value
 
-    def _evaluated(self, query: Mapping[str, Any]) -> Value:
+    async def _evaluated(self, query: Mapping[str, Any]) -> Value:
         expression = query["Expression"]
         if expression.lstrip()[:6].upper() == "SELECT":
             raise NotImplementedHere("Wakeful does not have queries of Metrics Insights (SELECT) yet.")
-        outer, self.steps = self.steps, self._steps(query)
-        try:
-            return mathematics.evaluate(expressions.parse(expression), self)
-        finally:
-            self.steps = outer
+        tree = expressions.parse(expression)
+        for name in sorted(expressions.names_in(tree) & self._queries.keys()):
+            await self._work_out(name)  # before the tree, not within it: trees in trees would be too deep
+        self.steps = self._steps(query)
+        return await mathematics.evaluate(tree, self)
 
     def _steps(self, query: Mapping[str, Any]) -> range:
         period_s = query.get("Period") or min((each.steps.step for each in self._measured.values()), default=60)
@@ -180,10 +187,12 @@ class _Answers:
             raise BadExpression(f"It has more than {limits.METRIC_DATA_POINTS_MAX:,} datapoints")
         return span.steps
 
-    def spend(self, step_count: int) -> None:
+    async def spend(self, step_count: int) -> None:
         self._left -= step_count
         if self._left < 0:
             raise BadExpression(f"The expressions look at more than {limits.METRIC_MATH_STEPS_MAX:,} datapoints")
+        if step_count:
+            await asyncio.sleep(0)  # others have their turn
 
     def metrics(self, text: str) -> list[Series]:
         return [series for query_id, series in self._measured.items() if text in query_id]
@@ -207,9 +216,9 @@ def _page(request: Mapping[str, Any], results: Sequence[tuple[str, Series]]) -> 
     has_more = False
     shown: list[shapes.MetricDataResult] = []
     for query_id, series in results:
-        moments = sorted(series.points, reverse=newest_first)
-        page = moments[begin : begin + share]
-        is_last = begin + share >= len(moments)
+        moments = reversed(series.points) if newest_first else iter(series.points)
+        page = list(islice(moments, begin, begin + share))
+        is_last = begin + share >= len(series.points)
         has_more = has_more or not is_last
         shown.append(
             {

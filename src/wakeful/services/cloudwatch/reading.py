@@ -69,12 +69,14 @@ def metric_of(call: Call, named: Mapping[str, Any]) -> Metric:
 
 async def read(node: Node, metric: Metric, span: Span, unit: str | None) -> dict[tuple[int, str], Distribution]:
     """What was measured, by step and unit. For what is not among the points yet, flush_metrics of telemetry first."""
+    now = node.clock.now()
     found: dict[tuple[int, str], Distribution] = {}
-    stride = max(1, limits.METRIC_READ_STEP_S // span.period_s) * span.period_s
-    oldest = int(node.clock.now() - limits.METRIC_RETENTION[-1][1])
-    begin = span.start + max(0, (oldest - span.start) // span.period_s) * span.period_s
-    for start in range(begin, span.end, stride):
-        end = min(start + stride, span.end)
-        found |= await node.telemetry.metrics.read(metric_points.read, metric, start, end, span.period_s, unit)
+    oldest = max(span.start, int(now - limits.METRIC_RETENTION[-1][1]))
+    newest = min(span.end, int(now + limits.METRIC_AHEAD_MAX_S) + 1)
+    for since in range(oldest, newest, limits.METRIC_READ_STEP_S):
+        end = min(since + limits.METRIC_READ_STEP_S, newest)
+        where = (metric, span.start, end, span.period_s, unit, since)
+        for key, some in (await node.telemetry.metrics.read(metric_points.read, *where)).items():
+            found.setdefault(key, Distribution()).merge(some)
         await asyncio.sleep(0)  # others have their turn
     return found
