@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import statistics
@@ -9,9 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.clients import builds
 
 from bench import systems
 from bench.subjects import ECHO, EVENT, PYTHON, Absent, load, make_function, or_told, quantile, zipped
@@ -47,6 +51,13 @@ class Subject:
     published_ms: int | None = None
     """What AWS publishes as INIT of a function like this, in this language."""
 
+    language: str = ""
+    """Of a runtime that does not tell it."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.runtime}, {self.language}" if self.language else self.runtime
+
 
 def cold() -> None:
     """The first Invoke of a function that nobody has called before."""
@@ -61,12 +72,12 @@ def cold() -> None:
                 try:
                     first, later = _cold_and_warm(system, subject, count)
                 except Absent as absent:
-                    print(f"| {system.name} | {subject.runtime} | not here: {absent} |")
+                    print(f"| {system.name} | {subject.title} | not here: {absent} |")
                     continue
                 cold_ms, warm_ms = statistics.median(first), statistics.median(later)
                 slow_ms = quantile(first, 0.99)
                 print(
-                    f"| {system.name} | {subject.runtime} | {cold_ms:.1f} | {slow_ms:.1f} | {warm_ms:.1f} |"
+                    f"| {system.name} | {subject.title} | {cold_ms:.1f} | {slow_ms:.1f} | {warm_ms:.1f} |"
                     f" {cold_ms - warm_ms:.1f} | {_fresh(subject)} | {subject.published_ms or ''} |"
                 )
     print()
@@ -134,6 +145,17 @@ def subjects() -> Iterator[Subject]:
             [sys.executable, "-m", "wakeful", "runtimes", "add", f"java{version}"], check=False, capture_output=True
         )
         yield Subject(f"java{version}", compiled, "H::handle", ["java", "H", "-cp"], published_ms=242)
+    yield from _built()
+
+
+def _built() -> Iterator[Subject]:
+    """Functions on AWS's own clients for compiled languages, as the tests build them."""
+    for client, published_ms in ((builds.RUST, 16), (builds.GO, None)):
+        made = builds.package_or_reason(client)
+        if isinstance(made, bytes):
+            with zipfile.ZipFile(io.BytesIO(made)) as archive:
+                files = {name: archive.read(name) for name in archive.namelist()}
+            yield Subject("provided.al2023", files, published_ms=published_ms, language=client.name.capitalize())
 
 
 def _sleepers() -> Iterator[tuple[str, dict[str, bytes], str]]:
@@ -152,7 +174,7 @@ def _cold_and_warm(system: System, subject: Subject, count: int) -> tuple[list[f
     functions = system.client("lambda")
     first: list[float] = []
     later: list[float] = []
-    package, plain = zipped(subject.package), subject.runtime.replace(".", "-")
+    package, plain = zipped(subject.package), f"{subject.runtime}{subject.language}".replace(".", "-")
     make_function(system, f"primer-{plain}", subject.runtime, package, subject.handler)
     for number in range(count):
         name = f"cold-{plain}-{number}"
@@ -162,7 +184,8 @@ def _cold_and_warm(system: System, subject: Subject, count: int) -> tuple[list[f
             begun = time.perf_counter()
             answer = functions.invoke(FunctionName=name, Payload=EVENT)
             times.append((time.perf_counter() - begun) * 1000)
-            if "FunctionError" in answer or json.loads(answer["Payload"].read()) != json.loads(EVENT):
+            told = json.loads(answer["Payload"].read())
+            if "FunctionError" in answer or json.loads(EVENT) not in (told, told.get("event")):
                 raise Absent("it does not answer as it should")
     return first, later
 

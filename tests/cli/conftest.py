@@ -73,6 +73,9 @@ def typed(*words: str, endpoint: str = NOBODY) -> Iterator[Typed]:
     environment = {**os.environ, "PYTHONPATH": str(SRC), "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1"}
     command = [sys.executable, "-u", "-m", "wakeful", *words]
     pipe = subprocess.PIPE
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell that runs the tests in its background has them ignore Ctrl-C, and all that they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         assert process.stdout is not None
         try:

@@ -47,14 +47,14 @@ class Client:
 
 def package(client: Client) -> bytes:
     """The deployment package. Skips, loudly, where it cannot be built."""
-    made = _package(client)
+    made = package_or_reason(client)
     if isinstance(made, str):
         pytest.skip(made)
     return made
 
 
 @cache
-def _package(client: Client) -> bytes | str:
+def package_or_reason(client: Client) -> bytes | str:
     """The deployment package, or why there is none."""
     absent = [tool for tool in client.tools if shutil.which(tool) is None]
     place = _cache() / f"{client.name}-{_digest(client)}"
