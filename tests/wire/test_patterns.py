@@ -14,7 +14,7 @@ from wakeful import limits
 from wakeful.wire.model import service_model
 from wakeful.wire.patterns import compile_pattern
 
-SERVICES = ("lambda", "sqs", "sns", "events", "logs", "iam", "sts", "s3")
+SERVICES = ("lambda", "sqs", "sns", "events", "logs", "iam", "sts", "s3", "cloudwatch")
 UNITS = ("a", "-", "/", " ", "\t", "a ", "a-", "a/", "a.", "$.a", "arn:aws:", "_")
 
 
@@ -65,6 +65,7 @@ def test_the_quick_patterns_accept_what_the_slow_ones_do(text: str) -> None:
         (r"\p{Alpha}+", ("abc",), ("a1", "é")),
         (r"\d+", ("123",), ("١٢٣",)),
         ("a|b", ("a",), ("a\n",)),
+        (r"[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]+", ("Größe 3€ \u2013 a\u0301!😀",), ("a\n", "a\x00", "a\u2028")),
     ],
 )
 def test_a_translated_pattern_means_the_same(pattern: str, good: tuple[str, ...], bad: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -24,8 +25,14 @@ _PROPERTIES: Mapping[str, str] = MappingProxyType(
         "Space": r" \t\n\x0b\f\r",
         "Upper": "A-Z",
         "XDigit": "0-9a-fA-F",
+        "Zs": " \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000",
     }
 )
+_CATEGORIES = frozenset("MPS")
+"""Marks, punctuation and symbols, which are read from Python's own tables where a pattern asks for them."""
+
+_PLANES = (range(0x20000), range(0xE0000, 0xE1000))
+"""In others there are letters only, or nothing."""
 
 # Patterns that could take for ever over a few hundred hostile characters, and what accepts the same in one pass.
 _SLOW: Mapping[str, str] = MappingProxyType(
@@ -55,8 +62,22 @@ def compile_pattern(java: str) -> re.Pattern[str]:
 
 def _in_brackets(match: re.Match[str]) -> str:
     name = match[1]
-    if name not in _PROPERTIES:
+    if name not in _PROPERTIES and name not in _CATEGORIES:
         raise ValueError(f"Python knows no property {name!r}")
+    members = _PROPERTIES[name] if name in _PROPERTIES else _of_category(name)
     before = match.string[: match.start()]
     inside = before.rfind("[") > before.rfind("]")
-    return _PROPERTIES[name] if inside else f"[{_PROPERTIES[name]}]"
+    return members if inside else f"[{members}]"
+
+
+@lru_cache(None)
+def _of_category(letter: str) -> str:
+    """Every character whose category begins with the letter, in ranges."""
+    codes = [code for plane in _PLANES for code in plane if unicodedata.category(chr(code))[0] == letter]
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
