@@ -221,6 +221,7 @@ LAMBDA_EVENT_AGE_MAX_S = 6 * 3600.0
 LAMBDA_THROTTLE_BACKOFF_S = 1.0
 LAMBDA_THROTTLE_BACKOFF_MAX_S = 300.0
 LAMBDA_EVENT_SLOTS = 256
+LAMBDA_RECORD_SLOTS = 16  # records of events on their way into buckets
 LAMBDA_SNAPSHOT_SLOTS = 8
 """How many published versions with SnapStart run their INIT at once; each may take as long as its timeout."""
 LAMBDA_PENDING_PATIENCE_S = 30.0

@@ -289,9 +289,9 @@ def delete(tx: Tx, reference: Reference) -> None:
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in (
         *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
-        *("lambda_snapshots", "lambda_capacity_uses"),
+        *("lambda_snapshots", "lambda_capacity_uses", "lambda_event_configs"),
     ):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own seven names
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own eight names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
@@ -306,6 +306,7 @@ def _delete_version(tx: Tx, version: Version) -> None:
         )
     tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
+    tx.run("DELETE FROM lambda_event_configs WHERE function = ? AND qualifier = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_snapshots WHERE function = ? AND version = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_capacity_uses WHERE function = ? AND version = ?", version.function, version.version)
     _release(tx, version.package)
