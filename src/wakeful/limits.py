@@ -122,6 +122,8 @@ SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
+WORK_STALLED_S = 0.25
+"""After so long without an end a worker whose slots are all taken gets more, if it may have more."""
 CLOCK_GENERATIONS = 3 * HOPS_MAX
 """Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
 STORE_PATIENCE_MAX_S = 10.0

@@ -181,6 +181,8 @@ class Worker:
     kind: str
     do: Callable[[Node, work.Item], Awaitable[Done | Again]]
     slots: int = 16
+    slots_max: int = 0
+    """How many there are where all are taken and nothing ends: for work that may wait for other work of its kind."""
     is_lazy: bool = False
     """Its rows are sweeps: when the clock is moved they may be done late, and once."""
 

@@ -100,7 +100,12 @@ service = Service(
         Worker(snapshots.KIND, runs.initialise, slots=limits.LAMBDA_SNAPSHOT_SLOTS),
         Worker(scaling.KIND, runs.staff, slots=limits.LAMBDA_MANAGED_SLOTS),
         Worker(capacity.KIND, capacity.settle, slots=1),
-        Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
+        Worker(
+            events.KIND,
+            events.carry_out,
+            slots=limits.LAMBDA_EVENT_SLOTS,
+            slots_max=limits.CONCURRENT_EXECUTIONS_MAX,  # more could not run anyway
+        ),
         Worker(destinations.KIND, destinations.put_record, slots=limits.LAMBDA_RECORD_SLOTS),
     ),
     tasks=(poller.run, provisioning.run),
