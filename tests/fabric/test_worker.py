@@ -14,6 +14,7 @@ from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.fabric import patience, settling, worker
+from wakeful.fabric.processors import Processors
 from wakeful.fabric.service import Again, Done, Worker
 from wakeful.store import work
 from wakeful.store.tx import Outbox, Store, Tx
@@ -239,6 +240,36 @@ async def test_work_that_waits_for_other_work_of_its_kind_is_not_stuck(node: Any
         await made.wakes.all_asleep()
         assert await left(made) is None
         assert most == 5
+
+
+@pytest.mark.parametrize(("idle", "most_at_once"), [(1.0, range(3, 17)), (0.1, range(2, 3))])
+async def test_there_are_more_slots_while_the_processors_have_time_left(
+    node: Any, monkeypatch: pytest.MonkeyPatch, idle: float, most_at_once: range
+) -> None:
+    monkeypatch.setattr(limits, "WORK_LOOK_S", 0.0)
+    monkeypatch.setattr(limits, "WORK_STALLED_S", 60.0)
+    monkeypatch.setattr(Processors, "idle_share", lambda _: idle)
+    most = 0
+    at_it = 0
+
+    async def do(_: Any, item: work.Item) -> Done:
+        nonlocal most, at_it
+        at_it += 1
+        most = max(most, at_it)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        at_it -= 1
+        return Done()
+
+    def put_all(tx: Tx) -> None:
+        for number in range(200):
+            work.put(tx, "k", number)
+
+    async with node(do, slots=2, slots_max=16) as made:
+        await made.store.write(put_all)
+        await made.wakes.all_asleep()
+        assert await left(made) is None
+        assert most in most_at_once
 
 
 async def test_outcomes_that_come_together_share_a_transaction(node: Any) -> None:

@@ -182,7 +182,7 @@ class Worker:
     do: Callable[[Node, work.Item], Awaitable[Done | Again]]
     slots: int = 16
     slots_max: int = 0
-    """How many there are where all are taken and nothing ends: for work that may wait for other work of its kind."""
+    """How many there may be where all are taken and mostly wait, if that is more: see `fabric/worker.py`."""
     is_lazy: bool = False
     """Its rows are sweeps: when the clock is moved they may be done late, and once."""
 

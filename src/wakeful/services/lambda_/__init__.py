@@ -104,7 +104,7 @@ service = Service(
             events.KIND,
             events.carry_out,
             slots=limits.LAMBDA_EVENT_SLOTS,
-            slots_max=limits.CONCURRENT_EXECUTIONS_MAX,  # more could not run anyway
+            slots_max=limits.CONCURRENT_EXECUTIONS_MAX,  # more may not run anyway
         ),
         Worker(destinations.KIND, destinations.put_record, slots=limits.LAMBDA_RECORD_SLOTS),
     ),
