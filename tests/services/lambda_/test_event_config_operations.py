@@ -145,9 +145,21 @@ def test_what_cannot_be_configured_is_refused_in_awss_words(node: RunningNode, c
         code, message = refusal(put, FunctionName="f", DestinationConfig={side: {"Destination": arn}})
         assert code == "InvalidParameterValueException"
         assert message.startswith(f"The provided destination config DestinationConfig{told}")
-    for arn in (f"arn:aws:sqs:{HERE}:none", f"arn:aws:lambda:{HERE}:function:none", "arn:aws:s3:::nobodys-bucket"):
+    for arn in (
+        f"arn:aws:sqs:{HERE}:none",
+        f"arn:aws:sqs:{HERE}:q.fifo",
+        f"arn:aws:lambda:{HERE}:function:none",
+        "arn:aws:s3:::nobodys-bucket",
+    ):
         refused = refusal(put, FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn}})
         assert refused == ("InvalidParameterValueException", f"The destination ARN {arn} is invalid.")
+    ordered = {"OnFailure": {"Destination": f"arn:aws:sns:{HERE}:t.fifo"}}
+    message = "FIFO-type Amazon SNS topics aren't supported as a destination."
+    assert refusal(put, FunctionName="f", DestinationConfig=ordered) == ("InvalidParameterValueException", message)
+    letters = {"TargetArn": f"arn:aws:sqs:{HERE}:q.fifo"}
+    message = "Invalid dead letter queue ARN: FIFO SQS queue is not supported for dead letter configuration"
+    refused = refusal(client.update_function_configuration, FunctionName="f", DeadLetterConfig=letters)
+    assert refused == ("InvalidParameterValueException", message)
     assert status_of(client.get_function_event_invoke_config, FunctionName="f") == 404
 
 

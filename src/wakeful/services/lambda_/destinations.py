@@ -185,6 +185,10 @@ def check_kinds(function: Reference, on_success: str, on_failure: str) -> None:
                 f"The provided destination config DestinationConfig(onSuccess={success}, onFailure={failure}) is"
                 " invalid."
             )
+        if arn.endswith(".fifo"):
+            if names.parse_arn(arn).service == "sns":
+                raise InvalidParameterValueException("FIFO-type Amazon SNS topics aren't supported as a destination.")
+            raise _not_there(arn)
         if arn.split(":")[:7] == function.arn.split(":"):
             raise InvalidParameterValueException("You can't specify the function as a destination for itself.")
 
