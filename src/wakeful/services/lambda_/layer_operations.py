@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import layers, permissions
+from wakeful.services.lambda_ import layers, permissions, storage
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
-from wakeful.services.lambda_.functions import time_shown
+from wakeful.services.lambda_.functions import Package, time_shown
 from wakeful.services.lambda_.layers import LayerVersion, Name
 from wakeful.services.lambda_.packages import package_of
 from wakeful.services.lambda_.pages import marked, unmarked
@@ -32,7 +33,7 @@ async def publish_layer_version(
         raise InvalidParameterValueException("A layer is published in the account and region of the caller.")
     package = await package_of(call, node, request["Content"], "PublishLayerVersion")
     config = {"Description": "", **{member: request[member] for member in _SAID if member in request}}  # type: ignore[literal-required]
-    made = await node.store.write(layers.publish, layer, config, package)
+    made = await node.store.write(_publish, layer, config, package)
     return _with_content(call, node, made)
 
 
@@ -90,6 +91,7 @@ def list_layer_versions(
 @api.writes
 def delete_layer_version(call: Call, tx: Tx, request: shapes.DeleteLayerVersionRequest) -> None:
     """Nobody can see or add it any more; functions that have it keep it."""
+    layers.check_number(request["VersionNumber"])
     layers.delete(tx, _name(call, request["LayerName"]).arn, request["VersionNumber"])
 
 
@@ -119,6 +121,11 @@ def get_layer_version_policy(
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
+def _publish(tx: Tx, layer: Name, config: Mapping[str, Any], package: Package) -> LayerVersion:
+    storage.check(tx, layer.account, layer.region, package.size)
+    return layers.publish(tx, layer, config, package)
+
+
 def _name(call: Call, given: str) -> Name:
     return layers.name_of(call.account, call.region, given)
 
@@ -128,7 +135,13 @@ def _own_name(arn: str) -> str:
 
 
 def _find(call: Call, tx: Tx, request: Any) -> LayerVersion:
-    return layers.find(tx, _name(call, request["LayerName"]).arn, request["VersionNumber"])
+    """The version whose policy is asked for."""
+    layer, number = _name(call, request["LayerName"]).arn, request["VersionNumber"]
+    layers.check_number(number)
+    found = layers.get(tx, layer, number)
+    if found is None:
+        raise ResourceNotFoundException(f"Layer version {layer}:{number} does not exist.")
+    return found
 
 
 def _listed(version: LayerVersion) -> shapes.LayersListItem:

@@ -169,6 +169,7 @@ def described(url: Url, endpoint: str) -> dict[str, Any]:
     return {
         "FunctionUrl": address(url, endpoint),
         "FunctionArn": url.reference.qualified,
+        "InvokeMode": "BUFFERED",
         **url.config,
         "CreationTime": _time_shown(url.created),
         "LastModifiedTime": _time_shown(url.modified),
