@@ -6,6 +6,8 @@ import base64
 import hashlib
 import json
 import sys
+import urllib.error
+import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,13 +59,14 @@ def test_a_new_function_is_pending_with_awss_defaults_and_becomes_active(client:
 
 
 def test_the_code_can_be_had_back(client: Any, node: RunningNode) -> None:
-    import urllib.request
-
     body = package(index__py=ECHO)
     deploy(client, Code={"ZipFile": body})
     location = client.get_function(FunctionName="f")["Code"]["Location"]
     with urllib.request.urlopen(location, timeout=10) as response:
         assert response.read() == body
+    node.advance(601)
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(location, timeout=10)
 
 
 def test_code_comes_from_s3_as_well(client: Any, node: RunningNode) -> None:
@@ -77,6 +80,26 @@ def test_code_comes_from_s3_as_well(client: Any, node: RunningNode) -> None:
     )
     assert code == "InvalidParameterValueException"
     assert "S3 Error Code: NoSuchKey" in message
+
+
+def test_the_version_of_code_in_s3_is_asked_for_and_every_update_has_a_source(client: Any, node: RunningNode) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="code")
+    s3.put_object(Bucket="code", Key="f.zip", Body=package(index__py=ECHO))
+    where = {"S3Bucket": "code", "S3Key": "f.zip"}
+    deploy(client, Code={**where, "S3ObjectVersion": "null"})
+    for more, words in (
+        ({**where, "S3ObjectVersion": "another"}, "Error occurred while GetObject. S3 Error Code: "),
+        ({**where, "S3Key": "x"}, "S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist."),
+        ({**where, "S3Bucket": "nowhere"}, "S3 Error Code: NoSuchBucket"),
+        ({**where, "ZipFile": b"x"}, "Please do not provide other FunctionCode parameters when providing a ZipFile."),
+        ({"S3Bucket": "code"}, "Please provide a source for function code."),
+        ({}, "Please provide a source for function code."),
+        ({"ImageUri": "i"}, "Please don't provide ImageUri when updating a function with packageType Zip."),
+    ):
+        code, message = refusal(client.update_function_code, FunctionName="f", **more)
+        assert (code, words in message) == ("InvalidParameterValueException", True), message
+    assert refusal(client.update_function_code, FunctionName="nobody", **where)[0] == "ResourceNotFoundException"
 
 
 def test_code_in_s3_that_is_too_large_is_not_even_read(
@@ -373,6 +396,9 @@ def test_functions_are_listed_by_name_and_page_by_page(client: Any, node: Runnin
     rest = client.list_functions(FunctionVersion="ALL", Marker=every["NextMarker"])
     assert [each["FunctionName"] for each in rest["Functions"]] == ["b", "c", "d"]
     assert node.client("lambda", key="111111111111").list_functions()["Functions"] == []
+    assert len(client.list_functions(MasterRegion="ALL")["Functions"]) == 4
+    assert client.list_functions(MasterRegion="eu-west-1")["Functions"] == []
+    assert refusal(client.list_functions, FunctionVersion="1")[0] == "ValidationException"
 
 
 def test_a_marker_that_was_never_given_out_is_refused(client: Any) -> None:

@@ -248,7 +248,7 @@ def _create(
     managed.check_provider(tx, config)
     storage.check(tx, function.account, function.region, package.size)
     made = functions.create(tx, function, config, package, request.get("Tags", {}))
-    if request.get("Publish") or request.get("PublishTo"):
+    if request.get("Publish"):
         made = _publish(tx, function, request)
     return functions.described(made)
 
