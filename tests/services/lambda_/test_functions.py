@@ -360,6 +360,20 @@ def test_an_outdated_revision_changes_nothing(client: Any) -> None:
     assert client.get_function_configuration(FunctionName="f")["Timeout"] == 3
 
 
+def test_only_latest_is_updated(client: Any) -> None:
+    arn = deploy(client)
+    client.publish_version(FunctionName="f")
+    for change, more in (
+        (client.update_function_configuration, {"Timeout": 9}),
+        (client.update_function_code, {"ZipFile": package(index__py=ECHO)}),
+    ):
+        assert refusal(change, FunctionName=f"{arn}:1", **more) == (
+            "InvalidParameterValueException",
+            "Current operation does not support versions other than $LATEST",
+        )
+    client.update_function_configuration(FunctionName=f"{arn}:$LATEST", Timeout=9)
+
+
 def test_a_dry_run_of_new_code_changes_nothing(client: Any) -> None:
     deploy(client)
     before = client.get_function_configuration(FunctionName="f")

@@ -128,6 +128,17 @@ def test_what_cannot_be_published_or_found_is_refused(client: Any) -> None:
     assert (code, message) == ("InvalidParameterValueException", "Layer Version Cannot be less than 1.")
     code, message = refusal(client.delete_layer_version, LayerName="words", VersionNumber=0)
     assert (code, message) == ("InvalidParameterValueException", "Layer Version Cannot be less than 1.")
+    for operation, more, member in (
+        (
+            client.publish_layer_version,
+            {"CompatibleRuntimes": ["cobol"], "Content": {}},
+            "'[cobol]' at 'compatibleRuntimes'",
+        ),
+        (client.list_layer_versions, {"CompatibleRuntime": "cobol"}, "'cobol' at 'compatibleRuntime'"),
+    ):
+        code, message = refusal(operation, LayerName="words", **more)
+        assert (code, f"Value {member} failed to satisfy" in message) == ("ValidationException", True), message
+    assert refusal(client.list_layers, CompatibleRuntime="cobol")[0] == "ValidationException"
     code, message = refusal(client.list_layers, CompatibleArchitecture="mips")
     assert (code, "[x86_64, arm64]" in message) == ("ValidationException", True)
     for operation, more in (

@@ -100,7 +100,7 @@ async def update_function_code(
     call: Call, node: Node, request: shapes.UpdateFunctionCodeRequest
 ) -> shapes.FunctionConfiguration:
     """Invocations get the new code once it has been made ready, and the old until then."""
-    function = reference(call, request["FunctionName"])
+    function = _of_latest(call, request["FunctionName"])
     if request.get("ImageUri"):
         raise InvalidParameterValueException(
             "Please don't provide ImageUri when updating a function with packageType Zip."
@@ -114,7 +114,7 @@ async def update_function_code(
 def update_function_configuration(
     call: Call, tx: Tx, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
-    function = reference(call, request["FunctionName"])
+    function = _of_latest(call, request["FunctionName"])
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
     managed.check_provider(tx, config)
@@ -234,6 +234,14 @@ def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.G
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
+
+
+def _of_latest(call: Call, function_name: str) -> Reference:
+    """The function that shall be changed: what was published stays as it is."""
+    function = reference(call, function_name)
+    if function.qualifier not in ("", LATEST):
+        raise InvalidParameterValueException("Current operation does not support versions other than $LATEST")
+    return function
 
 
 def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, str], int | None]:
