@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.errors import refusal, status_of
 from tests.functions import ECHO, ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
@@ -232,6 +232,23 @@ def test_an_absent_runtime_fails_the_function_and_says_what_would_help(client: A
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidRuntime")
     assert "ruby3.4" in shown["StateReason"]
     assert refusal(client.invoke, FunctionName="f")[0] == "InvalidRuntimeException"
+
+
+def test_an_update_that_fails_leaves_what_was_there(client: Any) -> None:
+    deploy(client, code="def handler(event, context): return 1")
+    client.update_function_configuration(FunctionName="f", Runtime="ruby3.4")
+    with pytest.raises(WaiterError, match="terminal failure state"):
+        wait_until_updated(client, "f")
+    shown = client.get_function_configuration(FunctionName="f")
+    assert (shown["State"], shown["LastUpdateStatus"], shown["LastUpdateStatusReasonCode"]) == (
+        *("Active", "Failed", "InvalidRuntime"),
+    )
+    assert "ruby3.4" in shown["LastUpdateStatusReason"]
+    assert call(client).payload == 1
+    assert client.publish_version(FunctionName="f")["State"] == "Pending"  # nothing runs it already
+    client.update_function_configuration(FunctionName="f", Runtime=RUNTIME)
+    wait_until_updated(client, "f")
+    assert "LastUpdateStatusReason" not in client.get_function_configuration(FunctionName="f")
 
 
 def test_a_function_whose_runtime_was_absent_works_once_it_was_got_and_the_function_updated(
