@@ -128,8 +128,8 @@ WORK_AHEAD = 3
 """How many times its slots a worker that may have more has in hand: some claimed ahead, some being written."""
 WORK_LOOK_S = 0.1
 """How often a worker whose slots are all taken looks whether the processors are idle."""
-WORK_IDLE_SHARE = 0.25
-"""With so much of the processors idle, more at a time gets more done."""
+WORK_IDLE_SHARE = 0.4
+"""With so much of the processors idle, and of the node itself, more at a time gets more done."""
 CLOCK_GENERATIONS = 3 * HOPS_MAX
 """Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
 STORE_PATIENCE_MAX_S = 10.0

@@ -48,8 +48,9 @@ class _Hands:
 
     A worker whose slots may become more has claimed some work ahead, and writes what is over without keeping a slot for
     it: the disk is waited for beside the work. There are twice as many slots each time, up to `slots_max`, where all
-    are taken and either the processors have time left, as they have when the work only waits; or nothing ends at all,
-    as happens when it waits for other work of its kind. Otherwise more at a time would get nothing done sooner.
+    are taken and either the processors and the node have time left, as they have when the work only waits; or nothing
+    ends at all, as happens when it waits for other work of its kind. Otherwise more at a time would get nothing done
+    sooner.
     """
 
     def __init__(self, node: Node, worker: Worker) -> None:
