@@ -9,8 +9,10 @@ from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
 from wakeful.services.lambda_ import (
     attendant,
+    bill,
     capacity,
     capacity_operations,
+    charges,
     concurrency_operations,
     events,
     functions,
@@ -99,8 +101,11 @@ service = Service(
         Worker(scaling.KIND, runs.staff, slots=limits.LAMBDA_MANAGED_SLOTS),
         Worker(capacity.KIND, capacity.settle, slots=1),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
+        Worker(charges.KIND, charges.tell, slots=1, is_lazy=True),
     ),
     tasks=(poller.run, provisioning.run),
+    pages={"bill": bill.answer},
+    first=charges.first,
 )
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import managed, snapshots
+from wakeful.services.lambda_ import managed, snapshots, standing
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -293,6 +293,7 @@ def delete(tx: Tx, reference: Reference) -> None:
     ):
         tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own seven names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
+    standing.reckon(tx, reference.arn)
     tx.wake(CHANGED)
 
 
@@ -308,6 +309,7 @@ def _delete_version(tx: Tx, version: Version) -> None:
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_snapshots WHERE function = ? AND version = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_capacity_uses WHERE function = ? AND version = ?", version.function, version.version)
+    standing.reckon(tx, version.function)
     _release(tx, version.package)
     tx.wake(CHANGED)
 

@@ -19,6 +19,7 @@ from wakeful.store.metric_points import Dimensions
 from wakeful.store.metrics import Family, Gauge, Measures, Sample, family, measures
 
 NAMESPACE = "AWS/Lambda"
+OWN_NAMESPACE = "Wakeful/Lambda"
 
 _RUN = measures(("Invocations", "Count"), ("Errors", "Count"), ("Throttles", "Count"), ("Duration", "Milliseconds"))
 _THROTTLED = measures(("Throttles", "Count"))
@@ -30,6 +31,7 @@ _PROVISIONED = measures(
 )
 _IN_USE = measures(("ProvisionedConcurrentExecutions", "Count"), ("ProvisionedConcurrencyUtilization", "None"))
 _EXTENSIONS = measures(("PostRuntimeExtensionsDuration", "Milliseconds"))
+_CHARGED = measures(("BilledDuration", "Milliseconds"), ("ListPrice", "None"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
 _DROPPED = measures(("AsyncEventsDropped", "Count"))
@@ -125,6 +127,20 @@ class UnderWay:
         busy, wanted = self._node.environments.take_peak(self._version.arn, self._version.provisioned)
         if wanted:
             metrics.add(self._subject.called, _IN_USE, self._node.clock.now(), (busy, busy / wanted))
+
+
+# --- the bill ---
+
+
+def charged(node: Node, version: Version, outcome: Outcome, usd: float) -> None:
+    """A run's billed time and list price, in a namespace of our own: AWS has no such metric."""
+    node.telemetry.metrics.add(_payer(version.arn), _CHARGED, outcome.started_at, (outcome.billed_ms, usd))
+
+
+@lru_cache(limits.METRIC_FAMILIES_KEPT)
+def _payer(arn: str) -> Family:
+    _, _, _, region, account, _, name = arn.split(":", 6)
+    return family(account, region, OWN_NAMESPACE, (), (("FunctionName", name),))
 
 
 # --- asynchronous events ---

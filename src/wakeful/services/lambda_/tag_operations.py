@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import capacity, functions
+from wakeful.services.lambda_ import capacity, functions, standing
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.services.lambda_.references import of_arn
@@ -66,3 +66,6 @@ def _tags_of(tx: Tx, call: Call, resource: str) -> tuple[str, str, dict[str, str
 def _put(tx: Tx, table: str, arn: str, tags: dict[str, str]) -> None:
     tx.lock("lambda", arn)
     tx.run(f"UPDATE {table} SET tags = ? WHERE arn = ?", orjson.dumps(tags), arn)  # noqa: S608 - our own two names
+    if table == "lambda_functions":
+        standing.reckon(tx, arn)
+        tx.wake(functions.CHANGED)  # what runs from now on is on the bill of these tags
