@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 _WIDTH = 80
-_NAME = 31
+_NAME = 25
 _RULE = "─" * _WIDTH
 _WHOLE = {"million"}
 """Priced by so many, counted one by one."""
@@ -66,12 +66,12 @@ def _bill(told: Mapping[str, Any], account: Mapping[str, Any], title: str) -> It
     if told["function"]:
         yield f"Only what the function {told['function']} used."
     yield ""
-    yield f"{_by(told['by']):<32}{'Requests':>12}{'Billed time':>14}{'GB-s':>10}{'USD':>12}"
+    yield f"{_by(told['by']):<{_NAME}}{'Requests':>14}{'Billed time':>14}{'GB-s':>15}{'USD':>12}"
     yield _RULE
     for group in groups:
         yield from _group(group, told["by"], places)
     yield ""
-    yield f"{'Item':<30}{'Used':>16} {'Price':>21}{'USD':>12}"
+    yield f"{'Item':<30}{'Used':>20}{'Price':>18}{'USD':>12}"
     yield _RULE
     regions = {item["region"] for item in items}
     region = ""
@@ -79,19 +79,19 @@ def _bill(told: Mapping[str, Any], account: Mapping[str, Any], title: str) -> It
         if len(regions) > 1 and item["region"] != region:
             region = item["region"]
             yield f"{region}:"
-        price = f"{_price(item['price_usd'])} per {item['unit']}"
-        yield f"{item['what']:<30}{_used(item, item['units']):>16} {price:>21}{_usd(item['list_usd'], places):>12}"
+        price = f"{_price(item['price_usd'])}/{item['unit']}"
+        yield f"{item['what']:<30}{_used(item):>20}{price:>18}{_usd(item['list_usd'], places):>12}"
     yield _RULE
     yield from _totals(told, account, places)
 
 
 def _group(group: Mapping[str, Any], by: str, places: int) -> Iterator[str]:
     name = group["name"] or f"(no {by.replace(':', ' ')})"
-    if len(name) > _NAME:
+    if len(name) >= _NAME:
         yield name
         name = ""
-    figures = f"{group['requests']:>12,}{_seconds(group['billed_ms']):>14}{group['gb_s']:>10,.3f}"
-    yield f"{name:<32}{figures}{_usd(group['list_usd'], places):>12}"
+    figures = f"{group['requests']:>14,}{_seconds(group['billed_ms']):>14}{_number(group['gb_s'], 3, 14):>15}"
+    yield f"{name:<{_NAME}}{figures}{_usd(group['list_usd'], places):>12}"
 
 
 def _totals(told: Mapping[str, Any], account: Mapping[str, Any], places: int) -> Iterator[str]:
@@ -118,14 +118,20 @@ def _free(items: Iterable[Mapping[str, Any]]) -> str:
     return f": {', '.join(told)}" if told else ""
 
 
-def _used(item: Mapping[str, Any], units: int) -> str:
+def _used(item: Mapping[str, Any]) -> str:
     if item["unit"] in _WHOLE:
-        return f"{units:,}"
-    return f"{units / item['units_in_one']:,.4f} {item['unit']}"
+        return f"{item['units']:,}"
+    return f"{_number(item['units'] / item['units_in_one'], 4, 14)} {item['unit']}"
 
 
 def _seconds(billed_ms: int) -> str:
-    return f"{billed_ms // 1000:,}.{billed_ms % 1000:03} s"
+    return f"{_number(billed_ms / 1000, 3, 11)} s"
+
+
+def _number(value: float, places: int, width: int) -> str:
+    """With so many decimals, or none where there is no room for them."""
+    shown = f"{value:,.{places}f}"
+    return shown if len(shown) <= width else f"{value:,.0f}"
 
 
 def _usd(amount: str, places: int) -> str:
@@ -138,13 +144,14 @@ def _price(amount: str) -> str:
 
 
 def _places(amounts: Iterable[str]) -> int:
-    """As many decimals as the smallest amount needs to show three figures: cents at least, and eight at most."""
-    least = min((abs(Decimal(each)) for each in amounts if Decimal(each)), default=Decimal(1))
-    return min(8, max(2, 2 - math.floor(least.log10())))
+    """As many decimals as the smallest amount needs to show three figures: cents at least, and as many as fit."""
+    some = [abs(Decimal(each)) for each in amounts if Decimal(each)] or [Decimal(1)]
+    room = 10 - len(f"-{max(some):,.0f}")
+    return max(2, min(8, room, 2 - math.floor(min(some).log10())))
 
 
 def _by(by: str) -> str:
-    return f"By {by}" if not by.startswith("tag:") else f"By tag {by.removeprefix('tag:')}"[:_NAME]
+    return f"By {by}" if not by.startswith("tag:") else f"By tag {by.removeprefix('tag:')}"[: _NAME - 1]
 
 
 def _month(told: Mapping[str, Any]) -> str:

@@ -77,7 +77,9 @@ def test_the_time_of_hooks_and_the_restoring_itself_are_billed(client: Any, node
     assert first.detail["init_ms"] is None
     units = first.detail["units"]
     assert units == {
-        "Request": 1, "Lambda-GB-Second": first.detail["billed_ms"] * 512, "Lambda-SnapStart-Restored-GB": 512,
+        "Request": 1,
+        "Lambda-GB-Second": first.detail["billed_ms"] * 512,
+        "Lambda-SnapStart-Restored-GB": 512,
         "Billed-Duration": first.detail["billed_ms"],
     }
     assert first.detail["usd"] == pytest.approx(float(price.list_price(units)))
