@@ -28,6 +28,7 @@ _KEPT = (
     "FilterCriteria",
     "ScalingConfig",
     "FunctionResponseTypes",
+    "MetricsConfig",
 )
 _DEFAULTS: dict[str, Any] = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []}
 _OF_STREAMS: dict[str, Any] = {
@@ -44,7 +45,6 @@ _OF_STREAMS: dict[str, Any] = {
 
 _NOT_YET = (
     "KMSKeyArn",
-    "MetricsConfig",
     "LoggingConfig",
     "Tags",
     "Topics",
@@ -99,6 +99,11 @@ class SourceMapping:
     def concurrency(self) -> int:
         scaling = self.config.get("ScalingConfig") or {}
         return int(scaling.get("MaximumConcurrency") or limits.LAMBDA_MAPPING_CONCURRENCY)
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether CloudWatch shall hear what becomes of its events."""
+        return "EventCount" in ((self.config.get("MetricsConfig") or {}).get("Metrics") or ())
 
     @property
     def patterns(self) -> list[str]:
@@ -209,6 +214,11 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
         raise InvalidParameterValueException(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
+    for metric in (config.get("MetricsConfig") or {}).get("Metrics") or ():
+        if metric != "EventCount":
+            raise InvalidParameterValueException(
+                f"Unsupported metric {metric} for given event source mapping type. Only EventCount is supported."
+            )
     for each in (config.get("FilterCriteria") or {}).get("Filters") or []:
         _check_pattern(each.get("Pattern", ""))
     return {member: value for member, value in config.items() if value or member in _DEFAULTS}

@@ -14,6 +14,7 @@ from functools import lru_cache
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Node
+from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import LATEST, Reference
 from wakeful.store.metric_points import Dimensions
 from wakeful.store.metrics import Family, Gauge, Measures, Sample, family, measures
@@ -31,6 +32,13 @@ _PROVISIONED = measures(
 )
 _IN_USE = measures(("ProvisionedConcurrentExecutions", "Count"), ("ProvisionedConcurrencyUtilization", "None"))
 _EXTENSIONS = measures(("PostRuntimeExtensionsDuration", "Milliseconds"))
+_EVENTS = measures(
+    ("PolledEventCount", "Count"),
+    ("FilteredOutEventCount", "Count"),
+    ("InvokedEventCount", "Count"),
+    ("FailedInvokeEventCount", "Count"),
+    ("DeletedEventCount", "Count"),
+)
 _CHARGED = measures(("BilledDuration", "Milliseconds"), ("ListPrice", "None"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
@@ -127,6 +135,16 @@ class UnderWay:
         busy, wanted = self._node.environments.take_peak(self._version.arn, self._version.provisioned)
         if wanted:
             metrics.add(self._subject.called, _IN_USE, self._node.clock.now(), (busy, busy / wanted))
+
+
+# --- event source mappings ---
+
+
+def polled(node: Node, mapping: SourceMapping, taken: int, wanted: int, failed: int, deleted: int) -> None:
+    """What became of a batch: how many came, went by the filters, failed, and were deleted from their queue."""
+    counts = (taken, taken - wanted, wanted, failed, deleted)
+    of = family(mapping.account, mapping.region, NAMESPACE, (("EventSourceMappingUUID", mapping.uuid),))
+    node.telemetry.metrics.add(of, _EVENTS, node.clock.now(), counts)
 
 
 # --- the bill ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,12 +19,25 @@ _CHUNK_BYTES = 64 * 1024
 
 _BILLED = price.BILLED.name
 _RESTORED = price.RESTORED.name
+
+
+class _Meters(NamedTuple):
+    """Names of those of an architecture."""
+
+    request: str
+    duration: str
+    provisioned: str
+    storage: str
+    streamed: str
+    tenant: str
+
+
 _BY_ARCHITECTURE = {
-    price.X86: (
+    price.X86: _Meters(
         *(price.REQUEST.name, price.DURATION.name, price.PROVISIONED_DURATION.name, price.STORAGE.name),
         *(price.STREAMED.name, price.TENANT.name),
     ),
-    price.ARM: (
+    price.ARM: _Meters(
         *(price.REQUEST_ARM.name, price.DURATION_ARM.name, price.PROVISIONED_DURATION_ARM.name),
         *(price.STORAGE_ARM.name, price.STREAMED_ARM.name, price.TENANT_ARM.name),
     ),
@@ -37,20 +50,20 @@ def units(version: Version, invocation: Invocation, outcome: Outcome) -> dict[st
     With provisioned concurrency they are another meter's; that it stands ready is counted by `standing.py`. On managed
     instances only the request counts: the instances are paid for as long as they are there, whatever runs on them.
     """
-    request, duration, provisioned, storage, streamed, tenant = _BY_ARCHITECTURE[version.architecture]
-    billed_ms = outcome.billed_ms
-    used = {request: 1 if not invocation.is_event else requests(len(invocation.payload))}
+    meters = _BY_ARCHITECTURE[version.architecture]
+    billed_ms, memory_mb = outcome.billed_ms, outcome.memory_mb
+    used = {meters.request: requests(len(invocation.payload)) if invocation.is_event else 1}
     if not outcome.is_shared:
-        used[provisioned if outcome.is_provisioned else duration] = billed_ms * outcome.memory_mb
+        used[meters.provisioned if outcome.is_provisioned else meters.duration] = billed_ms * memory_mb
         used[_BILLED] = billed_ms
         if version.tmp_mb > price.FREE_STORAGE_MB:
-            used[storage] = billed_ms * (version.tmp_mb - price.FREE_STORAGE_MB)
+            used[meters.storage] = billed_ms * (version.tmp_mb - price.FREE_STORAGE_MB)
         if outcome.restore_ms is not None and is_paid_snapshot(version.runtime):
-            used[_RESTORED] = outcome.memory_mb
+            used[_RESTORED] = memory_mb
         if outcome.cold and version.tenant is not None:
-            used[tenant] = outcome.memory_mb
+            used[meters.tenant] = memory_mb
     if outcome.streamed_bytes > price.FREE_STREAMED_BYTES:
-        used[streamed] = outcome.streamed_bytes - price.FREE_STREAMED_BYTES
+        used[meters.streamed] = outcome.streamed_bytes - price.FREE_STREAMED_BYTES
     return used
 
 

@@ -151,7 +151,10 @@ FREE_TIER: tuple[Allowance, ...] = (
 
 def usd(units: Mapping[str, int]) -> float:
     """About what these cost at list price: for one run."""
-    return sum(count * _USD[meter] for meter, count in units.items())
+    cost = 0.0
+    for meter, count in units.items():
+        cost += count * _USD[meter]
+    return cost
 
 
 def list_price(units: Mapping[str, int]) -> Fraction:
