@@ -79,7 +79,7 @@ USAGE_RETENTION_S = 1188 * 86_400.0  # sums by day, 39 months: a month more than
 USAGE_BATCHES_MAX = 600  # that could not be written and are kept apart, so that each counts once; then they are one
 BILL_SWEEP_S = 3600.0  # how often EstimatedCharges is told; on AWS it is "several times daily"
 BILL_INVOCATIONS_MAX = 1000  # of one page
-BILL_GROUPS_MAX = 10_000  # lines of one answer, the dearest; the rest is one line
+BILL_GROUPS_MAX = 10_000  # of one answer, the dearest; what remains is one more
 
 # --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
 

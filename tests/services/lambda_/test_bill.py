@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.functions import call, deploy
 from tests.running_node import RunningNode
+from wakeful import limits
 from wakeful.services.lambda_ import bill, price
 from wakeful.store.usage import DAY_S, Consumer, Sum
 
@@ -141,6 +142,13 @@ def test_groups_and_items_come_to_the_same(sums: list[Sum], has_free_tier: bool)
     assert abs(parts - Fraction(told["usd"])) <= Fraction(2, 10**12)
     assert Fraction(told["volume_usd"]) <= 0
     assert Fraction(told["free_usd"]) <= 0
+
+
+def test_of_very_many_groups_the_dearest_are_told_and_the_others_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "BILL_GROUPS_MAX", 2)
+    sums = [Sum(consumer(name), 0, "Request", count) for name, count in (("a", 1), ("b", 9), ("c", 2), ("d", 8))]
+    told = bill.invoice(sums, lambda each: each.consumer.function, has_free_tier=True)
+    assert [(group["name"], group["requests"]) for group in told["groups"]] == [("b", 9), ("d", 8), ("(2 others)", 3)]
 
 
 @pytest.mark.parametrize(

@@ -109,12 +109,25 @@ def invoice(sums: Iterable[Sum], group: Callable[[Sum], str], *, has_free_tier: 
             for (region, meter), units in sorted(items.items(), key=lambda each: (each[0][0], order.index(each[0][1])))
             if price.METERS[meter].tiers
         ],
-        "groups": [_group(name, units) for name, units in sorted(groups.items())],
+        "groups": [_group(name, units) for name, units in _dearest(groups)],
         "list_usd": money(at_list),
         "volume_usd": money(in_tiers - at_list),
         "free_usd": money(to_pay - in_tiers),
         "usd": money(to_pay),
     }
+
+
+def _dearest(groups: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
+    """By name; where there are very many, the dearest, and the others as one."""
+    if len(groups) <= limits.BILL_GROUPS_MAX:
+        return sorted(groups.items())
+    ordered = sorted(groups, key=lambda name: (-price.list_price(groups[name]), name))
+    others: defaultdict[str, int] = defaultdict(int)
+    for name in ordered[limits.BILL_GROUPS_MAX :]:
+        for meter, units in groups[name].items():
+            others[meter] += units
+    rest = len(groups) - limits.BILL_GROUPS_MAX
+    return [*sorted((name, groups[name]) for name in ordered[: limits.BILL_GROUPS_MAX]), (f"({rest} others)", others)]
 
 
 def to_be_paid(items: Mapping[tuple[str, str], int], free: Mapping[tuple[str, str], int]) -> Fraction:
