@@ -73,6 +73,14 @@ NOTE_RETENTION_S = 7 * 86_400.0
 NOTES_MAX = 1_000_000  # that are kept; 0.7 KB each
 NOTES_SWEEP_S = 600.0
 
+# --- the bill --------------------------------------------------------------------------------------------------------
+
+USAGE_RETENTION_S = 1188 * 86_400.0  # sums by day, 39 months: a month more than "Cost Explorer" goes back to; ours
+USAGE_BATCHES_MAX = 600  # that could not be written and are kept apart, so that each counts once; then they are one
+BILL_SWEEP_S = 3600.0  # how often EstimatedCharges is told; on AWS it is "several times daily"
+BILL_INVOCATIONS_MAX = 1000  # of one page
+BILL_GROUPS_MAX = 10_000  # of one answer, the dearest; what remains is one more
+
 # --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
 
 METRIC_RETENTION = ((1, 3 * 3600.0), (60, 15 * 86_400.0), (300, 63 * 86_400.0), (3600, 455 * 86_400.0))

@@ -87,6 +87,7 @@ class Node:
         self.clock = Clock()
         self.wakes = Wakes(self.clock)
         self.services: Mapping[str, Service] = {service.name: service for service in services}
+        self.pages = {name: partial(page, self) for each in services for name, page in each.pages.items()}
         self.sources: Mapping[str, Source] = {s.name: s.source for s in services if s.source is not None}
         self.store: Store
         self.telemetry: Telemetry

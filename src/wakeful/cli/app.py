@@ -7,11 +7,12 @@ import gc
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -238,6 +239,42 @@ def trace(
     if found is None:
         client.give_up(f"Nothing is known of {which}.")
     typer.echo(json.dumps(found, indent=2) if as_json else timeline.text(found["trace"], found["notes"]))
+
+
+@app.command()
+def bill(
+    month: Annotated[str | None, typer.Option(help="Such as 2026-11; else this one.")] = None,
+    by: Annotated[str, typer.Option(help="function, version, day, region, or tag:KEY.")] = "function",
+    function: Annotated[str | None, typer.Option(help="Of this function alone, by its name.")] = None,
+    account: Annotated[str | None, typer.Option(help="Twelve digits; else every account's.")] = None,
+    invocations: Annotated[
+        bool, typer.Option("--invocations", help="Each invocation of --function, the newest first.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many invocations at most.")] = 20,
+    no_free_tier: Annotated[
+        bool, typer.Option("--no-free-tier", help="As if nothing were free: what it costs beyond the free tier.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, with exact units.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Show what a month's runs cost at AWS's list prices: metered to the millisecond, summed exactly."""
+    from wakeful.cli import bill as paper
+
+    if invocations and function is None:
+        raise typer.BadParameter("--invocations shows those of one function: name it with --function")
+    asked = {"month": month, "function": function, "account": account}
+    if invocations:
+        told = client.ask(f"bill/invocations?{_query({**asked, 'limit': str(limit)})}", endpoint)
+    else:
+        told = client.ask(f"bill?{_query({**asked, 'by': by, 'free_tier': 'no' if no_free_tier else None})}", endpoint)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        typer.echo(paper.invocations(told) if invocations else paper.text(told))
+
+
+def _query(given: Mapping[str, str | None]) -> str:
+    return urlencode({name: value for name, value in given.items() if value is not None})
 
 
 def _latest(endpoint: str | None) -> None:

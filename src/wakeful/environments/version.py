@@ -79,6 +79,9 @@ class Version:
     sharing: Sharing | None = None
     """Where its environments take several invocations at a time."""
 
+    tags: str = "{}"
+    """The function's, as JSON sorted by name: for the bill."""
+
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"
     application_log_level: str = "INFO"
@@ -127,6 +130,9 @@ class Invocation:
 
     cognito_identity: str | None = None
     tenant_id: str | None = None
+    is_event: bool = False
+    """It came asynchronously; a large event counts as several requests."""
+
     log_tail: bool = False
     """Whether the outcome shall carry the end of the log (LogType=Tail)."""
     sink: Sink | None = None

@@ -27,6 +27,7 @@ async def _remove_blob(node: Node, item: work.Item) -> Done | Again:
 
 async def _forget_notes(node: Node, item: work.Item) -> Done | Again:
     await node.telemetry.forget_notes(node.clock.now() - limits.NOTE_RETENTION_S, limits.NOTES_MAX)
+    await node.telemetry.forget_usage()
     return Again(node.clock.now() + limits.NOTES_SWEEP_S)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.front import Front
+    from wakeful.fabric.page import Page
     from wakeful.fabric.source import Source
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -227,6 +228,8 @@ class Service:
     """Operations that may be asked for without a signature; policies still say who may."""
     front: Front | None = None
     """What it answers over HTTP beside its API."""
+    pages: Mapping[str, Page] = field(default_factory=dict)
+    """What it tells at GET /_wakeful/{name}, by that name: what AWS has no API for."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""
     workers: tuple[Worker, ...] = ()

@@ -6,6 +6,7 @@
     GET  /_wakeful/notes?kind=run&name=…&limit=…          the latest notes, newest first
     GET  /_wakeful/packages/{ticket}   a function's code, for whom GetFunction gave the address
     GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
+    GET  /_wakeful/{page}            what a service tells there: Lambda its `bill`
 
 Nothing of this can be reached from inside a sandbox. Beyond loopback it needs a signature by the root of an account.
 Function URLs, which may be below it, too, are answered before and elsewhere (`fronts.py`).
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -23,6 +24,7 @@ import orjson
 
 from wakeful import __version__
 from wakeful.clock import Clock
+from wakeful.fabric.page import Unclear
 from wakeful.store.blobs import Blobs
 from wakeful.store.telemetry import Note, Telemetry
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -48,13 +50,12 @@ class AdminNode(Protocol):
     @property
     def packages(self) -> Tickets: ...
 
+    @property
+    def pages(self) -> Mapping[str, Callable[[str, Mapping[str, str]], Awaitable[Any]]]: ...
+
     async def advance(self, seconds: float) -> None: ...
 
     async def describe(self) -> dict[str, Any]: ...
-
-
-class BadRequest(Exception):
-    """The request makes no sense; its text says why."""
 
 
 class Admin:
@@ -76,11 +77,13 @@ class Admin:
             ("GET", "notes"): self._notes,
             ("GET", "traces"): self._trace,
         }.get((http.method, name))
+        if handler is None and http.method == "GET" and name in self._node.pages:
+            handler = self._page
         if handler is None:
             return _json(404, {"message": f"there is no {http.method} {http.path}"})
         try:
             answer = await handler(unquote(rest), http, body)
-        except BadRequest as error:
+        except Unclear as error:
             return _json(400, {"message": str(error)})
         return _json(404, {"message": "no such thing"}) if answer is None else _json(200, answer)
 
@@ -101,14 +104,18 @@ class Admin:
         return await self._time(rest, http, body)
 
     async def _notes(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
-        query = {name: values[-1] for name, values in parse_qs(http.query).items()}
+        query = _query(http)
         limit = query.get("limit", "50")
         if not limit.isdigit() or not 1 <= int(limit) <= _LIMIT_MAX:
-            raise BadRequest(f"limit is a number from 1 to {_LIMIT_MAX}")
+            raise Unclear(f"limit is a number from 1 to {_LIMIT_MAX}")
         notes = await self._node.telemetry.recent_notes(
             account=query.get("account"), kind=query.get("kind"), name=query.get("name"), limit=int(limit)
         )
         return {"notes": [dataclasses.asdict(note) for note in notes]}
+
+    async def _page(self, rest: str, http: HttpRequest, body: bytes) -> Any:
+        name = http.path.removeprefix("/_wakeful").strip("/").partition("/")[0]
+        return await self._node.pages[name](rest, _query(http))
 
     async def _trace(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any] | None:
         notes = await self._node.telemetry.notes_of(rest)
@@ -120,15 +127,20 @@ class Admin:
         return {"trace": notes[0].trace, "notes": [dataclasses.asdict(note) for note in notes]}
 
 
+def _query(http: HttpRequest) -> dict[str, str]:
+    """Of what is given twice, the last counts."""
+    return {name: values[-1] for name, values in parse_qs(http.query).items()}
+
+
 def _seconds(body: bytes) -> float:
     try:
         seconds = orjson.loads(body)["advance_s"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise BadRequest('send {"advance_s": seconds}') from error
+        raise Unclear('send {"advance_s": seconds}') from error
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        raise BadRequest("advance_s is a number of seconds")
+        raise Unclear("advance_s is a number of seconds")
     if not 0 <= seconds <= _ADVANCE_MAX_S:
-        raise BadRequest(f"advance_s is between 0 and {_ADVANCE_MAX_S:.0f}: the clock only moves forward")
+        raise Unclear(f"advance_s is between 0 and {_ADVANCE_MAX_S:.0f}: the clock only moves forward")
     return float(seconds)
 
 

@@ -1,5 +1,5 @@
-"""What happened: notes (who caused what, and what it cost), log events and metrics. A store of its own, beside the
-ledger.
+"""What happened: notes (who caused what, and what it cost), log events, metrics, and what was used. A store of its own,
+beside the ledger.
 
 All are buffered in memory and written about ten times a second, so that watching never slows what is watched. A crash
 may lose the last tenth of a second of it; `flush` is for those who must not.
@@ -19,11 +19,12 @@ import orjson
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import embedded_metrics, log_chunks, metric_batches, metric_points
+from wakeful.store import embedded_metrics, log_chunks, metric_batches, metric_points, usage
 from wakeful.store.log_chunks import LogEvent, Page, Passage, StreamExtent
 from wakeful.store.metric_batches import Measured
 from wakeful.store.metrics import Metrics, Sample
 from wakeful.store.tx import Row, Store, Tx
+from wakeful.store.usage import Batch, Sum, Usage, Used
 
 SCHEMA = (
     """
@@ -50,10 +51,18 @@ CREATE INDEX IF NOT EXISTS telemetry_notes_at ON telemetry_notes(at);
     + metric_batches.SCHEMA
     + ";"
     + metric_points.SCHEMA
+    + ";"
+    + usage.SCHEMA
 )
 
 
 log = logging.getLogger(__name__)
+
+_ONE_RUN = (
+    "WHERE kind = 'run' AND name = ? AND at >= ? AND at < ? AND trace = (SELECT min(other.trace) FROM telemetry_notes"
+    " other WHERE other.id = telemetry_notes.id AND other.at = telemetry_notes.at AND other.kind = 'run')"
+)
+"""A run of a batch is noted in the story of each of its messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +105,20 @@ class Telemetry:
         self._failures = 0
         self._flushing = asyncio.Lock()
         self.metrics = Metrics(store, clock)
+        self.usage = Usage()
 
     @property
     def has_room(self) -> bool:
         """Whether log events are written as fast as they come."""
         return self._log_bytes < limits.LOG_BUFFER_BYTES_MAX
 
-    def note(self, note: Note | Sample) -> None:
-        """It will be found within about a tenth of a second; what was measured counts in its metrics."""
+    def note(self, note: Note | Sample | Used) -> None:
+        """It will be found within about a tenth of a second; what was measured or used counts in metrics or sums."""
         if isinstance(note, Sample):
             self.metrics.add(*note)
+            return
+        if isinstance(note, Used):
+            self.usage.add(*note)
             return
         if len(self._notes) >= limits.NOTE_BUFFER_MAX:
             self._notes.popleft()
@@ -135,7 +148,7 @@ class Telemetry:
         add_up_at = 0.0
         while True:
             await asyncio.sleep(limits.TELEMETRY_PAUSE_S if self._failures else limits.TELEMETRY_FLUSH_S)
-            if self._notes or self._logs or self.metrics.has_news:
+            if self._notes or self._logs or self.metrics.has_news or self.usage.has_news:
                 try:
                     await self.flush()
                     if time.monotonic() >= add_up_at:
@@ -160,11 +173,13 @@ class Telemetry:
             logs, self._logs = self._logs, defaultdict(list)
             log_bytes, self._log_events = self._log_bytes, 0
             measured = self.metrics.take()
-            if not notes and not logs and not measured:
+            used = self.usage.take()
+            if not notes and not logs and not measured and not used:
                 return
             try:
-                await self._store.write(_put, list(notes), dict(logs), measured)
+                await self._store.write(_put, list(notes), dict(logs), measured, self.usage.writer, used)
                 self._log_bytes -= log_bytes
+                self.usage.written(used)
             except Exception:
                 self._log_bytes -= log_bytes
                 self._failures += 1
@@ -220,9 +235,27 @@ class Telemetry:
         where = " AND ".join(f"{column} = ?" for column in given) or "1 = 1"
         return await self._store.read(_notes, f"WHERE {where} ORDER BY at DESC LIMIT ?", *given.values(), limit)
 
+    async def runs_of(self, name: str, first: float, end: float, *, account: str | None, limit: int) -> list[Note]:
+        """Runs of functions of that name that began between the moments, newest first; in many stories or one, once."""
+        await self.flush()
+        where = _ONE_RUN + ("" if account is None else " AND account = ?") + " ORDER BY at DESC, id LIMIT ?"
+        accounts = () if account is None else (account,)
+        return await self._store.read(_notes, where, name, first, end, *accounts, limit)
+
     async def forget_notes(self, before: float, count_max: int) -> None:
         """Notes from before then are gone, and of the others all but about the latest `count_max`."""
         await self._store.write(_forget_notes, before, count_max)
+
+    # --- what is to be paid for ---
+
+    async def used(self, first_day: int, last_day: int, account: str | None = None) -> list[Sum]:
+        """What was used on these days (since 1970-01-01, UTC; the last one included): by one account, or by all."""
+        await self.flush()
+        return await self._store.read(usage.read, first_day, last_day, account)
+
+    async def forget_usage(self) -> None:
+        """What was used longer ago than anybody asks for is gone."""
+        await self._store.write(usage.forget, self._clock.now())
 
     # --- logs ---
 
@@ -281,6 +314,8 @@ def _put(
     notes: list[Note],
     logs: dict[tuple[str, str], list[LogEvent]],
     measured: Sequence[Measured],
+    writer: str,
+    used: Sequence[Batch],
 ) -> None:
     for n in notes:
         tx.run(
@@ -292,6 +327,7 @@ def _put(
         )
     log_chunks.put(tx, logs)
     metric_batches.put(tx, measured)
+    usage.put(tx, writer, used)
 
 
 def _writable(name: str) -> str:

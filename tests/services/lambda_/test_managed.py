@@ -170,7 +170,7 @@ def test_environments_are_started_before_a_version_is_active_and_after_a_restart
         assert "platform.start" in log
         assert "billedDurationMs" not in log
         (run,) = node.run(node.node.telemetry.recent_notes(kind="run", limit=10))
-        assert (run.detail["cold"], run.detail["usd"], run.detail["gb_s"]) == (False, 0.2 / 1_000_000, 0.0)
+        assert (run.detail["cold"], run.detail["usd"], run.detail["gb_s"]) == (False, 2e-07, 0.0)
     with running_node(tmp_path / "node") as node:
         until(lambda: node.node.environments.counts.environments == 1)
         assert call(node.client("lambda"), "f:1").error is None

@@ -252,6 +252,7 @@ def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_p
         ({"BisectBatchOnFunctionError": True}, "BisectBatchOnFunctionError"),
         ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts"),
         ({"ProvisionedPollerConfig": {"MinimumPollers": 1}}, "ProvisionedPollerConfig"),
+        ({"MetricsConfig": {"Metrics": ["KafkaMetrics"]}}, "KafkaMetrics"),
         ({"FilterCriteria": {"Filters": [{"Pattern": "no pattern"}]}}, "Invalid filter pattern definition"),
         ({"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:none"}, "NonExistentQueue"),
         ({"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, "kinesis"),

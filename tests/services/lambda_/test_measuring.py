@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -226,3 +227,36 @@ def test_measuring_a_run_costs_some_microseconds(node: RunningNode) -> None:
     assert entries == 1
     print(json.dumps({"microseconds": each_s * 1e6}))
     assert total(node, "Invocations", FunctionName="f", Resource="f:live") == 2000
+
+
+def test_a_mapping_that_counts_its_events_tells_what_became_of_them(client: Any, node: RunningNode) -> None:
+    code = """
+    def handler(event, context):
+        bad = [record["messageId"] for record in event["Records"] if record["body"] == '{"kind": "bad"}']
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in bad]}
+    """
+    deploy(client, code=textwrap.dedent(code))
+    sqs = node.client("sqs")
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    for kind in ("good", "good", "good", "bad", "other", "other"):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"kind": kind}))
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    made = client.create_event_source_mapping(
+        FunctionName="f",
+        EventSourceArn=arn,
+        MetricsConfig={"Metrics": ["EventCount"]},
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        FilterCriteria={"Filters": [{"Pattern": '{"body": {"kind": ["good", "bad"]}}'}]},
+    )
+    assert made["MetricsConfig"] == {"Metrics": ["EventCount"]}
+    node.settle()
+    told = {
+        name: total(node, name, EventSourceMappingUUID=made["UUID"])
+        for name in ("PolledEventCount", "FilteredOutEventCount", "InvokedEventCount", "FailedInvokeEventCount")
+    }
+    assert list(told.values()) == [6, 2, 4, 1]
+    assert total(node, "DeletedEventCount", EventSourceMappingUUID=made["UUID"]) == 5
+    client.update_event_source_mapping(UUID=made["UUID"], MetricsConfig={"Metrics": []})
+    node.settle()
+    node.advance(60)
+    assert total(node, "PolledEventCount", EventSourceMappingUUID=made["UUID"]) == 6

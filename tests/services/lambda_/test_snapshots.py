@@ -75,8 +75,14 @@ def test_the_time_of_hooks_and_the_restoring_itself_are_billed(client: Any, node
     assert first.detail["restore_ms"] > 0
     assert "restore_ms" not in second.detail
     assert first.detail["init_ms"] is None
-    ran = first.detail["gb_s"] * price.GB_SECOND_USD["x86_64"] + price.REQUEST_USD
-    assert first.detail["usd"] == pytest.approx(ran + 0.5 * price.RESTORED_GB_USD)
+    units = first.detail["units"]
+    assert units == {
+        "Request": 1,
+        "Lambda-GB-Second": first.detail["billed_ms"] * 512,
+        "Lambda-SnapStart-Restored-GB": 512,
+        "Billed-Duration": first.detail["billed_ms"],
+    }
+    assert first.detail["usd"] == pytest.approx(float(price.list_price(units)))
 
 
 def test_a_version_whose_init_fails_has_failed_with_awss_reason(client: Any) -> None:

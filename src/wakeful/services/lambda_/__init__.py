@@ -9,8 +9,10 @@ from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
 from wakeful.services.lambda_ import (
     attendant,
+    bill,
     capacity,
     capacity_operations,
+    charges,
     concurrency_operations,
     destinations,
     event_config_operations,
@@ -107,8 +109,11 @@ service = Service(
             slots_max=limits.CONCURRENT_EXECUTIONS_MAX,  # more may not run anyway
         ),
         Worker(destinations.KIND, destinations.put_record, slots=limits.LAMBDA_RECORD_SLOTS),
+        Worker(charges.KIND, charges.tell, slots=1, is_lazy=True),
     ),
     tasks=(poller.run, provisioning.run),
+    pages={"bill": bill.answer},
+    first=charges.first,
 )
 
 __all__ = [

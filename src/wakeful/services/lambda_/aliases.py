@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful import names
-from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_ import functions, standing
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -101,6 +101,7 @@ def update(tx: Tx, reference: Reference, name: str, request: Mapping[str, Any]) 
         *(version, request.get("Description", alias.description), orjson.dumps(dict(routing)), names.new_uuid()),
         *(reference.arn, name),
     )
+    standing.reckon(tx, reference.arn)
     tx.wake(functions.CHANGED)
     return find(tx, reference.arn, name)
 
@@ -113,6 +114,7 @@ def delete(tx: Tx, reference: Reference, name: str) -> None:
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_urls WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_event_configs WHERE function = ? AND qualifier = ?", reference.arn, name)
+    standing.reckon(tx, reference.arn)
     tx.wake(functions.CHANGED)
 
 

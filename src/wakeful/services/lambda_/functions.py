@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import managed, networks, snapshots
+from wakeful.services.lambda_ import managed, networks, snapshots, standing
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -264,6 +264,7 @@ def delete(tx: Tx, reference: Reference) -> None:
     ):
         tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own eight names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
+    standing.reckon(tx, reference.arn)
     tx.wake(CHANGED)
 
 

@@ -29,6 +29,7 @@ _KEPT = (
     "FilterCriteria",
     "ScalingConfig",
     "FunctionResponseTypes",
+    "MetricsConfig",
 )
 _DEFAULTS: dict[str, Any] = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []}
 _OF_STREAMS: dict[str, Any] = {
@@ -45,7 +46,6 @@ _OF_STREAMS: dict[str, Any] = {
 
 _NOT_YET = (
     "KMSKeyArn",
-    "MetricsConfig",
     "LoggingConfig",
     "Topics",
     "Queues",
@@ -103,6 +103,11 @@ class SourceMapping:
     def concurrency(self) -> int:
         scaling = self.config.get("ScalingConfig") or {}
         return int(scaling.get("MaximumConcurrency") or limits.LAMBDA_MAPPING_CONCURRENCY)
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether CloudWatch shall hear what becomes of its events."""
+        return "EventCount" in ((self.config.get("MetricsConfig") or {}).get("Metrics") or ())
 
     @property
     def patterns(self) -> list[str]:
@@ -230,6 +235,11 @@ def _checked(source: str, config: dict[str, Any], request: Mapping[str, Any]) ->
         raise InvalidParameterValueException(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
+    for metric in (config.get("MetricsConfig") or {}).get("Metrics") or ():
+        if metric != "EventCount":
+            raise InvalidParameterValueException(
+                f"Unsupported metric {metric} for given event source mapping type. Only EventCount is supported."
+            )
     for each in (config.get("FilterCriteria") or {}).get("Filters") or []:
         _check_pattern(each.get("Pattern", ""))
     return {member: value for member, value in config.items() if value or member in _DEFAULTS}

@@ -14,11 +14,13 @@ from functools import lru_cache
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Node
+from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import LATEST, Reference
 from wakeful.store.metric_points import Dimensions
 from wakeful.store.metrics import Family, Gauge, Measures, Sample, family, measures
 
 NAMESPACE = "AWS/Lambda"
+OWN_NAMESPACE = "Wakeful/Lambda"
 
 _RUN = measures(("Invocations", "Count"), ("Errors", "Count"), ("Throttles", "Count"), ("Duration", "Milliseconds"))
 _THROTTLED = measures(("Throttles", "Count"))
@@ -30,6 +32,14 @@ _PROVISIONED = measures(
 )
 _IN_USE = measures(("ProvisionedConcurrentExecutions", "Count"), ("ProvisionedConcurrencyUtilization", "None"))
 _EXTENSIONS = measures(("PostRuntimeExtensionsDuration", "Milliseconds"))
+_EVENTS = measures(
+    ("PolledEventCount", "Count"),
+    ("FilteredOutEventCount", "Count"),
+    ("InvokedEventCount", "Count"),
+    ("FailedInvokeEventCount", "Count"),
+    ("DeletedEventCount", "Count"),
+)
+_CHARGED = measures(("BilledDuration", "Milliseconds"), ("ListPrice", "None"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
 _DROPPED = measures(("AsyncEventsDropped", "Count"))
@@ -126,6 +136,30 @@ class UnderWay:
         busy, wanted = self._node.environments.take_peak(self._version.arn, self._version.provisioned)
         if wanted:
             metrics.add(self._subject.called, _IN_USE, self._node.clock.now(), (busy, busy / wanted))
+
+
+# --- event source mappings ---
+
+
+def polled(node: Node, mapping: SourceMapping, taken: int, wanted: int, failed: int, deleted: int) -> None:
+    """What became of a batch: how many came, went by the filters, failed, and were deleted from their queue."""
+    counts = (taken, taken - wanted, wanted, failed, deleted)
+    of = family(mapping.account, mapping.region, NAMESPACE, (("EventSourceMappingUUID", mapping.uuid),))
+    node.telemetry.metrics.add(of, _EVENTS, node.clock.now(), counts)
+
+
+# --- the bill ---
+
+
+def charged(node: Node, version: Version, outcome: Outcome, usd: float) -> None:
+    """A run's billed time and list price, in a namespace of our own: AWS has no such metric."""
+    node.telemetry.metrics.add(_payer(version.arn), _CHARGED, outcome.started_at, (outcome.billed_ms, usd))
+
+
+@lru_cache(limits.METRIC_FAMILIES_KEPT)
+def _payer(arn: str) -> Family:
+    _, _, _, region, account, _, name = arn.split(":", 6)
+    return family(account, region, OWN_NAMESPACE, (), (("FunctionName", name),))
 
 
 # --- asynchronous events ---

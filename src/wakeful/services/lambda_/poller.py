@@ -18,7 +18,7 @@ from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import functions, mappings, runs
+from wakeful.services.lambda_ import functions, mappings, measuring, runs
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store.tx import Tx
@@ -143,6 +143,8 @@ async def _handle(
             refused = {each.id for each in failed}
             done = [each for each in taken if each.id not in refused]
             await node.store.write(_settle, source, mapping, done, failed, result)
+            if mapping.counts_events:
+                measuring.polled(node, mapping, len(taken), len(wanted), len(failed), len(done))
         except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
             log.exception("mapping %s: a batch of %d was not settled", mapping.uuid, len(taken))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wakeful import limits
-from wakeful.services.lambda_ import aliases, functions, managed, snapshots
+from wakeful.services.lambda_ import aliases, functions, managed, snapshots, standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store.tx import Row, Tx
@@ -84,6 +84,7 @@ def put(tx: Tx, reference: Reference, requested: int) -> Config:
         " ON CONFLICT(function, qualifier) DO UPDATE SET requested = excluded.requested, modified = excluded.modified",
         *(reference.arn, reference.qualifier, requested, tx.now),
     )
+    standing.reckon(tx, reference.arn)
     tx.wake(functions.CHANGED)
     return Config(reference.arn, reference.qualifier, requested, tx.now)
 
@@ -92,6 +93,7 @@ def delete(tx: Tx, reference: Reference) -> None:
     tx.lock("lambda", reference.arn)
     aliases.target(tx, reference)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", reference.arn, reference.qualifier)
+    standing.reckon(tx, reference.arn)
     tx.wake(functions.CHANGED)
 
 

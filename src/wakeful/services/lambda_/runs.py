@@ -11,7 +11,17 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sharing, Sink, Throttled, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, functions, managed, price, provisioned, scaling, snapshots
+from wakeful.services.lambda_ import (
+    aliases,
+    functions,
+    managed,
+    measuring,
+    metering,
+    price,
+    provisioned,
+    scaling,
+    snapshots,
+)
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRuntimeException,
@@ -67,13 +77,15 @@ async def _serving(node: Node, reference: Reference) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class _Concurrency:
-    """What is reserved for whom, what is provisioned for the reference, and how much that is for all."""
+    """What is reserved for whom, what is provisioned for the reference, how much that is for all; and who pays."""
 
     reservations: Mapping[str, int]
     provisioned: str
     claimed: int
     sharing: Mapping[str, Sharing]
     """By version."""
+
+    tags: str = "{}"
 
 
 def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, float]], _Concurrency]:
@@ -83,7 +95,8 @@ def _rows(tx: Tx, reference: Reference) -> tuple[list[tuple[functions.Version, f
     claimed = sum(reservations.values()) + provisioned.beside(tx, reference, reservations)
     rows = _shares(tx, reference)
     sharing = {row.version: scaling.sharing(tx, row) for row, _ in rows if managed.is_asked_for(row.config)}
-    return rows, _Concurrency(reservations, reference.qualifier if is_provisioned else "", claimed, sharing)
+    tags = metering.tags_shown(functions.tags_of(tx, reference.arn))
+    return rows, _Concurrency(reservations, reference.qualifier if is_provisioned else "", claimed, sharing, tags)
 
 
 def _shares(tx: Tx, reference: Reference) -> list[tuple[functions.Version, float]]:
@@ -150,6 +163,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         is_snap_start=row.number > 0 and snapshots.is_asked_for(config) and not concurrency.provisioned,
         is_per_tenant="TenancyConfig" in config,
         sharing=concurrency.sharing.get(row.version),
+        tags=concurrency.tags,
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
@@ -291,16 +305,10 @@ def _note_in_the_end(
 
 
 def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome) -> None:
-    used = price.charge(
-        billed_ms=outcome.billed_ms,
-        memory_mb=outcome.memory_mb,
-        tmp_mb=version.tmp_mb,
-        architecture=version.architecture,
-        is_provisioned=outcome.is_provisioned,
-        is_restored=outcome.restore_ms is not None,
-        is_shared=outcome.is_shared,
-        streamed_bytes=outcome.streamed_bytes,
-    )
+    units = metering.units(version, invocation, outcome)
+    usd = price.usd(units)
+    node.telemetry.usage.add(metering.consumer(version), outcome.started_at, units)
+    measuring.charged(node, version, outcome, usd)
     detail = {
         "version": version.version,
         "runtime": version.runtime,
@@ -311,8 +319,9 @@ def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Tr
         "billed_ms": outcome.billed_ms,
         "memory_mb": outcome.memory_mb,
         "memory_used_mb": outcome.memory_used_mb,
-        "gb_s": used.gb_s,
-        "usd": used.usd,
+        "gb_s": 0.0 if outcome.is_shared else outcome.billed_ms * outcome.memory_mb / price.MB_MS_PER_GB_S,
+        "usd": usd,
+        "units": units,
         "environment": outcome.environment_id,
         "log_group": version.logs_to,
         "log_stream": outcome.log_stream,
@@ -344,6 +353,7 @@ def invocation_of(
     request_id: str,
     client_context: str | None = None,
     tenant: str | None = None,
+    is_event: bool = False,
     log_tail: bool = False,
     sink: Sink | None = None,
 ) -> Invocation:
@@ -355,6 +365,7 @@ def invocation_of(
         trace=trace.caused_by(request_id, hops=1),
         client_context=client_context,
         tenant_id=tenant,
+        is_event=is_event,
         log_tail=log_tail,
         sink=sink,
     )

@@ -86,6 +86,20 @@ CREATE TABLE IF NOT EXISTS lambda_snapshots(
     PRIMARY KEY(function, version)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_standing(
+    id        INTEGER PRIMARY KEY,
+    function  TEXT NOT NULL,
+    qualifier TEXT NOT NULL,            -- what the provisioned concurrency is for, or the version with a snapshot
+    version   TEXT NOT NULL,
+    meter     TEXT NOT NULL,
+    memory_mb INTEGER NOT NULL,         -- of all its environments together
+    tags      TEXT NOT NULL,            -- the function's, as JSON sorted by name
+    period_ms INTEGER NOT NULL,         -- when it began to be paid for, whatever has changed since
+    began_ms  INTEGER NOT NULL,
+    ended_ms  INTEGER                   -- until then it was so; later than the change, where a least is paid for
+);
+CREATE INDEX IF NOT EXISTS lambda_standing_function ON lambda_standing(function);
+
 CREATE TABLE IF NOT EXISTS lambda_permissions(
     function  TEXT NOT NULL,
     qualifier TEXT NOT NULL,            -- '' speaks of the function itself

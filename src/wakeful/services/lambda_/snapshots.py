@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
+from wakeful.services.lambda_ import standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.store.tx import Tx
 
@@ -51,6 +52,7 @@ def put(tx: Tx, function: str, version: str) -> None:
         tx.run(
             "INSERT INTO lambda_snapshots(function, version) VALUES (?, ?) ON CONFLICT DO NOTHING", function, version
         )
+        standing.reckon(tx, function)
 
 
 def in_use(tx: Tx) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import capacity, functions, mappings, tags
+from wakeful.services.lambda_ import capacity, functions, mappings, standing, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.services.lambda_.references import reference
@@ -81,5 +81,8 @@ def _of_row(tx: Tx, table: str, arn: str) -> _Tagged:
     def put(wanted: Mapping[str, str]) -> None:
         tx.lock("lambda", arn)
         tx.run(f"UPDATE {table} SET tags = ? WHERE arn = ?", orjson.dumps(dict(wanted)), arn)  # noqa: S608 - as above
+        if table == "lambda_functions":
+            standing.reckon(tx, arn)
+            tx.wake(functions.CHANGED)  # what runs from now on is on the bill of these tags
 
     return _Tagged(dict(orjson.loads(row["tags"])), put)

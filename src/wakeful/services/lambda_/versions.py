@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from wakeful import names
-from wakeful.services.lambda_ import functions, managed, snapshots, storage
+from wakeful.services.lambda_ import functions, managed, snapshots, standing, storage
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.functions import Version
 from wakeful.services.lambda_.references import LATEST, LATEST_PUBLISHED, Reference
@@ -77,6 +77,7 @@ def delete(tx: Tx, reference: Reference) -> None:
             f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own three names
             *(version.function, version.version),
         )
+    standing.reckon(tx, version.function)
     functions.release(tx, version.package)
     tx.wake(functions.CHANGED)
 
