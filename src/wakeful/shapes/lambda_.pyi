@@ -242,6 +242,10 @@ class DeleteProvisionedConcurrencyConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: Required[str]
 
+class DeleteResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+    RevisionId: str
+
 class DestinationConfig(TypedDict, total=False):
     OnSuccess: OnSuccess
     OnFailure: OnFailure
@@ -442,6 +446,12 @@ class GetFunctionConfigurationRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
 
+class GetFunctionRecursionConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+class GetFunctionRecursionConfigResponse(TypedDict, total=False):
+    RecursiveLoop: str | None
+
 class GetFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -521,6 +531,22 @@ class GetProvisionedConcurrencyConfigResponse(TypedDict, total=False):
     StatusReason: str | None
     LastModified: str | None
 
+class GetResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetResourcePolicyResponse(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
+
+class GetRuntimeManagementConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+class GetRuntimeManagementConfigResponse(TypedDict, total=False):
+    UpdateRuntimeOn: str | None
+    FunctionArn: str | None
+    RuntimeVersionArn: str | None
+
 class ImageConfig(TypedDict, total=False):
     EntryPoint: list[str]
     Command: list[str]
@@ -556,6 +582,13 @@ class InvocationResponse(TypedDict, total=False):
     Payload: bytes | None
     ExecutedVersion: str | None
     DurableExecutionArn: str | None
+
+class InvokeAsyncRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    InvokeArgs: Required[bytes]
+
+class InvokeAsyncResponse(TypedDict, total=False):
+    Status: int | None
 
 class InvokeWithResponseStreamRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -788,6 +821,13 @@ class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
 
+class PutFunctionRecursionConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    RecursiveLoop: Required[str]
+
+class PutFunctionRecursionConfigResponse(TypedDict, total=False):
+    RecursiveLoop: str | None
+
 class PutFunctionScalingConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: Required[str]
@@ -808,6 +848,26 @@ class PutProvisionedConcurrencyConfigResponse(TypedDict, total=False):
     Status: str | None
     StatusReason: str | None
     LastModified: str | None
+
+class PutResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    RevisionId: str
+
+class PutResourcePolicyResponse(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
+
+class PutRuntimeManagementConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    UpdateRuntimeOn: Required[str]
+    RuntimeVersionArn: str
+
+class PutRuntimeManagementConfigResponse(TypedDict, total=False):
+    UpdateRuntimeOn: Required[str]
+    FunctionArn: Required[str]
+    RuntimeVersionArn: str | None
 
 class RemoveLayerVersionPermissionRequest(TypedDict, total=False):
     LayerName: Required[str]

@@ -23,7 +23,10 @@ from wakeful.services.lambda_ import (
     permissions,
     poller,
     provisioning,
+    recursion_operations,
+    resource_policy_operations,
     runs,
+    runtime_management,
     scaling,
     snapshots,
     streaming,
@@ -55,6 +58,8 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         yield Need(action, function.qualified, context)
     elif "CapacityProviderName" in request:
         yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
+    elif "ResourceArn" in request:
+        yield Need(action, request["ResourceArn"])
     elif "Resource" in request:
         yield Need(action, request["Resource"])
     elif "LayerName" in request:
@@ -111,6 +116,9 @@ __all__ = [
     "layer_operations",
     "mapping_operations",
     "operations",
+    "recursion_operations",
+    "resource_policy_operations",
+    "runtime_management",
     "service",
     "streaming",
     "tag_operations",

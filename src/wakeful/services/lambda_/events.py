@@ -18,9 +18,10 @@ from wakeful.environments.version import Throttled
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import functions, measuring, runs
+from wakeful.services.lambda_ import functions, measuring, recursion, runs
 from wakeful.services.lambda_.errors import (
     LambdaError,
+    RecursiveInvocationException,
     ResourceNotFoundException,
     SnapStartException,
     SnapStartTimeoutException,
@@ -74,6 +75,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     now = node.clock.now()
     node.telemetry.note(measuring.aged(function, now, now - event.put))
     try:
+        await recursion.check(node, function, event.trace)
         version = runs.for_tenant((await runs.target(node, function)).pick(), event.tenant)
         invocation = runs.invocation_of(
             event.trace,
@@ -86,6 +88,8 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         outcome = await runs.run(node, version, invocation, event.trace)
     except (SnapStartException, SnapStartTimeoutException) as error:
         return _failed(event, version.role_arn, error.status or 400, error.message, node.clock.now())
+    except RecursiveInvocationException as loop:
+        return _given_up(event, loop)
     except ResourceNotFoundException as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
         node.telemetry.note(measuring.dropped(function, now))
@@ -95,6 +99,11 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     if outcome.error is None:
         return Done()
     return _failed(event, version.role_arn, 200, _message_of(outcome.payload), node.clock.now())
+
+
+def _given_up(event: Event, loop: RecursiveInvocationException) -> Done:
+    """It is not tried again: it would have come to the function too often then, too."""
+    return Done(lambda tx: bury(tx, event, None, 400, loop.message))
 
 
 def _failed(event: Event, role_arn: str, status: int, message: str, now: float) -> Done | Again:
@@ -137,7 +146,7 @@ def bury(tx: Tx, event: Event, role_arn: str | None, status: int, message: str) 
             source_arn=function.arn,
             principal=role_arn or config["Role"],
             account=function.account,
-            trace=event.trace.caused_by(event.request_id, hops=1),
+            trace=runs.effects(event.trace, event.request_id, event.function),
             label="dead letter",
             attributes={
                 "RequestID": text_attribute(event.request_id),

@@ -289,9 +289,10 @@ def delete(tx: Tx, reference: Reference) -> None:
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in (
         *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
-        *("lambda_snapshots", "lambda_capacity_uses"),
+        *("lambda_snapshots", "lambda_capacity_uses", "lambda_recursion", "lambda_runtime_management"),
+        *("lambda_policies", "lambda_code_signing_uses"),
     ):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own seven names
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 
@@ -312,8 +313,11 @@ def _delete_version(tx: Tx, version: Version) -> None:
     tx.wake(CHANGED)
 
 
-def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
-    """Invocations get this revision from now on; nothing happens where it was replaced meanwhile."""
+def made_ready(tx: Tx, function: str, version: str, revision: str, *, runtime: str | None) -> None:
+    """Invocations get this revision from now on; nothing happens where it was replaced meanwhile.
+
+    `runtime` is the ARN of the runtime version that the host has for it.
+    """
     tx.lock("lambda", function)
     row = get_version(tx, function, version)
     if row is None or row.revision != revision:
@@ -323,7 +327,7 @@ def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
     tx.run(
         "UPDATE lambda_versions SET serving = ?, state = ?, state_code = NULL, state_reason = NULL,"
         " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
-        *(orjson.dumps(serving(row)), state, function, version),
+        *(orjson.dumps({**serving(row), "runtime": runtime}), state, function, version),
     )
     tx.wake(CHANGED)
 

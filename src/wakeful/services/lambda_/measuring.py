@@ -33,6 +33,8 @@ _EXTENSIONS = measures(("PostRuntimeExtensionsDuration", "Milliseconds"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
 _DROPPED = measures(("AsyncEventsDropped", "Count"))
+_LOOPED = measures(("RecursiveInvocationsDropped", "Count"))
+_UNVERIFIED = measures(("SignatureValidationErrors", "Count"))
 _DEAD_LETTER_ERRORS = measures(("DeadLetterErrors", "Count"))
 _URL = measures(
     ("UrlRequestCount", "Count"),
@@ -154,6 +156,19 @@ def dropped(function: Reference, now: float) -> Sample:
 def not_buried(function: Reference, now: float) -> Sample:
     """The function's dead-letter target did not take an event."""
     return Sample(_of_events(function), _DEAD_LETTER_ERRORS, now, (1,))
+
+
+def looped(function: Reference, now: float) -> Sample:
+    """An event has come to the function too often, and is not run."""
+    return Sample(_of_events(function), _LOOPED, now, (1,))
+
+
+# --- deployments ---
+
+
+def unverified(function: Reference, now: float) -> Sample:
+    """A package was deployed, or refused, whose signature is not what the function's code signing asks for."""
+    return Sample(_of_events(function), _UNVERIFIED, now, (1,))
 
 
 # --- function URLs ---

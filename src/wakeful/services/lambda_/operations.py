@@ -289,4 +289,8 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
 
 
 def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
-    return functions.described(version, qualifier=wanted.qualifier)
+    described = functions.described(version, qualifier=wanted.qualifier)
+    runtime = (version.serving or {}).get("runtime")
+    if runtime is not None:
+        described["RuntimeVersionConfig"] = {"RuntimeVersionArn": runtime}
+    return described

@@ -15,7 +15,7 @@ import orjson
 from wakeful import limits, names
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
-from wakeful.fabric.trace import Trace
+from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs import measuring
 from wakeful.services.sqs import queue as queues
@@ -93,8 +93,9 @@ def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
         "UPDATE sqs_messages SET visible = ?, receives = receives + 1, first_received = ?, ticket = ? WHERE seq = ?",
         *(hidden_until, first_received, ticket, row["seq"]),
     )
+    constant = orjson.loads(row["system"])
     system = {
-        **orjson.loads(row["system"]),
+        **constant,
         "ApproximateReceiveCount": str(row["receives"] + 1),
         "SentTimestamp": str(int(row["sent"] * 1000)),
         "ApproximateFirstReceiveTimestamp": str(int(first_received * 1000)),
@@ -102,7 +103,7 @@ def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
     return Taken(
         id=row["id"],
         body=row["body"],
-        trace=Trace(row["trace"], row["cause"], row["hops"]),
+        trace=Trace(row["trace"], row["cause"], row["hops"], lineage_of(constant.get("AWSTraceHeader", ""))),
         facts={
             "handle": handle_of(queue, row["seq"], ticket),
             "attributes": orjson.loads(row["attributes"]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node, Operations
 from wakeful.fabric.source import Taken
+from wakeful.fabric.trace import lineage_of
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs import measuring, messages, queue
 from wakeful.services.sqs.errors import (
@@ -275,8 +276,9 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         )
     message_id = names.new_uuid()
     constant = {"SenderId": call.principal.id or call.principal.account}
-    if "AWSTraceHeader" in system:
-        constant["AWSTraceHeader"] = system["AWSTraceHeader"]["StringValue"]
+    header = _trace_header(call, system.get("AWSTraceHeader", {}).get("StringValue"))
+    if header is not None:
+        constant["AWSTraceHeader"] = header
     if "MessageGroupId" in entry:
         constant["MessageGroupId"] = entry["MessageGroupId"]
     messages.put(
@@ -295,6 +297,14 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         **({"MD5OfMessageAttributes": rules.md5_of(attributes)} if attributes else {}),
         **({"MD5OfMessageSystemAttributes": rules.md5_of(system)} if system else {}),
     }
+
+
+def _trace_header(call: Call, given: str | None) -> str | None:
+    """What the sender says; and whatever a function sends says through which functions it came."""
+    lineage = call.effects.lineage
+    if not lineage or (given is not None and lineage_of(given)):
+        return given
+    return call.effects.header if given is None else f"{given};Lineage={lineage}"
 
 
 class _State(NamedTuple):
