@@ -228,6 +228,9 @@ LAMBDA_THROTTLE_BACKOFF_MAX_S = 300.0
 LAMBDA_EVENT_SLOTS = 256
 LAMBDA_SNAPSHOT_SLOTS = 8
 """How many published versions with SnapStart run their INIT at once; each may take as long as its timeout."""
+LAMBDA_SIGNATURE_BYTES_MAX = 1024 * 1024
+DER_DEPTH_MAX = 32  # values of indefinite length within one another, in a package's signature
+LAMBDA_CODE_SIGNING_LIST_MAX = 10_000
 LAMBDA_RECURSION_MAX = 16  # an event may come to one function so often before that is a loop
 LAMBDA_PENDING_PATIENCE_S = 30.0
 """How long an invocation waits for a function that is still being made."""

@@ -57,6 +57,9 @@ class AliasConfiguration(TypedDict, total=False):
 class AliasRoutingConfiguration(TypedDict, total=False):
     AdditionalVersionWeights: dict[str, float]
 
+class AllowedPublishers(TypedDict, total=False):
+    SigningProfileVersionArns: Required[list[str]]
+
 class AmazonManagedKafkaEventSourceConfig(TypedDict, total=False):
     ConsumerGroupId: str
     SchemaRegistryConfig: KafkaSchemaRegistryConfig
@@ -95,6 +98,17 @@ class CapacityProviderVpcConfig(TypedDict, total=False):
     SubnetIds: Required[list[str]]
     SecurityGroupIds: Required[list[str]]
 
+class CodeSigningConfig(TypedDict, total=False):
+    CodeSigningConfigId: Required[str]
+    CodeSigningConfigArn: Required[str]
+    Description: str | None
+    AllowedPublishers: Required[AllowedPublishers]
+    CodeSigningPolicies: Required[CodeSigningPolicies]
+    LastModified: Required[str]
+
+class CodeSigningPolicies(TypedDict, total=False):
+    UntrustedArtifactOnDeployment: str
+
 class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
 
@@ -126,6 +140,15 @@ class CreateCapacityProviderRequest(TypedDict, total=False):
 
 class CreateCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
+
+class CreateCodeSigningConfigRequest(TypedDict, total=False):
+    Description: str
+    AllowedPublishers: Required[AllowedPublishers]
+    CodeSigningPolicies: CodeSigningPolicies
+    Tags: dict[str, str]
+
+class CreateCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfig: Required[CodeSigningConfig]
 
 class CreateEventSourceMappingRequest(TypedDict, total=False):
     EventSourceArn: str
@@ -217,8 +240,16 @@ class DeleteCapacityProviderRequest(TypedDict, total=False):
 class DeleteCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
 
+class DeleteCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+
+class DeleteCodeSigningConfigResponse(TypedDict, total=False): ...
+
 class DeleteEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
+
+class DeleteFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
 
 class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -433,8 +464,21 @@ class GetCapacityProviderRequest(TypedDict, total=False):
 class GetCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
 
+class GetCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+
+class GetCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfig: Required[CodeSigningConfig]
+
 class GetEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
+
+class GetFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+class GetFunctionCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    FunctionName: Required[str]
 
 class GetFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -677,6 +721,14 @@ class ListCapacityProvidersResponse(TypedDict, total=False):
     CapacityProviders: Required[list[CapacityProvider]]
     NextMarker: str | None
 
+class ListCodeSigningConfigsRequest(TypedDict, total=False):
+    Marker: str
+    MaxItems: int
+
+class ListCodeSigningConfigsResponse(TypedDict, total=False):
+    NextMarker: str | None
+    CodeSigningConfigs: list[CodeSigningConfig] | None
+
 class ListEventSourceMappingsRequest(TypedDict, total=False):
     EventSourceArn: str
     FunctionName: str
@@ -705,6 +757,15 @@ class ListFunctionVersionsByCapacityProviderResponse(TypedDict, total=False):
     CapacityProviderArn: Required[str]
     FunctionVersions: Required[list[FunctionVersionsByCapacityProviderListItem]]
     NextMarker: str | None
+
+class ListFunctionsByCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListFunctionsByCodeSigningConfigResponse(TypedDict, total=False):
+    NextMarker: str | None
+    FunctionArns: list[str] | None
 
 class ListFunctionsRequest(TypedDict, total=False):
     MasterRegion: str
@@ -816,6 +877,14 @@ class PublishVersionRequest(TypedDict, total=False):
     Description: str
     RevisionId: str
     PublishTo: str
+
+class PutFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    FunctionName: Required[str]
+
+class PutFunctionCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    FunctionName: Required[str]
 
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -960,6 +1029,15 @@ class UpdateCapacityProviderRequest(TypedDict, total=False):
 
 class UpdateCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
+
+class UpdateCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    Description: str
+    AllowedPublishers: AllowedPublishers
+    CodeSigningPolicies: CodeSigningPolicies
+
+class UpdateCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfig: Required[CodeSigningConfig]
 
 class UpdateEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]

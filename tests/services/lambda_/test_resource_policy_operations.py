@@ -140,7 +140,7 @@ def test_a_policy_for_everybody_is_refused_and_one_for_a_function_url_is_not(cli
 
 
 def test_what_the_policy_says_is_what_happens(tmp_path: Path) -> None:
-    with running_node(tmp_path, iam_mode="enforce") as node:
+    with running_node(tmp_path, iam="enforce") as node:
         client = node.client("lambda", key="111111111111")
         owner = node.client("lambda", key="000000000000")
         arn = deploy_for(owner, node)

@@ -11,6 +11,7 @@ from wakeful.services.lambda_ import (
     attendant,
     capacity,
     capacity_operations,
+    code_signing_operations,
     concurrency_operations,
     events,
     functions,
@@ -55,7 +56,13 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         kind = request.get("FunctionUrlAuthType") or request.get("AuthType")
         if kind is not None:
             context["lambda:FunctionUrlAuthType"] = kind
+        if "CodeSigningConfigArn" in request:
+            context["lambda:CodeSigningConfigArn"] = request["CodeSigningConfigArn"]
         yield Need(action, function.qualified, context)
+        if operation == "PutFunctionCodeSigningConfig":
+            yield Need(action, request["CodeSigningConfigArn"])
+    elif "CodeSigningConfigArn" in request:
+        yield Need(action, request["CodeSigningConfigArn"])
     elif "CapacityProviderName" in request:
         yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
     elif "ResourceArn" in request:
@@ -111,6 +118,7 @@ service = Service(
 __all__ = [
     "attendant",
     "capacity_operations",
+    "code_signing_operations",
     "concurrency_operations",
     "invoke",
     "layer_operations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +46,8 @@ class Package:
     layers: tuple[str, ...] = ()
     layers_bytes: int = 0
     """Their size, unzipped."""
+    seal: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of its signature, while it is being deployed."""
 
     @property
     def blobs(self) -> tuple[str, ...]:

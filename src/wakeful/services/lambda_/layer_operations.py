@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import layers, permissions
+from wakeful.services.lambda_ import code_signing, layers, permissions, storage
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
-from wakeful.services.lambda_.functions import time_shown
+from wakeful.services.lambda_.functions import Package, time_shown
 from wakeful.services.lambda_.layers import LayerVersion, Name
 from wakeful.services.lambda_.packages import package_of
 from wakeful.services.lambda_.pages import marked, unmarked
@@ -32,7 +32,7 @@ async def publish_layer_version(
         raise InvalidParameterValueException("A layer is published in the account and region of the caller.")
     package = await package_of(call, node, request["Content"], "PublishLayerVersion")
     config = {"Description": "", **{member: request[member] for member in _SAID if member in request}}  # type: ignore[literal-required]
-    made = await node.store.write(layers.publish, layer, config, package)
+    made = await node.store.write(_publish, layer, config, package)
     return _with_content(call, node, made)
 
 
@@ -119,6 +119,12 @@ def get_layer_version_policy(
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
+def _publish(tx: Tx, layer: Name, config: dict[str, Any], package: Package) -> LayerVersion:
+    made = layers.publish(tx, layer, config, package)
+    storage.check(tx, layer.account, layer.region)
+    return made
+
+
 def _name(call: Call, given: str) -> Name:
     return layers.name_of(call.account, call.region, given)
 
@@ -155,6 +161,7 @@ def _with_content(call: Call, node: Node, version: LayerVersion) -> shapes.GetLa
         "Location": f"{call.endpoint}/_wakeful/packages/{ticket}",
         "CodeSha256": version.package.sha256,
         "CodeSize": version.package.size,
+        **code_signing.shown(version.seal),
     }
     described = {"LayerArn": version.layer, "Content": content, **_described(version)}
     return cast("shapes.GetLayerVersionResponse", described)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import aliases, functions, layers, managed, permissions, settings
+from wakeful.services.lambda_ import aliases, code_signing, functions, layers, managed, permissions, settings, storage
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.functions import Package
@@ -34,7 +34,7 @@ async def create_function(
     function = reference(call, request["FunctionName"])
     await node.store.read(_check_free, function)
     package = await package_of(call, node, request["Code"], "CreateFunction")
-    return await node.store.write(_create, function, config, package, request)
+    return await code_signing.deployed(node, function, _create, function, config, package, request)
 
 
 @api.waits
@@ -93,18 +93,25 @@ async def update_function_code(
     function = reference(call, request["FunctionName"])
     await node.store.read(_check_changeable, function, request.get("RevisionId"))
     package = await package_of(call, node, request, "UpdateFunctionCode")
-    return await node.store.write(_update_code, function, package, request)
+    return await code_signing.deployed(node, function, _update_code, function, package, request)
 
 
-@api.writes
-def update_function_configuration(
-    call: Call, tx: Tx, request: shapes.UpdateFunctionConfigurationRequest
+@api.waits
+async def update_function_configuration(
+    call: Call, node: Node, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
     function = reference(call, request["FunctionName"])
+    return await code_signing.deployed(node, function, _update_configuration, function, request)
+
+
+def _update_configuration(
+    tx: Tx, function: Reference, request: shapes.UpdateFunctionConfigurationRequest
+) -> shapes.FunctionConfiguration:
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
     managed.check_provider(tx, config)
-    config, package = _layered(tx, function, config, latest.package, request.get("Layers"))
+    signing = code_signing.of_function(tx, function.arn)
+    config, package = _layered(tx, function, config, latest.package, request.get("Layers"), signing)
     return _described(functions.update(tx, function, config=config, package=package), function)
 
 
@@ -230,9 +237,15 @@ def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, 
 def _create(
     tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
 ) -> shapes.FunctionConfiguration:
-    config, package = _layered(tx, function, config, package, request.get("Layers"))
+    signing = request.get("CodeSigningConfigArn")
+    if signing:
+        config = _signed(tx, function, config, package, signing)
+    config, package = _layered(tx, function, config, package, request.get("Layers"), signing)
     managed.check_provider(tx, config)
     made = functions.create(tx, function, config, package, request.get("Tags", {}))
+    if signing:
+        code_signing.use(tx, function, signing)
+    storage.check(tx, function.account, function.region)
     return _publish(tx, function, request) if request.get("Publish") else functions.described(made)
 
 
@@ -241,6 +254,7 @@ def _publish(
 ) -> shapes.FunctionConfiguration:
     publish = functions.publish_latest if request.get("PublishTo") else functions.publish_version
     published = publish(tx, function, description)
+    storage.check(tx, function.account, function.region)
     return functions.described(published, qualifier=published.version)
 
 
@@ -253,21 +267,39 @@ def _update_code(
     layers.check_size(package.unzipped_bytes, package.layers_bytes)
     if "Architectures" in request:
         config["Architectures"] = request["Architectures"]
+    config = {name: value for name, value in config.items() if name not in code_signing.SHOWN}
+    signing = code_signing.of_function(tx, function.arn)
+    if signing is not None:
+        config = _signed(tx, function, config, package, signing)
     if request.get("DryRun"):
         return _described(latest, function)
     changed = functions.update(tx, function, config=config, package=package)
+    storage.check(tx, function.account, function.region)
     if request.get("Publish"):
         return _publish(tx, function, request)
     return _described(changed, function)
 
 
+def _signed(tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, signing: str) -> dict[str, Any]:
+    """The configuration, which says by whom the package was signed, where its code signing lets it in."""
+    code_signing.check(tx, function, signing, package.seal, ())
+    return {**config, **code_signing.shown(package.seal)}
+
+
 def _layered(
-    tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, arns: Sequence[str] | None
+    tx: Tx,
+    function: Reference,
+    config: Mapping[str, Any],
+    package: Package,
+    arns: Sequence[str] | None,
+    signing: str | None,
 ) -> tuple[dict[str, Any], Package]:
     """The configuration and the package with these layers instead of those it had; None leaves those."""
     if arns is None:
         return dict(config), package
     chosen = layers.chosen(tx, function.region, arns)
+    if signing:
+        code_signing.check(tx, function, signing, None, chosen)
     total = sum(each.package.unzipped_bytes for each in chosen)
     layers.check_size(package.unzipped_bytes, total)
     shown = [{"Arn": each.arn, "CodeSize": each.package.size} for each in chosen]

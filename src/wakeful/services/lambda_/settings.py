@@ -25,7 +25,6 @@ _NOT_YET = {
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "KMSKeyArn": "KMS keys",
-    "CodeSigningConfigArn": "code signing",
     "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
     "AcceleratorConfig": "accelerators",

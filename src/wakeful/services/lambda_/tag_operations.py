@@ -1,4 +1,4 @@
-"""Lambda's API of tags: of functions and of capacity providers."""
+"""Lambda's API of tags: of functions, capacity providers and code signing configurations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import capacity, functions
+from wakeful.services.lambda_ import capacity, code_signing, functions
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.services.lambda_.references import of_arn
@@ -46,6 +46,8 @@ def _tags_of(tx: Tx, call: Call, resource: str) -> tuple[str, str, dict[str, str
     kind = resource.split(":")[5]
     if kind == "capacity-provider":
         table, arn = "lambda_capacity_providers", capacity.find(tx, capacity.arn_of(call, resource)).arn
+    elif kind == "code-signing-config":
+        table, arn = "lambda_code_signing_configs", code_signing.find(tx, resource).arn
     elif kind == "function":
         function = of_arn(resource)
         if function.qualifier:
@@ -57,7 +59,7 @@ def _tags_of(tx: Tx, call: Call, resource: str) -> tuple[str, str, dict[str, str
         table, arn = "lambda_functions", function.arn
     else:
         raise NotSupported(f"Wakeful does not have tags of Lambda's {kind} resources yet.")
-    row = tx.one(f"SELECT tags FROM {table} WHERE arn = ?", arn)  # noqa: S608 - our own two names
+    row = tx.one(f"SELECT tags FROM {table} WHERE arn = ?", arn)  # noqa: S608 - our own names
     if row is None:
         raise ResourceNotFoundException(f"The resource you requested does not exist: {resource}")
     return table, arn, dict(orjson.loads(row["tags"]))
@@ -65,4 +67,4 @@ def _tags_of(tx: Tx, call: Call, resource: str) -> tuple[str, str, dict[str, str
 
 def _put(tx: Tx, table: str, arn: str, tags: dict[str, str]) -> None:
     tx.lock("lambda", arn)
-    tx.run(f"UPDATE {table} SET tags = ? WHERE arn = ?", orjson.dumps(tags), arn)  # noqa: S608 - our own two names
+    tx.run(f"UPDATE {table} SET tags = ? WHERE arn = ?", orjson.dumps(tags), arn)  # noqa: S608 - our own names
