@@ -267,12 +267,6 @@ def test_making_a_queue_again_compares_what_its_policies_say_and_not_how(sqs: An
     assert sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": other})["QueueUrl"] == url
 
 
-def test_an_operation_we_do_not_have_says_so_by_name(sqs: Any) -> None:
-    code, message = refusal(sqs.start_message_move_task, SourceArn="arn:aws:sqs:us-east-1:000000000000:q")
-    assert code == "NotImplemented"
-    assert "StartMessageMoveTask" in message
-
-
 def test_the_older_query_protocol_is_answered_in_xml(node: RunningNode, sqs: Any) -> None:
     """Clients of before 2023 speak to the queue's own URL, in forms."""
     url = sqs.create_queue(QueueName="q")["QueueUrl"]

@@ -64,14 +64,16 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
     hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
     grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
     taken: list[Taken] = []
+    seen: set[int] = set()  # who hides a message for no time does not get it twice in one answer
     while len(taken) < count:
-        rows = _visible(tx, queue, count - len(taken))
+        rows = [row for row in _visible(tx, queue, count) if row["seq"] not in seen][: count - len(taken)]
         for row in rows:
             if grave is not None and queue.redrive is not None and row["receives"] >= queue.redrive[1]:
                 _bury(tx, queue, row, grave)
             else:
+                seen.add(row["seq"])
                 taken.append(_hand_out(tx, queue, row, hidden_until))
-        if len(rows) == 0:
+        if not rows:
             break
     if taken:
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from wakeful import limits, names
-from wakeful.fabric.service import Call, Node, Operations
+from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import lineage_of
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs import measuring, messages, queue
+from wakeful.services.sqs.api import api
 from wakeful.services.sqs.errors import (
     BatchEntryIdsNotDistinct,
     BatchRequestTooLong,
@@ -28,9 +29,6 @@ from wakeful.wire.errors import AwsError, NotImplementedHere
 
 if TYPE_CHECKING:
     from wakeful.shapes import sqs as shapes
-
-api = Operations("sqs")
-
 
 # --- queues ----------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from wakeful import limits
-from wakeful.fabric.service import Call, Need, Request
+from wakeful.fabric.service import Call
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.errors import (
     InvalidAddress,
@@ -217,21 +217,7 @@ def _not_valid(value: str, parameter: str, reason: str) -> InvalidParameterValue
     return InvalidParameterValue(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
 
 
-# --- rights ----------------------------------------------------------------------------------------------------------
-
-
-def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
-    """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
-    single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-    single["ChangeMessageVisibilityBatch"] = "ChangeMessageVisibility"
-    action = f"sqs:{single.get(operation, operation)}"
-    if "QueueUrl" in request:
-        yield Need(action, arn_of(call, request["QueueUrl"]))
-    elif "QueueName" in request:
-        account = request.get("QueueOwnerAWSAccountId") or call.account
-        yield Need(action, f"arn:aws:sqs:{call.region}:{account}:{request['QueueName']}")
-    else:
-        yield Need(action, call.arn("sqs", "*"))
+# --- below -----------------------------------------------------------------------------------------------------------
 
 
 def wake_name(arn: str) -> str:

@@ -30,3 +30,18 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
     hops           INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages(queue, visible, seq);
+
+CREATE TABLE IF NOT EXISTS sqs_moves(
+    place       INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    source      TEXT NOT NULL,
+    destination TEXT,                  -- NULL: each message goes back to where it came from
+    rate        INTEGER,               -- messages a second; NULL: as fast as it goes
+    last        INTEGER NOT NULL,      -- the newest message that is moved
+    total       INTEGER NOT NULL,      -- how many there were when it began
+    moved       INTEGER NOT NULL,
+    status      TEXT NOT NULL,
+    reason      TEXT,
+    started     REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sqs_moves_source ON sqs_moves(source);
