@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from awscrt.crypto import EC, ECExportFormat, ECType
 
-from wakeful.services.lambda_ import der
-from wakeful.services.lambda_.der import GENERALIZED_TIME, INTEGER, OBJECT_ID, OCTETS, SEQUENCE, SET, UTF8, wrapped
-from wakeful.services.lambda_.signed_package import FILE
+from wakeful.environments import der
+from wakeful.environments.der import GENERALIZED_TIME, INTEGER, OBJECT_ID, OCTETS, SEQUENCE, SET, UTF8, wrapped
+from wakeful.environments.signed_package import FILE
 
 PROFILE = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/mine/abcdefghij"
 JOB = "arn:aws:signer:us-east-1:000000000000:/signing-jobs/11111111-2222-3333-4444-555555555555"

@@ -17,7 +17,7 @@ class Trace:
     """Where something stands in a story.
 
     `id` names the story (an X-Ray trace id), `cause` the note that led directly here (None where the story begins),
-    `hops` counts the functions and queues it came through. `lineage` counts how often it came through each function on
+    `hops` counts the functions it came through. `lineage` counts how often it came through each function on
     ways on which Lambda looks for loops, as `Lineage` of a trace header has it ("AWS X-Ray concepts"): a hash of the
     function, a colon, the count, and a bar before the next; the one it came through last stands last.
     """

@@ -51,7 +51,7 @@ def _add_columns(tx: Tx, table: str, definitions: str) -> None:
     """The table has every column of its schema, also where it was made by an earlier version."""
     there = tx.columns(table)
     for definition in map(str.strip, _COMMA.split(definitions)):
-        name = definition.partition(" ")[0]
+        name = re.split(r"\W", definition, maxsplit=1)[0]
         if name not in _CONSTRAINTS and name not in there:
             tx.run(f"ALTER TABLE {table} ADD COLUMN {definition}")
 

@@ -10,7 +10,7 @@ from tests.errors import refusal, status_of
 from tests.functions import ROLE, RUNTIME, package, wait_until_active, wait_until_updated
 from tests.running_node import RunningNode
 from tests.signer import JOB, PROFILE, Signer, changed
-from wakeful.services.lambda_.code_signing import ROOTS
+from wakeful.environments.packages import ROOTS
 
 PUBLISHERS = {"SigningProfileVersionArns": [PROFILE]}
 ABSENT = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-" + "0" * 17

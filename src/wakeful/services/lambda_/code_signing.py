@@ -7,17 +7,15 @@ found out when the package came. What AWS Signer has revoked, nobody here knows.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
 
 from wakeful import names
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import functions, measuring, signed_package
+from wakeful.services.lambda_ import functions, measuring
 from wakeful.services.lambda_.errors import (
     CodeSigningConfigNotFoundException,
     CodeVerificationFailedException,
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-ROOTS = "signing-roots"
-"""The folder of certificates, in PEM or DER, that are trusted beside AWS Signer's."""
 
 ENFORCE = "Enforce"
 
@@ -152,7 +147,8 @@ def used_by(tx: Tx, arn: str, after: str, limit: int) -> list[str]:
 
 def use(tx: Tx, function: Reference, arn: str) -> None:
     """What is deployed to the function from now on is looked at."""
-    tx.lock("lambda", arn, function.arn)
+    tx.lock("lambda", arn)
+    tx.lock("lambda", function.arn)
     find_for_function(tx, arn)
     tx.run(
         "INSERT INTO lambda_code_signing_uses(function, config) VALUES (?, ?) ON CONFLICT(function) DO UPDATE SET"
@@ -167,25 +163,6 @@ def drop(tx: Tx, function: Reference) -> None:
 
 
 # --- deployments -----------------------------------------------------------------------------------------------------
-
-
-async def seal_of(node: Node, body: bytes) -> dict[str, Any]:
-    """What is kept of a package's signature: nothing where it has none. Only `is_trusted` depends on this node."""
-    return await asyncio.to_thread(_seal_of, body, node.config.data_dir / ROOTS)
-
-
-def _seal_of(body: bytes, roots: Path) -> dict[str, Any]:
-    try:
-        signature = signed_package.read(body)
-    except signed_package.Broken as fault:
-        return {"broken": str(fault)}
-    if signature is None:
-        return {}
-    trusted = {signed_package.AWS_ROOT}
-    if roots.is_dir():
-        trusted |= {signed_package.fingerprint(path.read_bytes()) for path in roots.iterdir() if path.is_file()}
-    said = {"profile": signature.profile, "job": signature.job, "expires": signature.expires}
-    return {**said, "is_trusted": signature.root in trusted}
 
 
 def shown(seal: Mapping[str, Any]) -> dict[str, str]:

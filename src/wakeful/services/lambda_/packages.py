@@ -10,7 +10,6 @@ from typing import Any
 from wakeful import limits
 from wakeful.environments.version import BadPackage
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import code_signing
 from wakeful.services.lambda_.errors import InvalidParameterValueException, RequestEntityTooLargeException
 from wakeful.services.lambda_.functions import Package
 from wakeful.wire.errors import AwsError
@@ -43,7 +42,7 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation:
         raise InvalidParameterValueException(str(error)) from error
     blob = await node.blobs.save(body)
     shown = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    return Package(blob.key, shown, blob.size, unzipped_bytes, seal=await code_signing.seal_of(node, body))
+    return Package(blob.key, shown, blob.size, unzipped_bytes, seal=await node.packages.seal(body))
 
 
 async def _from_s3(call: Call, node: Node, code: Mapping[str, Any]) -> bytes:

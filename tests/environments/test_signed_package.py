@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.functions import package
 from tests.signer import JOB, PROFILE, Signer, changed
-from wakeful.services.lambda_ import der, signed_package
-from wakeful.services.lambda_.signed_package import FILE, Broken, fingerprint, read
+from wakeful.environments import der, signed_package
+from wakeful.environments.signed_package import FILE, Broken, fingerprint, read
 
 NOW = 1_790_000_000.0
 SIGNER = Signer(NOW)

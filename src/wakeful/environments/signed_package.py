@@ -15,12 +15,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 from awscrt.crypto import EC
 
 from wakeful import limits
-from wakeful.services.lambda_ import der
-from wakeful.services.lambda_.der import Malformed, Value
+from wakeful.environments import der
+from wakeful.environments.der import Malformed, Value
 
 FILE = "META_INF/aws_signer_signature_v1.0.SF"
 
@@ -70,6 +72,21 @@ def read(body: bytes) -> Signature | None:
         return _verified(_cms(envelope), digest)
     except (Malformed, ValueError, IndexError, KeyError, OverflowError) as fault:
         raise Broken(str(fault)) from fault
+
+
+def seal(body: bytes, roots: Path) -> dict[str, Any]:
+    """What is kept of a package's signature; nothing where it has none. `roots` is a folder of trusted certificates."""
+    try:
+        signature = read(body)
+    except Broken as fault:
+        return {"broken": str(fault)}
+    if signature is None:
+        return {}
+    trusted = {AWS_ROOT}
+    if roots.is_dir():
+        trusted |= {fingerprint(path.read_bytes()) for path in roots.iterdir() if path.is_file()}
+    said = {"profile": signature.profile, "job": signature.job, "expires": signature.expires}
+    return {**said, "is_trusted": signature.root in trusted}
 
 
 def fingerprint(certificate: bytes) -> str:
