@@ -119,6 +119,7 @@ HOPS_MAX = 1000
 """Through so many functions a story may come, whatever loops are allowed; ours, AWS has no such end."""
 BUS_HOPS_MAX = 16
 """So often an event may go on from one event bus to another; ours, since nothing else ends a circle of buses."""
+LINEAGE_MARKS_KEPT = 4096  # hashes of functions that need not be computed again
 LINEAGE_FUNCTIONS_MAX = 32
 """So many functions a story remembers having come through, those of longest ago forgotten."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 
 from wakeful import limits, names
@@ -33,10 +34,10 @@ class Trace:
 
     def through(self, arn: str) -> Trace:
         """The same, come through this function once more."""
-        counts = _counts(self.lineage)
         mark = _mark(arn)
+        counts = _counts(self.lineage)
         counts[mark] = counts.pop(mark, 0) + 1
-        return replace(self, lineage=_lineage(counts))
+        return Trace(self.id, self.cause, self.hops, _lineage(counts))
 
     def passes(self, arn: str) -> int:
         """How often it came through this function."""
@@ -91,12 +92,15 @@ def merged(traces: Iterable[Trace]) -> Trace:
     return replace(max(several, key=lambda trace: trace.hops), lineage=_lineage(counts))
 
 
+@lru_cache(limits.LINEAGE_MARKS_KEPT)
 def _mark(arn: str) -> str:
     return blake2b(arn.encode(), digest_size=4).hexdigest()
 
 
 def _counts(lineage: str) -> dict[str, int]:
-    pairs = (part.partition(":") for part in lineage.split("|") if part)
+    if not lineage:
+        return {}
+    pairs = (part.partition(":") for part in lineage.split("|"))
     return {mark: int(count) for mark, _, count in pairs}
 
 

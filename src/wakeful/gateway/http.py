@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from wakeful import names
 from wakeful.fabric.call import perform
@@ -161,6 +162,8 @@ class Gateway:
 
     def _trace(self, http: HttpRequest, origin: Origin | None) -> Trace:
         header = http.headers.get("x-amzn-trace-id")
+        if header is not None:
+            header = unquote(header)  # boto3 sends it quoted
         if origin is not None and (trace := origin.trace_of(header)) is not None:
             return trace
         said = of_header(header) if header is not None else None

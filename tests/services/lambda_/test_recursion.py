@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -28,7 +29,6 @@ def handler(event, context):
     for record in event["Records"]:
         sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="q")["QueueUrl"], MessageBody=record["body"])
 """
-AFTER_MANY = "Root=1-6b013b54-11c38355981ad1c45133a798;Lineage="
 
 
 def runs(node: RunningNode) -> list[Any]:
@@ -110,6 +110,21 @@ def test_a_synchronous_invocation_in_a_loop_is_refused(node: RunningNode, client
     assert status_of(caught.invoke_with_response_stream, FunctionName="f") == 400
     assert status_of(caught.invoke, FunctionName=f"{arn}:$LATEST") == 400, "whichever version is asked for"
     assert dropped(node) == 3
+
+
+def test_a_header_is_read_as_boto3_sends_it(node: RunningNode, client: Any) -> None:
+    arn = deploy(client, code=ECHO)
+    trace = Trace("1-6b013b54-11c38355981ad1c45133a798").through("another")
+    for _ in range(limits.LAMBDA_RECURSION_MAX):
+        trace = trace.through(arn)
+    quoted = quote(trace.header, safe="-=;:+&[]{}\"',")
+    assert "|" in trace.header
+    assert "|" not in quoted
+    caught = node.client("lambda")
+    caught.meta.events.register(
+        "before-sign.*.*", lambda request, **_: request.headers.add_header("X-Amzn-Trace-Id", quoted)
+    )
+    assert refusal(caught.invoke, FunctionName="f")[0] == "RecursiveInvocationException"
 
 
 def test_who_allows_loops_has_them_until_the_nodes_own_end(
