@@ -209,7 +209,10 @@ async def test_a_closed_store_refuses_writes(open_store: OpenStore) -> None:
 async def test_a_store_of_an_earlier_version_gains_the_columns_that_came_since(open_store: OpenStore) -> None:
     async with open_store(tables=TABLES) as store:
         await store.write(add, "old", 7)
-    later = TABLES.removesuffix(")") + ", share REAL NOT NULL DEFAULT (1.5), note TEXT, PRIMARY KEY (name, n))"
+    later = (
+        TABLES.removesuffix(")")
+        + ", share REAL NOT NULL DEFAULT (1.5), note TEXT, PRIMARY KEY (name, n), UNIQUE(n, name))"
+    )
     later = (
         later.replace("TEXT PRIMARY KEY", "TEXT NOT NULL")
         + ";\nCREATE INDEX IF NOT EXISTS test_note ON test_rows(note)"

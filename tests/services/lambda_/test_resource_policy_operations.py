@@ -93,6 +93,9 @@ def test_versions_and_aliases_have_policies_of_their_own(client: Any, arn: str) 
     for qualified in (f"{arn}:live", f"{arn}:1"):
         client.put_resource_policy(ResourceArn=qualified, Policy=policy(statement(qualified)))
     assert refusal(client.get_resource_policy, ResourceArn=arn)[0] == "ResourceNotFoundException"
+    client.delete_alias(FunctionName="f", Name="live")
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    assert refusal(client.get_resource_policy, ResourceArn=f"{arn}:live")[0] == "ResourceNotFoundException"
     latest = f"{arn}:$LATEST"
     assert refusal(client.put_resource_policy, ResourceArn=latest, Policy=policy(statement(latest))) == (
         "InvalidParameterValueException",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful import names
-from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_ import functions, permissions
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -101,7 +101,7 @@ def delete(tx: Tx, reference: Reference, name: str) -> None:
     """The alias is gone, with its URL and the permissions that spoke of it. That there was none is no error on AWS."""
     tx.lock("lambda", reference.arn)
     tx.run("DELETE FROM lambda_aliases WHERE function = ? AND name = ?", reference.arn, name)
-    tx.run("DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ?", reference.arn, name)
+    permissions.forget(tx, reference.arn, name)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_urls WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.wake(functions.CHANGED)

@@ -311,6 +311,9 @@ def _delete_version(tx: Tx, version: Version) -> None:
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_snapshots WHERE function = ? AND version = ?", version.function, version.version)
     tx.run("DELETE FROM lambda_capacity_uses WHERE function = ? AND version = ?", version.function, version.version)
+    tx.run(
+        "DELETE FROM lambda_runtime_management WHERE function = ? AND version = ?", version.function, version.version
+    )
     _release(tx, version.package)
     tx.wake(CHANGED)
 

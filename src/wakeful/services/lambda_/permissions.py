@@ -53,7 +53,7 @@ def remove(tx: Tx, reference: Reference, sid: str, revision: str | None) -> None
         *(reference.arn, reference.qualifier, key),
     )
     if not _rows(tx, reference):
-        _forget(tx, reference)
+        forget(tx, reference.arn, reference.qualifier)
 
 
 def replace(tx: Tx, reference: Reference, document: Mapping[str, Any], revision: str | None) -> tuple[str, str]:
@@ -62,7 +62,7 @@ def replace(tx: Tx, reference: Reference, document: Mapping[str, Any], revision:
     functions.find(tx, reference)
     _check_revision(tx, reference, revision)
     _check_size(document)
-    _forget(tx, reference)
+    forget(tx, reference.arn, reference.qualifier)
     envelope = {name: value for name, value in document.items() if name != "Statement"}
     tx.run(
         "INSERT INTO lambda_policies(function, qualifier, envelope) VALUES (?, ?, ?)",
@@ -78,7 +78,13 @@ def delete(tx: Tx, reference: Reference, revision: str | None) -> None:
     tx.lock("lambda", reference.arn)
     find(tx, reference)
     _check_revision(tx, reference, revision)
-    _forget(tx, reference)
+    forget(tx, reference.arn, reference.qualifier)
+
+
+def forget(tx: Tx, function: str, qualifier: str) -> None:
+    """Whatever policy there was is gone."""
+    for table in ("lambda_permissions", "lambda_policies"):
+        tx.run(f"DELETE FROM {table} WHERE function = ? AND qualifier = ?", function, qualifier)  # noqa: S608 - ours
 
 
 def find(tx: Tx, reference: Reference) -> tuple[str, str]:
@@ -174,14 +180,6 @@ def _insert(tx: Tx, reference: Reference, key: str, place: int, statement: Mappi
         "INSERT INTO lambda_permissions(function, qualifier, sid, place, statement) VALUES (?, ?, ?, ?, ?)",
         *(reference.arn, reference.qualifier, key, place, text_of(statement)),
     )
-
-
-def _forget(tx: Tx, reference: Reference) -> None:
-    for table in ("lambda_permissions", "lambda_policies"):
-        tx.run(
-            f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own two names
-            *(reference.arn, reference.qualifier),
-        )
 
 
 def _check_size(document: Mapping[str, Any]) -> None:

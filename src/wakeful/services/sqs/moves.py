@@ -10,6 +10,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.service import Again, Done, Node, Worker
+from wakeful.services.sqs import fifo, messages
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ResourceNotFoundException, UnsupportedOperation
 from wakeful.services.sqs.queue import Queue
@@ -79,6 +80,8 @@ def _check_destination(tx: Tx, source: Queue, destination_arn: str) -> None:
         )
     if destination.id == source.id:
         raise InvalidParameterValue("Source queue and destination queue cannot be the same.")
+    if destination.is_fifo != source.is_fifo:
+        raise InvalidParameterValue("Source queue and destination queue must be of the same type.")
 
 
 def find(tx: Tx, move_id: str) -> Move:
@@ -153,12 +156,14 @@ def _move_portion(tx: Tx, move: Move) -> tuple[str, str | None] | None:
     portion = move.rate or limits.SQS_MOVED_AT_ONCE
     oldest = tx.now - source.setting("MessageRetentionPeriod")
     waiting = tx.all(
-        "SELECT seq, system FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
+        "SELECT * FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
         " ORDER BY visible, seq LIMIT ?",
         *(source.id, tx.now, oldest, move.last, portion),
     )
     for message in waiting:
         failure = _move_one(tx, move, message)
+        if source.is_fifo:
+            fifo.settled(tx, source, message["grp"])
         if failure is not None:
             return "FAILED", failure
     return ("COMPLETED", None) if len(waiting) < portion else None
@@ -175,13 +180,8 @@ def _move_one(tx: Tx, move: Move, message: Row) -> str | None:
     target = queues.get(tx, target_arn)
     if target is None:
         return "AWS.SimpleQueueService.NonExistentQueue"
-    tx.run(
-        "UPDATE sqs_messages SET queue = ?, id = ?, sent = ?, visible = ?, receives = 0, first_received = NULL,"
-        " ticket = NULL, system = ? WHERE seq = ?",
-        *(target.id, names.new_uuid(), tx.now, tx.now, orjson.dumps(system), message["seq"]),
-    )
+    messages.transfer(tx, message, target, system, message_id=names.new_uuid(), sent=tx.now)
     tx.run("UPDATE sqs_moves SET moved = moved + 1 WHERE id = ?", move.id)
-    tx.wake(queues.wake_name(target.arn))
     return None
 
 
