@@ -172,6 +172,28 @@ def test_of_a_batch_what_does_not_loop_is_run(node: RunningNode, client: Any) ->
     assert result.startswith("PROBLEM: Lambda has detected your function being invoked in a recursive loop")
 
 
+def test_what_is_behind_a_loop_in_its_group_waits_for_it(node: RunningNode, client: Any) -> None:
+    url, source = queue(node, "q.fifo", FifoQueue="true", ContentBasedDeduplication="true", VisibilityTimeout="30")
+    code = "def handler(event, context):\n    print([record['body'] for record in event['Records']])\n"
+    arn = deploy(client, code=code)
+    caught, sqs = looped(node, "sqs", arn, limits.LAMBDA_RECURSION_MAX), node.client("sqs")
+    caught.send_message(QueueUrl=url, MessageBody="looped", MessageGroupId="a")
+    sqs.send_message(QueueUrl=url, MessageBody="behind", MessageGroupId="a")
+    sqs.send_message(QueueUrl=url, MessageBody="sound", MessageGroupId="b")
+    client.create_event_source_mapping(FunctionName="f", EventSourceArn=source)
+    node.settle()
+    node.run(node.node.telemetry.flush())
+    said = [event["message"] for event in lines(node)]
+    assert [line for line in said if line.startswith("[")] == ["['sound']\n"]
+    counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert counts["ApproximateNumberOfMessagesNotVisible"] == "2"
+
+
+def lines(node: RunningNode) -> list[Any]:
+    found = node.client("logs").filter_log_events(logGroupName="/aws/lambda/f")
+    return list(found["events"])
+
+
 def test_the_lineage_goes_through_sns_and_s3_and_not_through_eventbridge(node: RunningNode, client: Any) -> None:
     arn = deploy(client, code=ECHO)
     sns, s3, events = node.client("sns"), node.client("s3"), node.client("events")

@@ -41,17 +41,27 @@ async def check(node: Node, function: Reference, trace: Trace) -> None:
 
 
 async def parted(node: Node, function: Reference, batch: Sequence[Taken]) -> tuple[list[Taken], list[Taken]]:
-    """What of a batch may be run, and what has come to the function too often: that has failed, and may never run."""
+    """What of a batch may be run, and what has failed: it has come to the function too often, or is behind such a one.
+
+    Behind is what follows in the same group of a FIFO queue, whose messages alone have a sequence number.
+    """
     sound: list[Taken] = []
-    looped: list[Taken] = []
+    held: list[Taken] = []
+    stopped: set[str] = set()
     for each in batch:
+        system = each.facts.get("system", {})
+        group = system.get("MessageGroupId", "") if "SequenceNumber" in system else None
+        if group in stopped:
+            held.append(each)
+            continue
         try:
             await check(node, function, each.trace)
         except RecursiveInvocationException:
-            looped.append(each)
+            held.append(each)
+            stopped |= {group} if group is not None else set()
         else:
             sound.append(each)
-    return sound, looped
+    return sound, held
 
 
 # --- what a function allows ------------------------------------------------------------------------------------------
