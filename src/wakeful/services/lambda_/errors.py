@@ -24,6 +24,20 @@ class ResourceConflictException(LambdaError):
     """The resource already exists, or another operation is in progress."""
 
 
+class ValidationException(LambdaError):
+    """The input fails to satisfy the constraints of the service."""
+
+    code = "ValidationException"
+    status = 400
+
+
+class AccessDeniedException(LambdaError):
+    """The caller may not do this."""
+
+    code = "AccessDeniedException"
+    status = 403
+
+
 class InvalidParameterValueException(LambdaError):
     """One of the parameters in the request is not valid."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_ import aliases, functions
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PolicyLengthExceededException,
@@ -25,7 +25,7 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
     if reference.qualifier == LATEST:
         raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     tx.lock("lambda", reference.arn)
-    functions.find(tx, reference)
+    aliases.target(tx, reference)
     _check_revision(tx, reference, request.get("RevisionId"))
     statement = _statement(reference, request)
     sid = request["StatementId"]
@@ -43,7 +43,7 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
 def remove(tx: Tx, reference: Reference, sid: str, revision: str | None) -> None:
     """The policy has no statement of that name any more."""
     tx.lock("lambda", reference.arn)
-    functions.find(tx, reference)
+    aliases.target(tx, reference)
     _check_revision(tx, reference, revision)
     key = next((row["sid"] for row in _rows(tx, reference) if json.loads(row["statement"]).get("Sid") == sid), None)
     if key is None:
@@ -53,16 +53,16 @@ def remove(tx: Tx, reference: Reference, sid: str, revision: str | None) -> None
         *(reference.arn, reference.qualifier, key),
     )
     if not _rows(tx, reference):
-        forget(tx, reference.arn, reference.qualifier)
+        _forget(tx, reference)
 
 
 def replace(tx: Tx, reference: Reference, document: Mapping[str, Any], revision: str | None) -> tuple[str, str]:
     """The policy is this one, whatever it was before; as text, and its revision."""
     tx.lock("lambda", reference.arn)
-    functions.find(tx, reference)
+    aliases.target(tx, reference)
     _check_revision(tx, reference, revision)
     _check_size(document)
-    forget(tx, reference.arn, reference.qualifier)
+    _forget(tx, reference)
     envelope = {name: value for name, value in document.items() if name != "Statement"}
     tx.run(
         "INSERT INTO lambda_policies(function, qualifier, envelope) VALUES (?, ?, ?)",
@@ -78,13 +78,7 @@ def delete(tx: Tx, reference: Reference, revision: str | None) -> None:
     tx.lock("lambda", reference.arn)
     find(tx, reference)
     _check_revision(tx, reference, revision)
-    forget(tx, reference.arn, reference.qualifier)
-
-
-def forget(tx: Tx, function: str, qualifier: str) -> None:
-    """Whatever policy there was is gone."""
-    for table in ("lambda_permissions", "lambda_policies"):
-        tx.run(f"DELETE FROM {table} WHERE function = ? AND qualifier = ?", function, qualifier)  # noqa: S608 - ours
+    _forget(tx, reference)
 
 
 def find(tx: Tx, reference: Reference) -> tuple[str, str]:
@@ -180,6 +174,14 @@ def _insert(tx: Tx, reference: Reference, key: str, place: int, statement: Mappi
         "INSERT INTO lambda_permissions(function, qualifier, sid, place, statement) VALUES (?, ?, ?, ?, ?)",
         *(reference.arn, reference.qualifier, key, place, text_of(statement)),
     )
+
+
+def _forget(tx: Tx, reference: Reference) -> None:
+    for table in ("lambda_permissions", "lambda_policies"):
+        tx.run(
+            f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own two names
+            *(reference.arn, reference.qualifier),
+        )
 
 
 def _check_size(document: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How much code an account keeps: the packages of all versions of functions and layers, zipped ("Lambda quotas")."""
+"""How much room the packages of an account take: all versions of its functions and of its layers together."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from wakeful.store.tx import Tx
 
 
 def used(tx: Tx, account: str, region: str) -> tuple[int, int]:
-    """How many functions there are, and the bytes of all that is kept."""
+    """How many functions there are, and the bytes of all that is kept, zipped."""
     count, code_bytes = functions.usage(tx, account, region)
     return count, code_bytes + layers.bytes_of(tx, account, region)
 
 
-def check(tx: Tx, account: str, region: str) -> None:
-    """Raises CodeStorageExceededException where more is kept now than an account may have; what was added is undone."""
-    if used(tx, account, region)[1] > limits.LAMBDA_STORAGE_BYTES_MAX:
+def check(tx: Tx, account: str, region: str, more_bytes: int) -> None:
+    """There is room for so many bytes more. Raises CodeStorageExceededException ("Lambda quotas")."""
+    if more_bytes <= 0:
+        return
+    if used(tx, account, region)[1] + more_bytes > limits.LAMBDA_STORAGE_BYTES_MAX:
         raise CodeStorageExceededException
