@@ -123,8 +123,13 @@ METRIC_MATH_DEPTH_MAX = 32  # parentheses and functions within one another; ours
 DELIVERIES_PER_TRANSACTION = 100
 DELIVERY_DEPTH_MAX = 8
 """How many deliveries may cause one another inside one transaction before the rest goes on as a work row."""
-HOPS_MAX = 16
-"""AWS stops a loop between functions and queues after about sixteen rounds."""
+HOPS_MAX = 1000
+"""Through so many functions a story may come, whatever loops are allowed; ours, AWS has no such end."""
+BUS_HOPS_MAX = 16
+"""So often an event may go on from one event bus to another; ours, since nothing else ends a circle of buses."""
+LINEAGE_MARKS_KEPT = 4096  # hashes of functions that need not be computed again
+LINEAGE_FUNCTIONS_MAX = 32
+"""So many functions a story remembers having come through, those of longest ago forgotten."""
 
 SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
@@ -138,7 +143,7 @@ WORK_LOOK_S = 0.1
 """How often a worker whose slots are all taken looks whether the processors are idle."""
 WORK_IDLE_SHARE = 0.4
 """With so much of the processors idle, and of the node itself, more at a time gets more done."""
-CLOCK_GENERATIONS = 3 * HOPS_MAX
+CLOCK_GENERATIONS = 48
 """Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
 STORE_PATIENCE_MAX_S = 10.0
 """The longest pause before asking again a store that has failed: a full disk, a database that is being restarted."""
@@ -224,6 +229,7 @@ LAMBDA_STREAM_METADATA_BYTES_MAX = 256 * 1024  # status and headers before a str
 LAMBDA_STREAM_UNREAD_BYTES = 256 * 1024
 """Of a streamed response that its caller has not read; from there on the function waits."""
 LAMBDA_EVENT_BYTES_MAX = 1024 * 1024
+LAMBDA_INVOKE_ASYNC_BYTES_MAX = 256 * 1024  # what the older operation takes of an event
 LAMBDA_UPLOAD_BYTES_MAX = 50 * 1024 * 1024
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
 LAMBDA_POLICY_BYTES_MAX = 20 * 1024
@@ -249,6 +255,10 @@ LAMBDA_EVENT_SLOTS = 16
 LAMBDA_RECORD_SLOTS = 16  # records of events on their way into buckets
 LAMBDA_SNAPSHOT_SLOTS = 8
 """How many published versions with SnapStart run their INIT at once; each may take as long as its timeout."""
+LAMBDA_SIGNATURE_BYTES_MAX = 1024 * 1024
+DER_DEPTH_MAX = 32  # values of indefinite length within one another, in a package's signature
+LAMBDA_CODE_SIGNING_LIST_MAX = 10_000
+LAMBDA_RECURSION_MAX = 16  # an event may come to one function so often before that is a loop
 LAMBDA_PENDING_PATIENCE_S = 30.0
 """How long an invocation waits for a function that is still being made."""
 

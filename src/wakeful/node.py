@@ -23,7 +23,7 @@ from wakeful.config import Config
 from wakeful.environments import machine
 from wakeful.environments.door import Door
 from wakeful.environments.environment import Closeable, Environment, Surroundings
-from wakeful.environments.packages import Packages
+from wakeful.environments.packages import ROOTS, Packages
 from wakeful.environments.pool import Bounds, Pool
 from wakeful.environments.runtimes import Runtimes
 from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
@@ -294,7 +294,7 @@ async def _open_environments(
         raise CannotStart(str(error)) from error
     assert sandboxes.isolation is not None, "it was examined before it was given out"
     node.isolation = sandboxes.isolation
-    node.packages = Packages(scratch.code, node.blobs)
+    node.packages = Packages(scratch.code, node.blobs, node.config.data_dir / ROOTS)
     node.runtimes = Runtimes(scratch.runtimes, node.config.home / "runtimes", has_fallback=node.config.runtime_fallback)
     node.attendant = attendant = Attendant(node)
 

@@ -42,7 +42,7 @@ def zipped(*entries: Entry, compression: int = zipfile.ZIP_DEFLATED) -> bytes:
 @pytest_asyncio.fixture
 async def packages(tmp_path: Path) -> AsyncIterator[Packages]:
     blobs = Blobs(tmp_path / "blobs")
-    yield Packages(tmp_path / "code", blobs)
+    yield Packages(tmp_path / "code", blobs, tmp_path / "roots")
     await blobs.close()
 
 

@@ -20,8 +20,10 @@ import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from wakeful import limits, names
+from wakeful.environments import signed_package
 from wakeful.environments.version import BadPackage
 from wakeful.store.blobs import Blobs
 
@@ -40,9 +42,14 @@ _MERGED = "merged"
 _KEY_CHARS = 16  # of a blob's key, in the name of what was merged from it
 
 
+ROOTS = "signing-roots"
+"""The folder of certificates, in PEM or DER, that are trusted beside AWS Signer's."""
+
+
 class Packages:
-    def __init__(self, folder: Path, blobs: Blobs) -> None:
+    def __init__(self, folder: Path, blobs: Blobs, roots: Path) -> None:
         self._folder = folder
+        self._roots = roots
         self._blobs = blobs
         self._unpacking: dict[str, asyncio.Lock] = {}
         self._secret = secrets.token_bytes(32)
@@ -65,6 +72,10 @@ class Packages:
     async def unzipped_bytes(self, body: bytes) -> int:
         """How large the package is when it is unpacked. Raises BadPackage where it cannot be."""
         return await asyncio.to_thread(_unzipped_bytes, body)
+
+    async def seal(self, body: bytes) -> dict[str, Any]:
+        """What is known of the package's signature; nothing where it has none."""
+        return await asyncio.to_thread(signed_package.seal, body, self._roots)
 
     async def unpacked(self, key: str) -> Path:
         """The folder with the content of the package that this blob is. Raises FileNotFoundError without the blob."""

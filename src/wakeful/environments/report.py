@@ -7,7 +7,6 @@ of the Lambda guide show them. Every line ends with a newline.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 import math
 import re
@@ -17,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from wakeful.environments.sandbox import Exit
 from wakeful.environments.telemetry_request import Api
-from wakeful.environments.version import Version
+from wakeful.environments.version import Version, runtime_version_arn
 
 Status = Literal["success", "error", "timeout"]
 Phase = Literal["init", "invoke"]
@@ -224,8 +223,8 @@ def fault_type(named: str | None) -> str:
 
 
 def release_arn(version: Version, release: str) -> str:
-    """An ARN in the form of a runtime version's. Its hash is that of the release's name."""
-    return f"arn:aws:lambda:{version.region}::runtime:{hashlib.sha256(release.encode()).hexdigest()}"
+    """The ARN of the runtime version with which this function runs."""
+    return runtime_version_arn(version.region, release)
 
 
 def iso_ms(now: float) -> str:

@@ -106,6 +106,13 @@ class Runtimes:
         """As it was found last."""
         return self._runtimes.get(name)
 
+    async def release(self, name: str) -> str | None:
+        """What INIT_START calls the version of it that this host has; None where it has none."""
+        try:
+            return (await self._runtime(name)).release
+        except RuntimeAbsent:
+            return None
+
     async def cell(self, name: str, memory_mb: int = 128) -> Runtime:
         """The runtime as a waiting cell is started, for functions with this memory. Raises RuntimeAbsent."""
         runtime = await self._runtime(name)

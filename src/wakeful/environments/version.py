@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,6 +191,11 @@ class RestoreFailed(Exception):
     def __init__(self, status: Literal["error", "timeout"]) -> None:
         super().__init__(status)
         self.status = status
+
+
+def runtime_version_arn(region: str, release: str) -> str:
+    """An ARN in the form of a runtime version's. Its hash is that of the release's name, such as "python:3.12.v4"."""
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(release.encode()).hexdigest()}"
 
 
 class BadPackage(Exception):

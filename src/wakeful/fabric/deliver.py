@@ -161,7 +161,7 @@ worker = Worker(LATER, carry_on, slots=64)
 
 def _accept(tx: Tx, delivery: Delivery) -> None:
     if delivery.trace.hops > limits.HOPS_MAX:
-        raise Refused(f"came through {delivery.trace.hops} functions and queues: a loop", "RECURSIVE_LOOP")
+        raise Refused(f"came through {delivery.trace.hops} functions: a loop", "RECURSIVE_LOOP")
     try:
         target = names.parse_arn(delivery.target_arn)
     except ValueError as error:

@@ -10,11 +10,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from wakeful import names
 from wakeful.fabric.call import perform
 from wakeful.fabric.service import Call, Node, Principal, Service
-from wakeful.fabric.trace import Trace, new_trace
+from wakeful.fabric.trace import Trace, new_trace, of_header
 from wakeful.gateway import pages
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
@@ -161,14 +162,12 @@ class Gateway:
 
     def _trace(self, http: HttpRequest, origin: Origin | None) -> Trace:
         header = http.headers.get("x-amzn-trace-id")
+        if header is not None:
+            header = unquote(header)  # boto3 sends it quoted
         if origin is not None and (trace := origin.trace_of(header)) is not None:
             return trace
-        if header is not None:
-            for part in header.split(";"):
-                name, _, value = part.strip().partition("=")
-                if name == "Root" and value:
-                    return Trace(value)
-        return new_trace(self._node.clock.now())
+        said = of_header(header) if header is not None else None
+        return said or new_trace(self._node.clock.now())
 
 
 def _request(scope: dict[str, Any]) -> HttpRequest:

@@ -57,6 +57,9 @@ class AliasConfiguration(TypedDict, total=False):
 class AliasRoutingConfiguration(TypedDict, total=False):
     AdditionalVersionWeights: dict[str, float]
 
+class AllowedPublishers(TypedDict, total=False):
+    SigningProfileVersionArns: Required[list[str]]
+
 class AmazonManagedKafkaEventSourceConfig(TypedDict, total=False):
     ConsumerGroupId: str
     SchemaRegistryConfig: KafkaSchemaRegistryConfig
@@ -95,6 +98,17 @@ class CapacityProviderVpcConfig(TypedDict, total=False):
     SubnetIds: Required[list[str]]
     SecurityGroupIds: Required[list[str]]
 
+class CodeSigningConfig(TypedDict, total=False):
+    CodeSigningConfigId: Required[str]
+    CodeSigningConfigArn: Required[str]
+    Description: str | None
+    AllowedPublishers: Required[AllowedPublishers]
+    CodeSigningPolicies: Required[CodeSigningPolicies]
+    LastModified: Required[str]
+
+class CodeSigningPolicies(TypedDict, total=False):
+    UntrustedArtifactOnDeployment: str
+
 class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
 
@@ -126,6 +140,15 @@ class CreateCapacityProviderRequest(TypedDict, total=False):
 
 class CreateCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
+
+class CreateCodeSigningConfigRequest(TypedDict, total=False):
+    Description: str
+    AllowedPublishers: Required[AllowedPublishers]
+    CodeSigningPolicies: CodeSigningPolicies
+    Tags: dict[str, str]
+
+class CreateCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfig: Required[CodeSigningConfig]
 
 class CreateEventSourceMappingRequest(TypedDict, total=False):
     EventSourceArn: str
@@ -217,8 +240,16 @@ class DeleteCapacityProviderRequest(TypedDict, total=False):
 class DeleteCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
 
+class DeleteCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+
+class DeleteCodeSigningConfigResponse(TypedDict, total=False): ...
+
 class DeleteEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
+
+class DeleteFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
 
 class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -245,6 +276,10 @@ class DeleteLayerVersionRequest(TypedDict, total=False):
 class DeleteProvisionedConcurrencyConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: Required[str]
+
+class DeleteResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+    RevisionId: str
 
 class DestinationConfig(TypedDict, total=False):
     OnSuccess: OnSuccess
@@ -440,8 +475,21 @@ class GetCapacityProviderRequest(TypedDict, total=False):
 class GetCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
 
+class GetCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+
+class GetCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfig: Required[CodeSigningConfig]
+
 class GetEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
+
+class GetFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+class GetFunctionCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    FunctionName: Required[str]
 
 class GetFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -456,6 +504,12 @@ class GetFunctionConfigurationRequest(TypedDict, total=False):
 class GetFunctionEventInvokeConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
+
+class GetFunctionRecursionConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+
+class GetFunctionRecursionConfigResponse(TypedDict, total=False):
+    RecursiveLoop: str | None
 
 class GetFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -536,6 +590,22 @@ class GetProvisionedConcurrencyConfigResponse(TypedDict, total=False):
     StatusReason: str | None
     LastModified: str | None
 
+class GetResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetResourcePolicyResponse(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
+
+class GetRuntimeManagementConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+class GetRuntimeManagementConfigResponse(TypedDict, total=False):
+    UpdateRuntimeOn: str | None
+    FunctionArn: str | None
+    RuntimeVersionArn: str | None
+
 class ImageConfig(TypedDict, total=False):
     EntryPoint: list[str]
     Command: list[str]
@@ -571,6 +641,13 @@ class InvocationResponse(TypedDict, total=False):
     Payload: bytes | None
     ExecutedVersion: str | None
     DurableExecutionArn: str | None
+
+class InvokeAsyncRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    InvokeArgs: Required[bytes]
+
+class InvokeAsyncResponse(TypedDict, total=False):
+    Status: int | None
 
 class InvokeWithResponseStreamRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -659,6 +736,14 @@ class ListCapacityProvidersResponse(TypedDict, total=False):
     CapacityProviders: Required[list[CapacityProvider]]
     NextMarker: str | None
 
+class ListCodeSigningConfigsRequest(TypedDict, total=False):
+    Marker: str
+    MaxItems: int
+
+class ListCodeSigningConfigsResponse(TypedDict, total=False):
+    NextMarker: str | None
+    CodeSigningConfigs: list[CodeSigningConfig] | None
+
 class ListEventSourceMappingsRequest(TypedDict, total=False):
     EventSourceArn: str
     FunctionName: str
@@ -696,6 +781,15 @@ class ListFunctionVersionsByCapacityProviderResponse(TypedDict, total=False):
     CapacityProviderArn: Required[str]
     FunctionVersions: Required[list[FunctionVersionsByCapacityProviderListItem]]
     NextMarker: str | None
+
+class ListFunctionsByCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListFunctionsByCodeSigningConfigResponse(TypedDict, total=False):
+    NextMarker: str | None
+    FunctionArns: list[str] | None
 
 class ListFunctionsRequest(TypedDict, total=False):
     MasterRegion: str
@@ -808,6 +902,14 @@ class PublishVersionRequest(TypedDict, total=False):
     RevisionId: str
     PublishTo: str
 
+class PutFunctionCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    FunctionName: Required[str]
+
+class PutFunctionCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    FunctionName: Required[str]
+
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
@@ -818,6 +920,13 @@ class PutFunctionEventInvokeConfigRequest(TypedDict, total=False):
     MaximumRetryAttempts: int
     MaximumEventAgeInSeconds: int
     DestinationConfig: DestinationConfig
+
+class PutFunctionRecursionConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    RecursiveLoop: Required[str]
+
+class PutFunctionRecursionConfigResponse(TypedDict, total=False):
+    RecursiveLoop: str | None
 
 class PutFunctionScalingConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -839,6 +948,26 @@ class PutProvisionedConcurrencyConfigResponse(TypedDict, total=False):
     Status: str | None
     StatusReason: str | None
     LastModified: str | None
+
+class PutResourcePolicyRequest(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    RevisionId: str
+
+class PutResourcePolicyResponse(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
+
+class PutRuntimeManagementConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    UpdateRuntimeOn: Required[str]
+    RuntimeVersionArn: str
+
+class PutRuntimeManagementConfigResponse(TypedDict, total=False):
+    UpdateRuntimeOn: Required[str]
+    FunctionArn: Required[str]
+    RuntimeVersionArn: str | None
 
 class RemoveLayerVersionPermissionRequest(TypedDict, total=False):
     LayerName: Required[str]
@@ -931,6 +1060,15 @@ class UpdateCapacityProviderRequest(TypedDict, total=False):
 
 class UpdateCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
+
+class UpdateCodeSigningConfigRequest(TypedDict, total=False):
+    CodeSigningConfigArn: Required[str]
+    Description: str
+    AllowedPublishers: AllowedPublishers
+    CodeSigningPolicies: CodeSigningPolicies
+
+class UpdateCodeSigningConfigResponse(TypedDict, total=False):
+    CodeSigningConfig: Required[CodeSigningConfig]
 
 class UpdateEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]

@@ -46,6 +46,8 @@ def called(tree: ast.AST) -> set[str]:
             continue
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             found.add(node.func.attr)
+            if node.func.attr == "get_paginator" and isinstance(node.args[0], ast.Constant):
+                found.add(str(node.args[0].value))
         found |= called(node)
     return found
 

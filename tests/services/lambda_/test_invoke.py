@@ -193,3 +193,16 @@ def test_what_a_function_does_is_caused_by_its_run(node: RunningNode, client: An
     run = node.run(node.node.telemetry.note_by_id(request_id))
     (inner,) = [note for note in node.run(node.node.telemetry.notes_of(run.trace)) if note.kind == "call"]
     assert (inner.name, inner.cause, inner.hops) == ("sqs:ListQueues", request_id, run.hops + 1)
+
+
+def test_the_older_asynchronous_operation_puts_the_event_into_the_queue(node: RunningNode, client: Any) -> None:
+    deploy(client)
+    answer = client.invoke_async(FunctionName="f", InvokeArgs=b'{"a": 1}')
+    assert (answer["Status"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (202, 202)
+    node.settle()
+    (run,) = node.run(node.node.telemetry.recent_notes(kind="run", limit=10))
+    assert (run.id, run.status) == (answer["ResponseMetadata"]["RequestId"], "ok")
+    assert refusal(client.invoke_async, FunctionName="none", InvokeArgs=b"{}")[0] == "ResourceNotFoundException"
+    for args, words in ((b"{", "Could not parse"), (b'"' + b"x" * 262_143 + b'"', "too large")):
+        code, message = refusal(client.invoke_async, FunctionName="f", InvokeArgs=args)
+        assert (code, words in message) == ("InvalidRequestContentException", True)

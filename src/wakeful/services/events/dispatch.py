@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from wakeful import names
+from wakeful import limits, names
 from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, bury, deliver
 from wakeful.fabric.parts import kept
 from wakeful.fabric.service import Done, Node
@@ -24,6 +24,9 @@ from wakeful.store import work
 from wakeful.store.tx import Tx
 
 SERVICE = "events.amazonaws.com"
+
+_ANOTHER_BUS = "event-bus"
+"""Whatever bus it is: what a lineage counts when an event goes on from one bus to another."""
 
 
 def dispatch(tx: Tx, bus: Bus, event: Event, trace: Trace) -> None:
@@ -86,12 +89,17 @@ def _send(tx: Tx, rule: Rule, target: Target, event: Event, trace: Trace) -> Non
         source_arn=rule.arn,
         principal=target.get("RoleArn") or (rule.role if is_bus else None) or SERVICE,
         account=names.parse_arn(rule.arn).account,
-        # From bus to bus counts as a hop, since nothing else would ever end a circle of buses.
-        trace=dataclasses.replace(trace, hops=trace.hops + 1) if is_bus else trace,
+        # From bus to bus is counted, since nothing else would ever end a circle of buses. What leaves them may come
+        # back to its function as often as it will: Lambda looks for no loops through EventBridge.
+        trace=trace.through(_ANOTHER_BUS) if is_bus else trace.without_lineage(),
         label=event.label,
         dead_letter=_dead_letter(rule, target, event),
         group_id=target.get("SqsParameters", {}).get("MessageGroupId"),
     )
+    if is_bus and trace.passes(_ANOTHER_BUS) >= limits.BUS_HOPS_MAX:
+        loop = Refused(f"came from one event bus to another {limits.BUS_HOPS_MAX} times: a loop", "RECURSIVE_LOOP")
+        bury(tx, delivery, loop)
+        return
     make = targets.input_of(target)
     try:
         if is_bus:

@@ -13,6 +13,7 @@ from wakeful.services.lambda_ import (
     capacity,
     capacity_operations,
     charges,
+    code_signing_operations,
     concurrency_operations,
     destinations,
     event_config_operations,
@@ -27,7 +28,10 @@ from wakeful.services.lambda_ import (
     permissions,
     poller,
     provisioning,
+    recursion_operations,
+    resource_policy_operations,
     runs,
+    runtime_management,
     scaling,
     snapshots,
     streaming,
@@ -56,9 +60,17 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         kind = request.get("FunctionUrlAuthType") or request.get("AuthType")
         if kind is not None:
             context["lambda:FunctionUrlAuthType"] = kind
+        if "CodeSigningConfigArn" in request:
+            context["lambda:CodeSigningConfigArn"] = request["CodeSigningConfigArn"]
         yield Need(action, function.qualified, context)
+        if operation == "PutFunctionCodeSigningConfig":
+            yield Need(action, request["CodeSigningConfigArn"])
+    elif "CodeSigningConfigArn" in request:
+        yield Need(action, request["CodeSigningConfigArn"])
     elif "CapacityProviderName" in request:
         yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
+    elif "ResourceArn" in request:
+        yield Need(action, request["ResourceArn"])
     elif "Resource" in request:
         yield Need(action, request["Resource"])
     elif "LayerName" in request:
@@ -119,12 +131,16 @@ service = Service(
 __all__ = [
     "attendant",
     "capacity_operations",
+    "code_signing_operations",
     "concurrency_operations",
     "event_config_operations",
     "invoke",
     "layer_operations",
     "mapping_operations",
     "operations",
+    "recursion_operations",
+    "resource_policy_operations",
+    "runtime_management",
     "service",
     "streaming",
     "tag_operations",

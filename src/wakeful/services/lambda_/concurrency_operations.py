@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import aliases, functions, layers, provisioned, provisioning
+from wakeful.services.lambda_ import aliases, functions, provisioned, provisioning, storage
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -102,7 +102,7 @@ def get_account_settings(
 ) -> shapes.GetAccountSettingsResponse:
     """The quotas of a new account, and what this one uses of them."""
     reserved = sum(functions.reservations(tx, call.account, call.region).values())
-    count, code_bytes = functions.usage(tx, call.account, call.region)
+    count, code_bytes = storage.used(tx, call.account, call.region)
     return {
         "AccountLimit": {
             "TotalCodeSize": limits.LAMBDA_STORAGE_BYTES_MAX,
@@ -112,7 +112,7 @@ def get_account_settings(
             "UnreservedConcurrentExecutions": limits.CONCURRENT_EXECUTIONS_MAX - reserved,
         },
         "AccountUsage": {
-            "TotalCodeSize": code_bytes + layers.bytes_of(tx, call.account, call.region),
+            "TotalCodeSize": code_bytes,
             "FunctionCount": count,
         },
     }

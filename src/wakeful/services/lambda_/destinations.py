@@ -17,7 +17,7 @@ from wakeful import limits, names
 from wakeful.fabric.deliver import Delivery, deliver, refusal
 from wakeful.fabric.service import Call, Done, Need, Node, Principal
 from wakeful.fabric.trace import Trace, new_trace
-from wakeful.services.lambda_ import measuring
+from wakeful.services.lambda_ import measuring, runs
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.references import LATEST, Reference, of_arn
 from wakeful.store import work
@@ -97,7 +97,7 @@ def send(tx: Tx, record: Record, destination: str, role_arn: str) -> None:
             "role": role_arn,
             "function": record.function.qualified,
             "request_id": record.request_id,
-            "trace": {"id": record.trace.id, "cause": record.trace.cause, "hops": record.trace.hops},
+            "trace": {name: getattr(record.trace, name) for name in record.trace.__slots__},
         }
         work.put(tx, KIND, body)
         return
@@ -120,7 +120,7 @@ def _delivery(record: Record, destination: str, role_arn: str, text: str, now: f
         source_arn=record.function.arn,
         principal=role_arn,
         account=record.function.account,
-        trace=record.trace.caused_by(record.request_id, hops=1),
+        trace=runs.effects(record.trace, record.request_id, record.function.arn),
         label=f"record: {record.condition}",
     )
 
@@ -159,7 +159,7 @@ async def put_record(node: Node, item: work.Item) -> Done:
     """The worker: the record is an object in the bucket. Put twice after a crash, it has the same key."""
     body: dict[str, Any] = item.body
     function = of_arn(body["function"])
-    trace = Trace(**body["trace"]).caused_by(body["request_id"], hops=1)
+    trace = runs.effects(Trace(**body["trace"]), body["request_id"], function.arn)
     request = {"Bucket": body["bucket"], "Key": body["key"], "Body": body["record"].encode()}
     try:
         await node.call(_as_role(node, function, body["role"], trace), "s3", "PutObject", request)

@@ -66,6 +66,34 @@ class TooManyRequestsException(LambdaError):
     """Rate Exceeded."""
 
 
+class RecursiveInvocationException(LambdaError):
+    """Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your
+    function's invocation."""
+
+
+class PublicPolicyException(LambdaError):
+    """The resource-based policy you tried to add to the Lambda resource would grant public access to it, which isn't
+    allowed."""
+
+
+class CodeStorageExceededException(LambdaError):
+    """Code storage limit exceeded."""
+
+
+class CodeSigningConfigNotFoundException(LambdaError):
+    """The specified code signing configuration does not exist."""
+
+
+class CodeVerificationFailedException(LambdaError):
+    """The code signature failed one or more of the validation checks for signature mismatch or expiry, and the code
+    signing policy is set to ENFORCE. Lambda blocks the deployment."""
+
+
+class InvalidCodeSignatureException(LambdaError):
+    """The code signature failed the integrity check. If the integrity check fails, then Lambda blocks deployment, even
+    if the code signing policy is set to WARN."""
+
+
 class ResourceInUseException(LambdaError):
     """The operation conflicts with the resource's availability."""
 
@@ -114,7 +142,3 @@ class CapacityProviderLimitExceededException(LambdaError):
 class FunctionVersionsPerCapacityProviderLimitExceededException(LambdaError):
     """The maximum number of function versions that can be associated with a single capacity provider has been
     exceeded."""
-
-
-class CodeStorageExceededException(LambdaError):
-    """You have exceeded your maximum total code size per account. For more information, see Lambda quotas."""

@@ -19,10 +19,11 @@ from wakeful.environments.version import Throttled, Version
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import destinations, event_configs, functions, measuring, runs
+from wakeful.services.lambda_ import destinations, event_configs, functions, measuring, recursion, runs
 from wakeful.services.lambda_.destinations import Record, Response
 from wakeful.services.lambda_.errors import (
     LambdaError,
+    RecursiveInvocationException,
     ResourceNotFoundException,
     SnapStartException,
     SnapStartTimeoutException,
@@ -65,9 +66,8 @@ class Event:
     @property
     def body(self) -> dict[str, Any]:
         """What its row holds."""
-        trace = {"id": self.trace.id, "cause": self.trace.cause, "hops": self.trace.hops}
         whole = {name: getattr(self, name) for name in self.__slots__}
-        return {**whole, "trace": trace}
+        return {**whole, "trace": {name: getattr(self.trace, name) for name in self.trace.__slots__}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         return _give_up(event, config, _too_old(event))
     node.telemetry.note(measuring.aged(function, now, now - event.put))
     try:
+        await recursion.check(node, function, event.trace)
         version = runs.for_tenant((await runs.target(node, function)).pick(), event.tenant)
         if version.reservations.get(version.arn) == 0:
             return _give_up(event, config, End(ZERO_RESERVED_CONCURRENCY, None, _NOT_INVOKED))
@@ -114,6 +115,8 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     except (SnapStartException, SnapStartTimeoutException) as error:
         failed = Response(error.status or 400, error=error.shape_name)
         return _failed(event, config, failed, error.message, node.clock.now())
+    except RecursiveInvocationException as loop:  # not tried again: it would have come here too often then, too
+        return _give_up(event, config, End(RETRIES_EXHAUSTED, None, loop.message))
     except ResourceNotFoundException as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
         node.telemetry.note(measuring.dropped(function, now))
@@ -227,7 +230,7 @@ def _letter(event: Event, function: Reference, end: End, target_arn: str, role_a
         source_arn=function.arn,
         principal=role_arn,
         account=function.account,
-        trace=event.trace.caused_by(event.request_id, hops=1),
+        trace=runs.effects(event.trace, event.request_id, event.function),
         label="dead letter",
         attributes={
             "RequestID": text_attribute(event.request_id),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +46,8 @@ class Package:
     layers: tuple[str, ...] = ()
     layers_bytes: int = 0
     """Their size, unzipped."""
+    seal: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of its signature, while it is being deployed."""
 
     @property
     def blobs(self) -> tuple[str, ...]:
@@ -260,18 +262,20 @@ def delete(tx: Tx, reference: Reference) -> None:
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in (
         *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
-        *("lambda_snapshots", "lambda_capacity_uses", "lambda_event_configs"),
+        *("lambda_snapshots", "lambda_capacity_uses", "lambda_event_configs", "lambda_recursion", "lambda_policies"),
+        *("lambda_runtime_management", "lambda_code_signing_uses"),
     ):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own eight names
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     standing.reckon(tx, reference.arn)
     tx.wake(CHANGED)
 
 
-def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
+def made_ready(tx: Tx, function: str, version: str, revision: str, *, runtime: str | None) -> None:
     """Invocations get this revision from now on; nothing happens where it was replaced meanwhile.
 
-    What its state is now is a new revision to clients, as on AWS.
+    What its state is now is a new revision to clients, as on AWS. `runtime` is the ARN of the runtime version that the
+    host has for it.
     """
     tx.lock("lambda", function)
     row = get_version(tx, function, version)
@@ -282,7 +286,7 @@ def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
     tx.run(
         "UPDATE lambda_versions SET serving = ?, state = ?, state_code = NULL, state_reason = NULL, revision = ?,"
         " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
-        *(orjson.dumps(serving(row)), state, names.new_uuid(), function, version),
+        *(orjson.dumps({**serving(row), "runtime": runtime}), state, names.new_uuid(), function, version),
     )
     tx.wake(CHANGED)
 

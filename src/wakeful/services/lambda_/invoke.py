@@ -12,7 +12,7 @@ import orjson
 from wakeful import limits
 from wakeful.environments.version import Throttled
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import events, runs
+from wakeful.services.lambda_ import events, recursion, runs
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -45,6 +45,7 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
         )
         await node.store.write(events.put, event)
         return {"StatusCode": 202}
+    await recursion.check(node, function, call.trace)
     invocation = runs.invocation_of(
         call.trace,
         payload,
@@ -68,6 +69,23 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
     if invocation.log_tail:
         answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
     return answer
+
+
+@api.waits_and_notes
+async def invoke_async(call: Call, node: Node, request: shapes.InvokeAsyncRequest) -> shapes.InvokeAsyncResponse:
+    """As an Invoke of type Event that says nothing but its payload, which may have 256 KB."""
+    payload = request["InvokeArgs"]
+    function = reference(call, request["FunctionName"])
+    runs.for_tenant((await runs.target(node, function)).pick(), None)
+    if len(payload) > limits.LAMBDA_INVOKE_ASYNC_BYTES_MAX:
+        raise InvalidRequestContentException(
+            f"{len(payload)} byte payload is too large for InvokeAsync (limit"
+            f" {limits.LAMBDA_INVOKE_ASYNC_BYTES_MAX} bytes)"
+        )
+    check_payload(payload, "Event")
+    event = events.Event(function.qualified, payload.decode(), call.request_id, call.trace)
+    await node.store.write(events.put, event)
+    return {"Status": 202}
 
 
 def check_members(request: Mapping[str, Any]) -> None:

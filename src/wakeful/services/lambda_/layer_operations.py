@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import layers, permissions, storage
+from wakeful.services.lambda_ import code_signing, layers, permissions, storage
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -198,6 +198,7 @@ def _with_content(call: Call, node: Node, version: LayerVersion) -> shapes.GetLa
         "Location": f"{call.endpoint}/_wakeful/packages/{ticket}",
         "CodeSha256": version.package.sha256,
         "CodeSize": version.package.size,
+        **code_signing.shown(version.seal),
     }
     described = {"LayerArn": version.layer, "Content": content, **_described(version)}
     return cast("shapes.GetLayerVersionResponse", described)

@@ -27,6 +27,9 @@ _ARN = re.compile(
     r"(?::(?P<version>\d+))?"
 )
 
+_SEAL = "Seal"
+"""The member of a version's row that has what is known of its signature."""
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -54,6 +57,11 @@ class LayerVersion:
     @property
     def arn(self) -> str:
         return f"{self.layer}:{self.number}"
+
+    @property
+    def seal(self) -> Mapping[str, Any]:
+        """What is known of its package's signature."""
+        return self.package.seal
 
 
 def name_of(account: str, region: str, given: str) -> Name:
@@ -132,6 +140,7 @@ def suits(version: LayerVersion, runtime: str | None, architecture: str | None) 
 
 def publish(tx: Tx, layer: Name, config: Mapping[str, Any], package: Package) -> LayerVersion:
     """The layer has one more version, with the next number; numbers are never given twice."""
+    config = {**config, _SEAL: dict(package.seal)} if package.seal else config
     tx.lock("lambda", layer.arn)
     row = tx.one(
         "INSERT INTO lambda_layers(arn, account, region, name, next_version) VALUES (?, ?, ?, ?, 2)"
@@ -281,5 +290,7 @@ def _check_revision(statements: list[dict[str, Any]], revision: str | None) -> N
 
 
 def _version(row: Row) -> LayerVersion:
-    package = Package(row["code"], row["code_sha256"], row["code_bytes"], row["unzipped_bytes"])
-    return LayerVersion(row["layer"], row["version"], orjson.loads(row["config"]), package, row["created"])
+    config = orjson.loads(row["config"])
+    seal = config.pop(_SEAL, {})
+    package = Package(row["code"], row["code_sha256"], row["code_bytes"], row["unzipped_bytes"], seal=seal)
+    return LayerVersion(row["layer"], row["version"], config, package, row["created"])

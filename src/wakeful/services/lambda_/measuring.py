@@ -43,6 +43,8 @@ _CHARGED = measures(("BilledDuration", "Milliseconds"), ("ListPrice", "None"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
 _DROPPED = measures(("AsyncEventsDropped", "Count"))
+_LOOPED = measures(("RecursiveInvocationsDropped", "Count"))
+_UNVERIFIED = measures(("SignatureValidationErrors", "Count"))
 _DEAD_LETTER_ERRORS = measures(("DeadLetterErrors", "Count"))
 _UNDELIVERED = measures(("DestinationDeliveryFailures", "Count"))
 _URL = measures(
@@ -194,6 +196,19 @@ def not_buried(function: Reference, now: float) -> Sample:
 def undelivered(function: Reference, now: float) -> Sample:
     """A destination did not take the record of an event."""
     return Sample(_of_events(function), _UNDELIVERED, now, (1,))
+
+
+def looped(function: Reference, now: float) -> Sample:
+    """An event has come to the function too often, and is not run."""
+    return Sample(_of_events(function), _LOOPED, now, (1,))
+
+
+# --- deployments ---
+
+
+def unverified(function: Reference, now: float) -> Sample:
+    """A package was deployed, or refused, whose signature is not what the function's code signing asks for."""
+    return Sample(_of_events(function), _UNVERIFIED, now, (1,))
 
 
 # --- function URLs ---

@@ -11,6 +11,7 @@ from wakeful import limits
 from wakeful.fabric.service import Call, Node
 from wakeful.services.lambda_ import (
     aliases,
+    code_signing,
     functions,
     layers,
     managed,
@@ -46,7 +47,7 @@ async def create_function(
     config = settings.of_creation(request)
     await node.store.read(_check_free, function)
     package = await package_of(call, node, request["Code"], "CreateFunction")
-    return await node.store.write(_create, function, config, package, request)
+    return await code_signing.deployed(node, function, _create, function, config, package, request)
 
 
 @api.waits
@@ -107,18 +108,25 @@ async def update_function_code(
         )
     await node.store.read(_check_changeable, function, request.get("RevisionId"))
     package = await package_of(call, node, request, "UpdateFunctionCode")
-    return await node.store.write(_update_code, function, package, request)
+    return await code_signing.deployed(node, function, _update_code, function, package, request)
 
 
-@api.writes
-def update_function_configuration(
-    call: Call, tx: Tx, request: shapes.UpdateFunctionConfigurationRequest
+@api.waits
+async def update_function_configuration(
+    call: Call, node: Node, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
     function = _of_latest(call, request["FunctionName"])
+    return await code_signing.deployed(node, function, _update_configuration, function, request)
+
+
+def _update_configuration(
+    tx: Tx, function: Reference, request: shapes.UpdateFunctionConfigurationRequest
+) -> shapes.FunctionConfiguration:
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
     managed.check_provider(tx, config)
-    config, package = _layered(tx, function, config, latest.package, request.get("Layers"))
+    signing = code_signing.of_function(tx, function.arn)
+    config, package = _layered(tx, function, config, latest.package, request.get("Layers"), signing)
     return _described(functions.update(tx, function, config=config, package=package), function)
 
 
@@ -252,10 +260,15 @@ def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, 
 def _create(
     tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, request: Mapping[str, Any]
 ) -> shapes.FunctionConfiguration:
-    config, package = _layered(tx, function, config, package, request.get("Layers"))
+    signing = request.get("CodeSigningConfigArn")
+    if signing:
+        config = _signed(tx, function, config, package, signing)
+    config, package = _layered(tx, function, config, package, request.get("Layers"), signing)
     managed.check_provider(tx, config)
     storage.check(tx, function.account, function.region, package.size)
     made = functions.create(tx, function, config, package, request.get("Tags", {}))
+    if signing:
+        code_signing.use(tx, function, signing)
     if request.get("Publish"):
         made = _publish(tx, function, request)
     return functions.described(made)
@@ -277,6 +290,10 @@ def _update_code(
     layers.check_size(package.unzipped_bytes, package.layers_bytes)
     if "Architectures" in request:
         config["Architectures"] = request["Architectures"]
+    config = {name: value for name, value in config.items() if name not in code_signing.SHOWN}
+    signing = code_signing.of_function(tx, function.arn)
+    if signing is not None:
+        config = _signed(tx, function, config, package, signing)
     if request.get("DryRun"):
         return _described(latest, function)
     storage.check(tx, function.account, function.region, package.size - latest.package.size)
@@ -287,13 +304,26 @@ def _update_code(
     return _described(changed, function)
 
 
+def _signed(tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, signing: str) -> dict[str, Any]:
+    """The configuration, which says by whom the package was signed, where its code signing lets it in."""
+    code_signing.check(tx, function, signing, package.seal, ())
+    return {**config, **code_signing.shown(package.seal)}
+
+
 def _layered(
-    tx: Tx, function: Reference, config: Mapping[str, Any], package: Package, arns: Sequence[str] | None
+    tx: Tx,
+    function: Reference,
+    config: Mapping[str, Any],
+    package: Package,
+    arns: Sequence[str] | None,
+    signing: str | None,
 ) -> tuple[dict[str, Any], Package]:
     """The configuration and the package with these layers instead of those it had; None leaves those."""
     if arns is None:
         return dict(config), package
     chosen = layers.chosen(tx, function.region, arns)
+    if signing:
+        code_signing.check(tx, function, signing, None, chosen)
     total = sum(each.package.unzipped_bytes for each in chosen)
     layers.check_size(package.unzipped_bytes, total)
     shown = [{"Arn": each.arn, "CodeSize": each.package.size} for each in chosen]
@@ -315,4 +345,8 @@ def _check_changeable(tx: Tx, function: Reference, revision: str | None) -> func
 
 
 def _described(version: functions.Version, wanted: Reference) -> shapes.FunctionConfiguration:
-    return functions.described(version, qualifier=wanted.qualifier)
+    described = functions.described(version, qualifier=wanted.qualifier)
+    runtime = (version.serving or {}).get("runtime")
+    if runtime is not None:
+        described["RuntimeVersionConfig"] = {"RuntimeVersionArn": runtime}
+    return described

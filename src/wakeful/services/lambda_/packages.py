@@ -40,7 +40,7 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation:
         raise InvalidParameterValueException(str(error)) from error
     blob = await node.blobs.save(body)
     shown = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    return Package(blob.key, shown, blob.size, unzipped_bytes)
+    return Package(blob.key, shown, blob.size, unzipped_bytes, seal=await node.packages.seal(body))
 
 
 def _check_upload(size: int, operation: str) -> None:

@@ -17,7 +17,7 @@ from wakeful.services.lambda_.errors import (
     ResourceNotFoundException,
 )
 from wakeful.services.lambda_.references import LATEST, Reference, of_arn
-from wakeful.store.tx import Tx
+from wakeful.store.tx import Row, Tx
 
 
 def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,37 +35,59 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
             " existing statement."
         )
     statements = _statements(tx, reference)
-    if len(json.dumps([*statements, statement])) > limits.LAMBDA_POLICY_BYTES_MAX:
-        raise PolicyLengthExceededException(
-            f"The final policy size is bigger than the limit ({limits.LAMBDA_POLICY_BYTES_MAX})."
-        )
-    tx.run(
-        "INSERT INTO lambda_permissions(function, qualifier, sid, place, statement) VALUES (?, ?, ?, ?, ?)",
-        *(reference.arn, reference.qualifier, sid, len(statements), text_of(statement)),
-    )
+    _check_size({**_envelope(tx, reference), "Statement": [*statements, statement]})
+    _insert(tx, reference, sid, len(statements), statement)
     return statement
 
 
 def remove(tx: Tx, reference: Reference, sid: str, revision: str | None) -> None:
+    """The policy has no statement of that name any more."""
     tx.lock("lambda", reference.arn)
     aliases.target(tx, reference)
     _check_revision(tx, reference, revision)
-    gone = tx.run(
-        "DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ? AND sid = ?",
-        *(reference.arn, reference.qualifier, sid),
-    )
-    if not gone:
+    key = next((row["sid"] for row in _rows(tx, reference) if json.loads(row["statement"]).get("Sid") == sid), None)
+    if key is None:
         raise ResourceNotFoundException(f"Statement {sid} is not found in resource policy.")
+    tx.run(
+        "DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ? AND sid = ?",
+        *(reference.arn, reference.qualifier, key),
+    )
+    if not _rows(tx, reference):
+        _forget(tx, reference)
+
+
+def replace(tx: Tx, reference: Reference, document: Mapping[str, Any], revision: str | None) -> tuple[str, str]:
+    """The policy is this one, whatever it was before; as text, and its revision."""
+    tx.lock("lambda", reference.arn)
+    aliases.target(tx, reference)
+    _check_revision(tx, reference, revision)
+    _check_size(document)
+    _forget(tx, reference)
+    envelope = {name: value for name, value in document.items() if name != "Statement"}
+    tx.run(
+        "INSERT INTO lambda_policies(function, qualifier, envelope) VALUES (?, ?, ?)",
+        *(reference.arn, reference.qualifier, text_of(envelope).encode()),
+    )
+    for place, statement in enumerate(document["Statement"]):
+        _insert(tx, reference, f"#{place}", place, statement)  # a statement may have no name, and none begins so
+    return find(tx, reference)
+
+
+def delete(tx: Tx, reference: Reference, revision: str | None) -> None:
+    """There is no policy any more. Raises ResourceNotFoundException where there was none."""
+    tx.lock("lambda", reference.arn)
+    find(tx, reference)
+    _check_revision(tx, reference, revision)
+    _forget(tx, reference)
 
 
 def find(tx: Tx, reference: Reference) -> tuple[str, str]:
     """The policy as text, and its revision. Raises ResourceNotFoundException where there is none."""
     functions.find(tx, reference)
-    statements = _statements(tx, reference)
-    if not statements:
+    document = _document(tx, reference)
+    if document is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
-    policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
-    return text_of(policy), revision_of(statements)
+    return text_of(document), revision_of(document)
 
 
 def policy(tx: Tx, arn: str) -> str | None:
@@ -74,8 +96,8 @@ def policy(tx: Tx, arn: str) -> str | None:
         reference = of_arn(arn)
     except ValueError:
         return None
-    statements = _statements(tx, reference)
-    return text_of({"Version": "2012-10-17", "Id": "default", "Statement": statements}) if statements else None
+    document = _document(tx, reference)
+    return None if document is None else text_of(document)
 
 
 def _statement(reference: Reference, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,35 +141,67 @@ def principal_of(principal: str) -> Any:
     )
 
 
+def _document(tx: Tx, reference: Reference) -> dict[str, Any] | None:
+    statements = _statements(tx, reference)
+    return {**_envelope(tx, reference), "Statement": statements} if statements else None
+
+
+def _envelope(tx: Tx, reference: Reference) -> dict[str, Any]:
+    """What a policy has beside its statements: as it was put, or as AddPermission makes it."""
+    row = tx.one(
+        "SELECT envelope FROM lambda_policies WHERE function = ? AND qualifier = ?", reference.arn, reference.qualifier
+    )
+    return {"Version": "2012-10-17", "Id": "default"} if row is None else dict(json.loads(row["envelope"]))
+
+
 def _statements(tx: Tx, reference: Reference) -> list[dict[str, Any]]:
-    rows = tx.all(
-        "SELECT statement FROM lambda_permissions WHERE function = ? AND qualifier = ? ORDER BY place, sid",
+    return [json.loads(row["statement"]) for row in _rows(tx, reference)]
+
+
+def _rows(tx: Tx, reference: Reference) -> list[Row]:
+    return tx.all(
+        "SELECT sid, statement FROM lambda_permissions WHERE function = ? AND qualifier = ? ORDER BY place, sid",
         *(reference.arn, reference.qualifier),
     )
-    return [json.loads(row["statement"]) for row in rows]
 
 
 def _has(tx: Tx, reference: Reference, sid: str) -> bool:
-    return (
-        tx.one(
-            "SELECT 1 FROM lambda_permissions WHERE function = ? AND qualifier = ? AND sid = ?",
-            *(reference.arn, reference.qualifier, sid),
-        )
-        is not None
+    return any(statement.get("Sid") == sid for statement in _statements(tx, reference))
+
+
+def _insert(tx: Tx, reference: Reference, key: str, place: int, statement: Mapping[str, Any]) -> None:
+    tx.run(
+        "INSERT INTO lambda_permissions(function, qualifier, sid, place, statement) VALUES (?, ?, ?, ?, ?)",
+        *(reference.arn, reference.qualifier, key, place, text_of(statement)),
     )
 
 
+def _forget(tx: Tx, reference: Reference) -> None:
+    for table in ("lambda_permissions", "lambda_policies"):
+        tx.run(
+            f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own two names
+            *(reference.arn, reference.qualifier),
+        )
+
+
+def _check_size(document: Mapping[str, Any]) -> None:
+    if len(text_of(document).encode()) > limits.LAMBDA_POLICY_BYTES_MAX:
+        raise PolicyLengthExceededException(
+            f"The final policy size is bigger than the limit ({limits.LAMBDA_POLICY_BYTES_MAX})."
+        )
+
+
 def _check_revision(tx: Tx, reference: Reference, revision: str | None) -> None:
-    if revision is not None and revision != revision_of(_statements(tx, reference)):
+    if revision is not None and revision != revision_of(_document(tx, reference)):
         raise PreconditionFailedException(
             "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the"
             " latest Policy"
         )
 
 
-def revision_of(statements: list[dict[str, Any]]) -> str:
+def revision_of(policy: Any) -> str:
     """The same policy has the same revision, and any other another."""
-    return names.uuid_of(text_of(statements))
+    return names.uuid_of(text_of(policy))
 
 
 def text_of(value: Any) -> str:

@@ -17,8 +17,9 @@ from wakeful.fabric.patience import backoff_s, insist
 from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
-from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import functions, mappings, measuring, runs
+from wakeful.fabric.trace import merged
+from wakeful.services.lambda_ import functions, mappings, measuring, recursion, runs
+from wakeful.services.lambda_.errors import RecursiveInvocationException
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store.tx import Tx
@@ -164,6 +165,7 @@ def _parts(mapping: SourceMapping, source: Source, batch: Sequence[Taken]) -> It
         yield part
 
 
+_LOOPED = f"PROBLEM: {RecursiveInvocationException().message}"
 _EMPTY = b'{"Records":[]}'
 
 
@@ -171,10 +173,13 @@ async def _run(
     node: Node, mapping: SourceMapping, source: Source, batch: Sequence[Taken]
 ) -> tuple[Sequence[Taken], str]:
     """What of the batch failed, and what `LastProcessingResult` shall say."""
+    batch, looped = await recursion.parted(node, of_arn(mapping.function), batch)
+    if not batch:
+        return looped, _LOOPED
     records = [source.as_record(mapping.source, each) for each in batch]
-    traces = [Trace(each.trace.id, each.trace.cause, each.trace.hops) for each in batch]
+    traces = [each.trace for each in batch]
     invocation = runs.invocation_of(
-        max(traces, key=lambda trace: trace.hops),
+        merged(traces),
         orjson.dumps({"Records": records}),
         mapping.function,
         request_id=names.new_uuid(),
@@ -184,8 +189,9 @@ async def _run(
         outcome = await runs.run(node, version, invocation, *traces)
     except (Throttled, AwsError) as refusal:
         log.info("mapping %s: %s", mapping.uuid, refusal)
-        return batch, f"PROBLEM: {refusal}"
-    return _failures(mapping, batch, outcome)
+        return [*looped, *batch], f"PROBLEM: {refusal}"
+    failed, result = _failures(mapping, batch, outcome)
+    return [*looped, *failed], _LOOPED if looped else result
 
 
 def _failures(mapping: SourceMapping, batch: Sequence[Taken], outcome: Outcome) -> tuple[Sequence[Taken], str]:

@@ -19,6 +19,7 @@ from wakeful.services.lambda_ import (
     metering,
     price,
     provisioned,
+    runtime_management,
     scaling,
     snapshots,
 )
@@ -69,6 +70,8 @@ async def _serving(node: Node, reference: Reference) -> Target:
             rows, concurrency = await node.store.read(_rows, reference)
             unready = next((row for row, _ in rows if row.serving is None or row.state == "Deactivated"), None)
             if unready is None:
+                for row, _ in rows:
+                    await runtime_management.check_pin(node, row)
                 return Target(tuple([(await _version(node, row, concurrency), weight) for row, weight in rows]))
             if unready.state != "Pending" or node.clock.now() >= deadline:
                 raise _refusal(unready)
@@ -190,13 +193,15 @@ async def prepare(node: Node, item: work.Item) -> Done:
     if complaint is not None:
         return Done(lambda tx: functions.failed(tx, **which, code="InvalidRuntime", reason=complaint))
 
+    runtime = await runtime_management.arn_here(node, row)
+
     def ready(tx: Tx) -> None:
         if row.number > 0 and snapshots.is_asked_for(row.config):
             work.put(tx, snapshots.KIND, which)
         elif row.number != 0 and managed.is_asked_for(row.config):
             work.put(tx, scaling.KIND, which)
         else:
-            functions.made_ready(tx, **which)
+            functions.made_ready(tx, **which, runtime=runtime)
 
     if not managed.is_asked_for(row.config):  # else what serves until then stands ready until then
         node.environments.retire(which["function"], which["version"])
@@ -213,8 +218,10 @@ async def initialise(node: Node, item: work.Item) -> Done:
     if not await node.environments.park(version):
         return Done(lambda tx: functions.failed(tx, **which, code="FunctionError", reason=snapshots.INIT_FAILED))
 
+    runtime = await runtime_management.arn_here(node, row)
+
     def ready(tx: Tx) -> None:
-        functions.made_ready(tx, **which)
+        functions.made_ready(tx, **which, runtime=runtime)
         snapshots.put(tx, which["function"], which["version"])
         tx.wake(functions.CHANGED)  # also where it was deleted meanwhile: what is parked is of no use then
 
@@ -233,7 +240,8 @@ async def staff(node: Node, item: work.Item) -> Done:
     if fault is not None:
         code, reason = scaling.failure(fault)
         return Done(lambda tx: functions.failed(tx, **which, code=code, reason=reason))
-    return Done(lambda tx: functions.made_ready(tx, **which))
+    runtime = await runtime_management.arn_here(node, row)
+    return Done(lambda tx: functions.made_ready(tx, **which, runtime=runtime))
 
 
 def _shared(tx: Tx, which: Mapping[str, str]) -> tuple[functions.Version | None, Sharing | None]:
@@ -362,10 +370,16 @@ def invocation_of(
         request_id=request_id,
         payload=payload,
         invoked_arn=invoked_arn,
-        trace=trace.caused_by(request_id, hops=1),
+        trace=effects(trace, request_id, invoked_arn),
         client_context=client_context,
         tenant_id=tenant,
         is_event=is_event,
         log_tail=log_tail,
         sink=sink,
     )
+
+
+def effects(trace: Trace, request_id: str, invoked_arn: str) -> Trace:
+    """The trace of what a run sets off: it has come through the function once more, whichever version that was."""
+    function = ":".join(invoked_arn.split(":", 7)[:7])
+    return trace.caused_by(request_id, hops=1).through(function)

@@ -103,7 +103,7 @@ CREATE INDEX IF NOT EXISTS lambda_standing_function ON lambda_standing(function)
 CREATE TABLE IF NOT EXISTS lambda_permissions(
     function  TEXT NOT NULL,
     qualifier TEXT NOT NULL,            -- '' speaks of the function itself
-    sid       TEXT NOT NULL,
+    sid       TEXT NOT NULL,            -- in a policy that was put as a whole, # and its place
     place     INTEGER NOT NULL,
     statement TEXT NOT NULL,
     PRIMARY KEY(function, qualifier, sid)
@@ -167,3 +167,38 @@ CREATE TABLE IF NOT EXISTS lambda_capacity_uses(
     PRIMARY KEY(function, version)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lambda_capacity_uses_provider ON lambda_capacity_uses(provider);
+
+CREATE TABLE IF NOT EXISTS lambda_recursion(
+    function TEXT PRIMARY KEY,
+    mode     TEXT NOT NULL              -- Allow or Terminate
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_runtime_management(
+    function TEXT NOT NULL,
+    version  TEXT NOT NULL,             -- $LATEST, 1, 2, …
+    mode     TEXT NOT NULL,             -- Auto, FunctionUpdate or Manual
+    runtime  TEXT,                      -- of Manual: the ARN of the runtime's version
+    PRIMARY KEY(function, version)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_policies(
+    function  TEXT NOT NULL,
+    qualifier TEXT NOT NULL,
+    envelope  BLOB NOT NULL,            -- what a policy that was put as a whole has beside its statements
+    PRIMARY KEY(function, qualifier)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_code_signing_configs(
+    arn      TEXT PRIMARY KEY,
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    config   BLOB NOT NULL,             -- in the names of CodeSigningConfig
+    modified REAL NOT NULL,
+    tags     BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lambda_code_signing_uses(
+    function TEXT PRIMARY KEY,
+    config   TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lambda_code_signing_uses_config ON lambda_code_signing_uses(config, function);

@@ -25,7 +25,6 @@ _NOT_YET = {
     "FileSystemConfigs": "file systems: a function has /tmp (EphemeralStorage), and S3",
     "ImageConfig": "container images: make the function of a zip package, with Runtime and Handler",
     "KMSKeyArn": "KMS keys: environment variables are kept as they are; leave the key out",
-    "CodeSigningConfigArn": "code signing",
     "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
     "AcceleratorConfig": "accelerators",

@@ -8,10 +8,15 @@ from wakeful.services.lambda_.errors import CodeStorageExceededException
 from wakeful.store.tx import Tx
 
 
+def used(tx: Tx, account: str, region: str) -> tuple[int, int]:
+    """How many functions there are, and the bytes of all that is kept, zipped."""
+    count, code_bytes = functions.usage(tx, account, region)
+    return count, code_bytes + layers.bytes_of(tx, account, region)
+
+
 def check(tx: Tx, account: str, region: str, more_bytes: int) -> None:
     """There is room for so many bytes more. Raises CodeStorageExceededException ("Lambda quotas")."""
     if more_bytes <= 0:
         return
-    held = functions.usage(tx, account, region)[1] + layers.bytes_of(tx, account, region)
-    if held + more_bytes > limits.LAMBDA_STORAGE_BYTES_MAX:
+    if used(tx, account, region)[1] + more_bytes > limits.LAMBDA_STORAGE_BYTES_MAX:
         raise CodeStorageExceededException

@@ -11,7 +11,7 @@ from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Throttled, Version
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import runs
+from wakeful.services.lambda_ import recursion, runs
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.invoke import check_members, check_payload, client_context, too_many
 from wakeful.services.lambda_.references import reference
@@ -36,6 +36,7 @@ async def invoke_with_response_stream(
     check_payload(payload, "RequestResponse")
     if request.get("InvocationType") == "DryRun":
         return {"StatusCode": 204}
+    await recursion.check(node, function, call.trace)
     pieces = Pieces()
     invocation = runs.invocation_of(
         call.trace,

@@ -1,4 +1,4 @@
-"""Lambda's API of tags: of functions, of capacity providers and of event source mappings."""
+"""Lambda's API of tags: of functions, capacity providers, event source mappings and code signing configurations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import capacity, functions, mappings, standing, tags
+from wakeful.services.lambda_ import capacity, code_signing, functions, mappings, standing, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.services.lambda_.references import reference
@@ -56,6 +56,8 @@ def _find(tx: Tx, call: Call, resource: str) -> _Tagged:
         return _of_row(tx, "lambda_capacity_providers", capacity.find(tx, capacity.arn_of(call, resource)).arn)
     if kind == "function":
         return _of_row(tx, "lambda_functions", _function(tx, call, resource))
+    if kind == "code-signing-config":
+        return _of_row(tx, "lambda_code_signing_configs", code_signing.find(tx, resource).arn)
     if kind == "event-source-mapping":
         arn = mappings.find_by_arn(tx, resource).arn
         return _Tagged(tags.of_mapping(tx, arn), lambda wanted: tags.put_of_mapping(tx, arn, wanted))
@@ -74,7 +76,7 @@ def _function(tx: Tx, call: Call, resource: str) -> str:
 
 
 def _of_row(tx: Tx, table: str, arn: str) -> _Tagged:
-    row = tx.one(f"SELECT tags FROM {table} WHERE arn = ?", arn)  # noqa: S608 - our own two names
+    row = tx.one(f"SELECT tags FROM {table} WHERE arn = ?", arn)  # noqa: S608 - our own three names
     if row is None:
         raise ResourceNotFoundException(f"The resource you requested does not exist: {arn}")
 

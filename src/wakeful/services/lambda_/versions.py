@@ -67,12 +67,12 @@ def delete(tx: Tx, reference: Reference) -> None:
                 f"Version is currently referenced by alias {alias['name']}. Please remove the reference before"
                 " deleting."
             )
-    for table in ("lambda_versions", "lambda_snapshots", "lambda_capacity_uses"):
+    for table in ("lambda_versions", "lambda_snapshots", "lambda_capacity_uses", "lambda_runtime_management"):
         tx.run(
-            f"DELETE FROM {table} WHERE function = ? AND version = ?",  # noqa: S608 - our own three names
+            f"DELETE FROM {table} WHERE function = ? AND version = ?",  # noqa: S608 - our own four names
             *(version.function, version.version),
         )
-    for table in ("lambda_provisioned", "lambda_permissions", "lambda_event_configs"):
+    for table in ("lambda_provisioned", "lambda_permissions", "lambda_event_configs", "lambda_policies"):
         tx.run(
             f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own three names
             *(version.function, version.version),
@@ -111,7 +111,8 @@ def _serves(latest: Version) -> bool:
 
 def _ready_at_once(tx: Tx, latest: Version, made: Version) -> Version:
     """What $LATEST runs already can be run; $LATEST is in a new revision, as on AWS."""
-    functions.made_ready(tx, made.function, made.version, made.revision)
+    runtime = (latest.serving or {}).get("runtime")
+    functions.made_ready(tx, made.function, made.version, made.revision, runtime=runtime)
     tx.run(
         "UPDATE lambda_versions SET revision = ? WHERE function = ? AND version = ?",
         *(names.new_uuid(), latest.function, latest.version),

@@ -16,7 +16,7 @@ import orjson
 from wakeful import limits, names
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
-from wakeful.fabric.trace import Trace
+from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs import fifo, measuring
 from wakeful.services.sqs import queue as queues
@@ -202,7 +202,7 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
     return Taken(
         id=row["id"],
         body=row["body"],
-        trace=Trace(row["trace"], row["cause"], row["hops"]),
+        trace=Trace(row["trace"], row["cause"], row["hops"], lineage_of(system.get("AWSTraceHeader", ""))),
         facts={
             "handle": handle_of(queue, row["seq"], ticket),
             "attributes": orjson.loads(row["attributes"]),

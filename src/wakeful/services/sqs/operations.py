@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
+from wakeful.fabric.trace import lineage_of
 from wakeful.services.sqs import attempts, fifo, measuring, messages, queue
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.api import api
@@ -273,8 +274,9 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
             f"One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
         )
     constant = {"SenderId": call.principal.id or call.principal.account}
-    if "AWSTraceHeader" in system:
-        constant["AWSTraceHeader"] = system["AWSTraceHeader"]["StringValue"]
+    header = _trace_header(call, system.get("AWSTraceHeader", {}).get("StringValue"))
+    if header is not None:
+        constant["AWSTraceHeader"] = header
     for member in ("MessageGroupId", "MessageDeduplicationId"):
         if member in entry:
             constant[member] = entry[member]
@@ -295,6 +297,14 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         **({"MD5OfMessageSystemAttributes": rules.md5_of(system)} if system else {}),
         **({"SequenceNumber": fifo.sequence_number(seq)} if target.is_fifo else {}),
     }
+
+
+def _trace_header(call: Call, given: str | None) -> str | None:
+    """What the sender says; and whatever a function sends says through which functions it came."""
+    lineage = call.effects.lineage
+    if not lineage or (given is not None and lineage_of(given)):
+        return given
+    return call.effects.header if given is None else f"{given};Lineage={lineage}"
 
 
 class _State(NamedTuple):
