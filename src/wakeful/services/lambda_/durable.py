@@ -76,7 +76,8 @@ class Execution:
     failures: int = 0
     operations: int = 0
     events: int = 0
-    bytes: int = 0
+    written: int = 0
+    """Bytes, by its checkpoints."""
     checkpoint: Mapping[str, Any] | None = None
     pause: Mapping[str, Any] | None = None
     log_tail: bytes | None = None
@@ -144,7 +145,7 @@ def insert(tx: Tx, execution: Execution) -> None:
     tx.run(
         "INSERT INTO lambda_durable_executions(arn, function, version, name, kind, started, input, config, trace,"
         " tenant, client, role, parent, parent_operation, status, deadline, invocation, token, changes, seen, failures,"
-        " operations, events, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0)",
+        " operations, events, written) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0)",
         *(execution.arn, execution.function, execution.version, execution.name, execution.kind, execution.started),
         *(execution.input, orjson.dumps(dict(execution.config)), orjson.dumps(asdict(execution.trace))),
         *(execution.tenant, execution.client, execution.role, execution.parent, execution.parent_operation),
@@ -156,11 +157,11 @@ def save(tx: Tx, execution: Execution) -> None:
     """What changes about an execution is as it says. The caller holds its lock."""
     tx.run(
         "UPDATE lambda_durable_executions SET status = ?, ended = ?, deadline = ?, result = ?, error = ?,"
-        " invocation = ?, token = ?, changes = ?, seen = ?, failures = ?, operations = ?, events = ?, bytes = ?,"
+        " invocation = ?, token = ?, changes = ?, seen = ?, failures = ?, operations = ?, events = ?, written = ?,"
         " checkpoint = ?, pause = ?, log_tail = ? WHERE arn = ?",
         *(execution.status, execution.ended, execution.deadline, execution.result, _json(execution.error)),
         *(execution.invocation, execution.token, execution.changes, execution.seen, execution.failures),
-        *(execution.operations, execution.events, execution.bytes, _json(execution.checkpoint)),
+        *(execution.operations, execution.events, execution.written, _json(execution.checkpoint)),
         *(_json(execution.pause), execution.log_tail, execution.arn),
     )
 

@@ -106,11 +106,11 @@ def _applied(tx: Tx, execution: Execution, updates: Sequence[Update]) -> tuple[E
 def _weighed(execution: Execution, update: Update) -> Execution:
     size = len((update.get("Payload") or "").encode())
     size += len(orjson.dumps(update["Error"])) if update.get("Error") else 0
-    if execution.bytes + size > limits.LAMBDA_DURABLE_STORAGE_BYTES_MAX:
+    if execution.written + size > limits.LAMBDA_DURABLE_STORAGE_BYTES_MAX:
         raise InvalidParameterValueException(
             f"Durable execution exceeded the maximum of {limits.LAMBDA_DURABLE_STORAGE_BYTES_MAX} bytes written."
         )
-    return replace(execution, bytes=execution.bytes + size)
+    return replace(execution, written=execution.written + size)
 
 
 def _with_id(execution: Execution, operation: Operation, event: Event) -> tuple[Operation, Event]:

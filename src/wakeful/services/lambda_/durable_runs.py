@@ -225,7 +225,8 @@ def _answer(execution: Execution, payload: bytes) -> dict[str, Any] | str:
     result = answer.get("Result")
     if result is not None and not isinstance(result, str):
         return "Invalid Result in invocation output."
-    return durable_checkpoint.too_large(execution, result) or answer
+    complaint = durable_checkpoint.too_large(execution, result)
+    return answer if complaint is None else complaint
 
 
 def _document(payload: bytes) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def ended(tx: Tx, execution: Execution) -> None:
     """One is over; with how long it took, and what it has used."""
     tx.note(Sample(_of(execution), _ENDED[execution.status], tx.now, (1,)))
     took_ms = (tx.now - execution.started) * 1000
-    tx.note(Sample(_of(execution), _SPENT, tx.now, (took_ms, execution.operations, execution.bytes)))
+    tx.note(Sample(_of(execution), _SPENT, tx.now, (took_ms, execution.operations, execution.written)))
     _count(tx, execution, -1)
     _announce(tx, execution)
 

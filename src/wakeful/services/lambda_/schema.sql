@@ -165,7 +165,7 @@ CREATE TABLE IF NOT EXISTS lambda_durable_executions(
     failures         INTEGER NOT NULL,  -- invocations in a row
     operations       INTEGER NOT NULL,
     events           INTEGER NOT NULL,
-    bytes            INTEGER NOT NULL,  -- written by checkpoints so far
+    written          INTEGER NOT NULL,  -- bytes, by checkpoints so far
     checkpoint       BLOB,              -- the last one's client token, and what had been seen before it
     pause            BLOB,
     log_tail         BLOB,              -- of the last invocation, where somebody waits for it
