@@ -44,7 +44,7 @@ def advance(node: NodeProcess, seconds: float) -> None:
 
 
 def until(holds: Any) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
