@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, queue, start
+python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, events, queue, start
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import platform
 from collections.abc import Callable
 
 from bench.cold import burst, cold, idle
+from bench.events import events
 from bench.queue import queue
 from bench.shared import shared
 from bench.snap_start import snap_start
@@ -24,6 +25,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "snapstart": snap_start,
     "shared": shared,
     "idle": idle,
+    "events": events,
     "queue": queue,
     "start": start,
 }

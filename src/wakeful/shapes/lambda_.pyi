@@ -310,6 +310,10 @@ class DeleteEventSourceMappingRequest(TypedDict, total=False):
 class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
 
+class DeleteFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
 class DeleteFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -577,6 +581,13 @@ class FunctionConfiguration(TypedDict, total=False):
     RuntimeConfig: FunctionRuntimeConfig | None
     AcceleratorConfig: AcceleratorConfig | None
 
+class FunctionEventInvokeConfig(TypedDict, total=False):
+    LastModified: float | None
+    FunctionArn: str | None
+    MaximumRetryAttempts: int | None
+    MaximumEventAgeInSeconds: int | None
+    DestinationConfig: DestinationConfig | None
+
 class FunctionRuntimeConfig(TypedDict, total=False):
     RuntimeArn: Required[str]
     RuntimeAlias: Required[str]
@@ -666,6 +677,10 @@ class GetFunctionConcurrencyResponse(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
 
 class GetFunctionConfigurationRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+class GetFunctionEventInvokeConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
 
@@ -902,6 +917,15 @@ class ListEventSourceMappingsResponse(TypedDict, total=False):
     NextMarker: str | None
     EventSourceMappings: list[EventSourceMappingConfiguration] | None
 
+class ListFunctionEventInvokeConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListFunctionEventInvokeConfigsResponse(TypedDict, total=False):
+    FunctionEventInvokeConfigs: list[FunctionEventInvokeConfig] | None
+    NextMarker: str | None
+
 class ListFunctionUrlConfigsRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Marker: str
@@ -1079,6 +1103,13 @@ class PublishVersionRequest(TypedDict, total=False):
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
+
+class PutFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
 
 class PutFunctionScalingConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -1313,6 +1344,13 @@ class UpdateFunctionConfigurationRequest(TypedDict, total=False):
     DurableConfig: DurableConfig
     RuntimeConfig: FunctionRuntimeConfig
     AcceleratorConfig: AcceleratorConfig
+
+class UpdateFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
 
 class UpdateFunctionUrlConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]

@@ -19,7 +19,7 @@ def defaults(request: Mapping[str, Any]) -> dict[str, Any]:
     asked = request.get(MEMBER)
     if not asked or "ExecutionTimeout" not in asked:
         return {}
-    return {"Timeout": min(limits.LAMBDA_TIMEOUT_MAX_S, asked["ExecutionTimeout"])}
+    return {"Timeout": min(limits.LAMBDA_TIMEOUT_MAX_S, asked["ExecutionTimeout"]), "LoggingConfig": _JSON_LOGS}
 
 
 def of_creation(request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -54,8 +54,7 @@ def _checked(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name != "KMSKeyArn"}
 
 
-def logging(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The LoggingConfig of a durable function. Raises what Lambda answers to plain text."""
-    if config is not None and config.get("LogFormat", "JSON") != "JSON":
+def check_logs(config: Mapping[str, Any]) -> None:
+    """Raises what Lambda answers to a durable function that would log in plain text."""
+    if config.get(MEMBER) and (config.get("LoggingConfig") or {}).get("LogFormat") != "JSON":
         raise InvalidParameterValueException(_TEXT_LOGS)
-    return {**_JSON_LOGS, **(config or {})}

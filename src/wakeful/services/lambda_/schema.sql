@@ -95,6 +95,17 @@ CREATE TABLE IF NOT EXISTS lambda_permissions(
     PRIMARY KEY(function, qualifier, sid)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_event_configs(
+    function   TEXT NOT NULL,
+    qualifier  TEXT NOT NULL,           -- $LATEST, a version's number or an alias
+    retries    INTEGER,                 -- NULL: as many as Lambda makes where nobody said
+    age_s      INTEGER,                 -- NULL: as old as Lambda lets events become
+    on_success TEXT NOT NULL,           -- an ARN; '' where records go nowhere
+    on_failure TEXT NOT NULL,
+    modified   REAL NOT NULL,
+    PRIMARY KEY(function, qualifier)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_urls(
     id        TEXT PRIMARY KEY,         -- the first label of its host
     function  TEXT NOT NULL,
@@ -117,6 +128,11 @@ CREATE TABLE IF NOT EXISTS lambda_mappings(
     modified REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lambda_mappings_function ON lambda_mappings(function);
+
+CREATE TABLE IF NOT EXISTS lambda_mapping_tags(
+    arn  TEXT PRIMARY KEY,              -- the mapping's own
+    tags BLOB NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS lambda_capacity_providers(
     arn      TEXT PRIMARY KEY,
