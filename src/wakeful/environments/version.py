@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from wakeful.fabric.trace import Trace
 
@@ -82,6 +82,8 @@ class Version:
 
     tags: str = "{}"
     """The function's, as JSON sorted by name: for the bill."""
+    durable: Mapping[str, Any] | None = None
+    """DurableConfig, where invoking it begins a durable execution."""
 
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"

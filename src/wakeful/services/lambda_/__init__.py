@@ -16,6 +16,12 @@ from wakeful.services.lambda_ import (
     code_signing_operations,
     concurrency_operations,
     destinations,
+    durable,
+    durable_callbacks,
+    durable_chains,
+    durable_operations,
+    durable_runs,
+    durable_timers,
     event_config_operations,
     events,
     functions,
@@ -67,6 +73,10 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
             yield Need(action, request["CodeSigningConfigArn"])
     elif "CodeSigningConfigArn" in request:
         yield Need(action, request["CodeSigningConfigArn"])
+    elif "DurableExecutionArn" in request:
+        yield Need(action, request["DurableExecutionArn"])
+    elif "CallbackId" in request:
+        yield Need(action, durable.callback_of(request["CallbackId"])[0])
     elif "CapacityProviderName" in request:
         yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
     elif "ResourceArn" in request:
@@ -122,6 +132,9 @@ service = Service(
         ),
         Worker(destinations.KIND, destinations.put_record, slots=limits.LAMBDA_RECORD_SLOTS),
         Worker(charges.KIND, charges.tell, slots=1, is_lazy=True),
+        Worker(durable.RUN, durable_runs.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
+        Worker(durable.TIMER, durable_timers.carry_out, slots=limits.LAMBDA_DURABLE_TIMER_SLOTS),
+        Worker(durable_chains.KIND, durable_chains.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
     ),
     tasks=(poller.run, provisioning.run),
     pages={"bill": bill.answer},
@@ -133,6 +146,8 @@ __all__ = [
     "capacity_operations",
     "code_signing_operations",
     "concurrency_operations",
+    "durable_callbacks",
+    "durable_operations",
     "event_config_operations",
     "invoke",
     "layer_operations",

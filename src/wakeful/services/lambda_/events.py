@@ -19,7 +19,7 @@ from wakeful.environments.version import Throttled, Version
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import destinations, event_configs, functions, measuring, recursion, runs
+from wakeful.services.lambda_ import destinations, durable_starts, event_configs, functions, measuring, recursion, runs
 from wakeful.services.lambda_.destinations import Record, Response
 from wakeful.services.lambda_.errors import (
     LambdaError,
@@ -80,9 +80,12 @@ class End:
 
 
 def put(tx: Tx, event: Event) -> None:
-    """The event is in the function's queue."""
+    """The event is in the function's queue; one for a durable function has begun an execution instead."""
+    function = of_arn(event.function)
+    if durable_starts.of_event(tx, function, event.payload, event.trace, event.tenant) is not None:
+        return
     work.put(tx, KIND, replace(event, put=tx.now).body)
-    tx.note(measuring.received(of_arn(event.function), tx.now))
+    tx.note(measuring.received(function, tx.now))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -94,7 +97,10 @@ def accept(tx: Tx, delivery: Delivery) -> None:
         raise Refused(str(error), "NO_RESOURCE") from error
     if len(delivery.body.encode()) > limits.LAMBDA_EVENT_BYTES_MAX:
         raise Refused("the event is larger than a function takes", "REQUEST_TOO_LARGE")
-    put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+    try:
+        put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+    except LambdaError as error:
+        raise Refused(str(error), "INVALID_PARAMETER") from error
 
 
 async def carry_out(node: Node, item: work.Item) -> Done | Again:

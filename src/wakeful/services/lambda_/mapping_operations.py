@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Source
-from wakeful.services.lambda_ import functions, mappings, tags
+from wakeful.services.lambda_ import durable_starts, functions, mappings, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -113,7 +113,7 @@ def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source,
 
 def _check_function(tx: Tx, function: Reference) -> functions.Version:
     try:
-        return functions.find(tx, function)
+        return durable_starts.check_mapping(tx, function)
     except ResourceNotFoundException as error:
         raise InvalidParameterValueException("Function does not exist") from error
 

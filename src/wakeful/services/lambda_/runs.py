@@ -167,6 +167,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         is_per_tenant="TenancyConfig" in config,
         sharing=concurrency.sharing.get(row.version),
         tags=concurrency.tags,
+        durable=config.get("DurableConfig"),
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),

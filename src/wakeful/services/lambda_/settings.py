@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.lambda_ import managed, networks, snapshots
+from wakeful.services.lambda_ import durable_config, managed, networks, snapshots
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ValidationException
 
@@ -25,7 +25,6 @@ _NOT_YET = {
     "FileSystemConfigs": "file systems: a function has /tmp (EphemeralStorage), and S3",
     "ImageConfig": "container images: make the function of a zip package, with Runtime and Handler",
     "KMSKeyArn": "KMS keys: environment variables are kept as they are; leave the key out",
-    "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
     "AcceleratorConfig": "accelerators",
 }
@@ -90,8 +89,8 @@ class NotSupported(InvalidParameterValueException):
 def of_creation(request: Mapping[str, Any]) -> dict[str, Any]:
     """A new function's configuration: what was asked for, with AWS's defaults for the rest."""
     _check_package_type(request)
-    given = _given(request)
-    defaults = {**DEFAULTS, **managed.defaults(request)}
+    given = {**_given(request), "DurableConfig": durable_config.of_creation(request)}
+    defaults = {**DEFAULTS, **managed.defaults(request), **durable_config.defaults(request)}
     return _checked({**defaults, **given, **_logged(defaults.get("LoggingConfig"), request)}, request)
 
 
@@ -99,6 +98,7 @@ def of_update(config: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str
     """The configuration with what an update names replaced. An empty value takes an optional member away."""
     given = _given(request)
     managed.check_change(config, request)
+    given["DurableConfig"] = durable_config.of_update(config, request)
     return _checked({**config, **given, **_logged(config.get("LoggingConfig"), request)}, request)
 
 
@@ -141,6 +141,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
     config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
+    durable_config.check_logs(config)
     return {name: value for name, value in config.items() if value not in (None, {})}
 
 
