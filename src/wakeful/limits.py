@@ -249,6 +249,37 @@ LAMBDA_MANAGED_ENVIRONMENTS = 1
 LAMBDA_MANAGED_SLOTS = 4
 """How many versions with a capacity provider have their environments started at once."""
 
+# --- Lambda durable functions ("Lambda quotas", and the model's own figures) ------------------------------------------
+
+LAMBDA_DURABLE_PAYLOAD_BYTES_MAX = 1024 * 1024
+"""Of an operation's payload, and of the result of an execution that nobody waits for."""
+LAMBDA_DURABLE_ERROR_BYTES_MAX = 1024 * 1024
+LAMBDA_DURABLE_OPERATIONS_MAX = 3000
+"""Of one execution."""
+LAMBDA_DURABLE_STORAGE_BYTES_MAX = 100 * 1024 * 1024
+"""That the checkpoints of one execution may write."""
+LAMBDA_DURABLE_RUNNING_MAX = 1_000_000
+"""Executions of an account in a region that are not over."""
+LAMBDA_DURABLE_PAGE_BYTES_MAX = 5 * 1024 * 1024
+"""Of operations in one page of state; the first page comes with the invocation."""
+LAMBDA_DURABLE_PAGE_DEFAULT = 100
+LAMBDA_DURABLE_PAGE_MAX = 1000
+LAMBDA_DURABLE_SYNCHRONOUS_S_MAX = 900
+LAMBDA_DURABLE_PAUSED_S_MAX = 366 * 24 * 3600
+"""From its start, an execution whose timeout is paused times out all the same."""
+LAMBDA_DURABLE_RETENTION_DAYS = 14
+"""Where the function does not say how long what is over is kept."""
+LAMBDA_DURABLE_FAILURES_MAX = 5
+"""Invocations in a row that crash or time out until the execution fails."""
+LAMBDA_DURABLE_PENDING_MAX = 3
+"""Invocations in a row that answer PENDING with nothing to wait for."""
+LAMBDA_DURABLE_RETRY_S = 5.0
+LAMBDA_DURABLE_IDEMPOTENCY_S = 900.0
+"""How long a client token of a pause or resume is remembered."""
+LAMBDA_DURABLE_SLOTS = 256
+"""Invocations of durable executions at once; Lambda's concurrency bounds them too."""
+LAMBDA_DURABLE_TIMER_SLOTS = 16
+
 # --- fabric: event patterns, filter policies, input transformers, schedules, policies --------------------------------
 
 EVENT_PATTERN_CHARS_MAX = 2048  # of a rule's event pattern; "Amazon EventBridge quotas"

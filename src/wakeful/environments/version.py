@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from wakeful.fabric.trace import Trace
 
@@ -78,6 +78,9 @@ class Version:
 
     sharing: Sharing | None = None
     """Where its environments take several invocations at a time."""
+
+    durable: Mapping[str, Any] | None = None
+    """DurableConfig, where invoking it begins a durable execution."""
 
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"

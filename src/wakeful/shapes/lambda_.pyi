@@ -61,6 +61,29 @@ class AmazonManagedKafkaEventSourceConfig(TypedDict, total=False):
     ConsumerGroupId: str
     SchemaRegistryConfig: KafkaSchemaRegistryConfig
 
+class CallbackDetails(TypedDict, total=False):
+    CallbackId: str | None
+    Result: str | None
+    Error: ErrorObject | None
+
+class CallbackFailedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class CallbackOptions(TypedDict, total=False):
+    TimeoutSeconds: int
+    HeartbeatTimeoutSeconds: int
+
+class CallbackStartedDetails(TypedDict, total=False):
+    CallbackId: Required[str]
+    HeartbeatTimeout: int | None
+    Timeout: int | None
+
+class CallbackSucceededDetails(TypedDict, total=False):
+    Result: Required[EventResult]
+
+class CallbackTimedOutDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
 class CapacityProvider(TypedDict, total=False):
     CapacityProviderArn: Required[str]
     State: Required[str]
@@ -95,8 +118,66 @@ class CapacityProviderVpcConfig(TypedDict, total=False):
     SubnetIds: Required[list[str]]
     SecurityGroupIds: Required[list[str]]
 
+class ChainedInvokeDetails(TypedDict, total=False):
+    Result: str | None
+    Error: ErrorObject | None
+
+class ChainedInvokeFailedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class ChainedInvokeOptions(TypedDict, total=False):
+    FunctionName: Required[str]
+    TenantId: str
+    XAmznTraceId: str
+
+class ChainedInvokeStartedDetails(TypedDict, total=False):
+    FunctionName: Required[str]
+    TenantId: str | None
+    Input: EventInput | None
+    ExecutedVersion: str | None
+    DurableExecutionArn: str | None
+
+class ChainedInvokeStoppedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class ChainedInvokeSucceededDetails(TypedDict, total=False):
+    Result: Required[EventResult]
+
+class ChainedInvokeTimedOutDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class CheckpointDurableExecutionRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    CheckpointToken: Required[str]
+    Updates: list[OperationUpdate]
+    ClientToken: str
+
+class CheckpointDurableExecutionResponse(TypedDict, total=False):
+    CheckpointToken: str | None
+    NewExecutionState: Required[CheckpointUpdatedExecutionState]
+
+class CheckpointUpdatedExecutionState(TypedDict, total=False):
+    Operations: list[Operation] | None
+    NextMarker: str | None
+
 class Concurrency(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
+
+class ContextDetails(TypedDict, total=False):
+    ReplayChildren: bool | None
+    Result: str | None
+    Error: ErrorObject | None
+
+class ContextFailedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class ContextOptions(TypedDict, total=False):
+    ReplayChildren: bool
+
+class ContextStartedDetails(TypedDict, total=False): ...
+
+class ContextSucceededDetails(TypedDict, total=False):
+    Result: Required[EventResult]
 
 class Cors(TypedDict, total=False):
     AllowCredentials: bool
@@ -217,6 +298,12 @@ class DeleteCapacityProviderRequest(TypedDict, total=False):
 class DeleteCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
 
+class DeleteDurableExecutionRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+
+class DeleteDurableExecutionResponse(TypedDict, total=False):
+    DeletionRequestTimestamp: Required[float]
+
 class DeleteEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
 
@@ -270,6 +357,67 @@ class EnvironmentResponse(TypedDict, total=False):
 class EphemeralStorage(TypedDict, total=False):
     Size: Required[int]
 
+class ErrorObject(TypedDict, total=False):
+    ErrorMessage: str
+    ErrorType: str
+    ErrorData: str
+    StackTrace: list[str]
+
+class Event(TypedDict, total=False):
+    EventType: str | None
+    SubType: str | None
+    EventId: int | None
+    Id: str | None
+    Name: str | None
+    EventTimestamp: float | None
+    ParentId: str | None
+    ExecutionStartedDetails: ExecutionStartedDetails | None
+    ExecutionSucceededDetails: ExecutionSucceededDetails | None
+    ExecutionFailedDetails: ExecutionFailedDetails | None
+    ExecutionTimedOutDetails: ExecutionTimedOutDetails | None
+    ExecutionStoppedDetails: ExecutionStoppedDetails | None
+    ContextStartedDetails: ContextStartedDetails | None
+    ContextSucceededDetails: ContextSucceededDetails | None
+    ContextFailedDetails: ContextFailedDetails | None
+    WaitStartedDetails: WaitStartedDetails | None
+    WaitSucceededDetails: WaitSucceededDetails | None
+    WaitCancelledDetails: WaitCancelledDetails | None
+    StepStartedDetails: StepStartedDetails | None
+    StepSucceededDetails: StepSucceededDetails | None
+    StepFailedDetails: StepFailedDetails | None
+    ChainedInvokeStartedDetails: ChainedInvokeStartedDetails | None
+    ChainedInvokeSucceededDetails: ChainedInvokeSucceededDetails | None
+    ChainedInvokeFailedDetails: ChainedInvokeFailedDetails | None
+    ChainedInvokeTimedOutDetails: ChainedInvokeTimedOutDetails | None
+    ChainedInvokeStoppedDetails: ChainedInvokeStoppedDetails | None
+    CallbackStartedDetails: CallbackStartedDetails | None
+    CallbackSucceededDetails: CallbackSucceededDetails | None
+    CallbackFailedDetails: CallbackFailedDetails | None
+    CallbackTimedOutDetails: CallbackTimedOutDetails | None
+    InvocationCompletedDetails: InvocationCompletedDetails | None
+    ExecutionPausedDetails: ExecutionPausedDetails | None
+    ExecutionResumedDetails: ExecutionResumedDetails | None
+
+class EventError(TypedDict, total=False):
+    Payload: ErrorObject | None
+    Truncated: bool | None
+
+class EventInput(TypedDict, total=False):
+    Payload: str | None
+    Truncated: bool | None
+
+class EventPauseReason(TypedDict, total=False):
+    Payload: str | None
+    Truncated: bool | None
+
+class EventResult(TypedDict, total=False):
+    Payload: str | None
+    Truncated: bool | None
+
+class EventResumeReason(TypedDict, total=False):
+    Payload: str | None
+    Truncated: bool | None
+
 class EventSourceMappingConfiguration(TypedDict, total=False):
     UUID: str | None
     StartingPosition: str | None
@@ -310,6 +458,43 @@ class EventSourceMappingLoggingConfig(TypedDict, total=False):
 
 class EventSourceMappingMetricsConfig(TypedDict, total=False):
     Metrics: list[str]
+
+class Execution(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    DurableExecutionName: Required[str]
+    FunctionArn: Required[str]
+    Status: Required[str]
+    StartTimestamp: Required[float]
+    EndTimestamp: float | None
+    KMSKeyArn: str | None
+
+class ExecutionDetails(TypedDict, total=False):
+    InputPayload: str | None
+
+class ExecutionFailedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class ExecutionPausedDetails(TypedDict, total=False):
+    PauseRequestTimestamp: Required[float]
+    Reason: EventPauseReason | None
+    ExecutionTimeoutPaused: Required[bool]
+
+class ExecutionResumedDetails(TypedDict, total=False):
+    ResumeRequestTimestamp: Required[float]
+    Reason: EventResumeReason | None
+
+class ExecutionStartedDetails(TypedDict, total=False):
+    Input: Required[EventInput]
+    ExecutionTimeout: Required[int]
+
+class ExecutionStoppedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+
+class ExecutionSucceededDetails(TypedDict, total=False):
+    Result: Required[EventResult]
+
+class ExecutionTimedOutDetails(TypedDict, total=False):
+    Error: EventError | None
 
 class FileSystemConfig(TypedDict, total=False):
     Arn: Required[str]
@@ -429,6 +614,48 @@ class GetCapacityProviderRequest(TypedDict, total=False):
 class GetCapacityProviderResponse(TypedDict, total=False):
     CapacityProvider: Required[CapacityProvider]
 
+class GetDurableExecutionHistoryRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    IncludeExecutionData: bool
+    MaxItems: int
+    Marker: str
+    ReverseOrder: bool
+
+class GetDurableExecutionHistoryResponse(TypedDict, total=False):
+    Events: Required[list[Event]]
+    NextMarker: str | None
+
+class GetDurableExecutionRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    IncludeExecutionData: bool
+
+class GetDurableExecutionResponse(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    DurableExecutionName: Required[str]
+    FunctionArn: Required[str]
+    InputPayload: str | None
+    Result: str | None
+    Error: ErrorObject | None
+    StartTimestamp: Required[float]
+    Status: Required[str]
+    EndTimestamp: float | None
+    Version: str | None
+    TraceHeader: TraceHeader | None
+    ExecutionDataIncluded: bool | None
+    DurableConfig: DurableConfig | None
+    PauseDetails: PauseDetails | None
+    ExpectedExecutionTimeoutTimestamp: float | None
+
+class GetDurableExecutionStateRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    CheckpointToken: Required[str]
+    Marker: str
+    MaxItems: int
+
+class GetDurableExecutionStateResponse(TypedDict, total=False):
+    Operations: Required[list[Operation]]
+    NextMarker: str | None
+
 class GetEventSourceMappingRequest(TypedDict, total=False):
     UUID: Required[str]
 
@@ -539,6 +766,12 @@ class InstanceRequirements(TypedDict, total=False):
     AllowedInstanceTypes: list[str]
     ExcludedInstanceTypes: list[str]
 
+class InvocationCompletedDetails(TypedDict, total=False):
+    StartTimestamp: Required[float]
+    EndTimestamp: Required[float]
+    RequestId: Required[str]
+    Error: EventError | None
+
 class InvocationRequest(TypedDict, total=False):
     FunctionName: Required[str]
     InvocationType: str
@@ -644,6 +877,21 @@ class ListCapacityProvidersResponse(TypedDict, total=False):
     CapacityProviders: Required[list[CapacityProvider]]
     NextMarker: str | None
 
+class ListDurableExecutionsByFunctionRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    DurableExecutionName: str
+    Statuses: list[str]
+    StartedAfter: float
+    StartedBefore: float
+    ReverseOrder: bool
+    Marker: str
+    MaxItems: int
+
+class ListDurableExecutionsByFunctionResponse(TypedDict, total=False):
+    DurableExecutions: list[Execution] | None
+    NextMarker: str | None
+
 class ListEventSourceMappingsRequest(TypedDict, total=False):
     EventSourceArn: str
     FunctionName: str
@@ -740,6 +988,50 @@ class OnFailure(TypedDict, total=False):
 class OnSuccess(TypedDict, total=False):
     Destination: str
 
+class Operation(TypedDict, total=False):
+    Id: Required[str]
+    ParentId: str | None
+    Name: str | None
+    Type: Required[str]
+    SubType: str | None
+    StartTimestamp: Required[float]
+    EndTimestamp: float | None
+    Status: Required[str]
+    ExecutionDetails: ExecutionDetails | None
+    ContextDetails: ContextDetails | None
+    StepDetails: StepDetails | None
+    WaitDetails: WaitDetails | None
+    CallbackDetails: CallbackDetails | None
+    ChainedInvokeDetails: ChainedInvokeDetails | None
+
+class OperationUpdate(TypedDict, total=False):
+    Id: Required[str]
+    ParentId: str
+    Name: str
+    Type: Required[str]
+    SubType: str
+    Action: Required[str]
+    Payload: str
+    Error: ErrorObject
+    ContextOptions: ContextOptions
+    StepOptions: StepOptions
+    WaitOptions: WaitOptions
+    CallbackOptions: CallbackOptions
+    ChainedInvokeOptions: ChainedInvokeOptions
+
+class PauseDetails(TypedDict, total=False):
+    PauseRequestTimestamp: Required[float]
+    Reason: str | None
+    ExecutionTimeoutPaused: Required[bool]
+
+class PauseDurableExecutionRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    ClientToken: str
+    Reason: str
+    ExecutionTimeoutPaused: bool
+
+class PauseDurableExecutionResponse(TypedDict, total=False): ...
+
 class PropagateTags(TypedDict, total=False):
     Mode: str
     ExplicitTags: dict[str, str]
@@ -826,6 +1118,17 @@ class ResolvedS3Object(TypedDict, total=False):
     S3Key: str | None
     S3ObjectVersion: str | None
 
+class ResumeDurableExecutionRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    ClientToken: str
+    Reason: str
+
+class ResumeDurableExecutionResponse(TypedDict, total=False): ...
+
+class RetryDetails(TypedDict, total=False):
+    CurrentAttempt: int | None
+    NextAttemptDelaySeconds: int | None
+
 class RuntimeVersionConfig(TypedDict, total=False):
     RuntimeVersionArn: str | None
     Error: RuntimeVersionError | None
@@ -848,6 +1151,23 @@ class SelfManagedKafkaEventSourceConfig(TypedDict, total=False):
     SchemaRegistryConfig: KafkaSchemaRegistryConfig
     ConsumptionMode: str
 
+class SendDurableExecutionCallbackFailureRequest(TypedDict, total=False):
+    CallbackId: Required[str]
+    Error: ErrorObject
+
+class SendDurableExecutionCallbackFailureResponse(TypedDict, total=False): ...
+
+class SendDurableExecutionCallbackHeartbeatRequest(TypedDict, total=False):
+    CallbackId: Required[str]
+
+class SendDurableExecutionCallbackHeartbeatResponse(TypedDict, total=False): ...
+
+class SendDurableExecutionCallbackSuccessRequest(TypedDict, total=False):
+    CallbackId: Required[str]
+    Result: bytes
+
+class SendDurableExecutionCallbackSuccessResponse(TypedDict, total=False): ...
+
 class SnapStart(TypedDict, total=False):
     ApplyOn: str
 
@@ -858,6 +1178,32 @@ class SnapStartResponse(TypedDict, total=False):
 class SourceAccessConfiguration(TypedDict, total=False):
     Type: str
     URI: str
+
+class StepDetails(TypedDict, total=False):
+    Attempt: int | None
+    NextAttemptTimestamp: float | None
+    Result: str | None
+    Error: ErrorObject | None
+
+class StepFailedDetails(TypedDict, total=False):
+    Error: Required[EventError]
+    RetryDetails: Required[RetryDetails]
+
+class StepOptions(TypedDict, total=False):
+    NextAttemptDelaySeconds: int
+
+class StepStartedDetails(TypedDict, total=False): ...
+
+class StepSucceededDetails(TypedDict, total=False):
+    Result: Required[EventResult]
+    RetryDetails: Required[RetryDetails]
+
+class StopDurableExecutionRequest(TypedDict, total=False):
+    DurableExecutionArn: Required[str]
+    Error: ErrorObject
+
+class StopDurableExecutionResponse(TypedDict, total=False):
+    StopTimestamp: Required[float]
 
 class TagResourceRequest(TypedDict, total=False):
     Resource: Required[str]
@@ -873,6 +1219,9 @@ class TargetTrackingScalingPolicy(TypedDict, total=False):
 
 class TenancyConfig(TypedDict, total=False):
     TenantIsolationMode: Required[str]
+
+class TraceHeader(TypedDict, total=False):
+    XAmznTraceId: str | None
 
 class TracingConfig(TypedDict, total=False):
     Mode: str
@@ -991,3 +1340,19 @@ class VpcConfigResponse(TypedDict, total=False):
     SecurityGroupIds: list[str] | None
     VpcId: str | None
     Ipv6AllowedForDualStack: bool | None
+
+class WaitCancelledDetails(TypedDict, total=False):
+    Error: EventError | None
+
+class WaitDetails(TypedDict, total=False):
+    ScheduledEndTimestamp: float | None
+
+class WaitOptions(TypedDict, total=False):
+    WaitSeconds: int
+
+class WaitStartedDetails(TypedDict, total=False):
+    Duration: Required[int]
+    ScheduledEndTimestamp: Required[float]
+
+class WaitSucceededDetails(TypedDict, total=False):
+    Duration: int | None

@@ -12,6 +12,12 @@ from wakeful.services.lambda_ import (
     capacity,
     capacity_operations,
     concurrency_operations,
+    durable,
+    durable_callbacks,
+    durable_chains,
+    durable_operations,
+    durable_runs,
+    durable_timers,
     events,
     functions,
     invoke,
@@ -53,6 +59,10 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         if kind is not None:
             context["lambda:FunctionUrlAuthType"] = kind
         yield Need(action, function.qualified, context)
+    elif "DurableExecutionArn" in request:
+        yield Need(action, request["DurableExecutionArn"])
+    elif "CallbackId" in request:
+        yield Need(action, durable.callback_of(request["CallbackId"])[0])
     elif "CapacityProviderName" in request:
         yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
     elif "Resource" in request:
@@ -99,6 +109,9 @@ service = Service(
         Worker(scaling.KIND, runs.staff, slots=limits.LAMBDA_MANAGED_SLOTS),
         Worker(capacity.KIND, capacity.settle, slots=1),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
+        Worker(durable.RUN, durable_runs.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
+        Worker(durable.TIMER, durable_timers.carry_out, slots=limits.LAMBDA_DURABLE_TIMER_SLOTS),
+        Worker(durable_chains.KIND, durable_chains.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
     ),
     tasks=(poller.run, provisioning.run),
 )
@@ -107,6 +120,8 @@ __all__ = [
     "attendant",
     "capacity_operations",
     "concurrency_operations",
+    "durable_callbacks",
+    "durable_operations",
     "invoke",
     "layer_operations",
     "mapping_operations",

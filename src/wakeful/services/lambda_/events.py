@@ -18,7 +18,7 @@ from wakeful.environments.version import Throttled
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import functions, measuring, runs
+from wakeful.services.lambda_ import durable_starts, functions, measuring, runs
 from wakeful.services.lambda_.errors import (
     LambdaError,
     ResourceNotFoundException,
@@ -50,9 +50,12 @@ class Event:
 
 
 def put(tx: Tx, event: Event) -> None:
-    """The event is in the function's queue."""
+    """The event is in the function's queue; one for a durable function has begun an execution instead."""
+    function = of_arn(event.function)
+    if durable_starts.of_event(tx, function, event.payload, event.trace, event.tenant) is not None:
+        return
     work.put(tx, KIND, asdict(replace(event, put=tx.now)))
-    tx.note(measuring.received(of_arn(event.function), tx.now))
+    tx.note(measuring.received(function, tx.now))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -64,7 +67,10 @@ def accept(tx: Tx, delivery: Delivery) -> None:
         raise Refused(str(error), "NO_RESOURCE") from error
     if len(delivery.body.encode()) > limits.LAMBDA_EVENT_BYTES_MAX:
         raise Refused("the event is larger than a function takes", "REQUEST_TOO_LARGE")
-    put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+    try:
+        put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+    except LambdaError as error:
+        raise Refused(str(error), "INVALID_PARAMETER") from error
 
 
 async def carry_out(node: Node, item: work.Item) -> Done | Again:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from wakeful import limits
-from wakeful.environments.version import Throttled
+from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import events, runs
+from wakeful.services.lambda_ import durable_runs, durable_starts, events, runs
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -20,7 +19,7 @@ from wakeful.services.lambda_.errors import (
     RequestTooLargeException,
     TooManyRequestsException,
 )
-from wakeful.services.lambda_.references import reference
+from wakeful.services.lambda_.references import Reference, reference
 
 if TYPE_CHECKING:
     from wakeful.shapes import lambda_ as shapes
@@ -29,17 +28,20 @@ if TYPE_CHECKING:
 @api.waits_and_notes
 async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> shapes.InvocationResponse:
     """RequestResponse answers what the function returned; Event answers 202 once the event is safe; DryRun checks."""
-    check_members(request)
     kind = request.get("InvocationType", "RequestResponse")
     payload = request.get("Payload") or b"{}"
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
     tenant = request.get("TenantId")
     version = runs.for_tenant((await runs.target(node, function)).pick(), tenant)
     check_payload(payload, kind)
+    if version.durable is not None:
+        durable_starts.check(function, version.durable, kind)
+    elif "DurableExecutionName" in request:
+        raise InvalidParameterValueException("DurableExecutionName is only supported for durable functions.")
     if kind == "DryRun":
         return {"StatusCode": 204}
     context = client_context(request.get("ClientContext"))
-    if kind == "Event":
+    if kind == "Event" and version.durable is None:
         event = events.Event(
             function.qualified, payload.decode(), call.request_id, call.trace, client_context=context, tenant=tenant
         )
@@ -54,10 +56,35 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
         tenant=tenant,
         log_tail=request.get("LogType") == "Tail",
     )
+    if version.durable is not None:
+        return await _durable(call, node, request, function, version, invocation)
     try:
         outcome = await runs.run(node, version, invocation, call.trace)
     except Throttled as refusal:
         raise too_many(refusal) from refusal
+    return _answer(outcome, version, with_log=invocation.log_tail)
+
+
+async def _durable(
+    call: Call,
+    node: Node,
+    request: shapes.InvocationRequest,
+    function: Reference,
+    version: Version,
+    invocation: Invocation,
+) -> shapes.InvocationResponse:
+    """An execution has begun, or is found by its name; who invokes synchronously has its result."""
+    kind = request.get("InvocationType", "RequestResponse")
+    name = request.get("DurableExecutionName")
+    execution = await durable_runs.begin(node, function, version, invocation, kind, call.trace, name)
+    if kind == "Event":
+        return {"StatusCode": 202, "DurableExecutionArn": execution.arn}
+    execution = await durable_runs.ended(node, execution.arn)
+    answer = _answer(durable_runs.outcome_of(execution, version), version, with_log=invocation.log_tail)
+    return {**answer, "ExecutedVersion": execution.version, "DurableExecutionArn": execution.arn}
+
+
+def _answer(outcome: Outcome, version: Version, *, with_log: bool) -> shapes.InvocationResponse:
     answer: shapes.InvocationResponse = {
         "StatusCode": 200,
         "Payload": outcome.payload,
@@ -65,15 +92,9 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
     }
     if outcome.error is not None:
         answer["FunctionError"] = outcome.error
-    if invocation.log_tail:
+    if with_log:
         answer["LogResult"] = base64.b64encode(outcome.log_tail).decode()
     return answer
-
-
-def check_members(request: Mapping[str, Any]) -> None:
-    """Nothing is asked for that is not here."""
-    if "DurableExecutionName" in request:
-        raise InvalidParameterValueException("Wakeful does not have durable functions yet (DurableExecutionName).")
 
 
 def too_many(refusal: Throttled) -> TooManyRequestsException:

@@ -9,7 +9,7 @@ from typing import Any
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 
 
-def marked(*parts: str | int) -> str:
+def marked(*parts: str | float) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 

@@ -18,7 +18,7 @@ from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import functions, mappings, runs
+from wakeful.services.lambda_ import durable_runs, functions, mappings, runs
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store.tx import Tx
@@ -179,7 +179,7 @@ async def _run(
     )
     try:
         version = runs.for_tenant((await runs.target(node, of_arn(mapping.function))).pick(), None)
-        outcome = await runs.run(node, version, invocation, *traces)
+        outcome = await durable_runs.run(node, version, invocation, *traces)
     except (Throttled, AwsError) as refusal:
         log.info("mapping %s: %s", mapping.uuid, refusal)
         return batch, f"PROBLEM: {refusal}"

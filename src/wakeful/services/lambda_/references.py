@@ -55,6 +55,14 @@ def reference(call: Call, function_name: str, qualifier: str | None = None) -> R
     return Reference(parts["account"] or call.account, region, parts["name"], named or qualifier or "")
 
 
+def reference_in(account: str, region: str, function_name: str) -> Reference:
+    """What a name, a part of an ARN or a whole one means in an account and region. No qualifier is ""."""
+    parts = _FORM.fullmatch(function_name)
+    if parts is None:
+        raise InvalidParameterValueException(f"Invalid function ARN '{function_name}'")
+    return Reference(parts["account"] or account, parts["region"] or region, parts["name"], parts["qualifier"] or "")
+
+
 def of_arn(arn: str) -> Reference:
     """The function an ARN names. Raises ValueError for any other ARN."""
     parts = _FORM.fullmatch(arn)

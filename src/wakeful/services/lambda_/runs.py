@@ -150,6 +150,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         is_snap_start=row.number > 0 and snapshots.is_asked_for(config) and not concurrency.provisioned,
         is_per_tenant="TenancyConfig" in config,
         sharing=concurrency.sharing.get(row.version),
+        durable=config.get("DurableConfig"),
         log_group=logging.get("LogGroup", ""),
         log_format=logging.get("LogFormat", "Text"),
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),

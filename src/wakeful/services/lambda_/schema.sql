@@ -137,3 +137,71 @@ CREATE TABLE IF NOT EXISTS lambda_capacity_uses(
     PRIMARY KEY(function, version)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lambda_capacity_uses_provider ON lambda_capacity_uses(provider);
+
+CREATE TABLE IF NOT EXISTS lambda_durable_executions(
+    arn              TEXT PRIMARY KEY,
+    function         TEXT NOT NULL,     -- the ARN without qualifier
+    version          TEXT NOT NULL,     -- the one that runs, from the first invocation to the last
+    name             TEXT NOT NULL,
+    kind             TEXT NOT NULL,     -- RequestResponse, Event or Chained
+    started          REAL NOT NULL,
+    input            TEXT,
+    config           BLOB NOT NULL,     -- DurableConfig as it was at the start
+    trace            BLOB NOT NULL,
+    tenant           TEXT,
+    client           TEXT,              -- the caller's ClientContext
+    role             TEXT NOT NULL,     -- on whose behalf letters about it are sent
+    parent           TEXT,              -- the execution whose chained invoke this is, and which of its operations
+    parent_operation TEXT,
+    status           TEXT NOT NULL,
+    ended            REAL,
+    deadline         REAL NOT NULL,     -- of the whole execution
+    result           TEXT,
+    error            BLOB,
+    invocation       TEXT NOT NULL,     -- the one whose checkpoints are taken; '' is none
+    token            INTEGER NOT NULL,  -- which checkpoint of it comes next
+    changes          INTEGER NOT NULL,  -- changes to operations so far
+    seen             INTEGER NOT NULL,  -- those that the function has been told of
+    failures         INTEGER NOT NULL,  -- invocations in a row
+    operations       INTEGER NOT NULL,
+    events           INTEGER NOT NULL,
+    written          INTEGER NOT NULL,  -- bytes, by checkpoints so far
+    checkpoint       BLOB,              -- the last one's client token, and what had been seen before it
+    pause            BLOB,
+    log_tail         BLOB,              -- of the last invocation, where somebody waits for it
+    UNIQUE(function, name)
+);
+CREATE INDEX IF NOT EXISTS lambda_durable_executions_started ON lambda_durable_executions(function, started, arn);
+
+CREATE TABLE IF NOT EXISTS lambda_durable_operations(
+    execution TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    number    INTEGER NOT NULL,
+    parent    TEXT,
+    type      TEXT NOT NULL,
+    status    TEXT NOT NULL,
+    changed   INTEGER NOT NULL,
+    replays   INTEGER NOT NULL,         -- whether its children are shown although it is over
+    pending   INTEGER NOT NULL,         -- whether the execution may wait for it
+    due       REAL,
+    body      BLOB NOT NULL,
+    PRIMARY KEY(execution, id)
+);
+CREATE INDEX IF NOT EXISTS lambda_durable_operations_number ON lambda_durable_operations(execution, number);
+CREATE INDEX IF NOT EXISTS lambda_durable_operations_changed ON lambda_durable_operations(execution, changed);
+CREATE INDEX IF NOT EXISTS lambda_durable_operations_due ON lambda_durable_operations(execution, due)
+    WHERE due IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS lambda_durable_events(
+    execution TEXT NOT NULL,
+    number    INTEGER NOT NULL,
+    body      BLOB NOT NULL,            -- in the names of the API's Event
+    PRIMARY KEY(execution, number)
+);
+
+CREATE TABLE IF NOT EXISTS lambda_durable_running(
+    account TEXT NOT NULL,
+    region  TEXT NOT NULL,
+    running INTEGER NOT NULL,
+    PRIMARY KEY(account, region)
+) WITHOUT ROWID;

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.lambda_ import managed, snapshots
+from wakeful.services.lambda_ import durable_config, managed, snapshots
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
 
@@ -26,7 +26,6 @@ _NOT_YET = {
     "ImageConfig": "container images",
     "KMSKeyArn": "KMS keys",
     "CodeSigningConfigArn": "code signing",
-    "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
     "AcceleratorConfig": "accelerators",
 }
@@ -91,13 +90,15 @@ def of_creation(request: Mapping[str, Any]) -> dict[str, Any]:
     _check_package_type(request)
     given = {name: request[name] for name in _CONFIGURED if name in request}
     defaults = {name: value for name, value in DEFAULTS.items() if value is not None}
-    return _checked({**defaults, **managed.defaults(request), **given}, request)
+    given["DurableConfig"] = durable_config.of_creation(request)
+    return _checked({**defaults, **managed.defaults(request), **durable_config.defaults(request), **given}, request)
 
 
 def of_update(config: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with what an update names replaced. An empty value takes an optional member away."""
     given = {name: request[name] for name in _CONFIGURED if name in request}
     managed.check_change(config, request)
+    given["DurableConfig"] = durable_config.of_update(config, request)
     return _checked({**config, **given}, request)
 
 
@@ -137,6 +138,8 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
     config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
+    if config.get("DurableConfig"):
+        config["LoggingConfig"] = durable_config.logging(config.get("LoggingConfig"))
     config["LoggingConfig"] = _logging(config.get("LoggingConfig"), request)
     return {name: value for name, value in config.items() if value not in (None, {}) or name == "LoggingConfig"}
 

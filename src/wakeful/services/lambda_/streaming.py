@@ -13,7 +13,8 @@ from wakeful.fabric.service import Call, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import runs
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.invoke import check_members, check_payload, client_context, too_many
+from wakeful.services.lambda_.errors import InvalidParameterValueException
+from wakeful.services.lambda_.invoke import check_payload, client_context, too_many
 from wakeful.services.lambda_.references import reference
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ async def invoke_with_response_stream(
 
     A caller who leaves does not stop the function.
     """
-    check_members(request)
     payload = request.get("Payload") or b"{}"
     function = reference(call, request["FunctionName"], request.get("Qualifier"))
     tenant = request.get("TenantId")
     version = runs.for_tenant((await runs.target(node, function)).pick(), tenant)
+    if version.durable is not None:
+        raise InvalidParameterValueException("InvokeWithResponseStream is not supported for durable functions.")
     check_payload(payload, "RequestResponse")
     if request.get("InvocationType") == "DryRun":
         return {"StatusCode": 204}

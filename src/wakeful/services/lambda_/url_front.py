@@ -11,6 +11,7 @@ from wakeful.environments.version import Outcome, Throttled
 from wakeful.fabric.front import Arrival, Place, Signer
 from wakeful.fabric.service import Call, Need, Node, Principal
 from wakeful.services.lambda_ import (
+    durable_runs,
     functions,
     invoke,
     measuring,
@@ -88,7 +89,7 @@ class UrlFront:
         if pieces is not None:
             return await url_stream.answer(node, version, invocation, pieces, arrival.trace)
         try:
-            outcome = await runs.run(node, version, invocation, arrival.trace)
+            outcome = await durable_runs.run(node, version, invocation, arrival.trace)
         except Throttled as refusal:
             raise invoke.too_many(refusal) from refusal
         return _answer(url, outcome)

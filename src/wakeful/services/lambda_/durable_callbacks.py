@@ -1,0 +1,82 @@
+"""Callbacks: somebody outside says what became of something that a durable execution waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from wakeful.fabric.service import Call
+from wakeful.services.lambda_ import durable, durable_rules
+from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.durable import Execution
+from wakeful.services.lambda_.durable_rules import Operation
+from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
+from wakeful.store.tx import Tx
+
+if TYPE_CHECKING:
+    from wakeful.shapes import lambda_ as shapes
+
+
+class CallbackTimeoutException(LambdaError):
+    """The callback is either timed out or already completed"""
+
+
+@api.writes
+def send_durable_execution_callback_success(
+    call: Call, tx: Tx, request: shapes.SendDurableExecutionCallbackSuccessRequest
+) -> shapes.SendDurableExecutionCallbackSuccessResponse:
+    """The execution goes on with the result."""
+    try:
+        result = request["Result"].decode() if "Result" in request else ""
+    except UnicodeDecodeError as error:
+        raise InvalidParameterValueException("The callback result must be text in UTF-8.") from error
+    _complete(tx, request["CallbackId"], "SUCCEEDED", {"Result": result} if result else {})
+    return {}
+
+
+@api.writes
+def send_durable_execution_callback_failure(
+    call: Call, tx: Tx, request: shapes.SendDurableExecutionCallbackFailureRequest
+) -> shapes.SendDurableExecutionCallbackFailureResponse:
+    """The execution goes on with the error."""
+    error = dict(request.get("Error") or {})
+    durable_rules.check_error(error)
+    _complete(tx, request["CallbackId"], "FAILED", {"Error": error})
+    return {}
+
+
+@api.writes
+def send_durable_execution_callback_heartbeat(
+    call: Call, tx: Tx, request: shapes.SendDurableExecutionCallbackHeartbeatRequest
+) -> shapes.SendDurableExecutionCallbackHeartbeatResponse:
+    """The callback's heartbeat timeout begins anew."""
+    execution, operation = _pending(tx, request["CallbackId"])
+    durable.rewrite(tx, execution.arn, durable_rules.beat(operation, tx.now))
+    durable.plan(tx, execution)
+    return {}
+
+
+def _complete(tx: Tx, callback_id: str, status: str, outcome: Mapping[str, Any]) -> None:
+    execution, operation = _pending(tx, callback_id)
+    execution, _ = durable.put(tx, execution, *durable_rules.close(operation, status, outcome, tx.now))
+    durable.save(tx, execution)
+    durable.run_soon(tx, execution)
+
+
+def _pending(tx: Tx, callback_id: str) -> tuple[Execution, Operation]:
+    """Who waits for it. Raises what Lambda answers where nobody does any more."""
+    arn, operation_id = durable.callback_of(callback_id)
+    durable.lock(tx, arn)
+    execution = durable.get(tx, arn)
+    operation = None if execution is None else durable.operation(tx, arn, operation_id)
+    if (
+        execution is None
+        or not execution.is_open
+        or operation is None
+        or operation.type != "CALLBACK"
+        or operation.is_over
+        or operation.details.get("CallbackId") != callback_id
+        or (operation.due is not None and operation.due <= tx.now)
+    ):
+        raise CallbackTimeoutException()
+    return execution, operation

@@ -1,0 +1,54 @@
+"""How a durable execution ends: once, with everybody told who waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from wakeful.services.lambda_ import durable, durable_chains, durable_rules, durable_telling
+from wakeful.services.lambda_.durable import Execution
+from wakeful.services.lambda_.durable_rules import Event
+from wakeful.store import work
+from wakeful.store.tx import Tx
+
+LETTER = "lambda.durable.letter"
+"""The kind of work row that takes the event of an execution that failed to the function's dead-letter target."""
+
+_DAY_S = 86_400
+
+
+def close(
+    tx: Tx, execution: Execution, status: str, *, result: str | None = None, error: Mapping[str, Any] | None = None
+) -> Execution:
+    """The execution is over: its row, its history, its parent, who waits for it, and the bus say so."""
+    outcome: dict[str, Any] = {} if result is None else {"Result": result}
+    if status != "SUCCEEDED":
+        outcome = {"Error": dict(error or {})}
+    execution = replace(
+        execution.becomes(status), ended=tx.now, result=result, error=outcome.get("Error"), checkpoint=None, pause=None
+    )
+    root = durable.operation(tx, execution.arn, execution.id)
+    assert root is not None
+    ended = replace(root, status=status, ended=tx.now)
+    name = durable_rules.event_name("EXECUTION", status)
+    execution, _ = durable.put(tx, execution, ended, Event(name, durable_rules.told(status, outcome)))
+    durable.save(tx, execution)
+    durable.plan_removal(tx, execution, tx.now + execution.config["RetentionPeriodInDays"] * _DAY_S)
+    tx.wake(durable.wake_name(execution.arn))
+    durable_telling.ended(tx, execution)
+    if execution.parent is not None and execution.parent_operation is not None:
+        _tell_parent(tx, execution, execution.parent, execution.parent_operation)
+    if execution.kind == "Event" and status != "SUCCEEDED":
+        work.put(tx, LETTER, {"execution": execution.arn})
+    return execution
+
+
+def _tell_parent(tx: Tx, execution: Execution, parent: str, operation: str) -> None:
+    outcome: dict[str, Any] = {"Error": execution.error or {}}
+    if execution.status == "SUCCEEDED":
+        outcome = {} if execution.result is None else {"Result": execution.result}
+    elif execution.status == "TIMED_OUT":
+        message = f"CHAINED_INVOKE timed out after {execution.timeout_s} seconds."
+        outcome = {"Error": {"ErrorType": "ChainedInvoke.Timeout", "ErrorMessage": message}}
+    durable_chains.finish(tx, parent, operation, execution.status, outcome)
