@@ -41,6 +41,7 @@ _KINDS: Mapping[str, PrincipalKind] = {
 }
 
 # What a delivery does, by the target's service.
+_DEFAULT_BUS = "event-bus/default"
 _DELIVERING: Mapping[str, tuple[str, ...]] = {
     "events": ("events:PutEvents",),
     "lambda": ("lambda:InvokeFunction",),
@@ -105,7 +106,10 @@ class Authorizer:
         """Raises Refused where neither the target's policy nor the giving role's policies allow it."""
         if self._mode == "off" or self._identities is None:
             return
-        service = names.parse_arn(delivery.target_arn).service
+        target = names.parse_arn(delivery.target_arn)
+        service = target.service
+        if target.resource == _DEFAULT_BUS and not delivery.principal.startswith("arn:"):
+            return  # events of AWS services reach the default bus of their account without anybody's leave
         for action in _DELIVERING[service]:
             self._check_action(tx, delivery, service, Need(action, delivery.target_arn))
 

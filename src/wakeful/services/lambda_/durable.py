@@ -144,8 +144,9 @@ def named(tx: Tx, function: str, name: str) -> Execution | None:
 def insert(tx: Tx, execution: Execution) -> None:
     tx.run(
         "INSERT INTO lambda_durable_executions(arn, function, version, name, kind, started, input, config, trace,"
-        " tenant, client, role, parent, parent_operation, status, deadline, invocation, token, changes, seen, failures,"
-        " operations, events, written) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0)",
+        " tenant, client, role, parent, parent_operation, status, deadline, invocation, token, changes, seen,"
+        " failures, operations, events, written)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0)",
         *(execution.arn, execution.function, execution.version, execution.name, execution.kind, execution.started),
         *(execution.input, orjson.dumps(dict(execution.config)), orjson.dumps(asdict(execution.trace))),
         *(execution.tenant, execution.client, execution.role, execution.parent, execution.parent_operation),

@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wakeful.services.lambda_ import durable, durable_chains, durable_rules, durable_telling
+from wakeful.services.lambda_ import durable, durable_chains, durable_letters, durable_rules, durable_telling
 from wakeful.services.lambda_.durable import Execution
 from wakeful.services.lambda_.durable_rules import Event
-from wakeful.store import work
 from wakeful.store.tx import Tx
-
-LETTER = "lambda.durable.letter"
-"""The kind of work row that takes the event of an execution that failed to the function's dead-letter target."""
 
 _DAY_S = 86_400
 
@@ -40,7 +36,7 @@ def close(
     if execution.parent is not None and execution.parent_operation is not None:
         _tell_parent(tx, execution, execution.parent, execution.parent_operation)
     if execution.kind == "Event" and status != "SUCCEEDED":
-        work.put(tx, LETTER, {"execution": execution.arn})
+        durable_letters.bury(tx, execution)
     return execution
 
 

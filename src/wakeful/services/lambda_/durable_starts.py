@@ -44,6 +44,15 @@ def check(reference: Reference, config: Mapping[str, Any], kind: str) -> None:
         raise InvalidParameterValueException(TOO_LONG)
 
 
+def check_mapping(tx: Tx, reference: Reference) -> functions.Version:
+    """The version a mapping invokes. Raises what Lambda answers where it is missing, or a mapping may not invoke it."""
+    version = functions.find(tx, reference)
+    config = config_of(version)
+    if "DurableConfig" in config:
+        check(reference, config["DurableConfig"], "RequestResponse")
+    return version
+
+
 def start(tx: Tx, beginning: Beginning) -> Execution:
     """The execution runs; or, where the function has one of this name and input already, that one, whatever its state.
 

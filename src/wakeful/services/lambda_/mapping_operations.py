@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Source
-from wakeful.services.lambda_ import functions, mappings
+from wakeful.services.lambda_ import durable_starts, mappings
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.mappings import SourceMapping
@@ -51,7 +51,7 @@ def update_event_source_mapping(
     function = None
     if "FunctionName" in request:
         wanted = reference(call, request["FunctionName"])
-        functions.find(tx, wanted)
+        durable_starts.check_mapping(tx, wanted)
         function = wanted.qualified
     before = mappings.find(tx, request["UUID"])
     changed = mappings.update(tx, request["UUID"], function, request)
@@ -86,7 +86,7 @@ def list_event_source_mappings(
 
 def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, request: Any) -> SourceMapping:
     """Raises what Lambda answers where the function or the source is missing, or the two are mapped already."""
-    version = functions.find(tx, function)
+    version = durable_starts.check_mapping(tx, function)
     if "TenancyConfig" in version.config:
         raise InvalidParameterValueException("Event source mappings cannot be used with tenant isolation.")
     tx.lock("lambda", source, function.qualified)
