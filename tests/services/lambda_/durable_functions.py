@@ -155,7 +155,7 @@ class Puppet:
         self._mover: threading.Thread | None = None
         self.token = ""
         self.arn = ""
-        more = {"DurableConfig": {"ExecutionTimeout": 600}, "Timeout": 60, **settings}
+        more = {"DurableConfig": {"ExecutionTimeout": 600}, "Timeout": 20, **settings}
         deploy(self.client, name, _PUPPET, Environment={"Variables": {"PLACE": str(place)}}, **more)
 
     def begins(self, event: Any = None, name: str = "f", **more: Any) -> dict[str, Any]:
