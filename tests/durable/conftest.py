@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,16 +33,25 @@ class Durable:
     def client(self) -> Any:
         return self.node.client("lambda")
 
+    def lines(self, text: str) -> list[dict[str, Any]]:
+        """What the function logged with this text in it, in order, read as the JSON that it is."""
+        self.node.run(self.node.node.telemetry.flush())
+        pages = self.node.client("logs").get_paginator("filter_log_events")
+        found = [
+            event for page in pages.paginate(logGroupName=f"/aws/lambda/{self.function}") for event in page["events"]
+        ]
+        return [json.loads(event["message"]) for event in found if text in event["message"]]
+
     def start(self, scenario: str, **event: Any) -> Execution:
         """It has begun, and has done all it can do without time and answers."""
         execution = start(self.client, self.function, scenario, **event)
         self.node.settle()
         return execution
 
-    def run(self, scenario: str, answers: Any = None, **event: Any) -> Execution:
+    def run(self, scenario: str, answer: Any = None, **event: Any) -> Execution:
         """It has ended."""
         execution = self.start(scenario, **event)
-        carry_on([execution], self.node.advance, answers)
+        carry_on([execution], self.node.advance, answer)
         return execution
 
 
@@ -55,7 +65,7 @@ def code(folder: Path, pattern: str) -> bytes:
 
 
 def deploy_python(lambda_: Any, s3: Any, *, only: str = "", handler: str = "", **variables: str) -> None:
-    """The functions `durable`, `short` (of a quarter of an hour) and `plain`, or one only; and the bucket of effects."""
+    """Functions `durable`, `short` (of a quarter of an hour) and `plain`, or one only, and the bucket of effects."""
     content = {"ZipFile": sdks.layer(sdks.PYTHON)}
     layer = lambda_.publish_layer_version(LayerName="durable-python", Content=content)["LayerVersionArn"]
     zipped = {"ZipFile": code(HERE / "scenarios", "*.py")}
@@ -104,6 +114,7 @@ def nodejs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Durable]:
             "Environment": {"Variables": named},
             "Timeout": 60,
             "MemorySize": 512,
+            "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"},
         }
         lasts = {"ExecutionTimeout": YEAR_S, "RetentionPeriodInDays": 90}
         deploy(lambda_, "durable", Handler="index.handler", DurableConfig=lasts, **settings)

@@ -10,6 +10,7 @@ from typing import Any
 
 HOUR_S = 3600.0
 CLOCK_MOVES_MAX = 200
+ENDS = {f"Execution{how}" for how in ("Succeeded", "Failed", "TimedOut", "Stopped")}
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,25 @@ class Execution:
 
     def callbacks(self) -> dict[str, str]:
         """The ids of the callbacks that nobody has answered yet, by the names of what waits for them."""
-        events = self.events()
-        names = {event["Id"]: event.get("Name", "") for event in events if "Id" in event}
-        open_ones: dict[str, str] = {}
-        for event in events:
-            if event["EventType"] == "CallbackStarted":
-                name = names.get(event.get("ParentId", "")) or event.get("Name", "")
-                open_ones[event["Id"]] = name
-            elif event["EventType"].startswith("Callback"):
-                del open_ones[event["Id"]]
-        started = {event["Id"]: event for event in events if event["EventType"] == "CallbackStarted"}
-        return {name: started[each]["CallbackStartedDetails"]["CallbackId"] for each, name in open_ones.items()}
+        return _open_callbacks(self.events())
 
     def answer(self, result: Any, name: str | None = None) -> None:
         """The callback that is open (of several, the one of that name) has its answer."""
         waiting = self.callbacks()
         [callback_id] = waiting.values() if name is None else [waiting[name]]
         self.client.send_durable_execution_callback_success(CallbackId=callback_id, Result=json.dumps(result).encode())
+
+
+def _open_callbacks(events: list[dict[str, Any]]) -> dict[str, str]:
+    names = {event["Id"]: event.get("Name", "") for event in events if "Id" in event}
+    found: dict[str, tuple[str, str]] = {}
+    for event in events:
+        if event["EventType"] == "CallbackStarted":
+            name = names.get(event.get("ParentId", "")) or event.get("Name", "")
+            found[event["Id"]] = (name, event["CallbackStartedDetails"]["CallbackId"])
+        elif event["EventType"].startswith("Callback"):
+            del found[event["Id"]]
+    return dict(found.values())
 
 
 def _depth(event: dict[str, Any], parents: dict[str, str | None]) -> int:
@@ -108,20 +111,22 @@ def start(client: Any, function: str, scenario: str, qualifier: str = "$LATEST",
     return Execution(client, answer["DurableExecutionArn"])
 
 
-def carry_on(executions: list[Execution], advance: Callable[[float], None], answers: Any = None) -> None:
+def carry_on(executions: list[Execution], advance: Callable[[float], None], answer: Any = None) -> None:
     """All have ended: whatever waited for time has had its time, whatever waited for an answer this one."""
+    running = executions
+    body = json.dumps(answer).encode()
     for _ in range(CLOCK_MOVES_MAX):
         advance(0)
-        running = [each for each in executions if each.status == "RUNNING"]
+        histories = [(each, each.events()) for each in running]
+        running = [each for each, events in histories if events[-1]["EventType"] not in ENDS]
         if not running:
             return
-        answered = 0
-        for each in running:
-            for callback_id in each.callbacks().values() if answers is not None else ():
-                body = json.dumps(answers).encode()
-                each.client.send_durable_execution_callback_success(CallbackId=callback_id, Result=body)
-                answered += 1
-        if not answered:
+        waiting = (
+            [] if answer is None else [each for _, events in histories for each in _open_callbacks(events).values()]
+        )
+        for callback_id in waiting:
+            executions[0].client.send_durable_execution_callback_success(CallbackId=callback_id, Result=body)
+        if not waiting:
             advance(HOUR_S)
     raise AssertionError(f"these never ended: {[each.outline() for each in running]}")
 

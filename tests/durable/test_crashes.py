@@ -29,15 +29,12 @@ RESULT = {
 }
 AT_MOST_ONCE = {"charge", "note", "invoice"}
 AT_LEAST_ONCE = {"ship", "left", "right", "send"}
-UPDATES = {
-    "Started": "START",
-    "Succeeded": "SUCCEED",
-    "Failed": "FAIL",
-}
-BY_THE_SERVICE = ("Wait", "Callback", "ChainedInvoke")
-"""Operations that the SDK only starts."""
+ACTIONS = {"Started": "START", "Succeeded": "SUCCEED"}
+ENDED_BY_THE_SERVICE = {"Wait", "Callback", "ChainedInvoke"}
+SIDES = ("before", "after")
 
-NODE_KILLS = None if "CRASHES" in os.environ else 4
+EVERY_KILL = "CRASHES" in os.environ
+DAILY_NODE_KILLS = 4
 AT_ONCE = 8
 ATTEMPTS_MAX = 3
 
@@ -54,25 +51,32 @@ def deploy_workflow(node: RunningNode | NodeProcess) -> None:
     deploy_python(node.client("lambda"), node.client("s3"), only="order", handler="scenarios.crash.handler", BILL=bill)
 
 
-def test_the_workflow_without_a_crash(node: RunningNode) -> None:
+@pytest.fixture(scope="module")
+def calm(node: RunningNode) -> Execution:
+    """The workflow when nobody is killed."""
     execution = begin(node.client("lambda"), "calm")
     carry_on([execution], node.advance, "yes")
-    assert execution.result == RESULT
-    assert effects(node, "calm") == Counter(
-        {f"{name}-1": 1 for name in AT_MOST_ONCE | AT_LEAST_ONCE} | {"submitted": 1}
-    )
+    return execution
 
 
-def test_the_environment_is_killed_at_every_checkpoint(node: RunningNode) -> None:
+def test_the_workflow_without_a_crash(node: RunningNode, calm: Execution) -> None:
+    assert calm.result == RESULT
+    once = {f"{name}-1": 1 for name in AT_MOST_ONCE | AT_LEAST_ONCE} | {"submitted": 1}
+    assert effects(node, "calm") == Counter(once)
+    assert errors(calm) == []
+
+
+def test_the_environment_is_killed_at_every_checkpoint(node: RunningNode, calm: Execution) -> None:
+    """On both sides of each in `make crash`, on one of them every day."""
     client = node.client("lambda")
-    calm = begin(client, "counted")
-    carry_on([calm], node.advance, "yes")
-    kills = list(points(calm))
-    assert len(kills) == 62, kills
+    found = updates(calm)
+    assert len(found) == 31, found
+    kills = [(when, each) for each in found for when in SIDES]
+    if not EVERY_KILL:
+        kills = [(SIDES[number % 2], each) for number, each in enumerate(found)]
     for first in range(0, len(kills), AT_ONCE):
-        some = kills[first : first + AT_ONCE]
-        runs = {f"{when}-{update}".replace(" ", "-"): (when, update) for when, update in some}
-        begun = {run: begin(client, run, when=when, update=update) for run, (when, update) in runs.items()}
+        runs = {f"{when}-{each}".replace(" ", "-"): (when, each) for when, each in kills[first : first + AT_ONCE]}
+        begun = {run: begin(client, run, when=when, update=each) for run, (when, each) in runs.items()}
         carry_on(list(begun.values()), node.advance, "yes")
         for run, execution in begun.items():
             survived(execution, calm, effects(node, run))
@@ -80,17 +84,17 @@ def test_the_environment_is_killed_at_every_checkpoint(node: RunningNode) -> Non
 
 
 def test_the_node_is_killed_at_checkpoints(tmp_path: Path) -> None:
-    """At every one in `make crash`, at some of them every day."""
+    """At every one in `make crash`, at some of them every day; each time it starts again on the same data."""
     sdks.layer(sdks.PYTHON)
     node = NodeProcess(tmp_path / "data", "--isolation", "none")
     node.start()
     deploy_workflow(node)
     client = node.client("lambda")
-    calm = begin(client, "counted")
+    calm = begin(client, "calm")
     carry_on_across_crashes(node, calm)
-    kills = list(points(calm))
-    for number, (when, update) in enumerate(kills if NODE_KILLS is None else kills[3 :: len(kills) // NODE_KILLS]):
-        execution = begin(client, f"run-{number}", when=when, update=update, node=node.pid)
+    kills = [(when, each) for each in updates(calm) for when in SIDES]
+    for number, (when, each) in enumerate(kills if EVERY_KILL else kills[3 :: len(kills) // DAILY_NODE_KILLS]):
+        execution = begin(client, f"run-{number}", when=when, update=each, node=node.pid)
         carry_on_across_crashes(node, execution)
         survived(execution, calm, effects(node, f"run-{number}"))
     assert node.stop() == 0
@@ -100,18 +104,16 @@ def begin(client: Any, run: str, **kill: Any) -> Execution:
     return start(client, "order", "order", run=run, kill=kill or None)
 
 
-def points(calm: Execution) -> Iterator[tuple[str, str]]:
-    """Both sides of each update that the SDK sends in the course of it, found in the history of a calm run."""
-    seen = set()
+def updates(calm: Execution) -> list[str]:
+    """What the SDK checkpoints in the course of the workflow, found in the history of a calm run and of its child."""
+    found = set()
     for event in [*calm.events(), *child(calm).events()]:
-        for suffix, action in UPDATES.items():
-            kind = event["EventType"].removesuffix(suffix)
-            is_own = event.get("SubType") and (action == "START" or not kind.startswith(BY_THE_SERVICE))
-            if event["EventType"].endswith(suffix) and is_own:
-                seen.add(f"{action} {event.get('Name') or event['SubType']}")
-    for update in sorted(seen):
-        yield "before", update
-        yield "after", update
+        for suffix, action in ACTIONS.items():
+            operation = event["EventType"].removesuffix(suffix)
+            is_sent = "SubType" in event and (action == "START" or operation not in ENDED_BY_THE_SERVICE)
+            if event["EventType"].endswith(suffix) and is_sent:
+                found.add(f"{action} {event.get('Name') or event['SubType']}")
+    return sorted(found)
 
 
 def child(execution: Execution) -> Execution:
@@ -135,7 +137,7 @@ def survived(execution: Execution, calm: Execution, did: Counter[str]) -> None:
 
 
 def settled(execution: Execution) -> Counter[tuple[str, str]]:
-    """Which operation ended how; a failure that is followed by another attempt is no end."""
+    """Which operation succeeded, and how often: once."""
     return Counter(
         (event["Id"], event["EventType"])
         for event in execution.events()

@@ -150,7 +150,7 @@ def test_callback_concurrency(python: Durable) -> None:
 
 
 def test_callback_serdes(python: Durable) -> None:
-    execution = python.run("callback_serdes", answers="aloud")
+    execution = python.run("callback_serdes", answer="aloud")
     assert execution.result == '"ALOUD"'
 
 
@@ -243,19 +243,19 @@ def test_wait_for_callback_submitter_failure_catchable(python: Durable) -> None:
 
 
 def test_wait_for_callback_child(python: Durable) -> None:
-    execution = python.run("wait_for_callback_child", answers="ok")
+    execution = python.run("wait_for_callback_child", answer="ok")
     assert execution.result == ['"ok"', '"ok"']
     depths = {line.split()[-1]: len(line) - len(line.lstrip()) for line in execution.outline().splitlines()}
     assert (depths["parent-callback"], depths["child-callback"]) == (0, 2)
 
 
 def test_wait_for_callback_multiple_invocations(python: Durable) -> None:
-    execution = python.run("wait_for_callback_multiple_invocations", answers="ok")
+    execution = python.run("wait_for_callback_multiple_invocations", answer="ok")
     assert execution.result == ['"ok"', "processed", '"ok"']
     assert len(execution.events("InvocationCompleted")) == 5
 
 
 def test_wait_for_callback_mixed_ops(python: Durable) -> None:
-    execution = python.run("wait_for_callback_mixed_ops", answers="ok")
+    execution = python.run("wait_for_callback_mixed_ops", answer="ok")
     assert execution.result == [{"user": 1}, '"ok"', "finalized"]
     assert len(execution.events("InvocationCompleted")) == 4

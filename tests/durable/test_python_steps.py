@@ -383,13 +383,7 @@ def test_logger_example(python: Durable) -> None:
     """Lines of a replay are not written again, and each says what it belongs to."""
     execution = python.run("logger_example", to="somebody")
     assert execution.result == "done"
-    pages = python.node.client("logs").get_paginator("filter_log_events")
-    said = [
-        json.loads(event["message"])
-        for page in pages.paginate(logGroupName="/aws/lambda/durable", filterPattern='{ $.message = "*for somebody" }')
-        for event in page["events"]
-    ]
-    said.sort(key=lambda line: str(line["timestamp"]))
+    said = python.lines("for somebody")
     assert [line["message"] for line in said] == [f"{word} for somebody" for word in ("begins", "works", "ends")]
     assert {line["executionArn"] for line in said} == {execution.arn}
     assert (said[1]["operationName"], said[1]["attempt"]) == ("work", 1)
