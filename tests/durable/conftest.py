@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tests.running_node import RunningNode, running_node
 
 BUCKET = "effects"
 YEAR_S, QUARTER_S = 366 * 86_400, 900
+LOGGED_WITHIN_S = 20
 HERE = Path(__file__).parent
 
 
@@ -33,14 +35,22 @@ class Durable:
     def client(self) -> Any:
         return self.node.client("lambda")
 
-    def lines(self, text: str) -> list[dict[str, Any]]:
-        """What the function logged with this text in it, in order, read as the JSON that it is."""
-        self.node.run(self.node.node.telemetry.flush())
+    def lines(self, text: str, last: str) -> list[dict[str, Any]]:
+        """What the function logged with this text in it, in order, once the last of it is there; each line is JSON."""
         pages = self.node.client("logs").get_paginator("filter_log_events")
-        found = [
-            event for page in pages.paginate(logGroupName=f"/aws/lambda/{self.function}") for event in page["events"]
-        ]
-        return [json.loads(event["message"]) for event in found if text in event["message"]]
+        deadline = time.monotonic() + LOGGED_WITHIN_S
+        while time.monotonic() < deadline:
+            self.node.run(self.node.node.telemetry.flush())
+            asked = pages.paginate(logGroupName=f"/aws/lambda/{self.function}")
+            found = [event["message"] for page in asked for event in page["events"] if text in event["message"]]
+            if any(last in message for message in found):
+                return [json.loads(message) for message in found]
+        raise AssertionError(f"nobody logged {last!r}")
+
+    @property
+    def logging(self) -> Durable:
+        """The same with a log of its own, in which nothing else stands."""
+        return Durable(self.node, "logging")
 
     def start(self, scenario: str, **event: Any) -> Execution:
         """It has begun, and has done all it can do without time and answers."""
@@ -65,7 +75,7 @@ def code(folder: Path, pattern: str) -> bytes:
 
 
 def deploy_python(lambda_: Any, s3: Any, *, only: str = "", handler: str = "", **variables: str) -> None:
-    """Functions `durable`, `short` (of a quarter of an hour) and `plain`, or one only, and the bucket of effects."""
+    """Functions `durable`, `logging`, `plain` and `short` (15 minutes), or one only, and the bucket of effects."""
     content = {"ZipFile": sdks.layer(sdks.PYTHON)}
     layer = lambda_.publish_layer_version(LayerName="durable-python", Content=content)["LayerVersionArn"]
     zipped = {"ZipFile": code(HERE / "scenarios", "*.py")}
@@ -88,6 +98,7 @@ def deploy_python(lambda_: Any, s3: Any, *, only: str = "", handler: str = "", *
         return
     deploy(lambda_, "plain", Handler="scenarios.index.plain", **settings)
     deploy(lambda_, "durable", Handler="scenarios.index.handler", DurableConfig=lasts, MemorySize=512, **settings)
+    deploy(lambda_, "logging", Handler="scenarios.index.handler", DurableConfig=lasts, **settings)
     deploy(lambda_, "short", Handler="scenarios.index.handler", DurableConfig=short, **settings)
 
 
@@ -118,5 +129,6 @@ def nodejs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Durable]:
         }
         lasts = {"ExecutionTimeout": YEAR_S, "RetentionPeriodInDays": 90}
         deploy(lambda_, "durable", Handler="index.handler", DurableConfig=lasts, **settings)
+        deploy(lambda_, "logging", Handler="index.handler", DurableConfig=lasts, **settings)
         deploy(lambda_, "plain", Handler="index.plain", **settings)
         yield Durable(node, "durable")

@@ -80,6 +80,7 @@ def test_the_environment_is_killed_at_every_checkpoint(node: RunningNode, calm: 
         carry_on(list(begun.values()), node.advance, "yes")
         for run, execution in begun.items():
             survived(execution, calm, effects(node, run))
+            assert interrupted(execution, *runs[run])
             assert errors(execution) == ["Runtime.ExitError"]
 
 
@@ -97,6 +98,7 @@ def test_the_node_is_killed_at_checkpoints(tmp_path: Path) -> None:
         execution = begin(client, f"run-{number}", when=when, update=each, node=node.pid)
         carry_on_across_crashes(node, execution)
         survived(execution, calm, effects(node, f"run-{number}"))
+        assert interrupted(execution, when, each)
     assert node.stop() == 0
 
 
@@ -134,6 +136,17 @@ def survived(execution: Execution, calm: Execution, did: Counter[str]) -> None:
     assert not did
     for mine, theirs in ((execution, calm), (child(execution), child(calm))):
         assert settled(mine) == settled(theirs), mine.outline()
+
+
+def interrupted(execution: Execution, when: str, update: str) -> bool:
+    """Of a step that runs at most once and was killed between its two checkpoints, the history says so; of no other."""
+    failed = [event for each in (execution, child(execution)) for event in each.events("StepFailed")]
+    kinds = {event["StepFailedDetails"]["Error"]["Payload"]["ErrorType"].rpartition(".")[2] for event in failed}
+    names = [event["Name"] for event in failed]
+    action, _, name = update.partition(" ")
+    if name in AT_MOST_ONCE and (when, action) in {("after", "START"), ("before", "SUCCEED")}:
+        return names == [name] and kinds == {"StepInterruptedError"}
+    return len(names) <= 1 and set(names) <= AT_MOST_ONCE and kinds <= {"StepInterruptedError"}
 
 
 def settled(execution: Execution) -> Counter[tuple[str, str]]:

@@ -322,9 +322,9 @@ def test_undefined_results(nodejs: Durable) -> None:
 
 def test_logger(nodejs: Durable) -> None:
     """Lines of a replay are not written again."""
-    execution = nodejs.run("logger", to="somebody")
+    execution = nodejs.logging.run("logger", to="somebody")
     assert execution.result == "done"
-    said = nodejs.lines("for somebody")
+    said = nodejs.logging.lines("for somebody", last="ends for somebody")
     assert [line["message"] for line in said] == [f"{word} for somebody" for word in ("begins", "works", "ends")]
     assert {line["executionArn"] for line in said} == {execution.arn}
 

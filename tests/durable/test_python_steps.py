@@ -381,9 +381,9 @@ def test_a_condition_that_is_never_met(python: Durable) -> None:
 
 def test_logger_example(python: Durable) -> None:
     """Lines of a replay are not written again, and each says what it belongs to."""
-    execution = python.run("logger_example", to="somebody")
+    execution = python.logging.run("logger_example", to="somebody")
     assert execution.result == "done"
-    said = python.lines("for somebody")
+    said = python.logging.lines("for somebody", last="ends for somebody")
     assert [line["message"] for line in said] == [f"{word} for somebody" for word in ("begins", "works", "ends")]
     assert {line["executionArn"] for line in said} == {execution.arn}
     assert (said[1]["operationName"], said[1]["attempt"]) == ("work", 1)
