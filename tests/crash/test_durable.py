@@ -72,6 +72,7 @@ def test_an_execution_survives_a_kill_after_every_step_and_a_wait_of_a_year(tmp_
     told = types(node.client("lambda"), arn)
     assert told.count("StepSucceeded") == STEPS + 1
     assert told.count("ExecutionSucceeded") == 1
+    assert told.count("InvocationCompleted") == STEPS + 2, "one for each kill, one up to the wait, one after it"
     assert (place / "done").read_text().split() == [str(number) for number in range(STEPS)]
     assert node.stop() == 0
 

@@ -130,6 +130,23 @@ def test_what_cannot_be_invoked_has_failed_at_once(puppet: Puppet) -> None:
     puppet.answers("SUCCEEDED", Result="1")
 
 
+def test_a_target_has_the_trace_of_its_parent_or_the_one_it_was_given(puppet: Puppet) -> None:
+    deploy_durable(puppet.client, "def run(durable, event, context):\n    return event\n", "g")
+    puppet.begins()
+    given = chained("2", "g:$LATEST")
+    root = "1-67891233-abcdef012345678912345678"
+    given["ChainedInvokeOptions"]["XAmznTraceId"] = f"Root={root};Parent=53995c3f42cd8ad8;Sampled=1"
+    puppet.checkpoint(chained("1", "g:$LATEST"), given)
+    puppet.answers("SUCCEEDED", Result="1")
+    puppet.node.settle()
+    traces = [
+        puppet.client.get_durable_execution(DurableExecutionArn=each["DurableExecutionArn"])["TraceHeader"]
+        for each in puppet.client.list_durable_executions_by_function(FunctionName="g")["DurableExecutions"]
+    ]
+    roots = {trace["XAmznTraceId"].split(";")[0] for trace in traces}
+    assert roots == {f"Root={root}", puppet.execution["TraceHeader"]["XAmznTraceId"].split(";")[0]}
+
+
 def test_an_outcome_for_an_execution_that_is_over_changes_nothing(puppet: Puppet) -> None:
     deploy_durable(puppet.client, "def run(durable, event, context):\n    durable.wait('1', 100)\n", "g")
     puppet.begins()

@@ -70,6 +70,8 @@ class Execution:
     result: str | None = None
     error: Mapping[str, Any] | None = None
     invocation: str = ""
+    """The request id of the invocation whose checkpoints are taken; "" is none."""
+    invoked: float | None = None
     token: int = 0
     changes: int = 0
     seen: int = 0
@@ -158,10 +160,17 @@ def save(tx: Tx, execution: Execution) -> None:
     """What changes about an execution is as it says. The caller holds its lock."""
     tx.run(
         "UPDATE lambda_durable_executions SET status = ?, ended = ?, deadline = ?, result = ?, error = ?,"
-        " invocation = ?, token = ?, changes = ?, seen = ?, failures = ?, operations = ?, events = ?, written = ?,"
-        " checkpoint = ?, pause = ?, log_tail = ? WHERE arn = ?",
+        " invocation = ?, invoked = ?, token = ?, changes = ?, seen = ?, failures = ?, operations = ?, events = ?,"
+        " written = ?, checkpoint = ?, pause = ?, log_tail = ? WHERE arn = ?",
         *(execution.status, execution.ended, execution.deadline, execution.result, _json(execution.error)),
-        *(execution.invocation, execution.token, execution.changes, execution.seen, execution.failures),
+        *(
+            execution.invocation,
+            execution.invoked,
+            execution.token,
+            execution.changes,
+            execution.seen,
+            execution.failures,
+        ),
         *(execution.operations, execution.events, execution.written, _json(execution.checkpoint)),
         *(_json(execution.pause), execution.log_tail, execution.arn),
     )

@@ -52,7 +52,7 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
         return execution
     told: dict[str, Any] = {**event.details, "ExecutedVersion": version.version}
     told["Input"] = {**({} if payload is None else {"Payload": payload}), "Truncated": False}
-    trace = execution.trace.caused_by(names.new_uuid(), hops=1)
+    trace = _trace(execution, update)
     tenant = update["ChainedInvokeOptions"].get("TenantId")
     if "DurableConfig" in config:
         child = durable_starts.start(
@@ -87,6 +87,14 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
 def _target(execution: Execution, update: Update) -> Reference:
     place = execution.reference
     return reference_in(place.account, place.region, update["ChainedInvokeOptions"]["FunctionName"])
+
+
+def _trace(execution: Execution, update: Update) -> Trace:
+    """The target's story: the execution's, or the one whose X-Ray header the function gave."""
+    trace = execution.trace.caused_by(execution.id, hops=1)
+    header = update["ChainedInvokeOptions"].get("XAmznTraceId", "")
+    fields = dict(field.strip().split("=", 1) for field in header.split(";") if "=" in field)
+    return replace(trace, id=fields["Root"]) if fields.get("Root") else trace
 
 
 def _resolved(tx: Tx, execution: Execution, target: Reference) -> functions.Version:

@@ -38,7 +38,6 @@ class Ran:
     """What one invocation was, and what became of it."""
 
     invocation: str
-    request_id: str
     begun: float
     ended: float
     payload: bytes
@@ -58,7 +57,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         execution.trace,
         event,
         durable.qualified(reference),
-        request_id=names.new_uuid(),
+        request_id=execution.invocation,
         client_context=execution.client,
         tenant=execution.tenant,
         log_tail=execution.kind == "RequestResponse",
@@ -71,11 +70,11 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         told = {"ErrorType": error.shape_name, "ErrorMessage": error.message}
         return Done(lambda tx: _failed(tx, arn, execution.invocation, told))
     except (Throttled, AwsError):
+        await node.store.write(_put_back, arn, execution.invocation)
         pause_s = limits.LAMBDA_THROTTLE_BACKOFF_S * 2 ** min(item.attempts - 1, 16)
         return Again(node.clock.now() + min(limits.LAMBDA_THROTTLE_BACKOFF_MAX_S, pause_s))
     ran = Ran(
         invocation=execution.invocation,
-        request_id=invocation.request_id,
         begun=started,
         ended=node.clock.now(),
         payload=outcome.payload,
@@ -95,8 +94,11 @@ def _begin(tx: Tx, arn: str) -> tuple[Execution, bytes] | None:
     if execution.status != "RUNNING":
         durable.save(tx, durable_checkpoint.paused(execution))
         return None
+    execution = _lost(tx, execution)
     news = [operation.id for operation in durable.unseen(tx, execution)]
-    execution = replace(execution, invocation=names.new_token(), token=0, seen=execution.changes, checkpoint=None)
+    execution = replace(
+        execution, invocation=names.new_uuid(), invoked=tx.now, token=0, seen=execution.changes, checkpoint=None
+    )
     durable.save(tx, execution)
     operations, marker = durable_checkpoint.state(tx, arn, None, limits.LAMBDA_DURABLE_PAGE_MAX)
     event = {
@@ -106,6 +108,28 @@ def _begin(tx: Tx, arn: str) -> tuple[Execution, bytes] | None:
         "UpdatedOperationIds": news,
     }
     return execution, orjson.dumps(event)
+
+
+def _lost(tx: Tx, execution: Execution) -> Execution:
+    """History tells of an invocation whose end nobody has seen: its node has died. The execution is not yet saved."""
+    if execution.invocation == "":
+        return execution
+    error = {"ErrorType": "ServiceException", "ErrorMessage": "The invocation was lost with its node."}
+    told = {
+        "StartTimestamp": execution.invoked,
+        "EndTimestamp": tx.now,
+        "RequestId": execution.invocation,
+        "Error": {"Payload": error, "Truncated": False},
+    }
+    return durable.tell(tx, execution, Event("InvocationCompleted", told))
+
+
+def _put_back(tx: Tx, arn: str, invocation: str) -> None:
+    """The invocation did not take place; the function has not been told of anything."""
+    durable.lock(tx, arn)
+    execution = durable.get(tx, arn)
+    if execution is not None and execution.invocation == invocation:
+        durable.save(tx, replace(execution, invocation="", seen=min(execution.seen, execution.changes - 1)))
 
 
 def _in_ms(shown: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +177,7 @@ def _ended(tx: Tx, arn: str, ran: Ran) -> Execution | None:
     told: dict[str, Any] = {
         "StartTimestamp": ran.begun,
         "EndTimestamp": ran.ended,
-        "RequestId": ran.request_id,
+        "RequestId": ran.invocation,
     }
     error = durable_chains.error_of(ran.payload) if ran.is_error else _own_error(ran.payload)
     if error is not None:

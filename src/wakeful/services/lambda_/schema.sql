@@ -159,6 +159,7 @@ CREATE TABLE IF NOT EXISTS lambda_durable_executions(
     result           TEXT,
     error            BLOB,
     invocation       TEXT NOT NULL,     -- the one whose checkpoints are taken; '' is none
+    invoked          REAL,              -- when that began
     token            INTEGER NOT NULL,  -- which checkpoint of it comes next
     changes          INTEGER NOT NULL,  -- changes to operations so far
     seen             INTEGER NOT NULL,  -- those that the function has been told of
