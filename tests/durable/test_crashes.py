@@ -99,6 +99,7 @@ def test_the_node_is_killed_at_checkpoints(tmp_path: Path) -> None:
         carry_on_across_crashes(node, execution)
         survived(execution, calm, effects(node, f"run-{number}"))
         assert interrupted(execution, when, each)
+        assert len(errors(execution)) == 1, "the history tells of the invocation that was lost"
     assert node.stop() == 0
 
 
