@@ -64,5 +64,5 @@ bench: setup-dev .bench/stamp ## Wakeful beside its peers and beside a floor, in
 clean: ## removes what make made
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .hypothesis
 
-crash: setup-dev ## kills the node fifty times under load, and counts
-	CRASHES=50 $(BIN)/pytest -q -s tests/crash
+crash: setup-dev ## kills the node fifty times under load, and beside every checkpoint of a workflow, and counts
+	CRASHES=50 $(BIN)/pytest -q -s tests/crash tests/durable/test_crashes.py
