@@ -223,7 +223,7 @@ class Service:
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
     unsigned: frozenset[str] = frozenset()
     """Operations that may be asked for without a signature; policies still say who may."""
-    front: Front | None = None
+    fronts: tuple[Front, ...] = ()
     """What it answers over HTTP beside its API."""
     identities: Identities | None = None
     """Where credentials and identity policies come from; IAM alone has this."""

@@ -108,7 +108,7 @@ class Admin:
         notes = await self._node.telemetry.recent_notes(
             account=query.get("account"), kind=query.get("kind"), name=query.get("name"), limit=int(limit)
         )
-        return {"notes": [dataclasses.asdict(note) for note in notes]}
+        return {"notes": [dataclasses.asdict(note) for note in notes], "recorded": await self._recorded(notes)}
 
     async def _trace(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any] | None:
         notes = await self._node.telemetry.notes_of(rest)
@@ -117,7 +117,12 @@ class Admin:
             if one is None:
                 return None
             notes = await self._node.telemetry.notes_of(one.trace)
-        return {"trace": notes[0].trace, "notes": [dataclasses.asdict(note) for note in notes]}
+        told = [dataclasses.asdict(note) for note in notes]
+        return {"trace": notes[0].trace, "notes": told, "recorded": await self._recorded(notes)}
+
+    async def _recorded(self, notes: list[Note]) -> list[str]:
+        """The request ids among these of runs that can be replayed."""
+        return sorted(await self._node.telemetry.still_recorded(notes))
 
 
 def _seconds(body: bytes) -> float:

@@ -28,10 +28,12 @@ from wakeful.services.lambda_ import (
     snapshots,
     streaming,
     tag_operations,
+    trials,
     url_operations,
 )
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.references import reference
+from wakeful.services.lambda_.replay_front import ReplayFront
 from wakeful.services.lambda_.url_front import UrlFront
 from wakeful.store.tx import Tx
 
@@ -92,13 +94,14 @@ service = Service(
     accept=events.accept,
     needs=needs,
     policy=policy,
-    front=UrlFront(),
+    fronts=(UrlFront(), ReplayFront()),
     workers=(
         Worker(functions.PREPARE, runs.prepare, slots=4),
         Worker(snapshots.KIND, runs.initialise, slots=limits.LAMBDA_SNAPSHOT_SLOTS),
         Worker(scaling.KIND, runs.staff, slots=limits.LAMBDA_MANAGED_SLOTS),
         Worker(capacity.KIND, capacity.settle, slots=1),
         Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
+        Worker(trials.KIND, trials.end_due, slots=1),
     ),
     tasks=(poller.run, provisioning.run),
 )

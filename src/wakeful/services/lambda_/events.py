@@ -82,6 +82,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
             request_id=event.request_id,
             client_context=event.client_context,
             tenant=event.tenant,
+            kind="Event",
         )
         outcome = await runs.run(node, version, invocation, event.trace)
     except (SnapStartException, SnapStartTimeoutException) as error:

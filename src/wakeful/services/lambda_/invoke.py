@@ -53,6 +53,7 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
         client_context=context,
         tenant=tenant,
         log_tail=request.get("LogType") == "Tail",
+        source=call.principal.arn,
     )
     try:
         outcome = await runs.run(node, version, invocation, call.trace)

@@ -11,7 +11,7 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Sharing, Sink, Throttled, Version
 from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, functions, managed, price, provisioned, scaling, snapshots
+from wakeful.services.lambda_ import aliases, functions, managed, price, provisioned, recorded, scaling, snapshots
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRuntimeException,
@@ -232,6 +232,7 @@ def _shared(tx: Tx, which: Mapping[str, str]) -> tuple[functions.Version | None,
 
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     """One invocation, measured, and noted in every story it belongs to, with what it used and what it costs."""
+    invocation = recorded.overhear(node, invocation)
     under_way = UnderWay(node, version, invocation)
     try:
         outcome = await node.environments.invoke(version, invocation)
@@ -250,6 +251,7 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
 
 def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> asyncio.Task[Outcome]:
     """As `run`, while the caller does something else. It is noted whether or not the caller stays."""
+    invocation = recorded.overhear(node, invocation)
     under_way = UnderWay(node, version, invocation)
 
     def over(done: asyncio.Task[Outcome]) -> None:
@@ -291,6 +293,7 @@ def _note_in_the_end(
 
 
 def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Trace, ...], outcome: Outcome) -> None:
+    recorded.record(node, version, invocation, outcome)
     used = price.charge(
         billed_ms=outcome.billed_ms,
         memory_mb=outcome.memory_mb,
@@ -316,6 +319,7 @@ def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Tr
         "environment": outcome.environment_id,
         "log_group": version.logs_to,
         "log_stream": outcome.log_stream,
+        **({} if invocation.replay_of is None else {"replay_of": invocation.replay_of}),
     }
     for trace in {trace.id: trace for trace in traces}.values():
         node.telemetry.note(
@@ -346,6 +350,9 @@ def invocation_of(
     tenant: str | None = None,
     log_tail: bool = False,
     sink: Sink | None = None,
+    kind: str = "RequestResponse",
+    source: str = "",
+    replay_of: str | None = None,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
     return Invocation(
@@ -357,4 +364,7 @@ def invocation_of(
         tenant_id=tenant,
         log_tail=log_tail,
         sink=sink,
+        kind=kind,
+        source=source,
+        replay_of=replay_of,
     )
