@@ -134,7 +134,7 @@ def seconds_of(since: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two runs of one event compare. The ids of the requests themselves count as the same."""
+    """How two runs of one event compare. The ids of the requests themselves count as one."""
 
     is_same: bool
     changes: tuple[Change, ...] = ()
@@ -156,9 +156,15 @@ def compare(then: Run, now: Run) -> Comparison:
 
 
 def _answer(run: Run) -> bytes | None:
-    """The answer, and nothing in it that differs in every run because it is the request's own id."""
+    """The answer, and nothing in it that differs in every run because it is the request's own id.
+
+    The id of what a replay replays may be in its event, and from there in its answer.
+    """
     body = body_of(run["answer"])
-    return None if body is None else body.replace(run["request_id"].encode(), _REQUEST_ID.encode())
+    for request_id in (run["request_id"], run["replay_of"]):
+        if body is not None and request_id:
+            body = body.replace(request_id.encode(), _REQUEST_ID.encode())
+    return body
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------
