@@ -448,7 +448,7 @@ def test_recordings_outlive_a_restart_and_a_kill(tmp_path: Path) -> None:
     try:
         client = node.client("lambda")
         functions.deploy(client, code=CODE)
-        ids = []
+        ids: list[str] = []
         for stop in (node.stop, node.kill):
             client = node.client("lambda")
             answer = client.invoke(FunctionName="f", Payload=json.dumps({"n": len(ids)}))
