@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SRC = Path(__file__).parent.parent / "src" / "wakeful"
@@ -42,9 +43,18 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "b
 LINES_MAX = 520
 
 
-def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
+@cache
+def imports(path: Path) -> list[tuple[int, str, bool]]:
     """(line, what of ours is imported, whether only for types)."""
-    tree = ast.parse(path.read_text())
+    return list(_imports(path, tree_of(path)))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def _imports(path: Path, tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
     for_types = {
         id(inner)
         for node in ast.walk(tree)
@@ -124,11 +134,12 @@ def test_a_table_is_named_only_by_its_owner() -> None:
         for table in re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", text):
             owners[table] = owner_of(path)
     assert "sqs_messages" in owners
+    any_table = re.compile(rf"\b(?:{'|'.join(owners)})\b")
     wrong = [
-        f"{path.relative_to(SRC)} names {table}, which {owner} owns"
+        f"{path.relative_to(SRC)} names {table}, which {owners[table]} owns"
         for path, text in texts.items()
-        for table, owner in owners.items()
-        if owner_of(path) != owner and re.search(rf"\b{table}\b", text)
+        for table in sorted(set(any_table.findall(text)))
+        if owner_of(path) != owners[table]
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -181,6 +192,6 @@ def test_a_file_is_short_named_for_a_thing_and_says_what_it_is() -> None:
             wrong.append(f"{path.relative_to(SRC)} is not named for a thing")
         if lines > LINES_MAX:
             wrong.append(f"{path.relative_to(SRC)} has {lines} lines")
-        if text.strip() and not ast.get_docstring(ast.parse(text)):
+        if text.strip() and not ast.get_docstring(tree_of(path)):
             wrong.append(f"{path.relative_to(SRC)} says nothing about itself")
     assert not wrong, "\n".join(wrong)
