@@ -434,7 +434,7 @@ def test_a_tenant_and_an_invocation_of_a_durable_execution(node: RunningNode) ->
     functions.deploy(client, "tenants", code=code, TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
     found = replayed(node, invoked(node, 1, "tenants", TenantId="blue"))
     assert (found["equal"], found["now"]["answer"], found["now"]["tenant"]) == (True, {"text": '"blue"'}, "blue")
-    request_id = invoked(node, {"DurableExecutionArn": "a", "CheckpointToken": "t"})
+    request_id = invoked(node, {"DurableExecutionArn": "a", "CheckpointToken": "t", "InitialExecutionState": {}})
     said = say(node, "replay", request_id)
     assert (said.status, "does not replay durable executions yet" in said.err) == (2, True)
 

@@ -203,7 +203,10 @@ def logs(
     since_s: Annotated[int, typer.Option("--since", min=0, max=_SINCE_MAX_S, help="Begin so many seconds ago.")] = 600,
     endpoint: Endpoint = None,
 ) -> None:
-    """Print the log of a function or of a log group. Times are UTC."""
+    """Print the log of a function or of a log group. Times are UTC.
+
+    Its START lines have the request ids that `wakeful replay` and `wakeful event` take.
+    """
     from wakeful.cli import tail
 
     now = client.ask("clock", endpoint)["now"]

@@ -96,6 +96,17 @@ class Recorder:
         self._shares: dict[str, _Share] = {}
         self._bytes = 0
         self._left_out = 0
+        self._held = 0
+        """Bytes of answers that are on their way still."""
+
+    def hold(self, size: int) -> bool:
+        """Whether there is room for so much more of answers that are on their way; it counts until it is let go."""
+        has_room = self._held + size <= limits.RECORD_BUFFER_BYTES_MAX
+        self._held += size if has_room else 0
+        return has_room
+
+    def let_go(self, size: int) -> None:
+        self._held -= size
 
     def add(self, recording: Recording) -> None:
         """It will be found within about a tenth of a second, unless too much comes at once."""

@@ -10,42 +10,58 @@ from typing import Any
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Sink, Version
 from wakeful.fabric.service import Node
+from wakeful.store.recordings import Recorder
 from wakeful.store.telemetry import Note, Recording
 
 
 class Overheard:
-    """A `Sink` that passes a streamed response on, where somebody wants it, and keeps as much as may be recorded."""
+    """A `Sink` that passes a streamed response on, where somebody wants it, and keeps as much as may be recorded.
 
-    __slots__ = ("_kept", "_sink", "_size")
+    All of them together keep no more than the recorder has room for: of one that finds none, nothing is recorded.
+    """
 
-    def __init__(self, sink: Sink | None = None) -> None:
+    def __init__(self, recorder: Recorder, sink: Sink | None = None) -> None:
+        self._recorder = recorder
         self._sink = sink
         self._kept: list[bytes] = []
         self._size = 0
+        self._is_kept = True
+
+    def __del__(self) -> None:
+        # However the run ended, also where nobody came to record it.
+        self._forget()
 
     def begin(self, content_type: str, resume: Callable[[], None]) -> None:
         if self._sink is not None:
             self._sink.begin(content_type, resume)
 
     def write(self, piece: bytes) -> bool:
-        self._size += len(piece)
-        if self._size > limits.RECORD_PAYLOAD_BYTES_MAX:
-            self._kept.clear()
-        else:
-            self._kept.append(piece)
+        if self._is_kept:
+            fits = self._size + len(piece) <= limits.RECORD_PAYLOAD_BYTES_MAX and self._recorder.hold(len(piece))
+            if fits:
+                self._kept.append(piece)
+                self._size += len(piece)
+            else:
+                self._is_kept = False
+                self._forget()
         return True if self._sink is None else self._sink.write(piece)
+
+    def _forget(self) -> None:
+        self._recorder.let_go(self._size)
+        self._kept.clear()
+        self._size = 0
 
     @property
     def answer(self) -> bytes | None:
         """All of it; None where it is more than is kept."""
-        return None if self._size > limits.RECORD_PAYLOAD_BYTES_MAX else b"".join(self._kept)
+        return b"".join(self._kept) if self._is_kept else None
 
 
 def overhear(node: Node, invocation: Invocation) -> Invocation:
     """The same invocation; what it answers piece by piece can be recorded."""
     if invocation.sink is None or isinstance(invocation.sink, Overheard) or not node.telemetry.recorder.is_on:
         return invocation
-    return replace(invocation, sink=Overheard(invocation.sink))
+    return replace(invocation, sink=Overheard(node.telemetry.recorder, invocation.sink))
 
 
 def record(node: Node, version: Version, invocation: Invocation, outcome: Outcome) -> None:

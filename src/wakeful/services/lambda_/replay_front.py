@@ -160,7 +160,7 @@ async def _replay(node: Node, call: Call, request: Mapping[str, Any]) -> dict[st
         request_id=names.new_uuid(),
         client_context=past.client_context,
         tenant=past.tenant,
-        sink=recorded.Overheard() if past.kind.endswith("Stream") else None,
+        sink=recorded.Overheard(node.telemetry.recorder) if past.kind.endswith("Stream") else None,
         kind=past.kind,
         source=past.source,
         replay_of=past.request_id,
@@ -177,7 +177,8 @@ def _is_durable(event: bytes) -> bool:
     if b'"CheckpointToken"' not in event:
         return False
     document = orjson.loads(event)
-    return isinstance(document, dict) and "DurableExecutionArn" in document
+    members = {"DurableExecutionArn", "CheckpointToken", "InitialExecutionState"}
+    return isinstance(document, dict) and members <= document.keys()
 
 
 async def _try(node: Node, call: Call, query: Mapping[str, str], package: bytes) -> dict[str, Any]:
