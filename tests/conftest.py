@@ -55,6 +55,13 @@ def node(tmp_path: Path) -> Iterator[RunningNode]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """One node for those tests of a file that are refused, and so leave nothing behind that another would see."""
+    with running_node(tmp_path_factory.mktemp("shared") / "data") as started:
+        yield started
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
