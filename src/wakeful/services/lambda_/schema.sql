@@ -125,6 +125,11 @@ CREATE TABLE IF NOT EXISTS lambda_trials(
     code     TEXT NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_mapping_tags(
+    arn  TEXT PRIMARY KEY,              -- the mapping's own
+    tags BLOB NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_capacity_providers(
     arn      TEXT PRIMARY KEY,
     account  TEXT NOT NULL,
