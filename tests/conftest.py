@@ -13,13 +13,14 @@ import pytest
 from hypothesis import settings
 
 from tests import postgres
+from tests.examples import QUICK
 from tests.running_node import RunningNode, running_node
 from wakeful.clock import Clock
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.sqlite import SqliteStore
 from wakeful.store.tx import Outbox, Store
 
-settings.register_profile("quick", max_examples=15)
+settings.register_profile("quick", max_examples=QUICK)
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 
 KERNEL_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "telemetry": telemetry.SCHEMA}
@@ -51,6 +52,13 @@ def postgres_dsn() -> Iterator[str]:
 def node(tmp_path: Path) -> Iterator[RunningNode]:
     """A node of the test's own, empty, on SQLite; every transaction is rehearsed."""
     with running_node(tmp_path / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """One node for those tests of a file that are refused, and so leave nothing behind that another would see."""
+    with running_node(tmp_path_factory.mktemp("shared") / "data") as started:
         yield started
 
 

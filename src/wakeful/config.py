@@ -14,6 +14,8 @@ IamMode = Literal["off", "audit", "enforce"]
 Isolation = Literal["auto", "A", "B", "C", "none"]
 
 DEFAULT_PORT = 4566
+DEFAULT_RECORD_MB = 256
+RECORD_HOURS_MAX = 7 * 24
 
 
 def default_home() -> Path:
@@ -39,6 +41,10 @@ class Config:
     isolation: Isolation = "auto"
     memory_mb: int | None = None
     """What all functions together may hold; None: most of what is available when the node starts."""
+    record_mb: int = DEFAULT_RECORD_MB
+    """How much of past events and answers is kept, so that they can be run again; 0 keeps none."""
+    record_hours: int = RECORD_HOURS_MAX
+    """For how long."""
     runtime_fallback: bool = False
     """Whether a function whose runtime is absent runs on the nearest version of its language."""
     home: Path = field(default_factory=default_home)

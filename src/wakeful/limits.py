@@ -80,6 +80,20 @@ USAGE_BATCHES_MAX = 600  # that could not be written and are kept apart, so that
 BILL_SWEEP_S = 3600.0  # how often EstimatedCharges is told; on AWS it is "several times daily"
 BILL_INVOCATIONS_MAX = 1000  # of one page
 BILL_GROUPS_MAX = 10_000  # of one answer, the dearest; what remains is one more
+# --- recordings: what invocations were given and what they answered ---------------------------------------------------
+
+RECORD_BYTES = 256 * 1024 * 1024  # of all accounts together, compressed; `wakeful start --record-mb` says otherwise
+RECORD_AGE_S = NOTE_RETENTION_S  # a recording is found by the note of its run, and goes no later than that
+RECORD_PAYLOAD_BYTES_MAX = 6 * 1024 * 1024 + 100  # of an event, and of an answer; a larger answer is left out
+RECORD_BUFFER_BYTES_MAX = 32 * 1024 * 1024
+"""Of recordings that are not written yet. Beyond, further ones are left out, and a line in the node's log says so."""
+RECORD_BUFFER_OF_ONE_BYTES_MAX = RECORD_BUFFER_BYTES_MAX // 4
+"""What one function may have of it; one recording may be larger. A flood leaves room for the others."""
+RECORD_MEMORY_BYTES = 512  # what a recording takes in memory beside its event and its answer
+RECORD_CHUNK_BYTES_MAX = 256 * 1024  # of recordings that are stored together, unless one alone is larger
+RECORD_CHUNK_OVERHEAD_BYTES = 160  # what a chunk takes on disk beside what is in it
+RECORDED_LISTED_MAX = 1000  # that are listed at a time
+RECORDED_READ_BYTES_MAX = 64 * 1024 * 1024  # of chunks that are looked through for one list
 
 # --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
 
@@ -268,6 +282,9 @@ LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
+LAMBDA_TRIAL_S = 1200.0
+"""Code that is tried on past events is gone so long after it was last used, unless whoever tried it took it away."""
+LAMBDA_TRIALS_MAX = 20  # of an account
 LAMBDA_LOG_WAITING_MAX = 10_000
 """Lines of one environment that wait until its log stream is there; of more, the latest."""
 

@@ -48,7 +48,7 @@ from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
 from wakeful.store.sqlite import SqliteStore
-from wakeful.store.telemetry import Telemetry
+from wakeful.store.telemetry import Room, Telemetry
 from wakeful.store.tx import Outbox, Store, Tx
 from wakeful.store.wakes import Wakes
 
@@ -262,9 +262,11 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     stack.push_async_callback(watched.close)
     if config.store is not None:
         stack.push_async_callback(node.leave)
-    node.telemetry = Telemetry(watched, node.clock)
+    room = Room(config.record_mb * 1024 * 1024, config.record_hours * 3600.0)
+    node.telemetry = Telemetry(watched, node.clock, room)
     stack.push_async_callback(node.telemetry.flush)
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
+    await node.telemetry.forget_recordings()
     await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
     node.clock.offset_s = await node.store.read(_offset)
 

@@ -118,7 +118,7 @@ def test_the_latest_runs_lead_to_their_stories(node: RunningNode) -> None:
     node.run(node.node.telemetry.flush())
     listed = wakeful("trace", endpoint=node.endpoint).out.splitlines()
     assert listed[0] == "The latest runs (UTC); `wakeful trace ID` tells the whole story."
-    _, trace, name, status = listed[1].split()
+    _, trace, _, name, status = listed[1].split()
     assert (name, status) == ("f", "Unhandled")
     told = wakeful("trace", trace, endpoint=node.endpoint).out
     assert "  1 run, " in told

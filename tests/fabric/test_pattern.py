@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wakeful import limits
 from wakeful.fabric.pattern import (
     EventPatternTooLong,
@@ -306,7 +307,7 @@ def matches_by_the_book(fields: list[tuple[str, list[Any]]], leaves: list[Leaf],
 
 
 @pytest.mark.slow
-@settings(max_examples=600)
+@examples(600)
 @given(WITH_OR, EVENTS)
 def test_it_matches_what_a_search_by_the_book_finds(pattern: dict[str, Any], event: dict[str, Any]) -> None:
     leaves = list(leaves_of(event, "", {}))
@@ -315,7 +316,7 @@ def test_it_matches_what_a_search_by_the_book_finds(pattern: dict[str, Any], eve
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@examples(200)
 @given(st.lists(WITH_OR, max_size=12), st.lists(EVENTS, min_size=1, max_size=4), st.sets(st.integers(0, 11)))
 def test_a_set_finds_what_trying_each_would_find(
     patterns: list[dict[str, Any]], events: list[dict[str, Any]], dropped: set[int]

@@ -42,7 +42,9 @@ class Echo:
 
 @pytest.fixture
 def echo(tmp_path: Path) -> Iterator[RunningNode]:
-    services = tuple(dataclasses.replace(each, front=Echo()) if each.name == "lambda" else each for each in SERVICES)
+    services = tuple(
+        dataclasses.replace(each, fronts=(Echo(),)) if each.name == "lambda" else each for each in SERVICES
+    )
     with running_node(tmp_path / "data", services) as node:
         yield node
 

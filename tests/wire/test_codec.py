@@ -7,9 +7,10 @@ from urllib.parse import quote_plus
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.wire.test_round_trip import CATALOGUE, MODELS, REQUEST_ID
 from wakeful.wire import checks, codec
 from wakeful.wire.errors import AwsError
@@ -70,7 +71,7 @@ def fill(data: st.DataObject, operation: Operation, leaf: st.SearchStrategy[Any]
     return {name: data.draw(leaf) for name in names if data.draw(st.booleans())}
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.sampled_from(OPERATIONS), st.data())
 def test_no_request_makes_anything_but_an_aws_error(where: tuple[str, Protocol, str], data: st.DataObject) -> None:
     service, protocol, name = where

@@ -18,7 +18,7 @@ import typer
 
 from wakeful import __version__
 from wakeful.cli import client, timeline
-from wakeful.config import DEFAULT_PORT, Config, IamMode, Isolation
+from wakeful.config import DEFAULT_PORT, DEFAULT_RECORD_MB, RECORD_HOURS_MAX, Config, IamMode, Isolation
 from wakeful.names import DEFAULT_ACCOUNT
 
 app = typer.Typer(
@@ -68,6 +68,12 @@ def start(
     memory_mb: Annotated[
         int | None, typer.Option(min=128, help="What all functions together may hold; else most of what is free.")
     ] = None,
+    record_mb: Annotated[
+        int, typer.Option(min=0, help="How much of past events and answers is kept for replays; 0 records nothing.")
+    ] = DEFAULT_RECORD_MB,
+    record_hours: Annotated[
+        int, typer.Option(min=1, max=RECORD_HOURS_MAX, help="For how long they are kept.")
+    ] = RECORD_HOURS_MAX,
     runtime_fallback: RuntimeFallback = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
@@ -83,6 +89,8 @@ def start(
             iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
             isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
             memory_mb=memory_mb,
+            record_mb=record_mb,
+            record_hours=record_hours,
             runtime_fallback=runtime_fallback,
         )
     )
@@ -196,7 +204,10 @@ def logs(
     since_s: Annotated[int, typer.Option("--since", min=0, max=_SINCE_MAX_S, help="Begin so many seconds ago.")] = 600,
     endpoint: Endpoint = None,
 ) -> None:
-    """Print the log of a function or of a log group. Times are UTC."""
+    """Print the log of a function or of a log group. Times are UTC.
+
+    Its START lines have the request ids that `wakeful replay` and `wakeful event` take.
+    """
     from wakeful.cli import tail
 
     now = client.ask("clock", endpoint)["now"]
@@ -224,6 +235,60 @@ def _log_group(name: str, endpoint: str | None) -> tuple[str, str]:
 
 
 @app.command()
+def event(
+    request_id: Annotated[str, typer.Argument(help="The request id of a past invocation.")],
+    answer: Annotated[bool, typer.Option("--answer", help="What it answered, instead.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything that is recorded of it.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Print the event of a past invocation. `wakeful trace` lists what is recorded."""
+    from wakeful.cli import replay as past
+
+    found = past.recorded(request_id, endpoint)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    body = past.body_of(found["answer" if answer else "event"])
+    if body is None:
+        client.give_up("The answer was too large to be recorded.")
+    typer.echo(body)
+
+
+@app.command()
+def replay(
+    request_id: Annotated[str | None, typer.Argument(help="The request id of a past invocation.")] = None,
+    last: Annotated[str | None, typer.Option(help="The latest invocation of this function.", metavar="NAME")] = None,
+    failed: Annotated[
+        str | None, typer.Option(help="All invocations of this function that failed.", metavar="NAME")
+    ] = None,
+    since: Annotated[str, typer.Option(help="With --failed: how far back, such as 90s, 30m, 1h or 7d.")] = "7d",
+    code: Annotated[
+        Path | None, typer.Option(help="A folder or a zip to try in place of the function's code; nobody else gets it.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="A version or an alias, instead of what was called then.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say it by the exit status alone.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Run a past event again, and show both answers side by side.
+
+    A replay is a real run: whatever the function calls, it calls again, with its role's rights. It writes, sends and
+    deletes as it did then, and it is logged, measured and billed like any other.
+
+    The exit status is 0 where both answers are the same (with --failed: where all pass now), 1 where they are not, 2
+    for an error.
+    """
+    from wakeful.cli import replay as past
+
+    if sum(each is not None for each in (request_id, last, failed)) != 1:
+        raise typer.BadParameter("give one of REQUEST_ID, --last NAME and --failed NAME")
+    how = past.How(code, version, as_json, quiet, endpoint)
+    if failed is not None:
+        raise typer.Exit(past.every_failed(failed, past.seconds_of(since), how))
+    raise typer.Exit(past.one(request_id, last, how))
+
+
+@app.command()
 def trace(
     which: Annotated[
         str | None, typer.Argument(help="A trace id, or the id of a request, event or message in it.")
@@ -238,7 +303,10 @@ def trace(
     found = client.find(f"traces/{quote(which, safe='')}", endpoint)
     if found is None:
         client.give_up(f"Nothing is known of {which}.")
-    typer.echo(json.dumps(found, indent=2) if as_json else timeline.text(found["trace"], found["notes"]))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    typer.echo(timeline.text(found["trace"], found["notes"], found["recorded"]))
 
 
 @app.command()
@@ -278,12 +346,16 @@ def _query(given: Mapping[str, str | None]) -> str:
 
 
 def _latest(endpoint: str | None) -> None:
-    notes = client.ask("notes?kind=run&limit=20", endpoint)["notes"]
-    typer.echo(
-        "The latest runs (UTC); `wakeful trace ID` tells the whole story." if notes else "No function has run yet."
-    )
-    for note in notes:
-        typer.echo(f"{_clock(note['at'], 'seconds')}  {note['trace']}  {note['name']:<24} {note['status']}")
+    found = client.ask("notes?kind=run&limit=20", endpoint)
+    if not found["notes"]:
+        typer.echo("No function has run yet.")
+        return
+    typer.echo("The latest runs (UTC); `wakeful trace ID` tells the whole story.")
+    for note in found["notes"]:
+        mark = "↻" if note["id"] in found["recorded"] else " "
+        typer.echo(f"{_clock(note['at'], 'seconds')}  {note['id']} {mark} {note['name']:<20} {note['status']}")
+    if found["recorded"]:
+        typer.echo("`wakeful replay ID` runs what is marked ↻ again; `wakeful event ID` prints what it was given.")
 
 
 def _clock(moment_s: float, unit: str) -> str:

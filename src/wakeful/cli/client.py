@@ -49,12 +49,10 @@ def aws(service: str, endpoint: str | None) -> Any:
     import boto3  # it takes a quarter of a second to load, and most commands do without
     from botocore.config import Config
 
-    has_credentials = "AWS_ACCESS_KEY_ID" in os.environ or "AWS_PROFILE" in os.environ
-    open_node = {} if has_credentials else {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     patience = Config(
         connect_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S, retries={"total_max_attempts": 1}
     )
-    session = boto3.Session(region_name=_region(), **open_node)
+    session = boto3.Session(region_name=_region(), **_open_node())
     return session.client(service, endpoint_url=endpoint_of(endpoint), config=patience)
 
 
@@ -100,10 +98,30 @@ def find(path: str, endpoint: str | None) -> Any:
     return answer if status == 200 else None
 
 
-def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    at = url.partition("/_wakeful/")[0]
+def lambda_(method: str, path: str, endpoint: str | None, body: bytes = b"") -> Any:
+    """What the node's Lambda answers below /_wakeful/lambda/, asked with the credentials that AWS's client finds."""
+    at = endpoint_of(endpoint)
+    url = f"{at}/_wakeful/lambda/{path}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=10) as response:
+        status, answer = _request(method, url, _signature(url, method, body, "lambda"), body, _READ_TIMEOUT_S)
+        document = json.loads(answer)
+    except ValueError:
+        _no_node_at(at)
+    if status != 200:
+        words = document.get("Message") or document.get("message") or document if isinstance(document, dict) else ""
+        give_up(str(words) or f"{at} answered {status}.")
+    return document
+
+
+def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    return _request("GET", url, headers, b"", 10)
+
+
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> tuple[int, bytes]:
+    at = url.partition("/_wakeful/")[0]
+    request = urllib.request.Request(url, body or None, dict(headers), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -114,19 +132,28 @@ def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         _no_node_at(at)
 
 
-def _signature(url: str) -> dict[str, str]:
-    """Headers that sign a GET with the credentials that AWS's client finds; none where it finds none."""
+def _signature(url: str, method: str = "GET", body: bytes = b"", service: str = "sts") -> dict[str, str]:
+    """Headers that sign a request with the credentials that AWS's client finds.
+
+    Without any, a request to Lambda gets the ones that an open node takes, any other none.
+    """
     import boto3
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
     with in_words(url):
-        credentials = boto3.Session().get_credentials()
+        credentials = boto3.Session(**(_open_node() if service == "lambda" else {})).get_credentials()
         if credentials is None:
             return {}
-        request = AWSRequest("GET", url)
-        SigV4Auth(credentials, "sts", _region()).add_auth(request)
+        request = AWSRequest(method, url, data=body)
+        SigV4Auth(credentials, service, _region()).add_auth(request)
         return dict(request.headers)
+
+
+def _open_node() -> dict[str, str]:
+    """The credentials that an open node takes, where the environment has none."""
+    has_credentials = "AWS_ACCESS_KEY_ID" in os.environ or "AWS_PROFILE" in os.environ
+    return {} if has_credentials else {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
 def _region() -> str:

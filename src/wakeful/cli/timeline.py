@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -48,8 +48,8 @@ def total(notes: Sequence[Note]) -> Total:
     )
 
 
-def text(trace: str, notes: Sequence[Note]) -> str:
-    """The whole story for a terminal without colours."""
+def text(trace: str, notes: Sequence[Note], recorded: Collection[str] = ()) -> str:
+    """The whole story for a terminal without colours, and the request ids of those runs whose events are `recorded`."""
     begun = datetime.fromtimestamp(min(note["at"] for note in notes), UTC)
     rows = [f"trace {trace}, begun {begun:%Y-%m-%d %H:%M:%S} UTC"]
     for line in lines(notes):
@@ -59,6 +59,10 @@ def text(trace: str, notes: Sequence[Note]) -> str:
     sum_ = total(notes)
     runs = "1 run" if sum_.runs == 1 else f"{sum_.runs} runs"
     rows.append(f"{'':>12}  {runs}, {sum_.billed_ms} ms billed, {sum_.gb_s:.4f} GB-s, ${sum_.usd:.8f} at list price")
+    runs_by_id = {note["id"]: note["name"] for note in notes if note["kind"] == "run" and note["id"] in recorded}
+    if runs_by_id:
+        rows.append("recorded, for `wakeful replay ID` and `wakeful event ID`:")
+        rows += [f"{'':>12}  {request_id}  {name}" for request_id, name in runs_by_id.items()]
     return "\n".join(rows)
 
 
@@ -104,7 +108,8 @@ def _run(note: Note) -> tuple[str, str]:
         f"{start}, {note['duration_ms']:.1f} ms, billed {detail['billed_ms']} ms of {detail['memory_mb']} MB"
         f" = {detail['gb_s']:.4f} GB-s, ${detail['usd']:.8f}"
     )
-    return f"{note['name']} ({detail['runtime']})", facts
+    replay = ", replay" if "replay_of" in detail else ""
+    return f"{note['name']} ({detail['runtime']}){replay}", facts
 
 
 def _denial(note: Note) -> tuple[str, str]:

@@ -117,13 +117,16 @@ class Pool:
         """Why this version can never run on this machine, in words for whoever made it; None where it may."""
         return await self._surroundings.runtimes.complaint(version)
 
-    def retire(self, function_arn: str, version: str | None = None) -> None:
+    def retire(self, function_arn: str, version: str | None = None, revision: str | None = None) -> None:
         """No environment that exists now serves this function or version again. Busy ones end after what they do."""
-        self.crews.retire(function_arn, version)
+        if revision is None:
+            self.crews.retire(function_arn, version)
         retired = {
             each
             for each in self._environments
-            if each.version.arn == function_arn and version in (None, each.version.version)
+            if each.version.arn == function_arn
+            and version in (None, each.version.version)
+            and revision in (None, each.version.revision)
         }
         self._retired |= retired
         for key in {each.key for each in retired}:

@@ -133,13 +133,16 @@ class Invocation:
 
     cognito_identity: str | None = None
     tenant_id: str | None = None
-    is_event: bool = False
-    """It came asynchronously; a large event counts as several requests."""
-
     log_tail: bool = False
     """Whether the outcome shall carry the end of the log (LogType=Tail)."""
     sink: Sink | None = None
     """Takes a streamed response as it comes; without one it is kept, and is the outcome's payload."""
+    kind: str = "RequestResponse"
+    """How it came: that, or Event, ResponseStream, FunctionUrl, FunctionUrlStream, EventSourceMapping."""
+    source: str = ""
+    """Who or what sent it, as far as that is known."""
+    replay_of: str | None = None
+    """The request id of the invocation whose event this is once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from wakeful import names
 from wakeful.fabric.service import Node, Principal
 from wakeful.fabric.trace import Trace
 from wakeful.wire.errors import AwsError
@@ -28,10 +29,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed a request, with which key."""
+    """Who signed a request, with which key, for which region."""
 
     principal: Principal
     access_key_id: str
+    region: str = names.DEFAULT_REGION
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Arrival:
     source_ip: str
     signer: Callable[[], Awaitable[Signer]]
     """Asked for only where it matters. Raises AwsError for whom we do not believe, and where nobody signed."""
+    is_inside: bool = False
+    """Whether it came out of a sandbox."""
 
 
 class Front(Protocol):

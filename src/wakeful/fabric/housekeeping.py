@@ -1,4 +1,4 @@
-"""What the node tidies by itself: blobs nobody names any more, notes that are too old."""
+"""What the node tidies by itself: blobs nobody names any more, notes and recordings that are too old."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ async def _remove_blob(node: Node, item: work.Item) -> Done | Again:
 async def _forget_notes(node: Node, item: work.Item) -> Done | Again:
     await node.telemetry.forget_notes(node.clock.now() - limits.NOTE_RETENTION_S, limits.NOTES_MAX)
     await node.telemetry.forget_usage()
+    await node.telemetry.forget_recordings()
     return Again(node.clock.now() + limits.NOTES_SWEEP_S)
 
 

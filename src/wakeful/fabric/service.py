@@ -226,7 +226,7 @@ class Service:
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
     unsigned: frozenset[str] = frozenset()
     """Operations that may be asked for without a signature; policies still say who may."""
-    front: Front | None = None
+    fronts: tuple[Front, ...] = ()
     """What it answers over HTTP beside its API."""
     pages: Mapping[str, Page] = field(default_factory=dict)
     """What it tells at GET /_wakeful/{name}, by that name: what AWS has no API for."""

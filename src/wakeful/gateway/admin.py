@@ -111,7 +111,7 @@ class Admin:
         notes = await self._node.telemetry.recent_notes(
             account=query.get("account"), kind=query.get("kind"), name=query.get("name"), limit=int(limit)
         )
-        return {"notes": [dataclasses.asdict(note) for note in notes]}
+        return {"notes": [dataclasses.asdict(note) for note in notes], "recorded": await self._recorded(notes)}
 
     async def _page(self, rest: str, http: HttpRequest, body: bytes) -> Any:
         name = http.path.removeprefix("/_wakeful").strip("/").partition("/")[0]
@@ -124,7 +124,12 @@ class Admin:
             if one is None:
                 return None
             notes = await self._node.telemetry.notes_of(one.trace)
-        return {"trace": notes[0].trace, "notes": [dataclasses.asdict(note) for note in notes]}
+        told = [dataclasses.asdict(note) for note in notes]
+        return {"trace": notes[0].trace, "notes": told, "recorded": await self._recorded(notes)}
+
+    async def _recorded(self, notes: list[Note]) -> list[str]:
+        """The request ids among these of runs that can be replayed."""
+        return sorted(await self._node.telemetry.still_recorded(notes))
 
 
 def _query(http: HttpRequest) -> dict[str, str]:

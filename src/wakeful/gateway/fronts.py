@@ -44,7 +44,7 @@ class Fronts:
         self._node = node
         self._authenticator = authenticator
         self._catalogue = catalogue
-        self._fronts = tuple((each, each.front) for each in services.values() if each.front is not None)
+        self._fronts = tuple((each, front) for each in services.values() for front in each.fronts)
 
     def door_of(self, http: HttpRequest) -> Door | None:
         """The front that the request is for; None for requests to an API."""
@@ -91,9 +91,10 @@ class Fronts:
             identity = await self._authenticator.admit(http, None, target, visit.origin)
             scope = scope_of(http)
             assert scope is not None, "who signed nothing is not admitted"
-            return Signer(identity.principal, scope.access_key_id)
+            return Signer(identity.principal, scope.access_key_id, identity.region)
 
-        arrival = Arrival(door.place, http, request_id, trace, visit.scheme, visit.client, signer)
+        is_inside = visit.origin is not None
+        arrival = Arrival(door.place, http, request_id, trace, visit.scheme, visit.client, signer, is_inside)
         return await door.front.answer(self._node, arrival)
 
     def _target(self, door: Door) -> Target:

@@ -19,10 +19,11 @@ import orjson
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.store import embedded_metrics, log_chunks, metric_batches, metric_points, usage
+from wakeful.store import embedded_metrics, log_chunks, metric_batches, metric_points, recordings, usage
 from wakeful.store.log_chunks import LogEvent, Page, Passage, StreamExtent
 from wakeful.store.metric_batches import Measured
 from wakeful.store.metrics import Metrics, Sample
+from wakeful.store.recordings import Recorder, Recording, Room
 from wakeful.store.tx import Row, Store, Tx
 from wakeful.store.usage import Batch, Sum, Usage, Used
 
@@ -53,7 +54,12 @@ CREATE INDEX IF NOT EXISTS telemetry_notes_at ON telemetry_notes(at);
     + metric_points.SCHEMA
     + ";"
     + usage.SCHEMA
+    + ";"
+    + recordings.SCHEMA
 )
+
+RECORDED = "recorded"
+"""In the detail of a run's note: which chunk of recordings has its event and its answer."""
 
 
 log = logging.getLogger(__name__)
@@ -87,11 +93,12 @@ class Note:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-__all__ = ["LogEvent", "Note", "Page", "Passage", "StreamExtent", "Telemetry"]
+__all__ = ["LogEvent", "Note", "Page", "Passage", "Recording", "Room", "StreamExtent", "Telemetry"]
 
 
 class Telemetry:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, room: Room | None = None) -> None:
+        """`room` is for recordings."""
         self._store = store
         self._clock = clock
         self._notes: deque[Note] = deque()
@@ -106,6 +113,7 @@ class Telemetry:
         self._flushing = asyncio.Lock()
         self.metrics = Metrics(store, clock)
         self.usage = Usage()
+        self.recorder = Recorder(room or Room())
 
     @property
     def has_room(self) -> bool:
@@ -174,10 +182,12 @@ class Telemetry:
             log_bytes, self._log_events = self._log_bytes, 0
             measured = self.metrics.take()
             used = self.usage.take()
+            taken = self.recorder.take()
             if not notes and not logs and not measured and not used:
                 return
+            flush = _Flush(list(notes), dict(logs), measured, self.usage.writer, used, taken, self.recorder.room)
             try:
-                await self._store.write(_put, list(notes), dict(logs), measured, self.usage.writer, used)
+                await self._store.write(_put, flush)
                 self._log_bytes -= log_bytes
                 self.usage.written(used)
             except Exception:
@@ -186,6 +196,7 @@ class Telemetry:
                 if self._failures < limits.TELEMETRY_TRIES_MAX:
                     self._keep(notes, logs)
                     self.metrics.keep(measured)
+                    self.recorder.keep(taken)
                     raise
                 log.exception(
                     "%d notes, the lines of %d logs and %d measurements could not be written at all",
@@ -257,6 +268,47 @@ class Telemetry:
         """What was used longer ago than anybody asks for is gone."""
         await self._store.write(usage.forget, self._clock.now())
 
+    # --- recordings ---
+
+    async def attempts_of(self, request_id: str) -> list[Note]:
+        """The notes of the runs of one event, newest first: an event that failed may have been tried again."""
+        await self.flush()
+        where = "WHERE id = ? AND kind = 'run' ORDER BY at DESC, trace"
+        notes = await self._store.read(_notes, where, request_id)
+        return list({note.at: note for note in reversed(notes)}.values())[::-1]
+
+    async def recording(self, run: Note) -> Recording | None:
+        """What that run was given and answered; None where that was not recorded, or is not kept any more."""
+        chunk = run.detail.get(RECORDED)
+        if chunk is None or run.at < self._oldest:
+            return None
+        return await self._store.read(recordings.find, chunk, run.id)
+
+    async def recorded(self, function: str, since: float, count: int, *, failed: bool) -> list[Recording]:
+        """The latest invocations of a function, newest first, without their events; or those that failed."""
+        await self.flush()
+        since = max(since, self._oldest)
+        return await self._store.read(recordings.of_function, function, since, count, failed=failed)
+
+    async def still_recorded(self, notes: Iterable[Note]) -> set[str]:
+        """Of these runs those whose events are still there, by request id."""
+        places = {
+            note.id: note.detail[RECORDED] for note in notes if RECORDED in note.detail and note.at > self._oldest
+        }
+        kept = await self._store.read(recordings.kept, list(places.values()))
+        return {request_id for request_id, chunk in places.items() if chunk in kept}
+
+    async def forget_recordings(self) -> None:
+        """What is too old is gone; everything, where nothing is to be recorded."""
+        if self.recorder.is_on:
+            await self._store.write(recordings.forget_older, self._oldest)
+        else:
+            await self._store.write(recordings.forget_all)
+
+    @property
+    def _oldest(self) -> float:
+        return self._clock.now() - self.recorder.room.age_s
+
     # --- logs ---
 
     async def put_events(self, log_name: str, stream: str, events: Sequence[LogEvent]) -> None:
@@ -309,25 +361,32 @@ class Telemetry:
             await self._store.write(log_chunks.forget_put_before, log_name, put_ms)
 
 
-def _put(
-    tx: Tx,
-    notes: list[Note],
-    logs: dict[tuple[str, str], list[LogEvent]],
-    measured: Sequence[Measured],
-    writer: str,
-    used: Sequence[Batch],
-) -> None:
-    for n in notes:
+@dataclass(frozen=True, slots=True)
+class _Flush:
+    """What is written at once: a tenth of a second, or what could not be written before."""
+
+    notes: list[Note]
+    logs: dict[tuple[str, str], list[LogEvent]]
+    measured: Sequence[Measured]
+    writer: str
+    used: Sequence[Batch]
+    taken: Mapping[str, Sequence[Recording]]
+    room: Room
+
+
+def _put(tx: Tx, flush: _Flush) -> None:
+    places = recordings.put(tx, flush.taken, flush.room)
+    for n in flush.notes:
         tx.run(
             "INSERT INTO telemetry_notes(id, trace, cause, hops, kind, name, resource, account, at, duration_ms,"
             " status, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             *(n.id, n.trace, n.cause, n.hops, n.kind, n.name, _writable(n.resource), n.account, n.at, n.duration_ms),
             n.status,
-            orjson.dumps(n.detail),
+            orjson.dumps({**n.detail, RECORDED: places[n.id]} if n.kind == "run" and n.id in places else n.detail),
         )
-    log_chunks.put(tx, logs)
-    metric_batches.put(tx, measured)
-    usage.put(tx, writer, used)
+    log_chunks.put(tx, flush.logs)
+    metric_batches.put(tx, flush.measured)
+    usage.put(tx, flush.writer, flush.used)
 
 
 def _writable(name: str) -> str:

@@ -29,6 +29,12 @@ def client(node: RunningNode) -> Any:
     return node.client("cloudwatch")
 
 
+@pytest.fixture(scope="module")
+def shared_client(shared_node: RunningNode) -> Any:
+    """For what is refused."""
+    return shared_node.client("cloudwatch")
+
+
 @pytest.fixture
 def hour(node: RunningNode) -> datetime:
     """The beginning of the next hour, at which the clock then stands."""
@@ -160,11 +166,13 @@ def test_a_large_request_is_compressed_by_the_client_and_read(client: Any, hour:
         ),
     ],
 )
-def test_data_that_cannot_be_taken_are_refused(client: Any, datum: dict[str, Any], code: str, words: str) -> None:
-    found = refusal(client.put_metric_data, Namespace="Shop", MetricData=[{"MetricName": "Took", **datum}])
+def test_data_that_cannot_be_taken_are_refused(
+    shared_client: Any, datum: dict[str, Any], code: str, words: str
+) -> None:
+    found = refusal(shared_client.put_metric_data, Namespace="Shop", MetricData=[{"MetricName": "Took", **datum}])
     assert found[0] == code
     assert words in found[1]
-    assert client.list_metrics()["Metrics"] == []
+    assert shared_client.list_metrics()["Metrics"] == []
 
 
 def test_times_and_namespaces_that_cannot_be_are_refused(client: Any, hour: datetime) -> None:
@@ -402,9 +410,9 @@ def test_so_many_series_are_returned_and_no_more(client: Any, hour: datetime, mo
     ],
 )
 def test_queries_that_cannot_be_answered_are_refused(
-    client: Any, hour: datetime, queries: list[dict[str, Any]], code: str, words: str
+    shared_client: Any, hour: datetime, queries: list[dict[str, Any]], code: str, words: str
 ) -> None:
-    found = refusal(data, client=client, hour=hour, queries=queries)
+    found = refusal(data, client=shared_client, hour=hour, queries=queries)
     assert (found[0], words in found[1]) == (code, True), found
 
 

@@ -21,8 +21,8 @@ REFUSERS = frozenset({"refusal", "status_of", "raises"})
 
 def trees() -> Iterator[ast.AST]:
     for folder in FOLDERS:
-        for path in sorted((TESTS / folder).rglob("test_*.py")):
-            yield from (each for each in ast.parse(path.read_text()).body if isinstance(each, ast.FunctionDef))
+        for path in sorted((TESTS / folder).rglob("*.py")):
+            yield from (each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.FunctionDef))
 
 
 def is_refuser(node: ast.AST) -> bool:

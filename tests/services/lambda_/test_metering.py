@@ -99,7 +99,7 @@ def test_a_new_environment_of_a_tenant_is_metered_by_its_memory() -> None:
 )
 def test_a_large_asynchronous_event_is_several_requests(size: int, count: int) -> None:
     assert metering.requests(size) == count
-    assert used(invocation=replace(INVOCATION, payload=b" " * size, is_event=True))["Request"] == count
+    assert used(invocation=replace(INVOCATION, payload=b" " * size, kind="Event"))["Request"] == count
     assert used(invocation=replace(INVOCATION, payload=b" " * size))["Request"] == 1
 
 

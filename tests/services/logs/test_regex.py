@@ -6,9 +6,10 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wakeful.services.logs.regex import BadRegex, Regex
 
 
@@ -65,7 +66,7 @@ BRANCHES = st.lists(st.tuples(ATOMS, TIMES), max_size=6).map(lambda parts: "".jo
 ANCHORED = st.tuples(st.sampled_from(["", "^"]), BRANCHES, st.sampled_from(["", "$"])).map("".join)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     source=st.lists(ANCHORED, min_size=1, max_size=3).map("|".join).filter(bool),
     texts=st.lists(st.text("ab1c-\n", max_size=9), min_size=1, max_size=6),

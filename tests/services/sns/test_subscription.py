@@ -28,6 +28,17 @@ def topic(sns: Any) -> str:
     return str(sns.create_topic(Name="t")["TopicArn"])
 
 
+@pytest.fixture(scope="module")
+def shared_sns(shared_node: RunningNode) -> Any:
+    """For what is refused."""
+    return shared_node.client("sns")
+
+
+@pytest.fixture(scope="module")
+def shared_topic(shared_sns: Any) -> str:
+    return str(shared_sns.create_topic(Name="t")["TopicArn"])
+
+
 def subscribe(sns: Any, topic: str, endpoint: str = QUEUE, /, **attributes: str) -> str:
     protocol = endpoint.split(":")[2]
     made = sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint, Attributes=attributes)
@@ -70,8 +81,8 @@ def test_subscribing_again_answers_the_same_one_unless_it_would_be_another(sns: 
 
 
 @pytest.mark.parametrize("protocol", ["http", "https", "email", "email-json", "sms", "application", "firehose"])
-def test_a_protocol_that_is_not_here_is_refused_by_name(sns: Any, topic: str, protocol: str) -> None:
-    code, message = refusal(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint="somewhere")
+def test_a_protocol_that_is_not_here_is_refused_by_name(shared_sns: Any, shared_topic: str, protocol: str) -> None:
+    code, message = refusal(shared_sns.subscribe, TopicArn=shared_topic, Protocol=protocol, Endpoint="somewhere")
     assert (code, message) == ("NotImplemented", f"Wakeful does not deliver messages by {protocol} yet.")
 
 
@@ -86,9 +97,9 @@ def test_a_protocol_that_is_not_here_is_refused_by_name(sns: Any, topic: str, pr
     ],
 )
 def test_an_endpoint_that_cannot_be_one_is_refused(
-    sns: Any, topic: str, request_: dict[str, str], message: str
+    shared_sns: Any, shared_topic: str, request_: dict[str, str], message: str
 ) -> None:
-    code, found = refusal(sns.subscribe, TopicArn=topic, **request_)
+    code, found = refusal(shared_sns.subscribe, TopicArn=shared_topic, **request_)
     assert code == "InvalidParameter"
     assert message in found
 
@@ -114,20 +125,20 @@ def test_nobody_subscribes_to_a_topic_that_is_not_there(sns: Any) -> None:
     ],
 )
 def test_a_value_that_an_attribute_may_not_have_is_refused(
-    sns: Any, topic: str, name: str, value: str, complaint: str
+    shared_sns: Any, shared_topic: str, name: str, value: str, complaint: str
 ) -> None:
-    request = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": QUEUE, "Attributes": {name: value}}
-    code, message = refusal(sns.subscribe, **request)
+    request = {"TopicArn": shared_topic, "Protocol": "sqs", "Endpoint": QUEUE, "Attributes": {name: value}}
+    code, message = refusal(shared_sns.subscribe, **request)
     assert code == "InvalidParameter"
     assert message.startswith(f"Invalid parameter: Attributes Reason: {complaint}")
-    arn = subscribe(sns, topic)
-    before = shown(sns, arn)
+    arn = subscribe(shared_sns, shared_topic)
+    before = shown(shared_sns, arn)
     code, message = refusal(
-        sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName=name, AttributeValue=value
+        shared_sns.set_subscription_attributes, SubscriptionArn=arn, AttributeName=name, AttributeValue=value
     )
     assert code == "InvalidParameter"
     assert message.startswith(f"Invalid parameter: {complaint}")
-    assert shown(sns, arn) == before
+    assert shown(shared_sns, arn) == before
 
 
 def test_a_function_gets_no_raw_messages(sns: Any, topic: str) -> None:
@@ -172,10 +183,10 @@ def test_a_nested_policy_needs_the_bodys_scope(sns: Any, topic: str) -> None:
     ("name", "code"),
     [("Nonsense", "InvalidParameter"), ("DeliveryPolicy", "NotImplemented"), ("ReplayPolicy", "NotImplemented")],
 )
-def test_an_attribute_that_is_not_here_is_refused(sns: Any, topic: str, name: str, code: str) -> None:
-    arn = subscribe(sns, topic)
+def test_an_attribute_that_is_not_here_is_refused(shared_sns: Any, shared_topic: str, name: str, code: str) -> None:
+    arn = subscribe(shared_sns, shared_topic)
     request = {"SubscriptionArn": arn, "AttributeName": name, "AttributeValue": "{}"}
-    assert refusal(sns.set_subscription_attributes, **request)[0] == code
+    assert refusal(shared_sns.set_subscription_attributes, **request)[0] == code
 
 
 def test_unsubscribing_is_final_counted_and_can_be_repeated(sns: Any, topic: str) -> None:
@@ -198,8 +209,8 @@ def test_unsubscribing_is_final_counted_and_can_be_repeated(sns: Any, topic: str
         ("", "Invalid parameter: SubscriptionArn Reason: no value for required parameter"),
     ],
 )
-def test_what_is_no_subscriptions_arn_is_refused(sns: Any, arn: str, message: str) -> None:
-    assert refusal(sns.unsubscribe, SubscriptionArn=arn) == ("InvalidParameter", message)
+def test_what_is_no_subscriptions_arn_is_refused(shared_sns: Any, arn: str, message: str) -> None:
+    assert refusal(shared_sns.unsubscribe, SubscriptionArn=arn) == ("InvalidParameter", message)
 
 
 def test_a_topic_takes_its_subscriptions_with_it(sns: Any, topic: str) -> None:

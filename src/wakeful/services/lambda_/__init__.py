@@ -42,10 +42,12 @@ from wakeful.services.lambda_ import (
     snapshots,
     streaming,
     tag_operations,
+    trials,
     url_operations,
 )
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.references import reference
+from wakeful.services.lambda_.replay_front import ReplayFront
 from wakeful.services.lambda_.url_front import UrlFront
 from wakeful.store.tx import Tx
 
@@ -118,7 +120,7 @@ service = Service(
     accept=events.accept,
     needs=needs,
     policy=policy,
-    front=UrlFront(),
+    fronts=(UrlFront(), ReplayFront()),
     workers=(
         Worker(functions.PREPARE, runs.prepare, slots=4),
         Worker(snapshots.KIND, runs.initialise, slots=limits.LAMBDA_SNAPSHOT_SLOTS),
@@ -135,6 +137,7 @@ service = Service(
         Worker(durable.RUN, durable_runs.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
         Worker(durable.TIMER, durable_timers.carry_out, slots=limits.LAMBDA_DURABLE_TIMER_SLOTS),
         Worker(durable_chains.KIND, durable_chains.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
+        Worker(trials.KIND, trials.end_due, slots=1),
     ),
     tasks=(poller.run, provisioning.run),
     pages={"bill": bill.answer},

@@ -150,7 +150,7 @@ async def _run(node: Node, event: Event, config: EventConfig, version: Version) 
         request_id=event.request_id,
         client_context=event.client_context,
         tenant=event.tenant,
-        is_event=True,
+        kind="Event",
     )
     outcome = await runs.run(node, version, invocation, event.trace)
     response = Response(200, version.version, outcome.error, outcome.payload)

@@ -56,6 +56,7 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
         client_context=context,
         tenant=tenant,
         log_tail=request.get("LogType") == "Tail",
+        source=call.principal.arn,
     )
     if version.durable is not None:
         return await _durable(call, node, request, function, version, invocation)

@@ -52,7 +52,7 @@ def units(version: Version, invocation: Invocation, outcome: Outcome) -> dict[st
     """
     meters = _BY_ARCHITECTURE[version.architecture]
     billed_ms, memory_mb = outcome.billed_ms, outcome.memory_mb
-    used = {meters.request: requests(len(invocation.payload)) if invocation.is_event else 1}
+    used = {meters.request: requests(len(invocation.payload)) if invocation.kind == "Event" else 1}
     if not outcome.is_shared:
         used[meters.provisioned if outcome.is_provisioned else meters.duration] = billed_ms * memory_mb
         used[_BILLED] = billed_ms

@@ -183,6 +183,8 @@ async def _run(
         orjson.dumps({"Records": records}),
         mapping.function,
         request_id=names.new_uuid(),
+        kind="EventSourceMapping",
+        source=mapping.source,
     )
     try:
         version = runs.for_tenant((await runs.target(node, of_arn(mapping.function))).pick(), None)

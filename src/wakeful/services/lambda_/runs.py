@@ -19,6 +19,7 @@ from wakeful.services.lambda_ import (
     metering,
     price,
     provisioned,
+    recorded,
     runtime_management,
     scaling,
     snapshots,
@@ -255,6 +256,7 @@ def _shared(tx: Tx, which: Mapping[str, str]) -> tuple[functions.Version | None,
 
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     """One invocation, measured, and noted in every story it belongs to, with what it used and what it costs."""
+    invocation = recorded.overhear(node, invocation)
     under_way = UnderWay(node, version, invocation)
     try:
         outcome = await node.environments.invoke(version, invocation)
@@ -273,6 +275,7 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
 
 def start(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> asyncio.Task[Outcome]:
     """As `run`, while the caller does something else. It is noted whether or not the caller stays."""
+    invocation = recorded.overhear(node, invocation)
     under_way = UnderWay(node, version, invocation)
 
     def over(done: asyncio.Task[Outcome]) -> None:
@@ -318,6 +321,7 @@ def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Tr
     usd = price.usd(units)
     node.telemetry.usage.add(metering.consumer(version), outcome.started_at, units)
     measuring.charged(node, version, outcome, usd)
+    recorded.record(node, version, invocation, outcome)
     detail = {
         "version": version.version,
         "runtime": version.runtime,
@@ -334,6 +338,7 @@ def _note(node: Node, version: Version, invocation: Invocation, traces: tuple[Tr
         "environment": outcome.environment_id,
         "log_group": version.logs_to,
         "log_stream": outcome.log_stream,
+        **({} if invocation.replay_of is None else {"replay_of": invocation.replay_of}),
     }
     for trace in {trace.id: trace for trace in traces}.values():
         node.telemetry.note(
@@ -362,9 +367,11 @@ def invocation_of(
     request_id: str,
     client_context: str | None = None,
     tenant: str | None = None,
-    is_event: bool = False,
     log_tail: bool = False,
     sink: Sink | None = None,
+    kind: str = "RequestResponse",
+    source: str = "",
+    replay_of: str | None = None,
 ) -> Invocation:
     """One event for a function; what the function does is one hop further from where the story began."""
     return Invocation(
@@ -374,9 +381,11 @@ def invocation_of(
         trace=effects(trace, request_id, invoked_arn),
         client_context=client_context,
         tenant_id=tenant,
-        is_event=is_event,
         log_tail=log_tail,
         sink=sink,
+        kind=kind,
+        source=source,
+        replay_of=replay_of,
     )
 
 

@@ -143,6 +143,13 @@ CREATE TABLE IF NOT EXISTS lambda_mappings(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lambda_mappings_function ON lambda_mappings(function);
 
+CREATE TABLE IF NOT EXISTS lambda_trials(
+    id       TEXT PRIMARY KEY,          -- of code of a function that is only tried on past events
+    function TEXT NOT NULL,
+    account  TEXT NOT NULL,
+    code     TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_mapping_tags(
     arn  TEXT PRIMARY KEY,              -- the mapping's own
     tags BLOB NOT NULL

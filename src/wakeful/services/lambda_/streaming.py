@@ -49,6 +49,8 @@ async def invoke_with_response_stream(
         tenant=tenant,
         log_tail=request.get("LogType") == "Tail",
         sink=pieces,
+        kind="ResponseStream",
+        source=call.principal.arn,
     )
     run = await begin(node, version, invocation, pieces, call.trace)
     return {

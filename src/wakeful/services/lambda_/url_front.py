@@ -84,7 +84,13 @@ class UrlFront:
             raise self.too_large()
         pieces = Pieces() if url.is_streamed else None
         invocation = runs.invocation_of(
-            arrival.trace.without_lineage(), event, url.reference.qualified, request_id=arrival.request_id, sink=pieces
+            arrival.trace.without_lineage(),
+            event,
+            url.reference.qualified,
+            request_id=arrival.request_id,
+            sink=pieces,
+            kind="FunctionUrl" if pieces is None else "FunctionUrlStream",
+            source=arrival.source_ip if signer is None else signer.principal.arn,
         )
         if pieces is not None:
             return await url_stream.answer(node, version, invocation, pieces, arrival.trace)
