@@ -350,6 +350,16 @@ SCALING_AT_ONCE_MAX = 1000.0  # by how much a function's concurrency may grow at
 SCALING_PER_S = 100.0  # how much of that comes back in a second
 SCALING_FUNCTIONS_KEPT = 4096  # functions whose growth is known; of more, idle ones are forgotten
 OVERTAKE_MAX_S = 0.1  # how much longer than others the first waiter of another function may have waited
+DEBUG_S = 4 * 3600.0  # INIT and every invocation of a function that is being debugged, in place of its timeout
+DEBUG_MEMORY_MB = 256  # what its debugger may hold, besides the function's own memory
+DEBUG_REACH_S = 30.0  # how long a client waits for a debugger that does not listen yet
+DEBUG_RETRY_S = 0.02  # how often it is looked for meanwhile
+DEBUG_CLIENTS_MAX = 16  # connections to one debugger
+DEBUG_PIECE_BYTES = 65_536
+DEV_TREES_KEPT = 4  # of a function's code that is being worked on: older ones may still be run by who has an event
+DEV_FILES_MAX = 20_000  # changed at once
+DEV_BEAT_S = 0.5  # how often it is looked whether whoever works on a function is still there
+
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
 SDK_COMPILE_S = 300.0  # for compiling the SDK for one version of Python

@@ -91,7 +91,7 @@ def find(path: str, endpoint: str | None) -> Any:
     try:
         status, body = _get(url, {})
         if status == 403:
-            status, body = _get(url, _signature(url))
+            status, body = _get(url, signature(url))
         answer = json.loads(body)
     except ValueError:
         _no_node_at(at)
@@ -114,8 +114,8 @@ def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         _no_node_at(at)
 
 
-def _signature(url: str) -> dict[str, str]:
-    """Headers that sign a GET with the credentials that AWS's client finds; none where it finds none."""
+def signature(url: str, method: str = "GET", body: bytes = b"") -> dict[str, str]:
+    """Headers that sign a request with the credentials that AWS's client finds; none where it finds none."""
     import boto3
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -124,7 +124,7 @@ def _signature(url: str) -> dict[str, str]:
         credentials = boto3.Session().get_credentials()
         if credentials is None:
             return {}
-        request = AWSRequest("GET", url)
+        request = AWSRequest(method, url, data=body)
         SigV4Auth(credentials, "sts", _region()).add_auth(request)
         return dict(request.headers)
 

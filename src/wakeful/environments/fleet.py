@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from wakeful.environments.environment import Environment
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.states import State
-from wakeful.environments.version import Version
+from wakeful.environments.version import Key, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +94,26 @@ def first(waiters: deque[Waiter]) -> Waiter | None:
         if not waiters[0].given.done():
             return waiters[0]
         waiters.popleft()
+    return None
+
+
+def neediest(fleets: Mapping[Key, Fleet]) -> tuple[Key, Waiter] | None:
+    """The caller who has waited longest without anything being started for it."""
+    found: tuple[Key, Waiter] | None = None
+    for key, fleet in fleets.items():
+        if len(fleet.waiters) > fleet.starting:
+            waiter = fleet.waiters[fleet.starting]
+            if found is None or waiter.since < found[1].since:
+                found = (key, waiter)
+    return found
+
+
+def spare(fleets: Iterable[Fleet], without: Container[Environment]) -> Restorable | None:
+    """One that is parked and can be initialised again when there is room; it is taken out."""
+    for fleet in fleets:
+        parked = find_parked(fleet, without)
+        if parked is not None and parked.state is State.PARKED:
+            parked.is_taken = True
+            fleet.provisioned.discard(parked)
+            return parked
     return None
