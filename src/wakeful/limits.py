@@ -356,7 +356,7 @@ DEBUG_REACH_S = 30.0  # how long a client waits for a debugger that does not lis
 DEBUG_RETRY_S = 0.02  # how often it is looked for meanwhile
 DEBUG_CLIENTS_MAX = 16  # connections to one debugger
 DEBUG_PIECE_BYTES = 65_536
-DEV_TREES_KEPT = 4  # of a function's code that is being worked on: older ones may still be run by who has an event
+DEV_TREES_KEPT = 4  # of a function's code that is being worked on; older ones go when nobody runs them any more
 DEV_FILES_MAX = 20_000  # changed at once
 DEV_BEAT_S = 0.5  # how often it is looked whether whoever works on a function is still there
 

@@ -308,8 +308,6 @@ async def _open_environments(
     assert sandboxes.isolation is not None, "it was examined before it was given out"
     node.isolation = sandboxes.isolation
     node.packages = Packages(scratch.code, node.blobs)
-    node.workshop = Workshop(node.packages, scratch.code)
-    stack.push_async_callback(node.workshop.close)
     node.runtimes = Runtimes(scratch.runtimes, node.config.home / "runtimes", has_fallback=node.config.runtime_fallback)
     node.attendant = attendant = Attendant(node)
 
@@ -339,6 +337,8 @@ async def _open_environments(
         ),
         Bounds(memory_mb=node.memory_mb),
     )
+    node.workshop = Workshop(node.packages, scratch.code, node.environments.uses)
+    stack.push_async_callback(node.workshop.close)
     stack.push_async_callback(node.environments.close)
 
 

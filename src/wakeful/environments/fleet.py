@@ -6,7 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from wakeful import limits
 from wakeful.environments.environment import Environment
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.states import State
@@ -117,3 +119,17 @@ def spare(fleets: Iterable[Fleet], without: Container[Environment]) -> Restorabl
             fleet.provisioned.discard(parked)
             return parked
     return None
+
+
+def wants(code: Path, environments: Iterable[Environment], fleets: Iterable[Fleet]) -> bool:
+    """Whether any of them runs what is in this folder, or somebody waits to."""
+    waiting = (waiter.version for fleet in fleets for waiter in fleet.waiters)
+    return any(version.code == code for version in (*(each.version for each in environments), *waiting))
+
+
+def must_give_way(waiter: Waiter, key: Key, fleets: Mapping[Key, Fleet]) -> bool:
+    """Whether another function has waited so much longer that it is its turn."""
+    found = neediest(fleets)
+    if found is None or found[0] == key:
+        return False
+    return found[1].since < waiter.since - limits.OVERTAKE_MAX_S

@@ -12,9 +12,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from wakeful import limits
 from wakeful.environments import fleet as fleets
+from wakeful.environments import states
 from wakeful.environments.admission import Admission
 from wakeful.environments.bounds import Bounds as Bounds
 from wakeful.environments.bounds import Counts
@@ -78,9 +80,13 @@ class Pool:
 
     async def _invoke_in_turn(self, version: Version, invocation: Invocation, debugger: Debugger) -> Outcome:
         async with debugger.turn:
-            if debugger.is_over:  # while we waited
-                version = replace(version, debugger=None)
-            return await self._invoke(version, invocation, None)
+            while not debugger.is_over:
+                try:
+                    return await self._invoke(version, invocation, None)
+                except Stopped:  # before it had the event, because there is newer code, or nobody debugs any more
+                    if self._is_closed:
+                        raise
+            return await self._invoke(replace(version, debugger=None), invocation, None)
 
     async def _invoke(self, version: Version, invocation: Invocation, deadline: float | None) -> Outcome:
         key = version.key
@@ -129,8 +135,12 @@ class Pool:
         """Why this version can never run on this machine, in words for whoever made it; None where it may."""
         return await self._surroundings.runtimes.complaint(version)
 
+    def uses(self, code: Path) -> bool:
+        """Whether anybody runs what is in this folder, or waits to."""
+        return fleets.wants(code, self._environments, self._fleets.values())
+
     async def rehearse(self, version: Version) -> Fault | None:
-        """Why INIT of this version fails. None: an environment waits for its first event, if there is room for one."""
+        """Why INIT of this version fails. None: an environment waits for its first event, where there is room."""
         if self._is_closed or not self._has_room(version.key):
             return None
         environment = self._make(version)
@@ -144,10 +154,7 @@ class Pool:
         return environment.init_fault
 
     def retire(self, function_arn: str, version: str | None = None, *, but: str = "") -> None:
-        """No environment that exists now serves this function or version again. Busy ones end after what they do.
-
-        Those of the revision `but` go on.
-        """
+        """No environment there is now, but those of one revision, serves it again. Busy ones end after what they do."""
         self.crews.retire(function_arn, version)
         retired = {
             each
@@ -162,7 +169,9 @@ class Pool:
             self._forget_idle(environment)
             self._give_up(environment)
         for environment in retired:
-            if environment.state is State.PARKED:
+            # What waits for a debugger in INIT may wait for ever.
+            is_held = environment.version.debugger is not None and environment.state in states.STARTS
+            if environment.state is State.PARKED or is_held:
                 self._give_up(environment)
 
     async def close(self) -> None:
@@ -341,18 +350,11 @@ class Pool:
                 self._sweep_in(self._rest_s, now)
             if self._waiting:
                 self._plan()
-        elif self._must_give_way(waiter, key):
+        elif fleets.must_give_way(waiter, key, self._fleets):
             self._give_up(environment)
         else:
             fleet.waiters.popleft()
             waiter.given.set_result(environment)
-
-    def _must_give_way(self, waiter: Waiter, key: Key) -> bool:
-        """Whether another function has waited so much longer that it is its turn."""
-        found = fleets.neediest(self._fleets)
-        if found is None or found[0] == key:
-            return False
-        return found[1].since < waiter.since - limits.OVERTAKE_MAX_S
 
     # ------------------------------------------------------------------ starting and evicting
 

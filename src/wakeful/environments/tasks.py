@@ -25,13 +25,18 @@ class Tasks:
         """As `spawn`, for whoever gets its error."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._left)
         return task
 
     async def end(self) -> None:
         """Returns when all have ended."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # where whoever started it has gone meanwhile, nobody wants to hear
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

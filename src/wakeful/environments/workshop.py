@@ -7,10 +7,11 @@ links, with the changed files in their places. The links are made ahead, while n
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
 import shutil
-from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from wakeful.environments.tasks import Tasks
 from wakeful.environments.version import BadPackage, Changes, Version
 
 _FOLDER = "work"
+_NAME_CHARS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,15 @@ class Tree:
 class Workpiece:
     """One function that is being worked on. Whoever changes it holds `lock`."""
 
-    def __init__(self, function: str, folder: Path, base: str, code: Path, debugger: HostDebugger | None) -> None:
+    def __init__(
+        self,
+        function: str,
+        folder: Path,
+        base: str,
+        code: Path,
+        debugger: HostDebugger | None,
+        is_used: Callable[[Path], bool],
+    ) -> None:
         self.function = function
         self.base = base
         """The package that it stands in for. Where another was uploaded meanwhile, that one serves."""
@@ -50,8 +60,9 @@ class Workpiece:
         self.debugger = debugger
         self.lock = asyncio.Lock()
         self._folder = folder
+        self._is_used = is_used
         self._names = itertools.count(1)
-        self._kept: deque[Tree] = deque()
+        self._kept: list[Tree] = []
         self._tasks = Tasks("the workshop")
         self._spare: asyncio.Task[tuple[Path, int]]
         self._prepare()
@@ -79,7 +90,8 @@ class Workpiece:
             await asyncio.to_thread(shutil.rmtree, spare, ignore_errors=True)
             self._prepare()
             raise
-        self._kept.append(self.latest)
+        if self.latest.number:  # else it is the package's own
+            self._kept.append(self.latest)
         self.latest = Tree(spare, self.latest.number + 1, size)
         self._prepare()
         return self.latest
@@ -94,28 +106,35 @@ class Workpiece:
         await self._tasks.end()
 
     def _prepare(self) -> None:
-        self._spare = self._tasks.start(asyncio.to_thread(self._linked, self.latest))
+        """The next tree is on its way, and old ones that nobody runs any more are going."""
+        old = [tree for tree in list(self._kept)[: -limits.DEV_TREES_KEPT] if self._can_go(tree)]
+        for tree in old:
+            self._kept.remove(tree)
+        self._spare = self._tasks.start(asyncio.to_thread(self._linked, self.latest, old))
 
-    def _linked(self, tree: Tree) -> tuple[Path, int]:
+    def _can_go(self, tree: Tree) -> bool:
+        return tree is not self.serving and not self._is_used(tree.path)
+
+    def _linked(self, tree: Tree, old: Sequence[Tree]) -> tuple[Path, int]:
         """A folder that has all that the tree has, and its size. On a thread, while nobody waits."""
-        while len(self._kept) > limits.DEV_TREES_KEPT:
-            old = self._kept.popleft()
-            if old.number and old is not self.serving:
-                shutil.rmtree(old.path, ignore_errors=True)
         spare = self._folder / f"{next(self._names)}"
         spare.mkdir(parents=True)
         spare.chmod(0o755)
-        return spare, _link_all(str(tree.path), str(spare))
+        size = _link_all(str(tree.path), str(spare))
+        for each in old:
+            shutil.rmtree(each.path, ignore_errors=True)
+        return spare, size
 
 
 class Workshop:
     """All that is being worked on, on this node."""
 
-    def __init__(self, packages: Packages, folder: Path) -> None:
+    def __init__(self, packages: Packages, folder: Path, is_used: Callable[[Path], bool]) -> None:
+        """`is_used` says whether anybody runs what is in a folder."""
         self._packages = packages
+        self._is_used = is_used
         self._folder = folder / _FOLDER
         self._pieces: dict[str, Workpiece] = {}
-        self._count = 0
         shutil.rmtree(self._folder, ignore_errors=True)  # of a node that was killed
 
     @property
@@ -138,12 +157,13 @@ class Workshop:
         if debug_port is not None:
             debugger = HostDebugger(waits=waits)
             debugger.open(debug_port)
-        self._count += 1
-        piece = self._pieces[function] = Workpiece(function, self._folder / str(self._count), base, code, debugger)
+        folder = self._folder / hashlib.sha256(function.encode()).hexdigest()[:_NAME_CHARS]
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)  # of whoever worked on it before
+        piece = self._pieces[function] = Workpiece(function, folder, base, code, debugger, self._is_used)
         return piece
 
     async def end(self, piece: Workpiece) -> None:
-        """The uploaded package serves again; what was here is gone."""
+        """The uploaded package serves again. Who still runs what was here may load more of it: its files stay."""
         if self._pieces.get(piece.function) is piece:
             del self._pieces[piece.function]
         await piece.close()

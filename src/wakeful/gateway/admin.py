@@ -31,6 +31,7 @@ from wakeful.store.telemetry import Note, Telemetry
 from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 
+_STATUS = {"ResourceNotFoundException": 404, "ResourceConflictException": 409}
 _LIMIT_MAX = 1000
 _ADVANCE_MAX_S = 10 * 366 * 86_400.0
 
@@ -132,7 +133,7 @@ class Admin:
         except orjson.JSONDecodeError:
             return _json(400, {"message": "send JSON"})
         except AwsError as error:
-            return _json(error.status or 400, {"message": error.message})
+            return _json(_STATUS.get(error.shape_name, 400), {"message": error.message})
         return _json(200, {"serves": saved.serves, "took_ms": saved.took_ms, "fault": saved.fault})
 
     async def _health(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
