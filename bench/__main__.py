@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, queue, start
+python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, queue, dev, start
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import platform
 from collections.abc import Callable
 
 from bench.cold import burst, cold, idle
+from bench.dev import dev
 from bench.queue import queue
 from bench.shared import shared
 from bench.snap_start import snap_start
@@ -25,6 +26,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "shared": shared,
     "idle": idle,
     "queue": queue,
+    "dev": dev,
     "start": start,
 }
 

@@ -63,9 +63,11 @@ class Workpiece:
         self._is_used = is_used
         self._names = itertools.count(1)
         self._kept: list[Tree] = []
-        self._tasks = Tasks("the workshop")
-        self._spare: asyncio.Task[tuple[Path, int]]
-        self._prepare()
+        self.tasks = Tasks("the workshop")
+        """Whatever goes on beside; they have ended when it is closed."""
+
+        self._spare: asyncio.Task[tuple[Path, int]] | None = None
+        self.prepare()
 
     def of(self, version: Version, tree: Tree | None = None) -> Version:
         """The version as it runs on this tree, or on the one that serves."""
@@ -81,19 +83,21 @@ class Workpiece:
         for path in changes:
             if is_outside(path):
                 raise BadPackage(f"{path!r} cannot be a file of a function")
+        if self._spare is None:
+            self.prepare()
+        assert self._spare is not None
         spare, size = await self._spare
+        self._spare = None
         try:
             size += await asyncio.to_thread(_apply, spare, changes)
             if size >= limits.LAMBDA_UNZIPPED_BYTES_MAX:
                 raise BadPackage(f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes")
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, spare, ignore_errors=True)
-            self._prepare()
             raise
         if self.latest.number:  # else it is the package's own
             self._kept.append(self.latest)
         self.latest = Tree(spare, self.latest.number + 1, size)
-        self._prepare()
         return self.latest
 
     def serve(self, tree: Tree, base: str) -> None:
@@ -103,14 +107,16 @@ class Workpiece:
     async def close(self) -> None:
         if self.debugger is not None:
             await self.debugger.close()
-        await self._tasks.end()
+        await self.tasks.end()
 
-    def _prepare(self) -> None:
-        """The next tree is on its way, and old ones that nobody runs any more are going."""
+    def prepare(self) -> None:
+        """The next tree is on its way, and old ones that nobody runs any more are going. For when nobody waits."""
+        if self._spare is not None:
+            return
         old = [tree for tree in list(self._kept)[: -limits.DEV_TREES_KEPT] if self._can_go(tree)]
         for tree in old:
             self._kept.remove(tree)
-        self._spare = self._tasks.start(asyncio.to_thread(self._linked, self.latest, old))
+        self._spare = self.tasks.start(asyncio.to_thread(self._linked, self.latest, old))
 
     def _can_go(self, tree: Tree) -> bool:
         return tree is not self.serving and not self._is_used(tree.path)
@@ -120,7 +126,7 @@ class Workpiece:
         spare = self._folder / f"{next(self._names)}"
         spare.mkdir(parents=True)
         spare.chmod(0o755)
-        size = _link_all(str(tree.path), str(spare))
+        size = _link_all(str(tree.path), str(spare), is_counted=not tree.number) or tree.bytes
         for each in old:
             shutil.rmtree(each.path, ignore_errors=True)
         return spare, size
@@ -174,8 +180,8 @@ class Workshop:
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
 
-def _link_all(source: str, target: str) -> int:
-    """The bytes of all files."""
+def _link_all(source: str, target: str, *, is_counted: bool) -> int:
+    """The bytes of all files, where they are counted."""
     size = 0
     with os.scandir(source) as entries:
         for entry in entries:
@@ -183,10 +189,11 @@ def _link_all(source: str, target: str) -> int:
             if entry.is_dir(follow_symlinks=False):
                 os.mkdir(place)  # noqa: PTH102  thousands of them
                 os.chmod(place, 0o755)  # noqa: PTH101  whatever our umask is
-                size += _link_all(entry.path, place)
+                size += _link_all(entry.path, place, is_counted=is_counted)
             else:
                 os.link(entry.path, place, follow_symlinks=False)
-                size += entry.stat(follow_symlinks=False).st_size
+                if is_counted:
+                    size += entry.stat(follow_symlinks=False).st_size
     return size
 
 

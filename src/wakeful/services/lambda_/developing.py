@@ -99,7 +99,7 @@ class Developing:
                     piece.is_to_start = False
                     await _ended(starting)
                     version = piece.of(await self._version(reference))
-                    starting = asyncio.create_task(self._rehearse(piece, version))
+                    starting = piece.tasks.start(self._rehearse(piece, version))
                 await _wait_for(starting)
                 if starting is not None and starting.done():
                     fault, starting = starting.result(), None
@@ -134,6 +134,7 @@ class Developing:
                 raise InvalidParameterValueException(str(error)) from error
             version = piece.of(await self._version(reference), tree)
             fault = await self._serve(piece, tree, row.serving["code"], version)
+            piece.prepare()
         return Saved(fault is None or not piece.is_sound, (time.monotonic() - began) * 1000, fault)
 
     async def _serve(self, piece: Workpiece, tree: Tree, base: str, version: Version) -> Mapping[str, Any] | None:
