@@ -337,7 +337,8 @@ async def _open_environments(
         ),
         Bounds(memory_mb=node.memory_mb),
     )
-    node.workshop = Workshop(node.packages, scratch.code, node.environments.uses)
+    can_debug = node.isolation.tier != "C"
+    node.workshop = Workshop(node.packages, scratch.code, node.environments.uses, can_debug=can_debug)
     stack.push_async_callback(node.workshop.close)
     stack.push_async_callback(node.environments.close)
 

@@ -64,7 +64,7 @@ def test_dev_makes_a_function_shows_what_it_does_and_runs_what_is_saved(shared: 
 
 def test_dev_leaves_the_settings_of_a_function_that_is_there(shared: RunningNode, tmp_path: Path) -> None:
     client = shared.client("lambda")
-    deploy(client, "there", Handler="app.handler", Timeout=7, Environment={"Variables": {"A": "1"}})
+    deploy(client, "there", Handler="app.handler", Timeout=7, Environment={"Variables": {"AA": "1"}})
     with typed("dev", str(folder(tmp_path, "there")), endpoint=shared.endpoint) as command:
         assert until(command, "Ctrl-C")[0] == f"there is there ({RUNTIME}, app.handler); its settings stay."
         assert call(client, "there").payload == "ANSWER"
@@ -72,11 +72,11 @@ def test_dev_leaves_the_settings_of_a_function_that_is_there(shared: RunningNode
         command.rest()
     assert client.get_function_configuration(FunctionName="there")["Timeout"] == 7
     place = str(folder(tmp_path, "again"))
-    with typed("dev", place, "--name", "there", "--env", "B=2", endpoint=shared.endpoint) as command:
+    with typed("dev", place, "--name", "there", "--env", "BB=2", endpoint=shared.endpoint) as command:
         assert until(command, "Ctrl-C")[0] == "there is there; set: Environment."
         command.interrupt()
         command.rest()
-    assert client.get_function_configuration(FunctionName="there")["Environment"]["Variables"] == {"A": "1", "B": "2"}
+    assert client.get_function_configuration(FunctionName="there")["Environment"]["Variables"] == {"AA": "1", "BB": "2"}
 
 
 def test_dev_tells_at_the_beginning_that_the_code_does_not_load(shared: RunningNode, tmp_path: Path) -> None:

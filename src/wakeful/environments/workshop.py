@@ -135,8 +135,9 @@ class Workpiece:
 class Workshop:
     """All that is being worked on, on this node."""
 
-    def __init__(self, packages: Packages, folder: Path, is_used: Callable[[Path], bool]) -> None:
-        """`is_used` says whether anybody runs what is in a folder."""
+    def __init__(self, packages: Packages, folder: Path, is_used: Callable[[Path], bool], *, can_debug: bool) -> None:
+        """`is_used` says whether anybody runs what is in a folder, `can_debug` whether anything inside may listen."""
+        self.can_debug = can_debug
         self._packages = packages
         self._is_used = is_used
         self._folder = folder / _FOLDER

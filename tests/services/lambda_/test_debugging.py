@@ -168,3 +168,11 @@ def test_debugging_needs_no_walls(tmp_path: Path, port: int) -> None:
         with at_work(bare, arn, debug={"port": port}) as line:
             assert line.event() == {"state": "ready", "fault": None}
             Dap(port, "/here").close()
+
+
+def test_where_nothing_inside_may_listen_debugging_is_refused(
+    node: RunningNode, client: Any, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = deploy(client, "deaf", PYTHON)
+    monkeypatch.setattr(node.node.workshop, "can_debug", False)
+    assert refused(node, arn, debug={"port": port})[0] == 400

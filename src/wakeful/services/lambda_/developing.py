@@ -73,6 +73,8 @@ class Developing:
         row = await self._row(reference)
         if wish.debug_port is not None:
             complaint = self._node.runtimes.complaint_about_debugging(row.config["Runtime"])
+            if complaint is None and not self._node.workshop.can_debug:
+                complaint = "No debugger can be reached on this host: in tier C nothing inside may listen."
             if complaint is not None:
                 raise InvalidParameterValueException(complaint)
         if self._node.workshop.piece(reference.arn) is not None:
