@@ -140,6 +140,11 @@ SQS_PURGE_PAUSE_S = 60
 SQS_LIST_MAX = 1000
 SQS_REDRIVE_SOURCES_MAX = 10  # queues that a RedriveAllowPolicy names
 SQS_TAGS_MAX = 50
+SQS_DEDUPLICATION_S = 300
+SQS_MOVE_RATE_MAX = 500  # messages a second that a move task may be told to move
+SQS_MOVED_AT_ONCE = 500  # messages that a move task without a rate moves in one transaction
+SQS_MOVE_S_MAX = 36 * 3600
+SQS_MOVES_LISTED_MAX = 10  # the latest tasks of a queue that are kept and listed
 
 # --- S3 --------------------------------------------------------------------------------------------------------------
 

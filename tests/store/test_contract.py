@@ -204,3 +204,26 @@ async def test_a_closed_store_refuses_writes(open_store: OpenStore) -> None:
         pass
     with pytest.raises(RuntimeError):
         await store.write(add, "late")
+
+
+async def test_a_store_of_an_earlier_version_gains_the_columns_that_came_since(open_store: OpenStore) -> None:
+    async with open_store(tables=TABLES) as store:
+        await store.write(add, "old", 7)
+    later = (
+        TABLES.removesuffix(")")
+        + ", share REAL NOT NULL DEFAULT (1.5), note TEXT, PRIMARY KEY (name, n), UNIQUE(n, name))"
+    )
+    later = (
+        later.replace("TEXT PRIMARY KEY", "TEXT NOT NULL")
+        + ";\nCREATE INDEX IF NOT EXISTS test_note ON test_rows(note)"
+    )
+
+    def rows(tx: Tx) -> list[tuple[Any, ...]]:
+        found = tx.all("SELECT name, n, share, note FROM test_rows ORDER BY name")
+        return [(row["name"], row["n"], row["share"], row["note"]) for row in found]
+
+    for _ in range(2):  # and once it has them, nothing more
+        async with open_store(tables=later) as store:
+            assert await store.read(rows) == [("old", 7, 1.5, None)]
+            columns = await store.read(lambda tx: tx.columns("test_rows"))
+            assert columns == {"name", "n", "body", "share", "note"}

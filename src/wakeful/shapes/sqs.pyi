@@ -14,6 +14,12 @@ class BatchResultErrorEntry(TypedDict, total=False):
     Code: Required[str]
     Message: str | None
 
+class CancelMessageMoveTaskRequest(TypedDict, total=False):
+    TaskHandle: Required[str]
+
+class CancelMessageMoveTaskResult(TypedDict, total=False):
+    ApproximateNumberOfMessagesMoved: int | None
+
 class ChangeMessageVisibilityBatchRequest(TypedDict, total=False):
     QueueUrl: Required[str]
     Entries: Required[list[ChangeMessageVisibilityBatchRequestEntry]]
@@ -87,6 +93,24 @@ class ListDeadLetterSourceQueuesRequest(TypedDict, total=False):
 class ListDeadLetterSourceQueuesResult(TypedDict, total=False):
     queueUrls: Required[list[str]]
     NextToken: str | None
+
+class ListMessageMoveTasksRequest(TypedDict, total=False):
+    SourceArn: Required[str]
+    MaxResults: int
+
+class ListMessageMoveTasksResult(TypedDict, total=False):
+    Results: list[ListMessageMoveTasksResultEntry] | None
+
+class ListMessageMoveTasksResultEntry(TypedDict, total=False):
+    TaskHandle: str | None
+    Status: str | None
+    SourceArn: str | None
+    DestinationArn: str | None
+    MaxNumberOfMessagesPerSecond: int | None
+    ApproximateNumberOfMessagesMoved: int | None
+    ApproximateNumberOfMessagesToMove: int | None
+    FailureReason: str | None
+    StartedTimestamp: int | None
 
 class ListQueueTagsRequest(TypedDict, total=False):
     QueueUrl: Required[str]
@@ -190,6 +214,14 @@ class SendMessageResult(TypedDict, total=False):
 class SetQueueAttributesRequest(TypedDict, total=False):
     QueueUrl: Required[str]
     Attributes: Required[dict[str, str]]
+
+class StartMessageMoveTaskRequest(TypedDict, total=False):
+    SourceArn: Required[str]
+    DestinationArn: str
+    MaxNumberOfMessagesPerSecond: int
+
+class StartMessageMoveTaskResult(TypedDict, total=False):
+    TaskHandle: str | None
 
 class TagQueueRequest(TypedDict, total=False):
     QueueUrl: Required[str]

@@ -45,7 +45,7 @@ _SCHEMA_WORDS = (
 @lru_cache(4096)
 def translate(sql: str) -> LiteralString:
     """The statement as PostgreSQL wants it. Statements are constants of ours, never made from what a caller sent."""
-    if re.match(r"\s*CREATE\b", sql):
+    if re.match(r"\s*(CREATE|ALTER)\b", sql):
         for word, replacement in _SCHEMA_WORDS:
             sql = word.sub(replacement, sql)
     return sql.replace("%", "%%").replace("?", "%s")
@@ -75,6 +75,10 @@ class PostgresTx:
 
     def run(self, sql: str, *args: Any) -> int:
         return self._execute(sql, args).rowcount
+
+    def columns(self, table: str) -> frozenset[str]:
+        sql = "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = current_schema()"
+        return frozenset(row["name"] for row in self.all(f"{sql} AND table_name = ?", table))
 
     def lock(self, *key: str) -> None:
         self._owners.add(key[0])

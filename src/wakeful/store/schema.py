@@ -1,7 +1,12 @@
-"""Tables come into being here: each owner's schema is applied when the store opens, and it may be applied again."""
+"""Tables come into being here: each owner's schema is applied when the store opens, and it may be applied again.
+
+A schema may gain tables, indexes and columns; a store of an earlier version gains them when it is opened. A new column
+needs a default or may be NULL, because there are rows that never heard of it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from wakeful.store.tx import Tx
@@ -15,6 +20,10 @@ CREATE TABLE IF NOT EXISTS store_settings(
     value TEXT NOT NULL
 ) WITHOUT ROWID
 """
+
+_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (?P<name>\w+)\s*\((?P<columns>.*)\)[^)]*", re.DOTALL)
+_COMMA = re.compile(r",(?![^()]*\))")  # between columns, not within the parentheses of one
+_CONSTRAINTS = frozenset(("PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "CONSTRAINT"))
 
 
 class NewerFormat(Exception):
@@ -34,6 +43,17 @@ def apply(tx: Tx, schemas: Mapping[str, str]) -> None:
         for statement in _statements(schema):
             assert f" {owner}_" in statement or f"({owner}_" in statement, f"{owner} may not own: {statement}"
             tx.run(statement)
+            if made := _TABLE.match(statement):
+                _add_columns(tx, made["name"], made["columns"])
+
+
+def _add_columns(tx: Tx, table: str, definitions: str) -> None:
+    """The table has every column of its schema, also where it was made by an earlier version."""
+    there = tx.columns(table)
+    for definition in map(str.strip, _COMMA.split(definitions)):
+        name = re.split(r"\W", definition, maxsplit=1)[0]
+        if name not in _CONSTRAINTS and name not in there:
+            tx.run(f"ALTER TABLE {table} ADD COLUMN {definition}")
 
 
 def get_setting(tx: Tx, name: str) -> str | None:

@@ -53,6 +53,9 @@ class SqliteTx:
         assert_locked(sql, self._owners)
         return self._db.execute(sql, args).rowcount
 
+    def columns(self, table: str) -> frozenset[str]:
+        return frozenset(row["name"] for row in self._db.execute("SELECT name FROM pragma_table_info(?)", (table,)))
+
     def lock(self, *key: str) -> None:
         self._owners.add(key[0])
 

@@ -53,6 +53,9 @@ class Tx(Protocol):
     def run(self, sql: str, *args: Any) -> int:
         """Carries out a statement; the number of rows it changed."""
 
+    def columns(self, table: str) -> frozenset[str]:
+        """The names of the table's columns; none where there is no such table."""
+
     def lock(self, *key: str) -> None:
         """Holds `key` until the transaction ends. `key[0]` is the owner: the tables whose names begin with it."""
 

@@ -159,6 +159,27 @@ def test_what_a_missing_target_cannot_take_is_a_dead_letter_that_says_why(node: 
     assert len(kept.messages()) == 1
 
 
+def test_events_for_a_fifo_queue_are_in_the_group_that_the_target_names(node: RunningNode, events: Any) -> None:
+    sqs = node.client("sqs")
+    made = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    url = sqs.create_queue(QueueName="q.fifo", Attributes=made)["QueueUrl"]
+    target = {"Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo", "SqsParameters": {"MessageGroupId": "mine"}}
+    rule(events, "r", {"source": ["my.app"]}, target)
+    sent = [send(events) for _ in range(2)]
+    got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["MessageGroupId"])["Messages"]
+    assert [json.loads(each["Body"])["id"] for each in got] == sent
+    assert {each["Attributes"]["MessageGroupId"] for each in got} == {"mine"}
+
+
+def test_a_fifo_queue_that_cannot_tell_events_apart_takes_none(node: RunningNode, events: Any) -> None:
+    node.client("sqs").create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
+    letters = sink(node)
+    target = {"Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo", "SqsParameters": {"MessageGroupId": "mine"}}
+    rule(events, "r", {"source": ["my.app"]}, {**target, "DeadLetterConfig": {"Arn": letters.arn}})
+    sent = send(events)
+    assert [document["id"] for document in letters.documents()] == [sent]
+
+
 def test_an_event_that_does_not_fit_the_targets_input_is_a_dead_letter(node: RunningNode, events: Any) -> None:
     queue, dead = sink(node), sink(node, "dead")
     rule(

@@ -97,7 +97,6 @@ def test_the_rules_of_a_target_are_found(events: Any) -> None:
             "ValidationException",
             "Parameter(s) SqsParameters must be specified for target: t.",
         ),
-        ({"Arn": f"{QUEUE}.fifo", "SqsParameters": {"MessageGroupId": "g"}}, "NotImplemented", "FIFO"),
         (
             {"Arn": "arn:aws:sns:us-east-1:000000000000:t", "SqsParameters": {"MessageGroupId": "g"}},
             "ValidationException",

@@ -122,6 +122,21 @@ def test_a_failed_batch_comes_again_after_its_visibility_and_ends_as_dead_letter
     assert mapping["LastProcessingResult"] == "PROBLEM: Function call failed"
 
 
+def test_a_group_waits_for_its_failed_batch_and_other_groups_do_not(scene: Scene) -> None:
+    url, arn = scene.queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    mapping = {"EventSourceArn": arn, "FunctionName": "f", "BatchSize": 1}
+    _, words = refusal(scene.client.create_event_source_mapping, **mapping, MaximumBatchingWindowInSeconds=1)
+    assert words == "Batching window is not supported for FIFO queues"
+    scene.client.create_event_source_mapping(**mapping)
+    for group, bodies in (("g", ("poison", "after")), ("h", ("x", "y", "z"))):
+        for body in bodies:
+            scene.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=group)
+    seen = [body for batch in scene.batches() for body in batch]
+    assert [body for body in seen if body in "xyz"] == ["x", "y", "z"]
+    assert "after" not in seen
+    scene.sqs.purge_queue(QueueUrl=url)
+
+
 def test_only_what_the_function_reported_as_failed_comes_again(scene: Scene) -> None:
     scene.send("good", "bad", "fine")
     scene.map(FunctionResponseTypes=["ReportBatchItemFailures"])

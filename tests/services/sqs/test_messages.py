@@ -309,3 +309,12 @@ def test_messages_outlive_the_node(tmp_path: Any) -> None:
         sqs = node.client("sqs")
         url = sqs.get_queue_url(QueueName="q")["QueueUrl"]
         assert bodies(sqs.receive_message(QueueUrl=url)) == ["kept"]
+
+
+def test_who_hides_messages_for_no_time_gets_each_once_in_an_answer(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    for body in "ab":
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    for _ in range(2):
+        got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)["Messages"]
+        assert sorted(each["Body"] for each in got) == ["a", "b"]

@@ -65,7 +65,9 @@ def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
             "Invalid value for the parameter MaximumMessageSize.",
         ),
         ({"Nonsense": "1"}, "InvalidAttributeName", "Unknown Attribute Nonsense."),
-        ({"FifoQueue": "true"}, "NotImplemented", "FIFO"),
+        ({"FifoQueue": "true"}, "InvalidParameterValue", "must end with .fifo suffix"),
+        ({"FifoQueue": "false"}, "InvalidAttributeName", "Unknown Attribute FifoQueue."),
+        ({"ContentBasedDeduplication": "true"}, "InvalidAttributeName", "Unknown Attribute ContentBasedDeduplication."),
         ({"KmsMasterKeyId": "alias/aws/sqs"}, "NotImplemented", "KmsMasterKeyId"),
         ({"Policy": "no json"}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
         ({"Policy": '{"Id": "p"}'}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
@@ -265,12 +267,6 @@ def test_making_a_queue_again_compares_what_its_policies_say_and_not_how(sqs: An
     other = f'{{"maxReceiveCount":3,"deadLetterTargetArn":"{arn}"}}'
     url = sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": one})["QueueUrl"]
     assert sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": other})["QueueUrl"] == url
-
-
-def test_an_operation_we_do_not_have_says_so_by_name(sqs: Any) -> None:
-    code, message = refusal(sqs.start_message_move_task, SourceArn="arn:aws:sqs:us-east-1:000000000000:q")
-    assert code == "NotImplemented"
-    assert "StartMessageMoveTask" in message
 
 
 def test_the_older_query_protocol_is_answered_in_xml(node: RunningNode, sqs: Any) -> None:

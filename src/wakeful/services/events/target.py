@@ -46,10 +46,8 @@ def check(target: Target) -> None:
             raise ValidationException(f"{member} is for {kind} targets, and target {target_id} is none.")
     if "SqsParameters" in target and arn.service != "sqs":
         raise ValidationException(f"SqsParameters is for SQS targets, and target {target_id} is none.")
-    if arn.service == "sqs" and arn.name.endswith(".fifo"):
-        if "SqsParameters" not in target:
-            raise ValidationException(f"Parameter(s) SqsParameters must be specified for target: {target_id}.")
-        raise NotImplementedHere(f"Wakeful does not have FIFO queues yet (target {target_id}).")
+    if arn.service == "sqs" and arn.name.endswith(".fifo") and "SqsParameters" not in target:
+        raise ValidationException(f"Parameter(s) SqsParameters must be specified for target: {target_id}.")
     if arn.service in ("events", "logs") and any(member in target for member in _INPUTS):
         kind = "other event buses" if arn.service == "events" else "log groups"
         raise NotImplementedHere(f"Wakeful sends whole events to {kind} (target {target_id}).")

@@ -129,7 +129,7 @@ def listed(
 
 def create(tx: Tx, account: str, region: str, function: str, source: str, request: Mapping[str, Any]) -> SourceMapping:
     """The mapping is there and begins to draw, unless it was made disabled."""
-    config = _checked({**_DEFAULTS, **{name: request[name] for name in _KEPT if name in request}}, request)
+    config = _checked(source, {**_DEFAULTS, **{name: request[name] for name in _KEPT if name in request}}, request)
     uuid = names.new_uuid()
     state = "Enabled" if request.get("Enabled", True) else "Disabled"
     tx.run(
@@ -145,7 +145,9 @@ def update(tx: Tx, uuid: str, function: str | None, request: Mapping[str, Any]) 
     """What the request names is replaced; a batch that is in work ends under the old rules."""
     tx.lock("lambda", uuid)
     mapping = find(tx, uuid)
-    config = _checked({**mapping.config, **{name: request[name] for name in _KEPT if name in request}}, request)
+    config = _checked(
+        mapping.source, {**mapping.config, **{name: request[name] for name in _KEPT if name in request}}, request
+    )
     state = mapping.state
     if "Enabled" in request:
         state = "Enabled" if request["Enabled"] else "Disabled"
@@ -191,7 +193,7 @@ def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.Eve
     return cast("shapes.EventSourceMappingConfiguration", shown)
 
 
-def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(source: str, config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     for member in _NOT_YET:
         if request.get(member):
             raise InvalidParameterValueException(f"Wakeful does not have {member} of event source mappings yet.")
@@ -205,6 +207,8 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
         raise InvalidParameterValueException(
             f"MaximumBatchingWindowInSeconds must be between 0 and {limits.LAMBDA_WINDOW_MAX_S}"
         )
+    if source.endswith(".fifo") and window_s > 0:
+        raise InvalidParameterValueException("Batching window is not supported for FIFO queues")
     if size > limits.LAMBDA_BATCH_WITHOUT_WINDOW_MAX and window_s == 0:
         raise InvalidParameterValueException(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"

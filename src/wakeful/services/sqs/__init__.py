@@ -6,7 +6,8 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Service, Worker
-from wakeful.services.sqs import messages, operations, queue
+from wakeful.services.sqs import messages, move_operations, moves, operations, queue, rights
+from wakeful.services.sqs.api import api
 from wakeful.store import work
 from wakeful.store.tx import Tx
 
@@ -23,12 +24,14 @@ def _first(tx: Tx) -> None:
 
 
 service = Service(
-    operations=operations.api,
+    operations=api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=messages.accept,
     source=messages.QueueSource(),
-    needs=queue.needs,
+    needs=rights.needs,
     policy=queue.policy,
-    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True),),
+    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True), moves.worker),
     first=_first,
 )
+
+__all__ = ["move_operations", "operations", "service"]

@@ -28,6 +28,20 @@ DEFAULTS = {
     "ReceiveMessageWaitTimeSeconds": "0",
     "SqsManagedSseEnabled": "true",
 }
+FIFO_DEFAULTS = {
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoQueue": "true",
+    "FifoThroughputLimit": "perQueue",
+}
+"""What only FIFO queues have."""
+
+_FIFO_VALUES = {
+    "ContentBasedDeduplication": ("true", "false"),
+    "DeduplicationScope": ("messageGroup", "queue"),
+    "FifoQueue": ("true",),
+    "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
+}
 
 _RANGES = {
     "VisibilityTimeout": (0, limits.SQS_VISIBILITY_MAX_S),
@@ -37,23 +51,22 @@ _RANGES = {
     "ReceiveMessageWaitTimeSeconds": (0, limits.SQS_WAIT_MAX_S),
     "KmsDataKeyReusePeriodSeconds": (60, 86_400),
 }
-_FIFO_ONLY = {"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"}
-_SETTABLE = {*_RANGES, *_FIFO_ONLY, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"} | {
+_SETTABLE = {*_RANGES, *_FIFO_VALUES, "Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"} | {
     "SqsManagedSseEnabled"
 }
 
 _TYPE_CODES = {"String": 1, "Number": 1, "Binary": 2}
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}")
-_GROUP_ID = re.compile(r"[!-~]{1,128}")
+_FIFO_ID = re.compile(r"[!-~]{1,128}")
 
 
-def check_queue_attributes(attributes: Mapping[str, str]) -> None:
+def check_queue_attributes(attributes: Mapping[str, str], *, is_fifo: bool) -> None:
     """Raises InvalidAttributeName or InvalidAttributeValue unless a queue may have these."""
     for name, value in attributes.items():
-        if name not in _SETTABLE:
+        if name not in _SETTABLE or (name in _FIFO_VALUES and not is_fifo):
             raise InvalidAttributeName(f"Unknown Attribute {name}.")
-        if name in _FIFO_ONLY:
-            raise NotImplementedHere(f"Wakeful does not have FIFO queues yet ({name}).")
+        if name in _FIFO_VALUES and value not in _FIFO_VALUES[name]:
+            raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
         if name in _RANGES:
             low, high = _RANGES[name]
             if not re.fullmatch(r"\d{1,10}", value) or not low <= int(value) <= high:
@@ -176,12 +189,12 @@ def check_system_attributes(attributes: Mapping[str, Any]) -> None:
             )
 
 
-def check_group_id(group_id: str) -> None:
-    """Raises InvalidParameterValue unless messages may be grouped by it."""
-    if not _GROUP_ID.fullmatch(group_id):
+def check_fifo_id(member: str, value: str) -> None:
+    """Raises InvalidParameterValue unless messages may be grouped by it, or told apart."""
+    if not _FIFO_ID.fullmatch(value):
         raise InvalidParameterValue(
-            f"Value {group_id} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include"
-            " alphanumeric and punctuation characters. 1 to 128 in length."
+            f"Value {value} for parameter {member} is invalid. Reason: {member} can only include alphanumeric and"
+            " punctuation characters. 1 to 128 in length."
         )
 
 

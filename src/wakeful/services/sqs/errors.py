@@ -74,3 +74,7 @@ class PurgeQueueInProgress(AwsError):
 
 class UnsupportedOperation(AwsError):
     """This operation is not supported for this queue or this message."""
+
+
+class ResourceNotFoundException(AwsError):
+    """One or more specified resources don't exist."""

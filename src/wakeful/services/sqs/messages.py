@@ -6,8 +6,9 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,11 +18,12 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import measuring
+from wakeful.services.sqs import fifo, measuring
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Row, Tx
+from wakeful.wire.errors import AwsError
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -36,17 +38,51 @@ def put(
     attributes: Mapping[str, Any],
     system: Mapping[str, str],
     delay_s: int | None = None,
-) -> None:
-    """The message is in the queue, visible after its delay (the queue's, where none is given)."""
+) -> tuple[str, int]:
+    """The message is in the queue, visible after its delay (the queue's, where none is given): its id and place.
+
+    In a FIFO queue its system attributes say its group and its identity. Where it was sent in the last five minutes it
+    is not sent again, and the first one is answered.
+    """
+    where = None
+    if queue.is_fifo:
+        where = fifo.placement(queue, system, body)
+        if (before := fifo.sent_before(tx, queue, where)) is not None:
+            return before
+        system = {**system, "MessageDeduplicationId": where.deduplication_id}
     visible = tx.now + (queue.setting("DelaySeconds") if delay_s is None else delay_s)
-    tx.run(
-        "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        *(queue.id, message_id, body, orjson.dumps(attributes), orjson.dumps(system), tx.now, visible),
-        *(trace.id, trace.cause, trace.hops),
-    )
-    tx.wake(queues.wake_name(queue.arn))
+    content = (message_id, body, orjson.dumps(attributes), system)
+    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=None if where is None else where.group)
+    if where is not None:
+        fifo.remember(tx, queue, where, message_id, seq)
     tx.note(measuring.sent(queue.arn, tx.now, len(body.encode()) + rules.size_of(attributes)))
+    return message_id, seq
+
+
+def _insert(
+    tx: Tx,
+    queue: Queue,
+    message_id: str,
+    body: str,
+    attributes: bytes,
+    system: Mapping[str, str],
+    sent: float,
+    visible: float,
+    *,
+    trace: Trace,
+    group: str | None,
+) -> int:
+    row = tx.one(
+        "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops, grp)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        *(queue.id, message_id, body, attributes, orjson.dumps(system), sent, visible),
+        *(trace.id, trace.cause, trace.hops, group),
+    )
+    assert row is not None
+    if group is not None:
+        fifo.joined(tx, queue, group, row["seq"], visible)
+    tx.wake(queues.wake_name(queue.arn))
+    return int(row["seq"])
 
 
 def clean(body: str) -> str:
@@ -62,20 +98,69 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
     """
     tx.lock("sqs", queue.arn)
     hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
-    grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
-    taken: list[Taken] = []
-    while len(taken) < count:
-        rows = _visible(tx, queue, count - len(taken))
-        for row in rows:
-            if grave is not None and queue.redrive is not None and row["receives"] >= queue.redrive[1]:
-                _bury(tx, queue, row, grave)
-            else:
-                taken.append(_hand_out(tx, queue, row, hidden_until))
-        if len(rows) == 0:
-            break
+    if queue.is_fifo:
+        taken = _take_in_order(tx, queue, count, hidden_until)
+    else:
+        found = _unspent(tx, queue, lambda: _visible(tx, queue, count))
+        taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
     if taken:
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
     return taken
+
+
+def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> list[Taken]:
+    """As many as there are of the group that was ready first, then of the next; each group is locked thereby."""
+    taken: list[Taken] = []
+    seen: set[str] = set()
+    while len(taken) < count:
+        groups = [group for group in fifo.ready(tx, queue, count + len(seen)) if group not in seen]
+        if not groups:
+            break
+        for group in groups[: count - len(taken)]:
+            look = partial(fifo.in_order, tx, queue, group, count - len(taken))
+            taken += [_hand_out(tx, queue, row, hidden_until) for row in _unspent(tx, queue, look)]
+            fifo.settled(tx, queue, group)
+            seen.add(group)
+            if len(taken) == count:
+                break
+    return taken
+
+
+def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]]) -> list[Row]:
+    """What is found by looking, again and again while messages that were received too often are buried on the way."""
+    grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
+    unspent: list[Row] = []
+    while True:
+        rows = look()[len(unspent) :]
+        alive = [row for row in rows if not _was_buried(tx, queue, row, grave)]
+        unspent += alive
+        if len(alive) == len(rows):
+            return unspent
+
+
+def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue | None) -> bool:
+    if grave is None or queue.redrive is None or row["receives"] < queue.redrive[1]:
+        return False
+    tx.lock("sqs", grave.arn)
+    system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
+    transfer(tx, row, grave, system, message_id=row["id"], sent=row["sent"])
+    return True
+
+
+def transfer(tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, message_id: str, sent: float) -> None:
+    """The message is in the other queue, visible there and never received; in a FIFO queue it is the last one."""
+    if target.is_fifo:
+        tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
+        trace = Trace(row["trace"], row["cause"], row["hops"])
+        content = (message_id, row["body"], bytes(row["attributes"]), system)
+        _insert(tx, target, *content, sent, tx.now, trace=trace, group=row["grp"])
+        return
+    tx.run(
+        "UPDATE sqs_messages SET queue = ?, id = ?, sent = ?, visible = ?, receives = 0, first_received = NULL,"
+        " ticket = NULL, system = ? WHERE seq = ?",
+        *(target.id, message_id, sent, tx.now, orjson.dumps(system), row["seq"]),
+    )
+    tx.wake(queues.wake_name(target.arn))
 
 
 def _visible(tx: Tx, queue: Queue, count: int) -> list[Row]:
@@ -93,11 +178,26 @@ def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
         "UPDATE sqs_messages SET visible = ?, receives = receives + 1, first_received = ?, ticket = ? WHERE seq = ?",
         *(hidden_until, first_received, ticket, row["seq"]),
     )
+    return _taken(queue, row, ticket, row["receives"] + 1, first_received)
+
+
+def hand_out_again(tx: Tx, queue: Queue, rows: Sequence[Row], hide_s: int | None) -> list[Taken]:
+    """The same receive of these messages once more: the same handles, hidden for their whole time."""
+    hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
+    for row in rows:
+        tx.run("UPDATE sqs_messages SET visible = ? WHERE seq = ?", hidden_until, row["seq"])
+    for group in dict.fromkeys(row["grp"] for row in rows):
+        _settle(tx, queue, group)
+    return [_taken(queue, row, row["ticket"], row["receives"], row["first_received"]) for row in rows]
+
+
+def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: float) -> Taken:
     system = {
         **orjson.loads(row["system"]),
-        "ApproximateReceiveCount": str(row["receives"] + 1),
+        "ApproximateReceiveCount": str(receives),
         "SentTimestamp": str(int(row["sent"] * 1000)),
         "ApproximateFirstReceiveTimestamp": str(int(first_received * 1000)),
+        **({"SequenceNumber": fifo.sequence_number(row["seq"])} if queue.is_fifo else {}),
     }
     return Taken(
         id=row["id"],
@@ -111,23 +211,29 @@ def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
     )
 
 
-def _bury(tx: Tx, queue: Queue, row: Row, dead_letter: Queue) -> None:
-    tx.lock("sqs", dead_letter.arn)
-    system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
-    tx.run(
-        "UPDATE sqs_messages SET queue = ?, visible = ?, receives = 0, first_received = NULL, ticket = NULL, system = ?"
-        " WHERE seq = ?",
-        *(dead_letter.id, tx.now, orjson.dumps(system), row["seq"]),
-    )
-    tx.wake(queues.wake_name(dead_letter.arn))
-
-
 def forget(tx: Tx, queue: Queue, handle: str) -> None:
-    """The message is gone, unless it was received again since: then this handle no longer counts."""
+    """The message is gone, unless it was received again since: then this handle no longer counts.
+
+    In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
+    """
     seq, ticket = parse_handle(queue, handle)
     tx.lock("sqs", queue.arn)
-    if tx.run("DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ?", seq, queue.id, ticket):
+    if queue.is_fifo:
+        _check_hidden(tx, queue, seq, ticket, handle)
+    row = tx.one(
+        "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
+    )
+    if row is not None:
+        _settle(tx, queue, row["grp"])
         tx.note(measuring.deleted(queue.arn, tx.now))
+
+
+def _check_hidden(tx: Tx, queue: Queue, seq: int, ticket: str, handle: str) -> None:
+    row = tx.one("SELECT visible, ticket FROM sqs_messages WHERE seq = ? AND queue = ?", seq, queue.id)
+    if row is not None and (row["ticket"] != ticket or row["visible"] <= tx.now):
+        raise InvalidParameterValue(
+            f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+        )
 
 
 def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
@@ -139,22 +245,31 @@ def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
         )
     seq, ticket = parse_handle(queue, handle)
     tx.lock("sqs", queue.arn)
-    changed = tx.run(
-        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ?",
+    row = tx.one(
+        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ? RETURNING grp",
         *(tx.now + for_s, seq, queue.id, ticket, tx.now),
     )
-    if not changed:
+    if row is None:
         raise InvalidParameterValue(
             f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not"
             " available for visibility timeout change."
         )
+    _settle(tx, queue, row["grp"])
     tx.wake(queues.wake_name(queue.arn))
+
+
+def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
+    """What one message's end or its new time means for its group, where it has one that counts."""
+    if queue.is_fifo and group is not None:
+        fifo.settled(tx, queue, group)
+        tx.wake(queues.wake_name(queue.arn))
 
 
 def purge(tx: Tx, queue: Queue) -> None:
     """No message that was in the queue is left."""
     tx.lock("sqs", queue.arn)
     tx.run("DELETE FROM sqs_messages WHERE queue = ?", queue.id)
+    fifo.clear(tx, queue)
     tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
 
 
@@ -177,15 +292,23 @@ def expire(tx: Tx) -> None:
     for queue in queues.every(tx):
         tx.lock("sqs", queue.arn)
         oldest = tx.now - queue.setting("MessageRetentionPeriod")
-        tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", queue.id, oldest)
+        if queue.is_fifo:
+            gone = tx.all("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ? RETURNING grp", queue.id, oldest)
+            for group in dict.fromkeys(row["grp"] for row in gone):
+                _settle(tx, queue, group)
+        else:
+            tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", queue.id, oldest)
+    fifo.forget_old(tx)
 
 
 def has_visible(tx: Tx, queue: Queue) -> bool:
-    return bool(_visible(tx, queue, 1))
+    return bool(fifo.ready(tx, queue, 1) if queue.is_fifo else _visible(tx, queue, 1))
 
 
 def next_visible(tx: Tx, queue: Queue) -> float | None:
     """When the next hidden or delayed message shows itself."""
+    if queue.is_fifo:
+        return fifo.next_ready(tx, queue)
     row = tx.one("SELECT min(visible) AS due FROM sqs_messages WHERE queue = ? AND visible > ?", queue.id, tx.now)
     return None if row is None or row["due"] is None else float(row["due"])
 
@@ -200,15 +323,20 @@ def accept(tx: Tx, delivery: Delivery) -> None:
     system = {"SenderId": delivery.principal, "AWSTraceHeader": delivery.effects.header}
     if delivery.group_id is not None:
         system["MessageGroupId"] = delivery.group_id
-    put(
-        tx,
-        queue,
-        clean(delivery.body),
-        trace=delivery.effects,
-        message_id=names.new_uuid(),
-        attributes=delivery.attributes,
-        system=system,
-    )
+    if queue.is_fifo and delivery.deduplication_id is not None:
+        system["MessageDeduplicationId"] = delivery.deduplication_id
+    try:
+        put(
+            tx,
+            queue,
+            clean(delivery.body),
+            trace=delivery.effects,
+            message_id=names.new_uuid(),
+            attributes=delivery.attributes,
+            system=system,
+        )
+    except AwsError as error:  # a FIFO queue that was not told the message's group or identity
+        raise Refused(error.message, "INVALID_PARAMETER") from error
 
 
 class QueueSource:

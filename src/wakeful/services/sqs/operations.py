@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from wakeful import limits, names
-from wakeful.fabric.service import Call, Node, Operations
+from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
+from wakeful.services.sqs import attempts, fifo, measuring, messages, queue
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import measuring, messages, queue
+from wakeful.services.sqs.api import api
 from wakeful.services.sqs.errors import (
     BatchEntryIdsNotDistinct,
     BatchRequestTooLong,
@@ -23,13 +24,10 @@ from wakeful.services.sqs.errors import (
 )
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Tx
-from wakeful.wire.errors import AwsError, NotImplementedHere
+from wakeful.wire.errors import AwsError
 
 if TYPE_CHECKING:
     from wakeful.shapes import sqs as shapes
-
-api = Operations("sqs")
-
 
 # --- queues ----------------------------------------------------------------------------------------------------------
 
@@ -92,7 +90,7 @@ def get_queue_attributes(
         raise InvalidAttributeName(f"Unknown Attribute {name}.")
     found = _queue(call, tx, request["QueueUrl"])
     everything = {
-        **rules.DEFAULTS,
+        **found.defaults,
         **found.attributes,
         "QueueArn": found.arn,
         "CreatedTimestamp": str(int(found.created)),
@@ -192,16 +190,15 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     _check_range("MaxNumberOfMessages", count, 1, limits.SQS_BATCH_MAX)
     _check_range("VisibilityTimeout", hide_s, 0, limits.SQS_VISIBILITY_MAX_S)
     _check_range("WaitTimeSeconds", request.get("WaitTimeSeconds"), 0, limits.SQS_WAIT_MAX_S)
-    if "ReceiveRequestAttemptId" in request:
-        raise NotImplementedHere("Wakeful does not have FIFO queues yet (ReceiveRequestAttemptId).")
+    attempt = request.get("ReceiveRequestAttemptId")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
     deadline: float | None = None
     with node.wakes.listen(queue.wake_name(arn)) as listener:
         while not call.has_left():
             state = await node.store.read(_look, arn)
-            if state.has_visible:
-                taken = await node.store.write(_take, arn, count, hide_s)
+            if state.has_visible or (attempt is not None and deadline is None):
+                taken = await node.store.write(_take, arn, count, hide_s, attempt)
                 if taken:
                     return {"Messages": [_message(each, request) for each in taken]}
             if deadline is None:
@@ -255,16 +252,18 @@ def _queue(call: Call, tx: Tx, queue_url: str) -> Queue:
 
 
 def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
-    if "MessageDeduplicationId" in entry:
+    other = "DelaySeconds" if target.is_fifo else "MessageDeduplicationId"
+    if entry.get(other):
         raise InvalidParameterValue(
-            f"Value {entry['MessageDeduplicationId']} for parameter MessageDeduplicationId is invalid. Reason: The"
-            " request include parameter that is not valid for this queue type."
+            f"Value {entry[other]} for parameter {other} is invalid. Reason: The request include parameter that is not"
+            " valid for this queue type."
         )
     _check_range("DelaySeconds", entry.get("DelaySeconds"), 0, limits.SQS_DELAY_MAX_S)
     rules.check_message_attributes(entry.get("MessageAttributes", {}))
     rules.check_system_attributes(entry.get("MessageSystemAttributes", {}))
-    if "MessageGroupId" in entry:
-        rules.check_group_id(entry["MessageGroupId"])
+    for member in ("MessageGroupId", "MessageDeduplicationId"):
+        if member in entry:
+            rules.check_fifo_id(member, entry[member])
     attributes = rules.stored(entry.get("MessageAttributes", {}))
     system = rules.stored(entry.get("MessageSystemAttributes", {}))
     body = messages.clean(entry["MessageBody"])
@@ -273,18 +272,18 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         raise InvalidParameterValue(
             f"One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes."
         )
-    message_id = names.new_uuid()
     constant = {"SenderId": call.principal.id or call.principal.account}
     if "AWSTraceHeader" in system:
         constant["AWSTraceHeader"] = system["AWSTraceHeader"]["StringValue"]
-    if "MessageGroupId" in entry:
-        constant["MessageGroupId"] = entry["MessageGroupId"]
-    messages.put(
+    for member in ("MessageGroupId", "MessageDeduplicationId"):
+        if member in entry:
+            constant[member] = entry[member]
+    message_id, seq = messages.put(
         tx,
         target,
         body,
         trace=call.effects,
-        message_id=message_id,
+        message_id=names.new_uuid(),
         attributes=attributes,
         system=constant,
         delay_s=entry.get("DelaySeconds"),
@@ -294,6 +293,7 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         "MD5OfMessageBody": messages.md5(body),
         **({"MD5OfMessageAttributes": rules.md5_of(attributes)} if attributes else {}),
         **({"MD5OfMessageSystemAttributes": rules.md5_of(system)} if system else {}),
+        **({"SequenceNumber": fifo.sequence_number(seq)} if target.is_fifo else {}),
     }
 
 
@@ -312,8 +312,11 @@ def _look(tx: Tx, arn: str) -> _State:
     return _State(has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
 
 
-def _take(tx: Tx, arn: str, count: int, hide_s: int | None) -> list[Taken]:
-    return messages.take(tx, queue.find(tx, arn), count, hide_s)
+def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None) -> list[Taken]:
+    found = queue.find(tx, arn)
+    if attempt is None or not found.is_fifo:
+        return messages.take(tx, found, count, hide_s)
+    return attempts.take(tx, found, attempt, count, hide_s)
 
 
 def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:

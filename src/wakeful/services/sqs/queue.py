@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,16 +13,19 @@ from urllib.parse import urlsplit
 import orjson
 
 from wakeful import limits
-from wakeful.fabric.service import Call, Need, Request
+from wakeful.fabric.service import Call
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.errors import (
     InvalidAddress,
+    InvalidAttributeValue,
     InvalidParameterValue,
     QueueDoesNotExist,
     QueueNameExists,
 )
 from wakeful.store.tx import Row, Tx
-from wakeful.wire.errors import NotImplementedHere
+
+FIFO = ".fifo"
+"""How the names of FIFO queues end, and no others."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -46,8 +49,20 @@ class Queue:
         """As this client addresses us: clients send to the host that stands in it."""
         return f"{call.endpoint}/{self.account}/{self.name}"
 
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        return {**rules.DEFAULTS, **rules.FIFO_DEFAULTS} if self.is_fifo else rules.DEFAULTS
+
     def setting(self, name: str) -> int:
         return int(self.attributes.get(name) or rules.DEFAULTS[name])
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.name.endswith(FIFO)
+
+    @property
+    def is_content_deduplicated(self) -> bool:
+        return self.attributes.get("ContentBasedDeduplication") == "true"
 
     @cached_property
     def redrive(self) -> tuple[str, int] | None:
@@ -83,13 +98,9 @@ def get(tx: Tx, arn: str) -> Queue | None:
 
 def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: Mapping[str, str]) -> Queue:
     """The queue is there. Asked again with the same attributes it answers the one there is."""
-    if name.endswith(".fifo"):
-        raise NotImplementedHere(f"Wakeful does not have FIFO queues yet ({name}).")
-    if not _NAME.fullmatch(name):
-        raise InvalidParameterValue(
-            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        )
-    rules.check_queue_attributes(attributes)
+    is_fifo = _checked_kind(name, attributes)
+    rules.check_queue_attributes(attributes, is_fifo=is_fifo)
+    _check_throughput(attributes)
     _check_tags(name, tags)
     arn = call.arn("sqs", name)
     tx.lock("sqs", arn)
@@ -109,11 +120,14 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
 
 def set_attributes(tx: Tx, arn: str, attributes: Mapping[str, str]) -> None:
     """These attributes are set, the others stay. An empty text takes an optional one away."""
-    rules.check_queue_attributes({name: value for name, value in attributes.items() if value != ""})
     tx.lock("sqs", arn)
     queue = find(tx, arn)
+    rules.check_queue_attributes(
+        {name: value for name, value in attributes.items() if value != ""}, is_fifo=queue.is_fifo
+    )
     _check_dead_letter_target(tx, arn, attributes)
     merged = {name: value for name, value in {**queue.attributes, **attributes}.items() if value != ""}
+    _check_throughput(merged)
     tx.run("UPDATE sqs_queues SET attributes = ?, modified = ? WHERE arn = ?", _json(merged), tx.now, arn)
     tx.wake(wake_name(arn))
 
@@ -127,7 +141,8 @@ def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
 def delete(tx: Tx, queue: Queue) -> None:
     """The queue and everything in it are gone."""
     tx.lock("sqs", queue.arn)
-    tx.run("DELETE FROM sqs_messages WHERE queue = ?", queue.id)
+    for table in ("sqs_messages", "sqs_groups", "sqs_deduplications", "sqs_attempts"):
+        tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
     tx.run("DELETE FROM sqs_queues WHERE id = ?", queue.id)
     tx.wake(wake_name(queue.arn))
 
@@ -217,21 +232,7 @@ def _not_valid(value: str, parameter: str, reason: str) -> InvalidParameterValue
     return InvalidParameterValue(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
 
 
-# --- rights ----------------------------------------------------------------------------------------------------------
-
-
-def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
-    """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
-    single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-    single["ChangeMessageVisibilityBatch"] = "ChangeMessageVisibility"
-    action = f"sqs:{single.get(operation, operation)}"
-    if "QueueUrl" in request:
-        yield Need(action, arn_of(call, request["QueueUrl"]))
-    elif "QueueName" in request:
-        account = request.get("QueueOwnerAWSAccountId") or call.account
-        yield Need(action, f"arn:aws:sqs:{call.region}:{account}:{request['QueueName']}")
-    else:
-        yield Need(action, call.arn("sqs", "*"))
+# --- below -----------------------------------------------------------------------------------------------------------
 
 
 def wake_name(arn: str) -> str:
@@ -239,9 +240,35 @@ def wake_name(arn: str) -> str:
     return arn
 
 
+def _checked_kind(name: str, attributes: Mapping[str, str]) -> bool:
+    """Whether it is to be a FIFO queue. Raises InvalidParameterValue where its name is not one of that kind."""
+    if attributes.get("FifoQueue") == "true":
+        if not name.endswith(FIFO) or len(name) > 80 or not _NAME.fullmatch(name.removesuffix(FIFO)):
+            raise InvalidParameterValue(
+                "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end"
+                " with .fifo suffix and be 1 to 80 in length."
+            )
+        return True
+    if not _NAME.fullmatch(name):
+        raise InvalidParameterValue(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        )
+    return False
+
+
+def _check_throughput(attributes: Mapping[str, str]) -> None:
+    """High throughput is by group, and so must deduplication be ("Enabling high throughput for FIFO queues")."""
+    by_group = attributes.get("FifoThroughputLimit") == "perMessageGroupId"
+    if by_group and attributes.get("DeduplicationScope") != "messageGroup":
+        raise InvalidAttributeValue(
+            "Invalid value for the parameter FifoThroughputLimit. Reason: The perMessageGroupId value is allowed only"
+            " when the value for DeduplicationScope is messageGroup."
+        )
+
+
 def _check_same(queue: Queue, attributes: Mapping[str, str]) -> None:
     for name, value in attributes.items():
-        there = queue.attributes.get(name) or rules.DEFAULTS.get(name, "")
+        there = queue.attributes.get(name) or queue.defaults.get(name, "")
         if _comparable(name, there) != _comparable(name, value):
             raise QueueNameExists(
                 f"A queue already exists with the same name and a different value for attribute {name}"
@@ -264,6 +291,8 @@ def _check_dead_letter_target(tx: Tx, arn: str, attributes: Mapping[str, str]) -
     reason = None
     if dead_letter is None:
         reason = "Dead letter target does not exist."
+    elif dead_letter.is_fifo != arn.endswith(FIFO):
+        reason = "Dead-letter queue must be same type of queue as the source."
     elif not _admits(dead_letter, arn):
         reason = "Queue does not have permission to use this dead-letter queue."
     if reason:

@@ -27,6 +27,54 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
     ticket         TEXT,               -- of the latest receive; a receipt handle holds it
     trace          TEXT NOT NULL,
     cause          TEXT,
-    hops           INTEGER NOT NULL
+    hops           INTEGER NOT NULL,
+    grp            TEXT                -- the message group, in a FIFO queue
 );
 CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages(queue, visible, seq);
+CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, grp, seq) WHERE grp IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sqs_messages_in_flight ON sqs_messages(queue, grp, visible)
+    WHERE grp IS NOT NULL AND ticket IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS sqs_groups( -- the groups of FIFO queues that have messages
+    queue INTEGER NOT NULL,
+    grp   TEXT NOT NULL,
+    head  INTEGER NOT NULL,            -- the place of its first message
+    ready REAL NOT NULL,               -- when that may be handed out (again)
+    PRIMARY KEY (queue, grp)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sqs_groups_ready ON sqs_groups(queue, ready, head);
+
+CREATE TABLE IF NOT EXISTS sqs_deduplications( -- what was sent to FIFO queues in the last five minutes
+    queue   INTEGER NOT NULL,
+    scope   TEXT NOT NULL,             -- the group, where the queue deduplicates by group
+    id      TEXT NOT NULL,
+    until   REAL NOT NULL,
+    message TEXT NOT NULL,
+    seq     INTEGER NOT NULL,
+    PRIMARY KEY (queue, scope, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sqs_deduplications_until ON sqs_deduplications(until);
+
+CREATE TABLE IF NOT EXISTS sqs_attempts( -- receives that may be asked for again by their ReceiveRequestAttemptId
+    queue    INTEGER NOT NULL,
+    id       TEXT NOT NULL,
+    until    REAL NOT NULL,
+    messages BLOB NOT NULL,            -- place and ticket of each
+    PRIMARY KEY (queue, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sqs_attempts_until ON sqs_attempts(until);
+
+CREATE TABLE IF NOT EXISTS sqs_moves(
+    place       INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    source      TEXT NOT NULL,
+    destination TEXT,                  -- NULL: each message goes back to where it came from
+    rate        INTEGER,               -- messages a second; NULL: as fast as it goes
+    last        INTEGER NOT NULL,      -- the newest message that is moved
+    total       INTEGER NOT NULL,      -- how many there were when it began
+    moved       INTEGER NOT NULL,
+    status      TEXT NOT NULL,
+    reason      TEXT,
+    started     REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sqs_moves_source ON sqs_moves(source);

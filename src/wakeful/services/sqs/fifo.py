@@ -1,0 +1,140 @@
+"""What a FIFO queue adds: groups whose messages come in order, and five minutes in which a message comes but once.
+
+A group is a row as long as it has messages: its head, and from when on that may be handed out. While a message of the
+group is in flight that is when the last of them shows itself again, so nothing of the group is taken before; a receiver
+looks at groups that are ready, never at the messages that wait behind their heads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wakeful import limits
+from wakeful.services.sqs.errors import InvalidParameterValue, MissingParameter
+from wakeful.services.sqs.queue import Queue
+from wakeful.store.tx import Row, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a message belongs in a FIFO queue, and what makes it the same message as another."""
+
+    group: str
+    deduplication_id: str
+
+
+def placement(queue: Queue, entry: Mapping[str, str | None], body: str) -> Placement:
+    """Of a message that is sent. Raises what SQS answers where the sender has not said enough."""
+    group = entry.get("MessageGroupId")
+    if not group:
+        raise MissingParameter("The request must contain the parameter MessageGroupId.")
+    deduplication_id = entry.get("MessageDeduplicationId")
+    if not deduplication_id:
+        if not queue.is_content_deduplicated:
+            raise InvalidParameterValue(
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
+                " explicitly"
+            )
+        deduplication_id = hashlib.sha256(body.encode()).hexdigest()
+    return Placement(group, deduplication_id)
+
+
+def sequence_number(seq: int) -> str:
+    """Of the message at that place: twenty digits that grow."""
+    return str(10**19 + seq)
+
+
+def sent_before(tx: Tx, queue: Queue, where: Placement) -> tuple[str, int] | None:
+    """Id and place of the message that this one would repeat ("Using the Amazon SQS message deduplication ID")."""
+    tx.lock("sqs", queue.arn)
+    row = tx.one(
+        "SELECT message, seq FROM sqs_deduplications WHERE queue = ? AND scope = ? AND id = ? AND until > ?",
+        *(queue.id, _scope(queue, where.group), where.deduplication_id, tx.now),
+    )
+    return None if row is None else (row["message"], row["seq"])
+
+
+def remember(tx: Tx, queue: Queue, where: Placement, message_id: str, seq: int) -> None:
+    """For five minutes the message is not taken a second time, whatever becomes of it."""
+    scope, until = _scope(queue, where.group), tx.now + limits.SQS_DEDUPLICATION_S
+    tx.run(
+        "INSERT INTO sqs_deduplications(queue, scope, id, until, message, seq) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT(queue, scope, id) DO UPDATE SET until = excluded.until, message = excluded.message,"
+        " seq = excluded.seq",
+        *(queue.id, scope, where.deduplication_id, until, message_id, seq),
+    )
+
+
+def joined(tx: Tx, queue: Queue, group: str, seq: int, visible: float) -> None:
+    """A message is at the end of its group."""
+    tx.run(
+        "INSERT INTO sqs_groups(queue, grp, head, ready) VALUES (?, ?, ?, ?) ON CONFLICT(queue, grp) DO NOTHING",
+        *(queue.id, group, seq, visible),
+    )
+
+
+def settled(tx: Tx, queue: Queue, group: str) -> None:
+    """The group's row is as its messages are now; a group without any has none."""
+    oldest = tx.now - queue.setting("MessageRetentionPeriod")
+    head = tx.one(
+        "SELECT seq, visible FROM sqs_messages WHERE queue = ? AND grp = ? AND sent > ? ORDER BY seq LIMIT 1",
+        *(queue.id, group, oldest),
+    )
+    if head is None:
+        tx.run("DELETE FROM sqs_groups WHERE queue = ? AND grp = ?", queue.id, group)
+        return
+    in_flight = tx.one(
+        "SELECT max(visible) AS until FROM sqs_messages WHERE queue = ? AND grp = ? AND ticket IS NOT NULL"
+        " AND visible > ?",
+        *(queue.id, group, tx.now),
+    )
+    locked_until = in_flight["until"] if in_flight is not None else None
+    tx.run(
+        "UPDATE sqs_groups SET head = ?, ready = ? WHERE queue = ? AND grp = ?",
+        *(head["seq"], head["visible"] if locked_until is None else locked_until, queue.id, group),
+    )
+
+
+def ready(tx: Tx, queue: Queue, count: int) -> list[str]:
+    """Up to `count` groups of which something may be taken, the longest ready first."""
+    rows = tx.all(
+        "SELECT grp FROM sqs_groups WHERE queue = ? AND ready <= ? ORDER BY ready, head LIMIT ?",
+        *(queue.id, tx.now, count),
+    )
+    return [row["grp"] for row in rows]
+
+
+def in_order(tx: Tx, queue: Queue, group: str, count: int) -> list[Row]:
+    """The first messages of a group that is ready, up to the first that is still delayed."""
+    oldest = tx.now - queue.setting("MessageRetentionPeriod")
+    rows = tx.all(
+        "SELECT * FROM sqs_messages WHERE queue = ? AND grp = ? AND sent > ? ORDER BY seq LIMIT ?",
+        *(queue.id, group, oldest, count),
+    )
+    delayed = next((place for place, row in enumerate(rows) if row["visible"] > tx.now), len(rows))
+    return rows[:delayed]
+
+
+def next_ready(tx: Tx, queue: Queue) -> float | None:
+    """When the next group that is locked or delayed is ready."""
+    row = tx.one("SELECT min(ready) AS due FROM sqs_groups WHERE queue = ? AND ready > ?", queue.id, tx.now)
+    return None if row is None or row["due"] is None else float(row["due"])
+
+
+def forget_old(tx: Tx) -> None:
+    """No identity is remembered for longer than five minutes."""
+    tx.lock("sqs", "deduplications")
+    tx.run("DELETE FROM sqs_deduplications WHERE until <= ?", tx.now)
+    tx.run("DELETE FROM sqs_attempts WHERE until <= ?", tx.now)
+
+
+def clear(tx: Tx, queue: Queue) -> None:
+    """The queue has no messages, so it has no groups. What was sent in the last five minutes is still remembered."""
+    tx.run("DELETE FROM sqs_groups WHERE queue = ?", queue.id)
+    tx.run("DELETE FROM sqs_attempts WHERE queue = ?", queue.id)
+
+
+def _scope(queue: Queue, group: str) -> str:
+    return group if queue.attributes.get("DeduplicationScope") == "messageGroup" else ""
