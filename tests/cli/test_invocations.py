@@ -50,3 +50,9 @@ def test_what_is_printed_is_shown_and_fits() -> None:
 @given(some.text(some.characters(categories=["L", "N", "Zs"]), max_size=400))
 def test_no_line_is_wider_than_the_terminal(message: str) -> None:
     assert all(len(line.text) <= WIDTH for line in lines(message))
+
+
+def test_what_loggers_put_before_is_left_out() -> None:
+    assert list(lines(f"2026-11-21T12:53:58.144Z\t{ID}\tINFO\tworking\n")) == [Line("text", "  working")]
+    assert list(lines(f"2026-11-21T12:53:58.144Z\t{ID}\tERROR\tno\n")) == [Line("text", "  ERROR no")]
+    assert list(lines(f"[WARNING]\t2026-11-21T12:53:58.144Z\t{ID}\thm\n")) == [Line("text", "  WARNING hm")]

@@ -211,8 +211,9 @@ def dev(
 ) -> None:
     """Run what was just saved: watches a function's folder, until Ctrl-C.
 
-    The next invocation after a save runs the new code, a moment later. Code that does not load is told at once, and
-    what ran before goes on. Each invocation and what it prints is shown. A function that is not there is made.
+    The next invocation after a save runs the new code. Code that does not load is told, and what ran before goes on.
+
+    Each invocation is shown, with what it prints. A function that is not there is made; one that is keeps its settings.
     """
     from wakeful.cli import dev as developing
 

@@ -25,7 +25,7 @@ _STEP_MS = 2
 """How often the watcher looks whether the kernel has told it anything; two looks without news end a save."""
 
 _DEBOUNCE_MS = 200
-_PAUSE_S = 0.1
+_PAUSE_S = 0.2
 _ROLE = "wakeful-dev"
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 WIDTH = 80
 
-_QUIET = re.compile(r"(START|END) RequestId: |INIT_START |EXTENSION\tName|LOGS\tName|TELEMETRY\tName")
+_QUIET = re.compile(r"(START|END) RequestId: |INIT_(START|REPORT) |EXTENSION\tName|LOGS\tName|TELEMETRY\tName")
 _REPORT = re.compile(r"REPORT RequestId: (?P<id>\S+)\t(?P<rest>.*)", re.DOTALL)
 _QUIET_TYPES = frozenset(
     ("platform.start", "platform.initStart", "platform.initRuntimeDone", "platform.runtimeDone", "platform.extension")
 )
 _MS = re.compile(r"(?P<name>[A-Z][A-Za-z ]+): (?P<value>[\d.]+) (?:ms|MB)")
-_BELONGS = re.compile(r"(?:RequestId: )?[0-9a-f]{8}-[0-9a-f-]{27}[\t ]")
+_OF_NODE = re.compile(r"\S+Z\t(?:undefined|[0-9a-f]{8}-[0-9a-f-]{27})\t(?P<level>[A-Z]+)\t")
+_OF_PYTHON = re.compile(r"\[(?P<level>[A-Z]+)\]\t\S+Z\t[0-9a-f-]*\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,16 @@ def lines(message: str) -> Iterator[Line]:
         elif platform["type"] not in _QUIET_TYPES:
             yield from _text(message)
     elif not _QUIET.match(message):
-        yield from _text(_BELONGS.sub("", message, count=1) if message.startswith("RequestId: ") else message)
+        yield from _text(_without_prefix(message))
+
+
+def _without_prefix(message: str) -> str:
+    """What a logger puts before it says nothing here, but a level that is worth it."""
+    for prefix in (_OF_NODE, _OF_PYTHON):
+        if found := prefix.match(message):
+            rest = message[found.end() :]
+            return rest if found["level"] == "INFO" else f"{found['level']} {rest}"
+    return message
 
 
 def _platform(message: str) -> dict[str, Any] | None:

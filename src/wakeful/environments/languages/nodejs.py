@@ -105,7 +105,9 @@ class NodeJs:
         word = "--inspect"
         if debugger.waits:
             word += "-wait" if interpreter.version >= (22, 2) or (20, 15) <= interpreter.version < (21,) else "-brk"
-        return replace(runtime, argv=(binary, f"{word}=127.0.0.1:{debugger.port}", *rest))
+        # It would tell the function's log an address that is good inside only.
+        flags = (f"{word}=127.0.0.1:{debugger.port}", "--inspect-publish-uid=http")
+        return replace(runtime, argv=(binary, *flags, *rest))
 
     async def add(self, number: str, folder: Path, report: programs.Report) -> None:
         """From the wheel that holds it."""
