@@ -10,6 +10,7 @@ import base64
 import binascii
 import contextlib
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class Developing:
             )
         except OSError as error:
             raise InvalidParameterValueException(
-                f"Nothing can listen on port {wish.debug_port} of this machine: {error.strerror}."
+                f"Nothing can listen on port {wish.debug_port} of this machine: {os.strerror(error.errno or 0)}."
             ) from error
         return self._meanwhile(reference, piece)
 
