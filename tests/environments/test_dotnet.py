@@ -40,7 +40,7 @@ def install(root: Path, *versions: str) -> None:
 
 def command(folder: Path, files: dict[str, str], handler: str = "Function", **more: Any) -> dotnet.Command:
     write(folder / "code", files)
-    return dotnet.command(version("dotnet8", handler=handler, code=folder / "code", **more))
+    return dotnet.command(version("dotnet8", handler=handler, code=folder / "code", **more), dotnet.find(8))
 
 
 def test_an_assembly_is_run_by_a_dotnet_of_its_version(tmp_path: Path, host: Path) -> None:
@@ -113,6 +113,31 @@ async def test_a_class_library_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RuntimeAbsent, match=r"Assembly::Space\.Class::Method names a method of a class library"):
         await Runtimes(tmp_path).find(library)
     assert "class library" in str(await Runtimes(tmp_path).complaint(library))
+
+
+async def test_the_host_is_searched_when_a_function_is_prepared_and_at_no_cold_start(
+    tmp_path: Path, host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[int] = []
+    find = dotnet.find
+
+    def counted(major: int) -> Path | None:
+        searched.append(major)
+        return find(major)
+
+    monkeypatch.setattr(dotnet, "find", counted)
+    runtimes = Runtimes(tmp_path / "cache")
+    wanted = version("dotnet8", handler="Function", code=tmp_path / "code")
+    write(tmp_path / "code", {"Function.dll": ""})
+    await runtimes.prepare("dotnet8")
+    for _ in range(3):
+        with pytest.raises(RuntimeAbsent):
+            await runtimes.find(wanted)
+    assert searched == [8]
+    install(host, "8.0.11")
+    await runtimes.prepare("dotnet8")
+    assert (await runtimes.find(wanted)).argv[0] == "/var/lang/bin/dotnet"
+    assert searched == [8, 8]
 
 
 async def test_a_program_for_no_machine_fails_as_exec_fails(tmp_path: Path, host: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wakeful.environments import variables
+from wakeful.environments import links, variables
 from wakeful.environments.inside import Inside
 from wakeful.environments.languages import dotnet
 from wakeful.environments.languages.interpreters import Interpreter, discover
@@ -81,6 +81,7 @@ class Runtimes:
         self._discovering = asyncio.Lock()
         self._interpreters: list[Interpreter] | None = None
         self._runtimes: dict[str, Runtime] = {}
+        self._dotnets: dict[str, Path | None] = {}
 
     async def prepare(self, name: str, sandboxes: Sandboxes | None = None) -> str | None:
         """None once functions of this runtime start as fast as they ever will; else why it cannot be had.
@@ -92,6 +93,7 @@ class Runtimes:
         try:
             if name in self._managed and not await self._has(name):
                 self._interpreters = None
+            self._dotnets.pop(name, None)
             self._runtimes[name] = await self._make(name)
             if name in self._managed:
                 await self._managed[name].warm_up(await self._interpreter(name), inside)
@@ -113,7 +115,7 @@ class Runtimes:
         """How this version is run. Raises RuntimeAbsent, InvalidEntrypoint."""
         runtime = await self._runtime(version.runtime)
         if version.runtime in CUSTOM:
-            return _custom(runtime, version)
+            return _custom(runtime, version, await self._dotnet(version.runtime))
         language = self._managed[version.runtime]
         runtime = language.fitted(runtime, version.memory_mb, version.variables)
         if version.debugger is not None:
@@ -220,6 +222,15 @@ class Runtimes:
             runtime = self._runtimes[name] = await self._make(name)
         return runtime
 
+    async def _dotnet(self, name: str) -> Path | None:
+        """Where this host's .NET of that runtime's version is, as it was found when a function was last prepared."""
+        major = dotnet.RUNTIMES.get(name)
+        if major is None:
+            return None
+        if name not in self._dotnets:
+            self._dotnets[name] = await asyncio.to_thread(dotnet.find, major)
+        return self._dotnets[name]
+
     async def _make(self, name: str) -> Runtime:
         if name in CUSTOM:
             return Runtime(name, ("/var/task/bootstrap",), (), False, variables.PROCESS_VARIABLES, CUSTOM[name])
@@ -298,12 +309,12 @@ _MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine of an ELF header."""
 
 
-def _custom(runtime: Runtime, version: Version) -> Runtime:
+def _custom(runtime: Runtime, version: Version, root: Path | None) -> Runtime:
     """How a version is started that is an executable. Raises RuntimeAbsent, InvalidEntrypoint."""
     if version.runtime not in dotnet.RUNTIMES:
         return replace(runtime, argv=(_bootstrap(version),))
     try:
-        command = dotnet.command(version)
+        command = dotnet.command(version, root)
     except dotnet.Refused as refused:
         raise RuntimeAbsent(str(refused)) from refused
     except dotnet.NotThere as fault:
@@ -315,19 +326,27 @@ def _custom(runtime: Runtime, version: Version) -> Runtime:
 
 def _bootstrap(version: Version) -> str:
     """Where the bootstrap is, inside. Raises InvalidEntrypoint, worded as for a failed exec."""
-    places = [(variables.TASK_ROOT, version.code)]
-    if version.layers is not None:
-        places.append((variables.LAYERS_ROOT, version.layers))
-    for root, folder in places:
-        path = folder / "bootstrap"
+    roots = _roots(version)
+    for root, folder in roots.items():
+        inside = f"{root}/bootstrap"
+        if not os.path.lexists(folder / "bootstrap"):
+            continue
+        path = links.follow(inside, roots)
+        if path is None:
+            return inside  # a link out of the package: what is there, only the sandbox knows
         if not path.is_file():
             continue
-        inside = f"{root}/bootstrap"
         complaint = _complaint(path)
         if complaint is not None:
             raise InvalidEntrypoint(f"fork/exec {inside}: {complaint}")
         return inside
     raise InvalidEntrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+
+
+def _roots(version: Version) -> dict[str, Path]:
+    """The version's folders by where they stand inside."""
+    roots = {variables.TASK_ROOT: version.code}
+    return roots if version.layers is None else {**roots, variables.LAYERS_ROOT: version.layers}
 
 
 def _complaint(path: Path) -> str | None:

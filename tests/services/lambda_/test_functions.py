@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 import sys
+import urllib.error
+import urllib.request
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from tests.errors import refusal, status_of
 from tests.functions import ECHO, ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
@@ -20,6 +22,9 @@ from wakeful.environments import runtimes
 from wakeful.environments.languages import interpreters
 
 pytestmark = pytest.mark.slow
+
+LAYER = "arn:aws:lambda:us-east-1:000000000000:layer:l"
+FILES = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
 
 
 def creation(**more: Any) -> dict[str, Any]:
@@ -54,13 +59,14 @@ def test_a_new_function_is_pending_with_awss_defaults_and_becomes_active(client:
 
 
 def test_the_code_can_be_had_back(client: Any, node: RunningNode) -> None:
-    import urllib.request
-
     body = package(index__py=ECHO)
     deploy(client, Code={"ZipFile": body})
     location = client.get_function(FunctionName="f")["Code"]["Location"]
     with urllib.request.urlopen(location, timeout=10) as response:
         assert response.read() == body
+    node.advance(601)
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(location, timeout=10)
 
 
 def test_code_comes_from_s3_as_well(client: Any, node: RunningNode) -> None:
@@ -74,6 +80,26 @@ def test_code_comes_from_s3_as_well(client: Any, node: RunningNode) -> None:
     )
     assert code == "InvalidParameterValueException"
     assert "S3 Error Code: NoSuchKey" in message
+
+
+def test_the_version_of_code_in_s3_is_asked_for_and_every_update_has_a_source(client: Any, node: RunningNode) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="code")
+    s3.put_object(Bucket="code", Key="f.zip", Body=package(index__py=ECHO))
+    where = {"S3Bucket": "code", "S3Key": "f.zip"}
+    deploy(client, Code={**where, "S3ObjectVersion": "null"})
+    for more, words in (
+        ({**where, "S3ObjectVersion": "another"}, "Error occurred while GetObject. S3 Error Code: "),
+        ({**where, "S3Key": "x"}, "S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist."),
+        ({**where, "S3Bucket": "nowhere"}, "S3 Error Code: NoSuchBucket"),
+        ({**where, "ZipFile": b"x"}, "Please do not provide other FunctionCode parameters when providing a ZipFile."),
+        ({"S3Bucket": "code"}, "Please provide a source for function code."),
+        ({}, "Please provide a source for function code."),
+        ({"ImageUri": "i"}, "Please don't provide ImageUri when updating a function with packageType Zip."),
+    ):
+        code, message = refusal(client.update_function_code, FunctionName="f", **more)
+        assert (code, words in message) == ("InvalidParameterValueException", True), message
+    assert refusal(client.update_function_code, FunctionName="nobody", **where)[0] == "ResourceNotFoundException"
 
 
 def test_code_in_s3_that_is_too_large_is_not_even_read(
@@ -113,13 +139,21 @@ def test_a_second_function_of_that_name_is_refused(client: Any) -> None:
         ({"FunctionName": "with space"}, "ValidationException", "'functionName' failed to satisfy constraint"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "AWS_REGION"),
         ({"Environment": {"Variables": {"A1": "x" * 4096}}}, "InvalidParameterValueException", "4KB limit"),
-        ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k"}, "InvalidParameterValueException", "KMS keys"),
+        ({"FunctionName": "n" * 65}, "InvalidParameterValueException", "length less than or equal to 64"),
+        ({"FunctionName": "f:1"}, "ValidationException", "regular expression pattern"),
+        ({"FunctionName": "111111111111:function:f"}, "AccessDeniedException", "account of the caller"),
+        ({"Handler": "two words"}, "ValidationException", "'handler' failed to satisfy constraint"),
+        ({"Architectures": ["x86_64", "arm64"]}, "ValidationException", "'architectures' failed"),
+        ({"TracingConfig": {"Mode": "On"}}, "ValidationException", "[Active, PassThrough]"),
+        ({"Tags": {str(each): "" for each in range(51)}}, "InvalidParameterValueException", "resource tag limit."),
+        ({"Tags": {"aws:x": ""}}, "InvalidParameterValueException", "reserved"),
+        ({"Layers": [f"{LAYER}:1"]}, "InvalidParameterValueException", f"Layer version {LAYER}:1 does not exist."),
+        ({"Code": {"S3Bucket": "code"}}, "InvalidParameterValueException", "Please provide a source"),
         (
-            {"VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}},
+            {"Code": {"ZipFile": b"x", "S3Bucket": "code", "S3Key": "k"}},
             "InvalidParameterValueException",
-            "VpcConfig",
+            "Please do not provide other FunctionCode parameters when providing a ZipFile.",
         ),
-        ({"PackageType": "Image", "Code": {"ImageUri": "i"}}, "InvalidParameterValueException", "container images"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::b"}}, "InvalidParameterValueException", "dead letter"),
         ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "InvalidParameterValueException", "Log levels"),
     ],
@@ -133,6 +167,64 @@ def test_what_no_function_can_be_made_of_is_refused_and_nothing_is_kept(
     assert client.list_functions()["Functions"] == []
 
 
+def test_what_boto3_would_not_even_send_is_refused_as_well(node: RunningNode) -> None:
+    client = node.client("lambda", config={"parameter_validation": False})
+    without_handler = creation()
+    del without_handler["Handler"]
+    said = "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+    assert refusal(client.create_function, **without_handler) == ("InvalidParameterValueException", said)
+    for more, constraint in (
+        ({"EphemeralStorage": {"Size": 511}}, "'ephemeralStorage.size' failed to satisfy constraint: Member must have"),
+        ({"MemorySize": 64}, "'memorySize' failed to satisfy constraint: Member must have value greater than"),
+        ({"Timeout": 0}, "'timeout' failed to satisfy constraint: Member must have value greater than or equal to 1"),
+        ({"Architectures": []}, "'architectures' failed to satisfy constraint: Member must have length greater"),
+    ):
+        code, message = refusal(client.create_function, **creation(**more))
+        assert (code, constraint in message) == ("ValidationException", True), message
+    for size, most in ((0, "greater than or equal to 1"), (10_001, "less than or equal to 10000")):
+        code, message = refusal(client.list_functions, MaxItems=size)
+        assert (code, most in message) == ("ValidationException", True), message
+
+
+@pytest.mark.parametrize(
+    ("more", "named", "advice"),
+    [
+        ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k"}, "KMS keys yet (KMSKeyArn)", "leave the key out"),
+        (
+            {"FileSystemConfigs": [{"Arn": FILES, "LocalMountPath": "/mnt/f"}]},
+            "file systems yet (FileSystemConfigs)",
+            "/tmp",
+        ),
+        (
+            {"PackageType": "Image", "Code": {"ImageUri": "i"}},
+            "container images yet (PackageType Image)",
+            "zip package",
+        ),
+        ({"Code": {"ImageUri": "i"}}, "container images yet (ImageUri)", "zip package"),
+        ({"ImageConfig": {"Command": ["x"]}}, "container images yet (ImageConfig)", "zip package"),
+        (
+            {"Code": {"ZipFile": package(index__py=ECHO), "SourceKMSKeyArn": "arn:aws:kms:us-east-1:0:key/k"}},
+            "KMS keys yet (SourceKMSKeyArn)",
+            "leave the key out",
+        ),
+    ],
+)
+def test_what_is_not_here_is_refused_by_its_name_and_with_advice(
+    client: Any, more: dict[str, Any], named: str, advice: str
+) -> None:
+    code, message = refusal(client.create_function, **creation(**more))
+    assert code == "InvalidParameterValueException"
+    assert named in message
+    assert advice in message
+    assert client.list_functions()["Functions"] == []
+
+
+def test_what_asks_for_nothing_is_taken_wherever_it_stands(client: Any) -> None:
+    nothing = {"KMSKeyArn": "", "FileSystemConfigs": [], "ImageConfig": {}, "VpcConfig": {}, "DeadLetterConfig": {}}
+    made = client.create_function(**creation(**nothing))
+    assert nothing.keys() & made.keys() == set()
+
+
 def test_an_absent_runtime_fails_the_function_and_says_what_would_help(client: Any) -> None:
     client.create_function(**creation(Runtime="ruby3.4"))
     while (shown := client.get_function_configuration(FunctionName="f"))["State"] == "Pending":
@@ -140,6 +232,23 @@ def test_an_absent_runtime_fails_the_function_and_says_what_would_help(client: A
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidRuntime")
     assert "ruby3.4" in shown["StateReason"]
     assert refusal(client.invoke, FunctionName="f")[0] == "InvalidRuntimeException"
+
+
+def test_an_update_that_fails_leaves_what_was_there(client: Any) -> None:
+    deploy(client, code="def handler(event, context): return 1")
+    client.update_function_configuration(FunctionName="f", Runtime="ruby3.4")
+    with pytest.raises(WaiterError, match="terminal failure state"):
+        wait_until_updated(client, "f")
+    shown = client.get_function_configuration(FunctionName="f")
+    assert (shown["State"], shown["LastUpdateStatus"], shown["LastUpdateStatusReasonCode"]) == (
+        *("Active", "Failed", "InvalidRuntime"),
+    )
+    assert "ruby3.4" in shown["LastUpdateStatusReason"]
+    assert call(client).payload == 1
+    assert client.publish_version(FunctionName="f")["State"] == "Pending"  # nothing runs it already
+    client.update_function_configuration(FunctionName="f", Runtime=RUNTIME)
+    wait_until_updated(client, "f")
+    assert "LastUpdateStatusReason" not in client.get_function_configuration(FunctionName="f")
 
 
 def test_a_function_whose_runtime_was_absent_works_once_it_was_got_and_the_function_updated(
@@ -192,12 +301,37 @@ def test_with_the_fallback_a_function_runs_on_another_version_and_its_log_says_s
 
 def test_a_package_that_is_sent_directly_has_a_size(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wakeful.limits.LAMBDA_UPLOAD_BYTES_MAX", 90)
-    code, message = refusal(client.create_function, **creation())
-    assert (code, message) == (
+    assert refusal(client.create_function, **creation()) == (
+        "RequestEntityTooLargeException",
+        "Zipped size must be smaller than 90 bytes",
+    )
+    monkeypatch.setattr("wakeful.limits.LAMBDA_REQUEST_BYTES_MAX", 120)
+    assert refusal(client.create_function, **creation()) == (
         "RequestEntityTooLargeException",
         "Request must be smaller than 120 bytes for the CreateFunction operation",
     )
     assert status_of(client.create_function, **creation()) == 413
+
+
+def test_what_an_account_keeps_has_a_size(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = package(index__py=ECHO)
+    deploy(client, Code={"ZipFile": body})
+    monkeypatch.setattr("wakeful.limits.LAMBDA_STORAGE_BYTES_MAX", 2 * len(body))
+    client.publish_version(FunctionName="f")
+    client.update_function_code(FunctionName="f", ZipFile=body)
+    wait_until_updated(client, "f")
+    client.update_function_configuration(FunctionName="f", Description="another")
+    wait_until_updated(client, "f")
+    more = package(index__py=ECHO + "#" * 200)
+    for operation, request in (
+        (client.create_function, creation(FunctionName="g")),
+        (client.update_function_code, {"FunctionName": "f", "ZipFile": more}),
+        (client.publish_version, {"FunctionName": "f"}),
+        (client.publish_layer_version, {"LayerName": "l", "Content": {"ZipFile": body}}),
+    ):
+        assert refusal(operation, **request)[0] == "CodeStorageExceededException"
+    client.delete_function(FunctionName="f", Qualifier="1")
+    client.publish_version(FunctionName="f")
 
 
 def test_new_code_serves_once_it_is_ready(client: Any) -> None:
@@ -243,6 +377,20 @@ def test_an_outdated_revision_changes_nothing(client: Any) -> None:
     assert client.get_function_configuration(FunctionName="f")["Timeout"] == 3
 
 
+def test_only_latest_is_updated(client: Any) -> None:
+    arn = deploy(client)
+    client.publish_version(FunctionName="f")
+    for change, more in (
+        (client.update_function_configuration, {"Timeout": 9}),
+        (client.update_function_code, {"ZipFile": package(index__py=ECHO)}),
+    ):
+        assert refusal(change, FunctionName=f"{arn}:1", **more) == (
+            "InvalidParameterValueException",
+            "Current operation does not support versions other than $LATEST",
+        )
+    client.update_function_configuration(FunctionName=f"{arn}:$LATEST", Timeout=9)
+
+
 def test_a_dry_run_of_new_code_changes_nothing(client: Any) -> None:
     deploy(client)
     before = client.get_function_configuration(FunctionName="f")
@@ -256,7 +404,7 @@ def test_a_deleted_function_is_gone_with_all_it_had(client: Any) -> None:
     call(client)
     client.publish_version(FunctionName="f")
     client.delete_function(FunctionName="f")
-    for ask in (client.get_function, client.invoke, client.delete_function):
+    for ask in (client.get_function, client.get_function_configuration, client.invoke, client.delete_function):
         code, message = refusal(ask, FunctionName="f")
         assert code == "ResourceNotFoundException"
         assert message.startswith("Function not found: arn:aws:lambda:us-east-1:000000000000:function:f")
@@ -279,6 +427,9 @@ def test_functions_are_listed_by_name_and_page_by_page(client: Any, node: Runnin
     rest = client.list_functions(FunctionVersion="ALL", Marker=every["NextMarker"])
     assert [each["FunctionName"] for each in rest["Functions"]] == ["b", "c", "d"]
     assert node.client("lambda", key="111111111111").list_functions()["Functions"] == []
+    assert len(client.list_functions(MasterRegion="ALL")["Functions"]) == 4
+    assert client.list_functions(MasterRegion="eu-west-1")["Functions"] == []
+    assert refusal(client.list_functions, FunctionVersion="1")[0] == "ValidationException"
 
 
 def test_a_marker_that_was_never_given_out_is_refused(client: Any) -> None:

@@ -126,6 +126,35 @@ def test_what_cannot_be_published_or_found_is_refused(client: Any) -> None:
     assert code == "ResourceNotFoundException"
     code, message = refusal(client.get_layer_version, LayerName="words", VersionNumber=0)
     assert (code, message) == ("InvalidParameterValueException", "Layer Version Cannot be less than 1.")
+    code, message = refusal(client.delete_layer_version, LayerName="words", VersionNumber=0)
+    assert (code, message) == ("InvalidParameterValueException", "Layer Version Cannot be less than 1.")
+    for operation, more, member in (
+        (
+            client.publish_layer_version,
+            {"CompatibleRuntimes": ["cobol"], "Content": {}},
+            "'[cobol]' at 'compatibleRuntimes'",
+        ),
+        (client.list_layer_versions, {"CompatibleRuntime": "cobol"}, "'cobol' at 'compatibleRuntime'"),
+    ):
+        code, message = refusal(operation, LayerName="words", **more)
+        assert (code, f"Value {member} failed to satisfy" in message) == ("ValidationException", True), message
+    assert refusal(client.list_layers, CompatibleRuntime="cobol")[0] == "ValidationException"
+    code, message = refusal(client.list_layers, CompatibleArchitecture="mips")
+    assert (code, "[x86_64, arm64]" in message) == ("ValidationException", True)
+    for operation, more in (
+        (client.get_layer_version_policy, {}),
+        (client.remove_layer_version_permission, {"StatementId": "s"}),
+        (
+            client.add_layer_version_permission,
+            {"StatementId": "s", "Action": "lambda:GetLayerVersion", "Principal": "*"},
+        ),
+    ):
+        assert refusal(operation, LayerName="words", VersionNumber=7, **more) == (
+            "ResourceNotFoundException",
+            f"Layer version {ARN}:7 does not exist.",
+        )
+    code, _ = refusal(client.list_layer_versions, LayerName="words", Marker="%%%")
+    assert code == "InvalidParameterValueException"
     code, _ = refusal(client.list_layers, Marker="%%%")
     assert code == "InvalidParameterValueException"
 

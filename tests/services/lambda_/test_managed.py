@@ -304,6 +304,9 @@ def test_what_managed_instances_do_not_have_is_refused(client: Any, arn: str) ->
     client.publish_version(FunctionName="g")
     wanted = {"FunctionName": "g", "Qualifier": "1"}
     assert refusal(client.put_function_scaling_config, **wanted)[0] == code
+    assert (
+        refusal(client.get_function_scaling_config, FunctionName="f", Qualifier="9")[0] == "ResourceNotFoundException"
+    )
     create(client, arn, slots=1)
     publish(client)
     provisioned = {"FunctionName": "f", "Qualifier": "1", "ProvisionedConcurrentExecutions": 1}

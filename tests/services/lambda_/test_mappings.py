@@ -276,7 +276,10 @@ def test_the_same_mapping_is_made_only_once(scene: Scene) -> None:
     uuid = scene.map()
     code, message = refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="f")
     assert code == "ResourceConflictException"
-    assert uuid in message
+    assert message == (
+        f'An event source mapping with SQS arn (" {scene.arn} ") and function (" f ") already exists. Please update or'
+        f" delete the existing mapping with UUID {uuid}"
+    )
 
 
 def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
@@ -288,6 +291,47 @@ def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
     assert (changed["BatchSize"], changed["State"]) == (7, "Updating")
     changed = scene.client.update_event_source_mapping(UUID=uuid, Enabled=False, ScalingConfig={})
     assert (changed["State"], "ScalingConfig" in changed) == ("Disabling", False)
+
+
+def test_a_mapping_has_tags_that_go_with_it(scene: Scene) -> None:
+    uuid = scene.map(Tags={"a": "1"}, Enabled=False)
+    arn = scene.client.get_event_source_mapping(UUID=uuid)["EventSourceMappingArn"]
+    assert scene.client.list_tags(Resource=arn)["Tags"] == {"a": "1"}
+    scene.client.tag_resource(Resource=arn, Tags={"b": "2"})
+    scene.client.untag_resource(Resource=arn, TagKeys=["a"])
+    assert scene.client.list_tags(Resource=arn)["Tags"] == {"b": "2"}
+    scene.client.delete_event_source_mapping(UUID=uuid)
+    for operation, more in (
+        (scene.client.list_tags, {}),
+        (scene.client.tag_resource, {"Tags": {"a": "b"}}),
+        (scene.client.untag_resource, {"TagKeys": ["a"]}),
+    ):
+        assert refusal(operation, Resource=arn, **more)[0] == "ResourceNotFoundException"
+
+
+def test_a_mapping_that_is_not_there_or_anothers_is_not_found(scene: Scene) -> None:
+    uuid = scene.map(Enabled=False)
+    stranger = scene.node.client("lambda", key="111111111111")
+    for client, asked in ((scene.client, "00000000-0000-0000-0000-000000000000"), (stranger, uuid)):
+        for operation in (
+            client.get_event_source_mapping,
+            client.update_event_source_mapping,
+            client.delete_event_source_mapping,
+        ):
+            assert refusal(operation, UUID=asked) == (
+                "ResourceNotFoundException",
+                "The resource you requested does not exist.",
+            )
+    assert stranger.list_event_source_mappings()["EventSourceMappings"] == []
+    code, _ = refusal(stranger.list_event_source_mappings, EventSourceArn="nonsense")
+    assert code == "ValidationException"
+
+
+def test_no_mapping_is_made_for_a_function_that_is_not_there(scene: Scene) -> None:
+    said = ("InvalidParameterValueException", "Function does not exist")
+    assert refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="nobody") == said
+    uuid = scene.map(Enabled=False)
+    assert refusal(scene.client.update_event_source_mapping, UUID=uuid, FunctionName="nobody") == said
 
 
 def test_a_queue_that_is_deleted_while_its_batch_runs_troubles_nobody_else(scene: Scene, tmp_path: Any) -> None:

@@ -126,6 +126,8 @@ def test_they_are_listed_and_go_with_what_they_are_for(published: Any) -> None:
     provision(published, "live", 1)
     listed = published.list_provisioned_concurrency_configs(FunctionName="f")["ProvisionedConcurrencyConfigs"]
     assert [each["FunctionArn"] for each in listed] == ["arn:aws:lambda:us-east-1:000000000000:function:f:live"]
+    code, _ = refusal(published.list_provisioned_concurrency_configs, FunctionName="nobody")
+    assert code == "ResourceNotFoundException"
     published.delete_alias(FunctionName="f", Name="live")
     assert published.list_provisioned_concurrency_configs(FunctionName="f")["ProvisionedConcurrencyConfigs"] == []
 
@@ -135,7 +137,7 @@ def test_what_cannot_be_provisioned_is_refused(published: Any) -> None:
     for qualifier, count, code, words in (
         ("$LATEST", 1, "InvalidParameterValueException", "cannot be applied to unpublished function versions"),
         ("9", 1, "ResourceNotFoundException", "Function not found"),
-        ("nobody", 1, "ResourceNotFoundException", "Function not found"),
+        ("nobody", 1, "ResourceNotFoundException", "Cannot find alias arn: arn:aws:lambda:"),
         ("1", 901, "InvalidParameterValueException", "below its minimum value of [100]"),
     ):
         found = refusal(
@@ -154,3 +156,26 @@ def test_what_cannot_be_provisioned_is_refused(published: Any) -> None:
     asked = {"FunctionName": "f", "Qualifier": "live", "ProvisionedConcurrentExecutions": 1}
     code, message = refusal(published.put_provisioned_concurrency_config, **asked)
     assert message.startswith("Alias can't be used")
+
+
+def test_what_was_never_provisioned_has_nothing_to_show_and_nothing_to_take_away(published: Any) -> None:
+    code, message = refusal(published.get_provisioned_concurrency_config, FunctionName="f", Qualifier="1")
+    assert (code, message) == (
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "No Provisioned Concurrency Config found for this function",
+    )
+    published.delete_provisioned_concurrency_config(FunctionName="f", Qualifier="1")
+    for operation in (
+        published.get_provisioned_concurrency_config,
+        published.delete_provisioned_concurrency_config,
+    ):
+        assert refusal(operation, FunctionName="f", Qualifier="nobody")[0] == "ResourceNotFoundException"
+        assert refusal(operation, FunctionName="f", Qualifier="$LATEST")[0] == "InvalidParameterValueException"
+
+
+def test_no_less_can_be_reserved_than_is_provisioned(published: Any) -> None:
+    provision(published, "1", 2)
+    code, message = refusal(published.put_function_concurrency, FunctionName="f", ReservedConcurrentExecutions=1)
+    assert code == "InvalidParameterValueException"
+    assert "should not be lower than function's total provisioned concurrency [2]" in message
+    published.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wakeful.environments import variables
+from wakeful.environments import links, variables
 from wakeful.environments.version import Version
 
 RUNTIMES: Mapping[str, int] = {"dotnet6": 6, "dotnet8": 8, "dotnet10": 10}
@@ -51,8 +51,8 @@ class Command:
     executable: Path | None = None
 
 
-def command(version: Version) -> Command:
-    """How this version is started. Raises Refused, NotThere."""
+def command(version: Version, root: Path | None) -> Command:
+    """How this version is started, with the .NET of this host in `root`, if there is one. Raises Refused, NotThere."""
     name = version.handler
     if ":" in name:
         raise Refused(
@@ -63,23 +63,27 @@ def command(version: Version) -> Command:
     name = name.removesuffix(".dll")
     if name.startswith("/") or ".." in name.split("/"):
         raise NotThere(_absent(name))
-    assembly, program = version.code / f"{name}.dll", version.code / name
-    if assembly.is_file():
+    if _file(version, f"{name}.dll") is not None:
         major = RUNTIMES[version.runtime]
-        root = find(major)
         if root is not None:
             argv = (f"{ROOT_INSIDE}/dotnet", "exec", f"{variables.TASK_ROOT}/{name}.dll")
             return _wrapped(version, Command(argv, ((root, ROOT_INSIDE),)))
-        if not (program.is_file() and _brings_its_runtime(version.code, f"{name}.runtimeconfig.json")):
+        if _file(version, name) is None or not _brings_its_runtime(version, f"{name}.runtimeconfig.json"):
             raise Refused(
                 f"The runtime {version.runtime} is not available: No .NET {major} was found on this machine to run "
                 f"{name}.dll. Install it, for instance: dotnet-install.sh --channel {major}.0 --runtime dotnet"
             )
     for each in (name, "bootstrap"):
-        path = version.code / each
-        if path.is_file():
+        path = _file(version, each)
+        if path is not None:
             return _wrapped(version, Command((f"{variables.TASK_ROOT}/{each}",), executable=path))
     raise NotThere(_absent(name))
+
+
+def _file(version: Version, name: str) -> Path | None:
+    """The file of the package that has this name; a link out of the package is none."""
+    path = links.follow(f"{variables.TASK_ROOT}/{name}", {variables.TASK_ROOT: version.code})
+    return path if path is not None and path.is_file() else None
 
 
 def _absent(name: str) -> str:
@@ -112,11 +116,11 @@ def _roots() -> Iterator[Path]:
             yield root
 
 
-def _brings_its_runtime(code: Path, name: str) -> bool:
+def _brings_its_runtime(version: Version, name: str) -> bool:
     """Whether it was published self-contained: such a configuration lists frameworks that are included."""
-    path = Path(os.path.realpath(code / name))
-    if not path.is_relative_to(os.path.realpath(code)):
-        return False  # a link, to something of ours
+    path = _file(version, name)
+    if path is None:
+        return False
     try:
         with path.open("rb") as file:
             return "includedFrameworks" in json.loads(file.read(_CONFIGURATION_BYTES_MAX))["runtimeOptions"]

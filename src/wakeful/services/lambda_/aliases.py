@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -45,8 +45,16 @@ def get(tx: Tx, function: str, name: str) -> Alias | None:
 def find(tx: Tx, function: str, name: str) -> Alias:
     alias = get(tx, function, name)
     if alias is None:
-        raise ResourceNotFoundException(f"Alias not found: {function}:{name}")
+        raise ResourceNotFoundException(f"Cannot find alias arn: {function}:{name}")
     return alias
+
+
+def target(tx: Tx, reference: Reference) -> functions.Version:
+    """The version that a reference means, for operations whose error names the alias that there is not."""
+    qualifier = reference.qualifier
+    if qualifier and qualifier[0] != "$" and not qualifier.isdigit() and functions.exists(tx, reference.arn):
+        find(tx, reference.arn, qualifier)
+    return functions.find(tx, reference)
 
 
 def listed(tx: Tx, function: str, version: str | None, after: str, limit: int) -> list[Alias]:
@@ -122,12 +130,10 @@ def described(alias: Alias) -> shapes.AliasConfiguration:
 
 
 def _check_target(tx: Tx, reference: Reference, version: str, routing: Mapping[str, float]) -> None:
-    functions.find_version(tx, reference, version)
     if len(routing) > 1:
         raise InvalidParameterValueException("Number of items in AdditionalVersionWeights cannot be greater than 1")
-    for other, weight in routing.items():
-        if not 0 <= weight <= 1:
-            raise InvalidParameterValueException(f"The weight of version {other} must be between 0.0 and 1.0")
+    functions.find_version(tx, replace(reference, qualifier=version), version)
+    for other in routing:
         if LATEST in (version, other):
             raise InvalidParameterValueException(
                 "$LATEST is not supported for an alias pointing to more than 1 version"
@@ -137,7 +143,7 @@ def _check_target(tx: Tx, reference: Reference, version: str, routing: Mapping[s
                 f"Invalid function version {version}. Function version {version} is already included in routing"
                 " configuration."
             )
-        functions.find_version(tx, reference, other)
+        functions.find_version(tx, replace(reference, qualifier=other), other)
 
 
 def _alias(row: Row) -> Alias:

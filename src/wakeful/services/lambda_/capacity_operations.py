@@ -29,7 +29,7 @@ def create_capacity_provider(
 ) -> shapes.CreateCapacityProviderResponse:
     """Functions can run on it once it is Active."""
     _check_supported(request)
-    made = capacity.create(tx, call, capacity.arn_of(call, request["CapacityProviderName"]), request)
+    made = capacity.create(tx, call, _arn(call, request), request)
     return {"CapacityProvider": capacity.described(made)}
 
 
@@ -37,8 +37,7 @@ def create_capacity_provider(
 def get_capacity_provider(
     call: Call, tx: Tx, request: shapes.GetCapacityProviderRequest
 ) -> shapes.GetCapacityProviderResponse:
-    provider = capacity.find(tx, capacity.arn_of(call, request["CapacityProviderName"]))
-    return {"CapacityProvider": capacity.described(provider)}
+    return {"CapacityProvider": capacity.described(capacity.find(tx, _arn(call, request)))}
 
 
 @api.writes
@@ -46,8 +45,7 @@ def update_capacity_provider(
     call: Call, tx: Tx, request: shapes.UpdateCapacityProviderRequest
 ) -> shapes.UpdateCapacityProviderResponse:
     _check_supported(request)
-    arn = capacity.arn_of(call, request["CapacityProviderName"])
-    changed = capacity.update(tx, arn, request.get("CapacityProviderScalingConfig"))
+    changed = capacity.update(tx, _arn(call, request), request.get("CapacityProviderScalingConfig"))
     return {"CapacityProvider": capacity.described(changed)}
 
 
@@ -56,7 +54,7 @@ def delete_capacity_provider(
     call: Call, tx: Tx, request: shapes.DeleteCapacityProviderRequest
 ) -> shapes.DeleteCapacityProviderResponse:
     """Refused as long as a function's version runs on it."""
-    deleted = capacity.delete(tx, capacity.arn_of(call, request["CapacityProviderName"]))
+    deleted = capacity.delete(tx, _arn(call, request))
     return {"CapacityProvider": capacity.described(deleted)}
 
 
@@ -80,7 +78,7 @@ def list_function_versions_by_capacity_provider(
     call: Call, tx: Tx, request: shapes.ListFunctionVersionsByCapacityProviderRequest
 ) -> shapes.ListFunctionVersionsByCapacityProviderResponse:
     """Published versions, with their states."""
-    arn = capacity.find(tx, capacity.arn_of(call, request["CapacityProviderName"])).arn
+    arn = capacity.find(tx, _arn(call, request)).arn
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     function, number = unmarked(request.get("Marker"), ["", -2])
     found = capacity.versions_on(tx, arn, function, number, limit + 1)
@@ -122,6 +120,10 @@ async def get_function_scaling_config(
         "RequestedFunctionScalingConfig": requested.shown(),
     }
     return cast("shapes.GetFunctionScalingConfigResponse", answer)
+
+
+def _arn(call: Call, request: Mapping[str, Any]) -> str:
+    return capacity.arn_of(call, request["CapacityProviderName"])
 
 
 def _published(call: Call, request: Mapping[str, Any]) -> Reference:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import functions, layers, provisioned, provisioning
+from wakeful.services.lambda_ import aliases, functions, layers, provisioned, provisioning
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -129,7 +129,7 @@ def _published(call: Call, request: Mapping[str, Any]) -> Reference:
 
 
 def _found(tx: Tx, wanted: Reference) -> Config:
-    functions.find(tx, wanted)
+    aliases.target(tx, wanted)
     config = provisioned.get(tx, wanted)
     if config is None:
         raise ProvisionedConcurrencyConfigNotFoundException

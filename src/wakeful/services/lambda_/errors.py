@@ -24,6 +24,20 @@ class ResourceConflictException(LambdaError):
     """The resource already exists, or another operation is in progress."""
 
 
+class ValidationException(LambdaError):
+    """The input fails to satisfy the constraints of the service."""
+
+    code = "ValidationException"
+    status = 400
+
+
+class AccessDeniedException(LambdaError):
+    """The caller may not do this."""
+
+    code = "AccessDeniedException"
+    status = 403
+
+
 class InvalidParameterValueException(LambdaError):
     """One of the parameters in the request is not valid."""
 
@@ -100,3 +114,7 @@ class CapacityProviderLimitExceededException(LambdaError):
 class FunctionVersionsPerCapacityProviderLimitExceededException(LambdaError):
     """The maximum number of function versions that can be associated with a single capacity provider has been
     exceeded."""
+
+
+class CodeStorageExceededException(LambdaError):
+    """You have exceeded your maximum total code size per account. For more information, see Lambda quotas."""

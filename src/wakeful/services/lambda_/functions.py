@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import managed, snapshots
+from wakeful.services.lambda_ import managed, networks, snapshots
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,
@@ -106,7 +106,7 @@ def find_version(tx: Tx, reference: Reference, version: str) -> Version:
 
 def get_version(tx: Tx, function: str, version: str) -> Version | None:
     row = tx.one("SELECT * FROM lambda_versions WHERE function = ? AND version = ?", function, version)
-    return None if row is None else _version(row)
+    return None if row is None else of_row(row)
 
 
 def not_found(reference: Reference) -> ResourceNotFoundException:
@@ -121,7 +121,7 @@ def versions_of(tx: Tx, function: str, after: int, limit: int) -> list[Version]:
         after,
         limit,
     )
-    return [_version(row) for row in rows]
+    return [of_row(row) for row in rows]
 
 
 def listed(tx: Tx, account: str, region: str, after: tuple[str, int], limit: int, *, every: bool) -> list[Version]:
@@ -132,7 +132,7 @@ def listed(tx: Tx, account: str, region: str, after: tuple[str, int], limit: int
         " ORDER BY f.name, v.number LIMIT ?",
         *(account, region, int(every), after[0], after[0], after[1], limit),
     )
-    return [_version(row) for row in rows]
+    return [of_row(row) for row in rows]
 
 
 def tags_of(tx: Tx, function: str) -> dict[str, str]:
@@ -174,7 +174,7 @@ def create(
         "INSERT INTO lambda_functions(arn, account, region, name, tags) VALUES (?, ?, ?, ?, ?)",
         *(reference.arn, reference.account, reference.region, reference.name, orjson.dumps(dict(tags))),
     )
-    return _insert(tx, reference.arn, LATEST, 0, config, package)
+    return insert(tx, reference.arn, LATEST, 0, config, package)
 
 
 def update(
@@ -184,12 +184,13 @@ def update(
     tx.lock("lambda", reference.arn)
     latest = find_version(tx, reference, LATEST)
     check_idle(latest)
-    return _replace(tx, latest, config if config is not None else latest.config, package or latest.package)
+    return replace_with(tx, latest, config if config is not None else latest.config, package or latest.package)
 
 
-def _replace(tx: Tx, version: Version, config: Mapping[str, Any], code: Package) -> Version:
+def replace_with(tx: Tx, version: Version, config: Mapping[str, Any], code: Package) -> Version:
+    """The version is being updated; it has a new revision."""
     _keep(tx, code)
-    _release(tx, version.package)
+    release(tx, version.package)
     revision = names.new_uuid()
     tx.run(
         "UPDATE lambda_versions SET revision = ?, config = ?, code = ?, code_sha256 = ?, code_bytes = ?,"
@@ -219,44 +220,17 @@ def reserve(tx: Tx, reference: Reference, count: int | None) -> None:
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
             f" below its minimum value of [{limits.LAMBDA_UNRESERVED_CONCURRENCY_MIN}]."
         )
+    provisioned = tx.one(
+        "SELECT coalesce(sum(requested), 0) AS sum FROM lambda_provisioned WHERE function = ?", reference.arn
+    )
+    assert provisioned is not None
+    if count is not None and count < provisioned["sum"]:
+        raise InvalidParameterValueException(
+            f" ReservedConcurrentExecutions  {count} should not be lower than function's total provisioned concurrency"
+            f" [{provisioned['sum']}]."
+        )
     tx.run("UPDATE lambda_functions SET reserved = ? WHERE arn = ?", count, reference.arn)
     tx.wake(CHANGED)
-
-
-def publish_version(tx: Tx, reference: Reference, description: str | None) -> Version:
-    """A new version with what $LATEST has now; the newest one, where nothing has changed since it was published."""
-    tx.lock("lambda", reference.arn)
-    latest = find_version(tx, reference, LATEST)
-    newest = tx.one(
-        "SELECT * FROM lambda_versions WHERE function = ? AND number > 0 ORDER BY number DESC LIMIT 1", reference.arn
-    )
-    if newest is not None and _is_same(_version(newest), latest):
-        return _version(newest)
-    row = tx.one(
-        "UPDATE lambda_functions SET next_version = next_version + 1 WHERE arn = ?"
-        " RETURNING next_version - 1 AS number",
-        reference.arn,
-    )
-    assert row is not None
-    config = dict(latest.config) if description is None else {**latest.config, "Description": description}
-    return _insert(tx, reference.arn, str(row["number"]), row["number"], config, latest.package)
-
-
-def publish_latest(tx: Tx, reference: Reference, description: str | None) -> Version:
-    """$LATEST.PUBLISHED has what $LATEST has now, in place of what it had."""
-    tx.lock("lambda", reference.arn)
-    latest = find_version(tx, reference, LATEST)
-    if not managed.is_asked_for(latest.config):
-        raise InvalidParameterValueException("PublishTo isn't supported for Lambda Default functions.")
-    config = dict(latest.config) if description is None else {**latest.config, "Description": description}
-    before = get_version(tx, reference.arn, LATEST_PUBLISHED)
-    if before is None:
-        return _insert(tx, reference.arn, LATEST_PUBLISHED, -1, config, latest.package)
-    if before.state != "Failed" and _is_same(before, latest):
-        return before
-    check_idle(before)
-    managed.use(tx, reference.arn, LATEST_PUBLISHED, config)
-    return _replace(tx, before, config, latest.package)
 
 
 def deactivate(tx: Tx, version: Version) -> None:
@@ -277,15 +251,12 @@ def reactivate(tx: Tx, version: Version) -> None:
 
 
 def delete(tx: Tx, reference: Reference) -> None:
-    """The function is gone, with all it had; or, where the reference names a version, that version."""
+    """The function is gone, with all it had."""
     tx.lock("lambda", reference.arn)
-    if reference.qualifier and reference.qualifier != LATEST:
-        _delete_version(tx, find_version(tx, reference, reference.qualifier))
-        return
     if not exists(tx, reference.arn):
         raise not_found(reference)
     for version in versions_of(tx, reference.arn, -2, 1 << 31):
-        _release(tx, version.package)
+        release(tx, version.package)
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in (
         *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
@@ -296,24 +267,11 @@ def delete(tx: Tx, reference: Reference) -> None:
     tx.wake(CHANGED)
 
 
-def _delete_version(tx: Tx, version: Version) -> None:
-    alias = tx.one(
-        "SELECT name FROM lambda_aliases WHERE function = ? AND version = ?", version.function, version.version
-    )
-    if alias is not None:
-        raise ResourceConflictException(
-            f"Version is currently referenced by alias {alias['name']}. Please remove the reference before deleting."
-        )
-    tx.run("DELETE FROM lambda_versions WHERE function = ? AND version = ?", version.function, version.version)
-    tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", version.function, version.version)
-    tx.run("DELETE FROM lambda_snapshots WHERE function = ? AND version = ?", version.function, version.version)
-    tx.run("DELETE FROM lambda_capacity_uses WHERE function = ? AND version = ?", version.function, version.version)
-    _release(tx, version.package)
-    tx.wake(CHANGED)
-
-
 def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
-    """Invocations get this revision from now on; nothing happens where it was replaced meanwhile."""
+    """Invocations get this revision from now on; nothing happens where it was replaced meanwhile.
+
+    What its state is now is a new revision to clients, as on AWS.
+    """
     tx.lock("lambda", function)
     row = get_version(tx, function, version)
     if row is None or row.revision != revision:
@@ -321,9 +279,9 @@ def made_ready(tx: Tx, function: str, version: str, revision: str) -> None:
     is_invocable = row.number != 0 or not managed.is_asked_for(row.config)
     state = "Active" if is_invocable else "ActiveNonInvocable"
     tx.run(
-        "UPDATE lambda_versions SET serving = ?, state = ?, state_code = NULL, state_reason = NULL,"
+        "UPDATE lambda_versions SET serving = ?, state = ?, state_code = NULL, state_reason = NULL, revision = ?,"
         " update_status = 'Successful', update_code = NULL, update_reason = NULL WHERE function = ? AND version = ?",
-        *(orjson.dumps(serving(row)), state, function, version),
+        *(orjson.dumps(serving(row)), state, names.new_uuid(), function, version),
     )
     tx.wake(CHANGED)
 
@@ -343,14 +301,14 @@ def failed(tx: Tx, function: str, version: str, revision: str, code: str, reason
     if row.serving is None:
         tx.run(
             "UPDATE lambda_versions SET state = 'Failed', state_code = ?, state_reason = ?, update_status = 'Failed',"
-            " update_code = ?, update_reason = ? WHERE function = ? AND version = ?",
-            *(code, reason, code, reason, function, version),
+            " update_code = ?, update_reason = ?, revision = ? WHERE function = ? AND version = ?",
+            *(code, reason, code, reason, names.new_uuid(), function, version),
         )
     else:
         tx.run(
-            "UPDATE lambda_versions SET update_status = 'Failed', update_code = ?, update_reason = ?"
+            "UPDATE lambda_versions SET update_status = 'Failed', update_code = ?, update_reason = ?, revision = ?"
             " WHERE function = ? AND version = ?",
-            *(code, reason, function, version),
+            *(code, reason, names.new_uuid(), function, version),
         )
     tx.wake(CHANGED)
 
@@ -378,15 +336,6 @@ def check_revision(version: Version, revision: str | None) -> None:
         )
 
 
-def _is_same(published: Version, latest: Version) -> bool:
-    def without_description(config: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in config.items() if name != "Description"}
-
-    return published.package.sha256 == latest.package.sha256 and without_description(
-        published.config
-    ) == without_description(latest.config)
-
-
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 
@@ -406,9 +355,12 @@ def described(version: Version, *, qualifier: str = "") -> shapes.FunctionConfig
         "Version": version.version,
         "RevisionId": version.revision,
         "State": version.state,
-        "LastUpdateStatus": version.update_status,
         "LoggingConfig": logging,
     }
+    if networks.MEMBER in config:
+        shown[networks.MEMBER] = networks.described(config, version.function)
+    if version.state != "Pending":
+        shown["LastUpdateStatus"] = version.update_status
     if not managed.is_asked_for(version.config):
         is_on = version.number > 0 and version.state != "Failed"
         shown["SnapStart"] = snapshots.described(version.config, is_on=is_on)
@@ -422,6 +374,20 @@ def described(version: Version, *, qualifier: str = "") -> shapes.FunctionConfig
     return cast("shapes.FunctionConfiguration", {**shown, **given})
 
 
+_NOT_LISTED = ("State", "StateReason", "StateReasonCode", "RuntimeVersionConfig")
+
+
+def listed_as(version: Version, *, qualifier: str = "") -> shapes.FunctionConfiguration:
+    """FunctionConfiguration as lists have it: without states ("ListFunctions" in the API reference)."""
+    shown = described(version, qualifier=qualifier)
+    rest = {
+        name: value
+        for name, value in shown.items()
+        if name not in _NOT_LISTED and not name.startswith("LastUpdateStatus")
+    }
+    return cast("shapes.FunctionConfiguration", rest)
+
+
 def time_shown(epoch_s: float) -> str:
     """As Lambda writes points in time."""
     moment = datetime.fromtimestamp(epoch_s, UTC)
@@ -433,7 +399,17 @@ def sha256_shown(key: str) -> str:
     return base64.b64encode(bytes.fromhex(key)).decode()
 
 
-def _insert(tx: Tx, function: str, version: str, number: int, config: Mapping[str, Any], package: Package) -> Version:
+def insert(
+    tx: Tx,
+    function: str,
+    version: str,
+    number: int,
+    config: Mapping[str, Any],
+    package: Package,
+    *,
+    is_prepared: bool = False,
+) -> Version:
+    """The version is there, Pending until it has been made ready; nothing needs to be done for one `is_prepared`."""
     revision = names.new_uuid()
     _keep(tx, package)
     if number != 0:
@@ -445,7 +421,8 @@ def _insert(tx: Tx, function: str, version: str, number: int, config: Mapping[st
         *(function, version, number, revision, orjson.dumps(dict(config)), package.blob, package.sha256, package.size),
         *(package.unzipped_bytes, orjson.dumps(package.layers), package.layers_bytes, tx.now),
     )
-    _prepare(tx, function, version, revision)
+    if not is_prepared:
+        _prepare(tx, function, version, revision)
     inserted = get_version(tx, function, version)
     assert inserted is not None
     return inserted
@@ -456,7 +433,7 @@ def _keep(tx: Tx, package: Package) -> None:
         blobs.keep(tx, blob)
 
 
-def _release(tx: Tx, package: Package) -> None:
+def release(tx: Tx, package: Package) -> None:
     for blob in package.blobs:
         blobs.release(tx, blob)
 
@@ -470,7 +447,7 @@ def _prepare_name(function: str, version: str) -> str:
     return f"{PREPARE} {function}:{version}"
 
 
-def _version(row: Row) -> Version:
+def of_row(row: Row) -> Version:
     return Version(
         function=row["function"],
         version=row["version"],

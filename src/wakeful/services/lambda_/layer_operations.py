@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import layers, permissions
+from wakeful.services.lambda_ import layers, permissions, storage
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
-from wakeful.services.lambda_.functions import time_shown
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    ResourceNotFoundException,
+    ValidationException,
+)
+from wakeful.services.lambda_.functions import Package, time_shown
 from wakeful.services.lambda_.layers import LayerVersion, Name
 from wakeful.services.lambda_.packages import package_of
 from wakeful.services.lambda_.pages import marked, unmarked
@@ -30,9 +35,10 @@ async def publish_layer_version(
     layer = _name(call, request["LayerName"])
     if layer.account != call.account or layer.region != call.region:
         raise InvalidParameterValueException("A layer is published in the account and region of the caller.")
+    _check_runtimes(request)
     package = await package_of(call, node, request["Content"], "PublishLayerVersion")
     config = {"Description": "", **{member: request[member] for member in _SAID if member in request}}  # type: ignore[literal-required]
-    made = await node.store.write(layers.publish, layer, config, package)
+    made = await node.store.write(_publish, layer, config, package)
     return _with_content(call, node, made)
 
 
@@ -55,6 +61,7 @@ async def get_layer_version_by_arn(
 @api.reads
 def list_layers(call: Call, tx: Tx, request: shapes.ListLayersRequest) -> shapes.ListLayersResponse:
     """The account's layers by name, each with its newest version that suits the runtime and architecture asked for."""
+    _check_runtime(request)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     wanted = (request.get("CompatibleRuntime"), request.get("CompatibleArchitecture"))
     found: list[LayerVersion] = []
@@ -77,6 +84,7 @@ def list_layer_versions(
 ) -> shapes.ListLayerVersionsResponse:
     """Newest first."""
     layer = _name(call, request["LayerName"])
+    _check_runtime(request)
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     wanted = (request.get("CompatibleRuntime"), request.get("CompatibleArchitecture"))
     (before,) = unmarked(request.get("Marker"), [_EVERY])
@@ -90,6 +98,7 @@ def list_layer_versions(
 @api.writes
 def delete_layer_version(call: Call, tx: Tx, request: shapes.DeleteLayerVersionRequest) -> None:
     """Nobody can see or add it any more; functions that have it keep it."""
+    layers.check_number(request["VersionNumber"])
     layers.delete(tx, _name(call, request["LayerName"]).arn, request["VersionNumber"])
 
 
@@ -119,6 +128,34 @@ def get_layer_version_policy(
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
+def _check_runtimes(request: Mapping[str, Any]) -> None:
+    """The model leaves it to us to say which runtimes there are."""
+    given = request.get("CompatibleRuntimes", [])
+    if not set(given) <= set(api.enum("Runtime")):
+        raise ValidationException(
+            f"1 validation error detected: Value '[{', '.join(given)}]' at 'compatibleRuntimes' failed to satisfy"
+            f" constraint: Member must satisfy constraint: [{_one_of_runtimes()}, Member must not be null]"
+        )
+
+
+def _check_runtime(request: Mapping[str, Any]) -> None:
+    given = request.get("CompatibleRuntime")
+    if given is not None and given not in api.enum("Runtime"):
+        raise ValidationException(
+            f"1 validation error detected: Value '{given}' at 'compatibleRuntime' failed to satisfy constraint:"
+            f" {_one_of_runtimes()}"
+        )
+
+
+def _one_of_runtimes() -> str:
+    return f"Member must satisfy enum value set: [{', '.join(api.enum('Runtime'))}]"
+
+
+def _publish(tx: Tx, layer: Name, config: Mapping[str, Any], package: Package) -> LayerVersion:
+    storage.check(tx, layer.account, layer.region, package.size)
+    return layers.publish(tx, layer, config, package)
+
+
 def _name(call: Call, given: str) -> Name:
     return layers.name_of(call.account, call.region, given)
 
@@ -128,7 +165,13 @@ def _own_name(arn: str) -> str:
 
 
 def _find(call: Call, tx: Tx, request: Any) -> LayerVersion:
-    return layers.find(tx, _name(call, request["LayerName"]).arn, request["VersionNumber"])
+    """The version whose policy is asked for."""
+    layer, number = _name(call, request["LayerName"]).arn, request["VersionNumber"]
+    layers.check_number(number)
+    found = layers.get(tx, layer, number)
+    if found is None:
+        raise ResourceNotFoundException(f"Layer version {layer}:{number} does not exist.")
+    return found
 
 
 def _listed(version: LayerVersion) -> shapes.LayersListItem:

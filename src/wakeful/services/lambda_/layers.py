@@ -78,9 +78,13 @@ def get(tx: Tx, layer: str, number: int) -> LayerVersion | None:
     return None if row is None else _version(row)
 
 
-def find(tx: Tx, layer: str, number: int) -> LayerVersion:
+def check_number(number: int) -> None:
     if number < 1:
         raise InvalidParameterValueException("Layer Version Cannot be less than 1.")
+
+
+def find(tx: Tx, layer: str, number: int) -> LayerVersion:
+    check_number(number)
     found = get(tx, layer, number)
     if found is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
@@ -170,10 +174,14 @@ def chosen(tx: Tx, region: str, arns: Sequence[str]) -> list[LayerVersion]:
             raise InvalidParameterValueException(
                 f"Layers are not in the same region as the function. Layers are expected to be in region {region}."
             )
-    if len({layer for layer, _ in places}) < len(places):
-        raise InvalidParameterValueException(
-            "Two different versions of the same layer are not allowed to be referenced in the same function."
-        )
+    first: dict[str, str] = {}
+    for arn, (layer, _) in zip(arns, places, strict=True):
+        if layer in first:
+            raise InvalidParameterValueException(
+                "Two different versions of the same layer are not allowed to be referenced in the same function."
+                f" {first[layer]} and {arn} are versions of the same layer."
+            )
+        first[layer] = arn
     found = []
     for layer, number in places:
         version = get(tx, layer, number)
@@ -267,8 +275,8 @@ def _statements(tx: Tx, version: LayerVersion) -> list[dict[str, Any]]:
 def _check_revision(statements: list[dict[str, Any]], revision: str | None) -> None:
     if revision is not None and revision != permissions.revision_of(statements):
         raise PreconditionFailedException(
-            "The RevisionId provided does not match the latest RevisionId. Call the GetLayerVersionPolicy API to"
-            " retrieve the latest Policy"
+            "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve"
+            " the latest Revision Id"
         )
 
 

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Source
-from wakeful.services.lambda_ import functions, mappings
+from wakeful.services.lambda_ import functions, mappings, tags
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import Reference, reference
 from wakeful.store.tx import Tx
@@ -41,19 +45,19 @@ async def create_event_source_mapping(
 def get_event_source_mapping(
     call: Call, tx: Tx, request: shapes.GetEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    return mappings.described(mappings.find(tx, request["UUID"]))
+    return mappings.described(_find(call, tx, request["UUID"]))
 
 
 @api.writes
 def update_event_source_mapping(
     call: Call, tx: Tx, request: shapes.UpdateEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
+    before = _find(call, tx, request["UUID"])
     function = None
     if "FunctionName" in request:
         wanted = reference(call, request["FunctionName"])
-        functions.find(tx, wanted)
+        _check_function(tx, wanted)
         function = wanted.qualified
-    before = mappings.find(tx, request["UUID"])
     changed = mappings.update(tx, request["UUID"], function, request)
     if changed.state == before.state:
         return mappings.described(changed, state="Updating")
@@ -64,7 +68,8 @@ def update_event_source_mapping(
 def delete_event_source_mapping(
     call: Call, tx: Tx, request: shapes.DeleteEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    return mappings.described(mappings.delete(tx, request["UUID"]), state="Deleting")
+    uuid = _find(call, tx, request["UUID"]).uuid
+    return mappings.described(mappings.delete(tx, uuid), state="Deleting")
 
 
 @api.reads
@@ -86,17 +91,32 @@ def list_event_source_mappings(
 
 def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, request: Any) -> SourceMapping:
     """Raises what Lambda answers where the function or the source is missing, or the two are mapped already."""
-    version = functions.find(tx, function)
+    version = _check_function(tx, function)
+    tags.check(request.get("Tags", {}))
     if "TenancyConfig" in version.config:
         raise InvalidParameterValueException("Event source mappings cannot be used with tenant isolation.")
     tx.lock("lambda", source, function.qualified)
     same = mappings.listed(tx, call.account, call.region, source, function.qualified, "", 1)
     if same:
         raise ResourceConflictException(
-            f'The event source arn (" {source} ") and function (" {function.name} ") provided mapping already exists.'
+            f'An event source mapping with SQS arn (" {source} ") and function (" {function.name} ") already exists.'
             f" Please update or delete the existing mapping with UUID {same[0].uuid}"
         )
     complaint = drawn.complaint(tx, source, version.config["Timeout"])
     if complaint is not None:
         raise InvalidParameterValueException(complaint)
-    return mappings.create(tx, call.account, call.region, function.qualified, source, request)
+    made = mappings.create(tx, call.account, call.region, function.qualified, source, request)
+    if request.get("Tags"):
+        tags.put_of_mapping(tx, made.arn, request["Tags"])
+    return made
+
+
+def _check_function(tx: Tx, function: Reference) -> functions.Version:
+    try:
+        return functions.find(tx, function)
+    except ResourceNotFoundException as error:
+        raise InvalidParameterValueException("Function does not exist") from error
+
+
+def _find(call: Call, tx: Tx, uuid: str) -> SourceMapping:
+    return mappings.find_of(tx, call.account, call.region, uuid)

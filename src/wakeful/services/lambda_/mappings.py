@@ -10,6 +10,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.pattern import InvalidEventPatternException, compile_pattern
+from wakeful.services.lambda_ import tags
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.store.tx import Row, Tx
 
@@ -46,7 +47,6 @@ _NOT_YET = (
     "KMSKeyArn",
     "MetricsConfig",
     "LoggingConfig",
-    "Tags",
     "Topics",
     "Queues",
     "SourceAccessConfigurations",
@@ -83,6 +83,10 @@ class SourceMapping:
         return self.uuid, self.function, self.state, orjson.dumps(self.config, option=orjson.OPT_SORT_KEYS)
 
     @property
+    def arn(self) -> str:
+        return f"arn:aws:lambda:{self.region}:{self.account}:event-source-mapping:{self.uuid}"
+
+    @property
     def batch_size(self) -> int:
         return int(self.config["BatchSize"])
 
@@ -110,6 +114,19 @@ def find(tx: Tx, uuid: str) -> SourceMapping:
     if row is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
     return _mapping(row)
+
+
+def find_of(tx: Tx, account: str, region: str, uuid: str) -> SourceMapping:
+    """Nobody finds those of others."""
+    mapping = find(tx, uuid)
+    if (mapping.account, mapping.region) != (account, region):
+        raise ResourceNotFoundException("The resource you requested does not exist.")
+    return mapping
+
+
+def find_by_arn(tx: Tx, arn: str) -> SourceMapping:
+    parts = names.parse_arn(arn)
+    return find_of(tx, parts.account, parts.region, arn.rsplit(":", 1)[1])
 
 
 def every(tx: Tx) -> list[SourceMapping]:
@@ -164,6 +181,7 @@ def delete(tx: Tx, uuid: str) -> SourceMapping:
     tx.lock("lambda", uuid)
     mapping = find(tx, uuid)
     tx.run("DELETE FROM lambda_mappings WHERE uuid = ?", uuid)
+    tags.forget_mapping(tx, mapping.arn)
     tx.wake(CHANGED)
     return mapping
 
@@ -178,10 +196,9 @@ def processed(tx: Tx, uuid: str, result: str) -> None:
 
 def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.EventSourceMappingConfiguration:
     """EventSourceMappingConfiguration."""
-    place = f"arn:aws:lambda:{mapping.region}:{mapping.account}"
     shown = {
         "UUID": mapping.uuid,
-        "EventSourceMappingArn": f"{place}:event-source-mapping:{mapping.uuid}",
+        "EventSourceMappingArn": mapping.arn,
         "EventSourceArn": mapping.source,
         "FunctionArn": mapping.function,
         **mapping.config,

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import aliases, functions, layers, managed, permissions, settings
+from wakeful.services.lambda_ import (
+    aliases,
+    functions,
+    layers,
+    managed,
+    permissions,
+    references,
+    settings,
+    storage,
+    tags,
+    versions,
+)
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.functions import Package
@@ -30,8 +41,9 @@ async def create_function(
     call: Call, node: Node, request: shapes.CreateFunctionRequest
 ) -> shapes.FunctionConfiguration:
     """The function is there and Pending; it becomes Active once its package is unpacked and its runtime found."""
+    function = references.of_new(call, request["FunctionName"])
+    tags.check(request.get("Tags", {}))
     config = settings.of_creation(request)
-    function = reference(call, request["FunctionName"])
     await node.store.read(_check_free, function)
     package = await package_of(call, node, request["Code"], "CreateFunction")
     return await node.store.write(_create, function, config, package, request)
@@ -74,7 +86,7 @@ def list_functions(call: Call, tx: Tx, request: shapes.ListFunctionsRequest) -> 
     found = functions.listed(tx, call.account, call.region, after, limit + 1, every=every)
     answer: shapes.ListFunctionsResponse = {
         "Functions": [
-            functions.described(version, qualifier=version.version if every else "") for version in found[:limit]
+            functions.listed_as(version, qualifier=version.version if every else "") for version in found[:limit]
         ]
     }
     if len(found) > limit:
@@ -88,9 +100,11 @@ async def update_function_code(
     call: Call, node: Node, request: shapes.UpdateFunctionCodeRequest
 ) -> shapes.FunctionConfiguration:
     """Invocations get the new code once it has been made ready, and the old until then."""
+    function = _of_latest(call, request["FunctionName"])
     if request.get("ImageUri"):
-        raise settings.NotSupported("Wakeful does not have container images yet (ImageUri).")
-    function = reference(call, request["FunctionName"])
+        raise InvalidParameterValueException(
+            "Please don't provide ImageUri when updating a function with packageType Zip."
+        )
     await node.store.read(_check_changeable, function, request.get("RevisionId"))
     package = await package_of(call, node, request, "UpdateFunctionCode")
     return await node.store.write(_update_code, function, package, request)
@@ -100,7 +114,7 @@ async def update_function_code(
 def update_function_configuration(
     call: Call, tx: Tx, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
-    function = reference(call, request["FunctionName"])
+    function = _of_latest(call, request["FunctionName"])
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
     managed.check_provider(tx, config)
@@ -118,7 +132,7 @@ async def delete_function(
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
     if function.qualifier and function.qualifier != LATEST_PUBLISHED and not function.qualifier.isdigit():
         raise InvalidParameterValueException("Deletion of aliases is not currently supported.")
-    await node.store.write(functions.delete, function)
+    await node.store.write(versions.delete if function.qualifier else functions.delete, function)
     node.environments.retire(function.arn, function.qualifier or None)
     return {"StatusCode": 204}
 
@@ -136,7 +150,8 @@ def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -
             f"CodeSHA256 ({request['CodeSha256']}) is different from current CodeSHA256 in $LATEST"
             f" ({latest.package.sha256}). Please try again with the CodeSHA256 in $LATEST."
         )
-    return _publish(tx, function, request, request.get("Description"))
+    published = _publish(tx, function, request, request.get("Description"))
+    return functions.described(published, qualifier=published.version)
 
 
 @api.reads
@@ -149,7 +164,7 @@ def list_versions_by_function(
     (after,) = unmarked(request.get("Marker"), [-2])
     found = functions.versions_of(tx, function.arn, after, limit + 1)
     answer: shapes.ListVersionsByFunctionResponse = {
-        "Versions": [functions.described(each, qualifier=each.version) for each in found[:limit]]
+        "Versions": [functions.listed_as(each, qualifier=each.version) for each in found[:limit]]
     }
     if len(found) > limit:
         answer["NextMarker"] = marked(found[limit - 1].number)
@@ -159,7 +174,6 @@ def list_versions_by_function(
 @api.writes
 def create_alias(call: Call, tx: Tx, request: shapes.CreateAliasRequest) -> shapes.AliasConfiguration:
     function = reference(call, request["FunctionName"])
-    functions.find_version(tx, function, LATEST)
     routing = request.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
     made = aliases.create(
         tx, function, request["Name"], request["FunctionVersion"], request.get("Description", ""), routing
@@ -222,6 +236,14 @@ def get_policy(call: Call, tx: Tx, request: shapes.GetPolicyRequest) -> shapes.G
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
+def _of_latest(call: Call, function_name: str) -> Reference:
+    """The function that shall be changed: what was published stays as it is."""
+    function = reference(call, function_name)
+    if function.qualifier not in ("", LATEST):
+        raise InvalidParameterValueException("Current operation does not support versions other than $LATEST")
+    return function
+
+
 def _with_tags(tx: Tx, wanted: Reference) -> tuple[functions.Version, dict[str, str], int | None]:
     reserved = functions.reservations(tx, wanted.account, wanted.region).get(wanted.arn)
     return functions.find(tx, wanted), functions.tags_of(tx, wanted.arn), reserved
@@ -232,16 +254,18 @@ def _create(
 ) -> shapes.FunctionConfiguration:
     config, package = _layered(tx, function, config, package, request.get("Layers"))
     managed.check_provider(tx, config)
+    storage.check(tx, function.account, function.region, package.size)
     made = functions.create(tx, function, config, package, request.get("Tags", {}))
-    return _publish(tx, function, request) if request.get("Publish") else functions.described(made)
+    if request.get("Publish"):
+        made = _publish(tx, function, request)
+    return functions.described(made)
 
 
 def _publish(
     tx: Tx, function: Reference, request: Mapping[str, Any], description: str | None = None
-) -> shapes.FunctionConfiguration:
-    publish = functions.publish_latest if request.get("PublishTo") else functions.publish_version
-    published = publish(tx, function, description)
-    return functions.described(published, qualifier=published.version)
+) -> functions.Version:
+    publish = versions.publish_latest if request.get("PublishTo") else versions.publish
+    return publish(tx, function, description)
 
 
 def _update_code(
@@ -255,9 +279,11 @@ def _update_code(
         config["Architectures"] = request["Architectures"]
     if request.get("DryRun"):
         return _described(latest, function)
+    storage.check(tx, function.account, function.region, package.size - latest.package.size)
     changed = functions.update(tx, function, config=config, package=package)
     if request.get("Publish"):
-        return _publish(tx, function, request)
+        published = _publish(tx, function, request)
+        return functions.described(published, qualifier=published.version)
     return _described(changed, function)
 
 

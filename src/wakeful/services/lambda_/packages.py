@@ -18,7 +18,9 @@ from wakeful.wire.errors import AwsError
 async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation: str) -> Package:
     """The package is kept, if it is a zip that can be unpacked. Raises what Lambda answers to any other."""
     if code.get("SourceKMSKeyArn"):
-        raise InvalidParameterValueException("Wakeful does not have KMS keys yet (SourceKMSKeyArn).")
+        raise InvalidParameterValueException(
+            "Wakeful does not have KMS keys yet (SourceKMSKeyArn): packages are kept as they are; leave the key out."
+        )
     if code.get("S3ObjectStorageMode", "COPY") != "COPY":
         raise InvalidParameterValueException("Wakeful keeps a copy of the code (S3ObjectStorageMode REFERENCE).")
     if "ZipFile" in code and ("S3Bucket" in code or "S3Key" in code):
@@ -27,11 +29,7 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation:
         )
     if "ZipFile" in code:
         body = code["ZipFile"]
-        if len(body) > limits.LAMBDA_UPLOAD_BYTES_MAX:
-            raise RequestEntityTooLargeException(
-                f"Request must be smaller than {limits.LAMBDA_UPLOAD_BYTES_MAX * 4 // 3} bytes for the"
-                f" {operation} operation"
-            )
+        _check_upload(len(body), operation)
     elif "S3Bucket" in code and "S3Key" in code:
         body = await _from_s3(call, node, code)
     else:
@@ -43,6 +41,16 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation:
     blob = await node.blobs.save(body)
     shown = base64.b64encode(hashlib.sha256(body).digest()).decode()
     return Package(blob.key, shown, blob.size, unzipped_bytes)
+
+
+def _check_upload(size: int, operation: str) -> None:
+    """A package that is in the request itself has a size, and the request with it."""
+    if size * 4 // 3 > limits.LAMBDA_REQUEST_BYTES_MAX:
+        raise RequestEntityTooLargeException(
+            f"Request must be smaller than {limits.LAMBDA_REQUEST_BYTES_MAX} bytes for the {operation} operation"
+        )
+    if size > limits.LAMBDA_UPLOAD_BYTES_MAX:
+        raise RequestEntityTooLargeException(f"Zipped size must be smaller than {limits.LAMBDA_UPLOAD_BYTES_MAX} bytes")
 
 
 async def _from_s3(call: Call, node: Node, code: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_ import aliases, functions
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PolicyLengthExceededException,
@@ -25,7 +25,7 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
     if reference.qualifier == LATEST:
         raise InvalidParameterValueException("We currently do not support adding policies for $LATEST.")
     tx.lock("lambda", reference.arn)
-    functions.find(tx, reference)
+    aliases.target(tx, reference)
     _check_revision(tx, reference, request.get("RevisionId"))
     statement = _statement(reference, request)
     sid = request["StatementId"]
@@ -48,7 +48,7 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
 
 def remove(tx: Tx, reference: Reference, sid: str, revision: str | None) -> None:
     tx.lock("lambda", reference.arn)
-    functions.find(tx, reference)
+    aliases.target(tx, reference)
     _check_revision(tx, reference, revision)
     gone = tx.run(
         "DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ? AND sid = ?",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wakeful import limits
-from wakeful.services.lambda_ import functions, managed, snapshots
+from wakeful.services.lambda_ import aliases, functions, managed, snapshots
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store.tx import Row, Tx
@@ -59,7 +59,7 @@ def beside(tx: Tx, reference: Reference, reservations: Mapping[str, int]) -> int
 def put(tx: Tx, reference: Reference, requested: int) -> Config:
     """So many are asked for. Raises what Lambda answers where the account or the function does not have as many."""
     tx.lock("lambda", f"concurrency {reference.account} {reference.region}", reference.arn)
-    target = functions.find(tx, reference)
+    target = aliases.target(tx, reference)
     if "TenancyConfig" in target.config:
         raise InvalidParameterValueException(
             "Provisioned Concurrency cannot be configured for a function with tenant isolation."
@@ -90,7 +90,7 @@ def put(tx: Tx, reference: Reference, requested: int) -> Config:
 
 def delete(tx: Tx, reference: Reference) -> None:
     tx.lock("lambda", reference.arn)
-    functions.find(tx, reference)
+    aliases.target(tx, reference)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", reference.arn, reference.qualifier)
     tx.wake(functions.CHANGED)
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
+from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.errors import (
+    AccessDeniedException,
+    InvalidParameterValueException,
+    ResourceNotFoundException,
+    ValidationException,
+)
 
 LATEST = "$LATEST"
 
@@ -15,7 +22,7 @@ LATEST_PUBLISHED = "$LATEST.PUBLISHED"
 
 _FORM = re.compile(
     r"(?:arn:aws[a-zA-Z-]*:lambda:(?P<region>[a-z0-9-]+):)?(?:(?P<account>\d{12}):)?(?:function:)?"
-    r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
+    r"(?P<name>[a-zA-Z0-9_.-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9_-]+))?"
 )
 
 
@@ -53,6 +60,28 @@ def reference(call: Call, function_name: str, qualifier: str | None = None) -> R
     if region != call.region:
         raise ResourceNotFoundException(f"Functions from '{region}' are not reachable in this region ('{call.region}')")
     return Reference(parts["account"] or call.account, region, parts["name"], named or qualifier or "")
+
+
+def of_new(call: Call, function_name: str) -> Reference:
+    """What a function that shall be made is called. Raises what Lambda answers where it cannot be called so."""
+    made = reference(call, function_name)
+    if made.qualifier:
+        pattern = api.model.shape_for("FunctionName").metadata["pattern"]
+        raise ValidationException(_complaint(function_name, f"satisfy regular expression pattern: {pattern}"))
+    if made.account != call.account:
+        raise AccessDeniedException(f"A function is made in the account of the caller ({call.account}).")
+    if len(made.name) > limits.LAMBDA_NAME_CHARS_MAX:
+        raise InvalidParameterValueException(
+            _complaint(made.name, f"have length less than or equal to {limits.LAMBDA_NAME_CHARS_MAX}")
+        )
+    return made
+
+
+def _complaint(name: str, constraint: str) -> str:
+    return (
+        f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must"
+        f" {constraint}"
+    )
 
 
 def of_arn(arn: str) -> Reference:

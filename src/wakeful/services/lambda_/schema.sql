@@ -118,6 +118,11 @@ CREATE TABLE IF NOT EXISTS lambda_mappings(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lambda_mappings_function ON lambda_mappings(function);
 
+CREATE TABLE IF NOT EXISTS lambda_mapping_tags(
+    arn  TEXT PRIMARY KEY,              -- the mapping's own
+    tags BLOB NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_capacity_providers(
     arn      TEXT PRIMARY KEY,
     account  TEXT NOT NULL,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.lambda_ import managed, snapshots
+from wakeful.services.lambda_ import managed, networks, snapshots
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
+from wakeful.services.lambda_.errors import InvalidParameterValueException, ValidationException
 
 DEFAULTS: dict[str, Any] = {
     "Description": "",
@@ -18,18 +19,18 @@ DEFAULTS: dict[str, Any] = {
     "Architectures": ["x86_64"],
     "EphemeralStorage": {"Size": 512},
     "TracingConfig": {"Mode": "PassThrough"},
-    "RuntimeConfig": None,
 }
 
 _NOT_YET = {
-    "FileSystemConfigs": "file systems",
-    "ImageConfig": "container images",
-    "KMSKeyArn": "KMS keys",
+    "FileSystemConfigs": "file systems: a function has /tmp (EphemeralStorage), and S3",
+    "ImageConfig": "container images: make the function of a zip package, with Runtime and Handler",
+    "KMSKeyArn": "KMS keys: environment variables are kept as they are; leave the key out",
     "CodeSigningConfigArn": "code signing",
     "DurableConfig": "durable functions",
     "RuntimeConfig": "runtime configurations",
     "AcceleratorConfig": "accelerators",
 }
+"""What is refused by its name where it asks for something, and what to do instead."""
 
 # "Lambda quotas" bounds these lower for ordinary functions than the model, which speaks for managed instances too.
 _RANGES = {"Timeout": (1, limits.LAMBDA_TIMEOUT_MAX_S), "MemorySize": (128, limits.LAMBDA_MEMORY_MAX_MB)}
@@ -64,6 +65,7 @@ _RESERVED = frozenset(
     )
 )
 _DELIVERABLE = ("sqs", "sns")
+_LEVELS = frozenset(("ApplicationLogLevel", "SystemLogLevel"))
 
 _RETIRED = {
     "nodejs24.x": (
@@ -89,16 +91,16 @@ class NotSupported(InvalidParameterValueException):
 def of_creation(request: Mapping[str, Any]) -> dict[str, Any]:
     """A new function's configuration: what was asked for, with AWS's defaults for the rest."""
     _check_package_type(request)
-    given = {name: request[name] for name in _CONFIGURED if name in request}
-    defaults = {name: value for name, value in DEFAULTS.items() if value is not None}
-    return _checked({**defaults, **managed.defaults(request), **given}, request)
+    given = _given(request)
+    defaults = {**DEFAULTS, **managed.defaults(request)}
+    return _checked({**defaults, **given, **_logged(defaults.get("LoggingConfig"), request)}, request)
 
 
 def of_update(config: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with what an update names replaced. An empty value takes an optional member away."""
-    given = {name: request[name] for name in _CONFIGURED if name in request}
+    given = _given(request)
     managed.check_change(config, request)
-    return _checked({**config, **given}, request)
+    return _checked({**config, **given, **_logged(config.get("LoggingConfig"), request)}, request)
 
 
 _CONFIGURED = (
@@ -122,28 +124,40 @@ _CONFIGURED = (
 )
 
 
+def _given(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request says; an empty VpcConfig says nothing."""
+    return {name: request[name] for name in _CONFIGURED if name in request and (name != "VpcConfig" or request[name])}
+
+
 def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
     for member, what in _NOT_YET.items():
         if request.get(member):
-            raise NotSupported(f"Wakeful does not have {what} yet ({member}).")
+            raise not_yet(member, what)
     is_managed = bool(config.get(managed.MEMBER))
     for member, (low, high) in (_MANAGED_RANGES if is_managed else _RANGES).items():
         _check_range(member, config[member], low, high, is_managed=is_managed)
     _check_runtime(config)
     managed.check(config, request)
-    if any((request.get("VpcConfig") or {}).values()):
-        raise NotSupported("Wakeful does not have VPCs (VpcConfig).")
-    config.pop("VpcConfig", None)
+    networks.check(config)
     snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
     config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
-    config["LoggingConfig"] = _logging(config.get("LoggingConfig"), request)
-    return {name: value for name, value in config.items() if value not in (None, {}) or name == "LoggingConfig"}
+    return {name: value for name, value in config.items() if value not in (None, {})}
+
+
+def not_yet(member: str, what: str) -> NotSupported:
+    """What is refused by its name; `what` may go on after a colon with what to do instead."""
+    thing, _, advice = what.partition(": ")
+    return NotSupported(f"Wakeful does not have {thing} yet ({member}){f': {advice}' if advice else ''}.")
 
 
 def _check_package_type(request: Mapping[str, Any]) -> None:
-    if request.get("PackageType", "Zip") != "Zip" or request["Code"].get("ImageUri"):
-        raise NotSupported("Wakeful does not have container images yet (PackageType Image, ImageUri).")
+    for member, is_asked_for in (
+        ("PackageType Image", request.get("PackageType", "Zip") != "Zip"),
+        ("ImageUri", bool(request["Code"].get("ImageUri"))),
+    ):
+        if is_asked_for:
+            raise not_yet(member, _NOT_YET["ImageConfig"])
     for member in ("Runtime", "Handler"):
         if not request.get(member):
             raise InvalidParameterValueException(
@@ -165,13 +179,6 @@ def _check_range(member: str, value: int, low: int, high: int, *, is_managed: bo
         )
 
 
-class ValidationException(LambdaError):
-    """The input fails to satisfy the constraints of the service."""
-
-    code = "ValidationException"
-    status = 400
-
-
 def _check_runtime(config: Mapping[str, Any]) -> None:
     known = api.enum("Runtime")
     if config.get("Runtime") not in known:
@@ -189,7 +196,9 @@ def _check_runtime(config: Mapping[str, Any]) -> None:
 
 
 def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    variables: dict[str, str] = dict((environment or {}).get("Variables") or {})
+    if environment is None or "Variables" not in environment:
+        return None
+    variables: dict[str, str] = dict(environment["Variables"])
     reserved = sorted(variables.keys() & _RESERVED)
     if reserved:
         raise InvalidParameterValueException(
@@ -197,14 +206,13 @@ def _environment(environment: Mapping[str, Any] | None) -> dict[str, Any] | None
             " provided contains reserved keys that are currently not supported for modification. Reserved keys used in"
             f" this request: {', '.join(reserved)}"
         )
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
-    if size > limits.LAMBDA_VARIABLES_BYTES_MAX:
+    measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > limits.LAMBDA_VARIABLES_BYTES_MAX:
         raise InvalidParameterValueException(
             "Lambda was unable to configure your environment variables because the environment variables you have"
-            f" provided exceeded the {limits.LAMBDA_VARIABLES_BYTES_MAX // 1024}KB limit. String measured:"
-            " {***}"
+            f" provided exceeded the {limits.LAMBDA_VARIABLES_BYTES_MAX // 1024}KB limit. String measured: {measured}"
         )
-    return {"Variables": variables} if variables else None
+    return {"Variables": variables}
 
 
 def _dead_letter(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -219,14 +227,20 @@ def _dead_letter(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {"TargetArn": arn}
 
 
-def _logging(config: Mapping[str, Any] | None, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    if config is None:
-        return None
-    if config.get("LogFormat", "Text") == "Text" and (
-        config.get("ApplicationLogLevel") or config.get("SystemLogLevel")
-    ):
+def _logged(before: Mapping[str, Any] | None, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The LoggingConfig that a request asks for, on top of what there was; empty where it does not speak of it.
+
+    Text has no levels; JSON has INFO where nothing was said ("Configuring JSON and plain text log formats").
+    """
+    given = request.get("LoggingConfig")
+    if given is None:
+        return {}
+    config = {**(before or {}), **given}
+    if config.get("LogFormat", "Text") == "JSON":
+        return {"LoggingConfig": {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO", **config}}
+    if _LEVELS & given.keys():
         raise InvalidParameterValueException(
             "Log levels are not supported when LogFormat is set to 'Text'. Remove LogLevel from your request or change"
             " the LogFormat to 'JSON' and try again."
         )
-    return dict(config)
+    return {"LoggingConfig": {name: value for name, value in config.items() if name not in _LEVELS}}

@@ -1,68 +1,85 @@
-"""Lambda's API of tags: of functions and of capacity providers."""
+"""Lambda's API of tags: of functions, of capacity providers and of event source mappings."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import capacity, functions
+from wakeful.services.lambda_ import capacity, functions, mappings, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
-from wakeful.services.lambda_.references import of_arn
+from wakeful.services.lambda_.references import reference
 from wakeful.services.lambda_.settings import NotSupported
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
     from wakeful.shapes import lambda_ as shapes
 
-_TAGS_MAX = 50
+
+@dataclass(frozen=True, slots=True)
+class _Tagged:
+    """What a resource's tags are, and how others are put in their place."""
+
+    tags: dict[str, str]
+    put: Callable[[Mapping[str, str]], None]
 
 
 @api.writes
 def tag_resource(call: Call, tx: Tx, request: shapes.TagResourceRequest) -> None:
     """What the request names is added or replaced."""
-    table, arn, tags = _tags_of(tx, call, request["Resource"])
-    tags = {**tags, **request["Tags"]}
-    if len(tags) > _TAGS_MAX:
-        raise InvalidParameterValueException(f"Number of tags exceeds resource tag limit. Limit: {_TAGS_MAX}")
-    _put(tx, table, arn, tags)
+    if not request["Tags"]:
+        raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
+    tagged = _find(tx, call, request["Resource"])
+    wanted = {**tagged.tags, **request["Tags"]}
+    tags.check(wanted)
+    tagged.put(wanted)
 
 
 @api.writes
 def untag_resource(call: Call, tx: Tx, request: shapes.UntagResourceRequest) -> None:
-    table, arn, tags = _tags_of(tx, call, request["Resource"])
-    _put(tx, table, arn, {name: value for name, value in tags.items() if name not in request["TagKeys"]})
+    tagged = _find(tx, call, request["Resource"])
+    tagged.put({name: value for name, value in tagged.tags.items() if name not in request["TagKeys"]})
 
 
 @api.reads
 def list_tags(call: Call, tx: Tx, request: shapes.ListTagsRequest) -> shapes.ListTagsResponse:
-    return {"Tags": _tags_of(tx, call, request["Resource"])[2]}
+    return {"Tags": _find(tx, call, request["Resource"]).tags}
 
 
-def _tags_of(tx: Tx, call: Call, resource: str) -> tuple[str, str, dict[str, str]]:
-    """The table and the ARN of the row that has them, and what they are."""
+def _find(tx: Tx, call: Call, resource: str) -> _Tagged:
     kind = resource.split(":")[5]
     if kind == "capacity-provider":
-        table, arn = "lambda_capacity_providers", capacity.find(tx, capacity.arn_of(call, resource)).arn
-    elif kind == "function":
-        function = of_arn(resource)
-        if function.qualifier:
-            raise InvalidParameterValueException(
-                "Tags on function aliases and versions are not supported. Please specify a function ARN."
-            )
-        if not functions.exists(tx, function.arn):
-            raise functions.not_found(function)
-        table, arn = "lambda_functions", function.arn
-    else:
-        raise NotSupported(f"Wakeful does not have tags of Lambda's {kind} resources yet.")
+        return _of_row(tx, "lambda_capacity_providers", capacity.find(tx, capacity.arn_of(call, resource)).arn)
+    if kind == "function":
+        return _of_row(tx, "lambda_functions", _function(tx, call, resource))
+    if kind == "event-source-mapping":
+        arn = mappings.find_by_arn(tx, resource).arn
+        return _Tagged(tags.of_mapping(tx, arn), lambda wanted: tags.put_of_mapping(tx, arn, wanted))
+    raise NotSupported(f"Wakeful does not have tags of Lambda's {kind} resources yet.")
+
+
+def _function(tx: Tx, call: Call, resource: str) -> str:
+    function = reference(call, resource)
+    if function.qualifier:
+        raise InvalidParameterValueException(
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
+        )
+    if not functions.exists(tx, function.arn):
+        raise functions.not_found(function)
+    return function.arn
+
+
+def _of_row(tx: Tx, table: str, arn: str) -> _Tagged:
     row = tx.one(f"SELECT tags FROM {table} WHERE arn = ?", arn)  # noqa: S608 - our own two names
     if row is None:
-        raise ResourceNotFoundException(f"The resource you requested does not exist: {resource}")
-    return table, arn, dict(orjson.loads(row["tags"]))
+        raise ResourceNotFoundException(f"The resource you requested does not exist: {arn}")
 
+    def put(wanted: Mapping[str, str]) -> None:
+        tx.lock("lambda", arn)
+        tx.run(f"UPDATE {table} SET tags = ? WHERE arn = ?", orjson.dumps(dict(wanted)), arn)  # noqa: S608 - as above
 
-def _put(tx: Tx, table: str, arn: str, tags: dict[str, str]) -> None:
-    tx.lock("lambda", arn)
-    tx.run(f"UPDATE {table} SET tags = ? WHERE arn = ?", orjson.dumps(tags), arn)  # noqa: S608 - our own two names
+    return _Tagged(dict(orjson.loads(row["tags"])), put)

@@ -144,6 +144,7 @@ def create(tx: Tx, reference: Reference, config: Mapping[str, Any]) -> Url:
 def update(tx: Tx, reference: Reference, changes: Mapping[str, Any]) -> Url:
     """What `changes` name is replaced; None takes it away."""
     tx.lock("lambda", reference.arn)
+    _check_exists(tx, reference)
     config = {**find(tx, reference).config, **changes}
     tx.run(
         "UPDATE lambda_urls SET config = ?, modified = ? WHERE function = ? AND qualifier = ?",
@@ -169,6 +170,7 @@ def described(url: Url, endpoint: str) -> dict[str, Any]:
     return {
         "FunctionUrl": address(url, endpoint),
         "FunctionArn": url.reference.qualified,
+        "InvokeMode": "BUFFERED",
         **url.config,
         "CreationTime": _time_shown(url.created),
         "LastModifiedTime": _time_shown(url.modified),

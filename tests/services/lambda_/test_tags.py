@@ -1,0 +1,59 @@
+"""Tags of functions: added, replaced, taken away, and what no tag may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.errors import refusal, status_of
+from tests.functions import deploy
+
+pytestmark = pytest.mark.slow
+
+
+def test_tags_are_added_replaced_and_taken_away(client: Any) -> None:
+    arn = deploy(client, Tags={"a": "1"})
+    client.tag_resource(Resource=arn, Tags={"b": "2", "a": "3"})
+    assert client.list_tags(Resource=arn)["Tags"] == {"a": "3", "b": "2"}
+    client.untag_resource(Resource=arn, TagKeys=["a", "never there"])
+    assert client.list_tags(Resource=arn)["Tags"] == client.get_function(FunctionName="f")["Tags"] == {"b": "2"}
+    client.untag_resource(Resource=arn, TagKeys=["b"])
+    assert client.list_tags(Resource=arn)["Tags"] == {}
+    assert "Tags" not in client.get_function(FunctionName="f")
+
+
+def test_a_resource_has_fifty_tags_and_none_of_awss_own(client: Any) -> None:
+    arn = deploy(client, Tags={str(each): "" for each in range(50)})
+    assert refusal(client.tag_resource, Resource=arn, Tags={"one more": ""}) == (
+        "InvalidParameterValueException",
+        "Number of tags exceeds resource tag limit.",
+    )
+    client.tag_resource(Resource=arn, Tags={"0": "another value"})
+    code, message = refusal(client.tag_resource, Resource=arn, Tags={"AWS:x": "", "aws:y": ""})
+    assert (code, "AWS:x, aws:y" in message) == ("InvalidParameterValueException", True)
+    assert refusal(client.tag_resource, Resource=arn, Tags={}) == (
+        "InvalidParameterValueException",
+        "An error occurred and the request cannot be processed.",
+    )
+    assert refusal(client.tag_resource, Resource=arn, Tags={"k" * 129: ""})[0] == "ValidationException"
+    assert refusal(client.tag_resource, Resource=arn, Tags={"k": "v" * 257})[0] == "ValidationException"
+    assert len(client.list_tags(Resource=arn)["Tags"]) == 50
+
+
+def test_tags_are_of_functions_and_not_of_their_versions(client: Any) -> None:
+    arn = deploy(client)
+    for operation, more in (
+        (client.tag_resource, {"Tags": {"a": "b"}}),
+        (client.untag_resource, {"TagKeys": ["a"]}),
+        (client.list_tags, {}),
+    ):
+        assert refusal(operation, Resource=f"{arn}:1", **more) == (
+            "InvalidParameterValueException",
+            "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+        )
+        assert refusal(operation, Resource=f"{arn}x", **more) == (
+            "ResourceNotFoundException",
+            f"Function not found: {arn}x",
+        )
+        assert status_of(operation, Resource="nonsense", **more) == 400
