@@ -133,9 +133,9 @@ def _await_updated(functions: Any, name: str) -> dict[str, Any]:
     while True:
         found: dict[str, Any] = functions.get_function_configuration(FunctionName=name)
         reason = found.get("StateReason") or found.get("LastUpdateStatusReason")
-        if found["State"] == "Failed" or found["LastUpdateStatus"] == "Failed":
+        if found["State"] == "Failed" or found.get("LastUpdateStatus") == "Failed":
             client.give_up(f"{name} cannot run: {reason}")
-        if found["State"] != "Pending" and found["LastUpdateStatus"] != "InProgress":
+        if found["State"] != "Pending" and found.get("LastUpdateStatus") != "InProgress":
             return found
         time.sleep(0.02)
 
