@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, queue, dev, start
+python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, events, queue, dev, start
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from bench.cold import burst, cold, idle
 from bench.dev import dev
+from bench.events import events
 from bench.queue import queue
 from bench.shared import shared
 from bench.snap_start import snap_start
@@ -25,6 +26,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "snapstart": snap_start,
     "shared": shared,
     "idle": idle,
+    "events": events,
     "queue": queue,
     "dev": dev,
     "start": start,

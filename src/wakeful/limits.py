@@ -122,6 +122,14 @@ SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
+WORK_STALLED_S = 0.25
+"""After so long without an end a worker whose slots are all taken gets more, if it may have more."""
+WORK_AHEAD = 3
+"""How many times its slots a worker that may have more has in hand: some claimed ahead, some being written."""
+WORK_LOOK_S = 0.1
+"""How often a worker whose slots are all taken looks whether the processors are idle."""
+WORK_IDLE_SHARE = 0.4
+"""With so much of the processors idle, and of the node itself, more at a time gets more done."""
 CLOCK_GENERATIONS = 3 * HOPS_MAX
 """Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
 STORE_PATIENCE_MAX_S = 10.0
@@ -228,7 +236,9 @@ LAMBDA_EVENT_RETRY_DELAYS_S = (60.0, 120.0)
 LAMBDA_EVENT_AGE_MAX_S = 6 * 3600.0
 LAMBDA_THROTTLE_BACKOFF_S = 1.0
 LAMBDA_THROTTLE_BACKOFF_MAX_S = 300.0
-LAMBDA_EVENT_SLOTS = 256
+LAMBDA_EVENT_SLOTS = 16
+"""How many events run at a time while that keeps the processors busy; else up to CONCURRENT_EXECUTIONS_MAX."""
+LAMBDA_RECORD_SLOTS = 16  # records of events on their way into buckets
 LAMBDA_SNAPSHOT_SLOTS = 8
 """How many published versions with SnapStart run their INIT at once; each may take as long as its timeout."""
 LAMBDA_PENDING_PATIENCE_S = 30.0

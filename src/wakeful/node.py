@@ -116,7 +116,7 @@ class Node:
         """A transaction is on disk: its notes are kept and its waiters woken."""
         for note in outbox.notes:
             self.telemetry.note(note)
-        for name in outbox.wakes:
+        for name in dict.fromkeys(outbox.wakes):
             self.caches.drop(name)
             self.wakes.wake(name)
 

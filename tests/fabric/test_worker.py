@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import OpenStore
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.fabric import patience, worker
+from wakeful.fabric import patience, settling, worker
+from wakeful.fabric.processors import Processors
 from wakeful.fabric.service import Again, Done, Worker
 from wakeful.store import work
 from wakeful.store.tx import Outbox, Store, Tx
@@ -33,10 +34,10 @@ def node(open_store: OpenStore, clock: Clock) -> Any:
             wakes.wake(name)
 
     @asynccontextmanager
-    async def working(do: Do, slots: int = 4) -> AsyncIterator[Any]:
+    async def working(do: Do, slots: int = 4, slots_max: int = 0) -> AsyncIterator[Any]:
         async with open_store(tables=TABLES, on_commit=committed) as store:
             made = SimpleNamespace(id="n", clock=clock, wakes=wakes, store=store)
-            task = asyncio.ensure_future(worker.run(made, Worker("k", do, slots)))
+            task = asyncio.ensure_future(worker.run(made, Worker("k", do, slots, slots_max)))
             try:
                 yield made
             finally:
@@ -204,7 +205,7 @@ async def test_work_whose_store_fails_is_not_lost_and_nothing_ends(
             (work.claim, False),
             (work.claim, True),  # it was written, and the answer lost
             (work.give_back, False),
-            (worker._settle, False),
+            (settling._settle_all, False),
             (work.again, False),
         ]
         await store.write(work.put, "k", "a")
@@ -216,3 +217,106 @@ async def test_work_whose_store_fails_is_not_lost_and_nothing_ends(
         assert done == ["a", "a"]
         assert await left(made) is None
         assert await store.read(work.held_by, "n") == 0
+
+
+async def test_work_that_waits_for_other_work_of_its_kind_is_not_stuck(node: Any) -> None:
+    is_over = asyncio.Event()
+    most = 0
+    at_it = 0
+
+    async def do(_: Any, item: work.Item) -> Done:
+        nonlocal most, at_it
+        at_it += 1
+        most = max(most, at_it)
+        if item.body == "last":
+            is_over.set()
+        await is_over.wait()
+        at_it -= 1
+        return Done()
+
+    async with node(do, slots=2, slots_max=5) as made:
+        for body in ("one", "two", "three", "four", "last", "after it", "at the end"):
+            await made.store.write(work.put, "k", body)
+        await made.wakes.all_asleep()
+        assert await left(made) is None
+        assert most == 5
+
+
+@pytest.mark.parametrize(("idle", "most_at_once"), [(1.0, range(3, 17)), (0.1, range(2, 3))])
+async def test_there_are_more_slots_while_the_processors_have_time_left(
+    node: Any, monkeypatch: pytest.MonkeyPatch, idle: float, most_at_once: range
+) -> None:
+    monkeypatch.setattr(limits, "WORK_LOOK_S", 0.0)
+    monkeypatch.setattr(limits, "WORK_STALLED_S", 60.0)
+    monkeypatch.setattr(Processors, "idle_share", lambda _: idle)
+    most = 0
+    at_it = 0
+
+    async def do(_: Any, item: work.Item) -> Done:
+        nonlocal most, at_it
+        at_it += 1
+        most = max(most, at_it)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        at_it -= 1
+        return Done()
+
+    def put_all(tx: Tx) -> None:
+        for number in range(200):
+            work.put(tx, "k", number)
+
+    async with node(do, slots=2, slots_max=16) as made:
+        await made.store.write(put_all)
+        await made.wakes.all_asleep()
+        assert await left(made) is None
+        assert most in most_at_once
+
+
+async def test_outcomes_that_come_together_share_a_transaction(node: Any) -> None:
+    async def do(_: Any, item: work.Item) -> Done | Again:
+        return Again(item.due + 60) if item.body % 2 else Done()
+
+    async with node(do, slots=64) as made:
+
+        def put_all(tx: Tx) -> None:
+            for number in range(64):
+                work.put(tx, "k", number)
+
+        before = made.store.commit_count if hasattr(made.store, "commit_count") else None
+        await made.store.write(put_all)
+        await made.wakes.all_asleep()
+        rows = await made.store.read(lambda tx: tx.all("SELECT body, holder FROM work_items ORDER BY id"))
+        assert [int(row["body"]) for row in rows] == list(range(1, 64, 2))
+        assert {row["holder"] for row in rows} == {None}
+        if before is not None:
+            assert made.store.commit_count - before < 10
+
+
+async def test_an_outcome_that_cannot_be_written_keeps_no_other_from_it(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    finish = work.finish
+
+    def broken(tx: Tx, item: work.Item) -> None:
+        if item.body == 3:
+            raise RuntimeError("a mistake")
+        finish(tx, item)
+
+    monkeypatch.setattr(work, "finish", broken)
+
+    async def do(_: Any, item: work.Item) -> Done:
+        tried.append(item.body)
+        return Done()
+
+    async with node(do, slots=8) as made:
+
+        def put_all(tx: Tx) -> None:
+            for number in range(6):
+                work.put(tx, "k", number)
+
+        await made.store.write(put_all)
+        await made.wakes.all_asleep()
+        assert sorted(tried) == list(range(6)), "each of them once"
+        rows = await made.store.read(lambda tx: tx.all("SELECT body, holder FROM work_items"))
+        assert [(int(row["body"]), row["holder"]) for row in rows] == [(3, None)], "it will be tried again"

@@ -182,6 +182,8 @@ class Worker:
     kind: str
     do: Callable[[Node, work.Item], Awaitable[Done | Again]]
     slots: int = 16
+    slots_max: int = 0
+    """How many there may be where all are taken and mostly wait, if that is more: see `fabric/worker.py`."""
     is_lazy: bool = False
     """Its rows are sweeps: when the clock is moved they may be done late, and once."""
 

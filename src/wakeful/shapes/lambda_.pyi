@@ -223,6 +223,10 @@ class DeleteEventSourceMappingRequest(TypedDict, total=False):
 class DeleteFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
 
+class DeleteFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
 class DeleteFunctionRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
@@ -392,6 +396,13 @@ class FunctionConfiguration(TypedDict, total=False):
     RuntimeConfig: FunctionRuntimeConfig | None
     AcceleratorConfig: AcceleratorConfig | None
 
+class FunctionEventInvokeConfig(TypedDict, total=False):
+    LastModified: float | None
+    FunctionArn: str | None
+    MaximumRetryAttempts: int | None
+    MaximumEventAgeInSeconds: int | None
+    DestinationConfig: DestinationConfig | None
+
 class FunctionRuntimeConfig(TypedDict, total=False):
     RuntimeArn: Required[str]
     RuntimeAlias: Required[str]
@@ -439,6 +450,10 @@ class GetFunctionConcurrencyResponse(TypedDict, total=False):
     ReservedConcurrentExecutions: int | None
 
 class GetFunctionConfigurationRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+
+class GetFunctionEventInvokeConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Qualifier: str
 
@@ -654,6 +669,15 @@ class ListEventSourceMappingsResponse(TypedDict, total=False):
     NextMarker: str | None
     EventSourceMappings: list[EventSourceMappingConfiguration] | None
 
+class ListFunctionEventInvokeConfigsRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Marker: str
+    MaxItems: int
+
+class ListFunctionEventInvokeConfigsResponse(TypedDict, total=False):
+    FunctionEventInvokeConfigs: list[FunctionEventInvokeConfig] | None
+    NextMarker: str | None
+
 class ListFunctionUrlConfigsRequest(TypedDict, total=False):
     FunctionName: Required[str]
     Marker: str
@@ -787,6 +811,13 @@ class PublishVersionRequest(TypedDict, total=False):
 class PutFunctionConcurrencyRequest(TypedDict, total=False):
     FunctionName: Required[str]
     ReservedConcurrentExecutions: Required[int]
+
+class PutFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
 
 class PutFunctionScalingConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]
@@ -964,6 +995,13 @@ class UpdateFunctionConfigurationRequest(TypedDict, total=False):
     DurableConfig: DurableConfig
     RuntimeConfig: FunctionRuntimeConfig
     AcceleratorConfig: AcceleratorConfig
+
+class UpdateFunctionEventInvokeConfigRequest(TypedDict, total=False):
+    FunctionName: Required[str]
+    Qualifier: str
+    MaximumRetryAttempts: int
+    MaximumEventAgeInSeconds: int
+    DestinationConfig: DestinationConfig
 
 class UpdateFunctionUrlConfigRequest(TypedDict, total=False):
     FunctionName: Required[str]

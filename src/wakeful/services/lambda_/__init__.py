@@ -12,6 +12,8 @@ from wakeful.services.lambda_ import (
     capacity,
     capacity_operations,
     concurrency_operations,
+    destinations,
+    event_config_operations,
     events,
     functions,
     invoke,
@@ -98,7 +100,13 @@ service = Service(
         Worker(snapshots.KIND, runs.initialise, slots=limits.LAMBDA_SNAPSHOT_SLOTS),
         Worker(scaling.KIND, runs.staff, slots=limits.LAMBDA_MANAGED_SLOTS),
         Worker(capacity.KIND, capacity.settle, slots=1),
-        Worker(events.KIND, events.carry_out, slots=limits.LAMBDA_EVENT_SLOTS),
+        Worker(
+            events.KIND,
+            events.carry_out,
+            slots=limits.LAMBDA_EVENT_SLOTS,
+            slots_max=limits.CONCURRENT_EXECUTIONS_MAX,  # more may not run anyway
+        ),
+        Worker(destinations.KIND, destinations.put_record, slots=limits.LAMBDA_RECORD_SLOTS),
     ),
     tasks=(poller.run, provisioning.run),
 )
@@ -107,6 +115,7 @@ __all__ = [
     "attendant",
     "capacity_operations",
     "concurrency_operations",
+    "event_config_operations",
     "invoke",
     "layer_operations",
     "mapping_operations",

@@ -106,12 +106,13 @@ def update(tx: Tx, reference: Reference, name: str, request: Mapping[str, Any]) 
 
 
 def delete(tx: Tx, reference: Reference, name: str) -> None:
-    """The alias is gone, with its URL and the permissions that spoke of it. That there was none is no error on AWS."""
+    """The alias is gone, with its URL and all that spoke of it. That there was none is no error on AWS."""
     tx.lock("lambda", reference.arn)
     tx.run("DELETE FROM lambda_aliases WHERE function = ? AND name = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_provisioned WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.run("DELETE FROM lambda_urls WHERE function = ? AND qualifier = ?", reference.arn, name)
+    tx.run("DELETE FROM lambda_event_configs WHERE function = ? AND qualifier = ?", reference.arn, name)
     tx.wake(functions.CHANGED)
 
 

@@ -260,9 +260,9 @@ def delete(tx: Tx, reference: Reference) -> None:
         work.drop(tx, _prepare_name(reference.arn, version.version))
     for table in (
         *("lambda_versions", "lambda_aliases", "lambda_permissions", "lambda_provisioned", "lambda_urls"),
-        *("lambda_snapshots", "lambda_capacity_uses"),
+        *("lambda_snapshots", "lambda_capacity_uses", "lambda_event_configs"),
     ):
-        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own seven names
+        tx.run(f"DELETE FROM {table} WHERE function = ?", reference.arn)  # noqa: S608 - our own eight names
     tx.run("DELETE FROM lambda_functions WHERE arn = ?", reference.arn)
     tx.wake(CHANGED)
 

@@ -34,6 +34,7 @@ _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
 _DROPPED = measures(("AsyncEventsDropped", "Count"))
 _DEAD_LETTER_ERRORS = measures(("DeadLetterErrors", "Count"))
+_UNDELIVERED = measures(("DestinationDeliveryFailures", "Count"))
 _URL = measures(
     ("UrlRequestCount", "Count"),
     ("Url4xxCount", "Count"),
@@ -154,6 +155,11 @@ def dropped(function: Reference, now: float) -> Sample:
 def not_buried(function: Reference, now: float) -> Sample:
     """The function's dead-letter target did not take an event."""
     return Sample(_of_events(function), _DEAD_LETTER_ERRORS, now, (1,))
+
+
+def undelivered(function: Reference, now: float) -> Sample:
+    """A destination did not take the record of an event."""
+    return Sample(_of_events(function), _UNDELIVERED, now, (1,))
 
 
 # --- function URLs ---

@@ -95,6 +95,17 @@ CREATE TABLE IF NOT EXISTS lambda_permissions(
     PRIMARY KEY(function, qualifier, sid)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS lambda_event_configs(
+    function   TEXT NOT NULL,
+    qualifier  TEXT NOT NULL,           -- $LATEST, a version's number or an alias
+    retries    INTEGER,                 -- NULL: as many as Lambda makes where nobody said
+    age_s      INTEGER,                 -- NULL: as old as Lambda lets events become
+    on_success TEXT NOT NULL,           -- an ARN; '' where records go nowhere
+    on_failure TEXT NOT NULL,
+    modified   REAL NOT NULL,
+    PRIMARY KEY(function, qualifier)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS lambda_urls(
     id        TEXT PRIMARY KEY,         -- the first label of its host
     function  TEXT NOT NULL,

@@ -224,6 +224,11 @@ def _dead_letter(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
         raise InvalidParameterValueException(
             f"The provided dead letter configuration is invalid: {arn} is neither a queue nor a topic."
         )
+    if arn.endswith(".fifo"):
+        kind = "SQS queue" if ":sqs:" in arn else "SNS topic"
+        raise InvalidParameterValueException(
+            f"Invalid dead letter queue ARN: FIFO {kind} is not supported for dead letter configuration"
+        )
     return {"TargetArn": arn}
 
 

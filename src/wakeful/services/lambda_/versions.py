@@ -72,9 +72,9 @@ def delete(tx: Tx, reference: Reference) -> None:
             f"DELETE FROM {table} WHERE function = ? AND version = ?",  # noqa: S608 - our own three names
             *(version.function, version.version),
         )
-    for table in ("lambda_provisioned", "lambda_permissions"):
+    for table in ("lambda_provisioned", "lambda_permissions", "lambda_event_configs"):
         tx.run(
-            f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own two names
+            f"DELETE FROM {table} WHERE function = ? AND qualifier = ?",  # noqa: S608 - our own three names
             *(version.function, version.version),
         )
     functions.release(tx, version.package)
