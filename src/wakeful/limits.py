@@ -376,7 +376,7 @@ DEBUG_CLIENTS_MAX = 16  # connections to one debugger
 DEBUG_PIECE_BYTES = 65_536
 DEV_TREES_KEPT = 4  # of a function's code that is being worked on; older ones go when nobody runs them any more
 DEV_FILES_MAX = 20_000  # changed at once
-DEV_BEAT_S = 0.5  # how often it is looked whether whoever works on a function is still there
+DEV_BEAT_S = 0.1  # how often it is looked whether whoever works on a function is still there
 
 CREDENTIALS_MARGIN_S = 60.0  # an environment's credentials outlive its last invocation by this
 INTERPRETER_PROBE_S = 10.0  # for running an interpreter once to learn its version
