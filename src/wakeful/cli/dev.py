@@ -185,13 +185,17 @@ def _watch(source: Source, bench: Workbench, over: threading.Event) -> None:
         watch_filter=matters,
         step=_STEP_MS,
         debounce=_DEBOUNCE_MS,
-        rust_timeout=1000,
+        rust_timeout=500,
         stop_event=over,
         raise_interrupt=True,
         ignore_permission_denied=True,
+        yield_on_timeout=True,
     )
+    is_first = True
     for touched in saves:
-        files = source.changes(path for _, path in touched)
+        # What was saved before the watcher began is found by looking at everything once.
+        files = source.changes([str(source.root)] if is_first else [path for _, path in touched])
+        is_first = False
         if files:
             _tell_saved(files, bench.save(files))
     if not over.is_set():
