@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, events, queue, start
+python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, events, queue, dev, start
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import platform
 from collections.abc import Callable
 
 from bench.cold import burst, cold, idle
+from bench.dev import dev
 from bench.events import events
 from bench.queue import queue
 from bench.shared import shared
@@ -27,6 +28,7 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "idle": idle,
     "events": events,
     "queue": queue,
+    "dev": dev,
     "start": start,
 }
 

@@ -138,7 +138,7 @@ def subjects() -> Iterator[Subject]:
     """What can be tried on this machine."""
     yield Subject(PYTHON, ECHO, fresh=[sys.executable, "-I", "-S", "-c", _PYTHON_MAIN], published_ms=91)
     if shutil.which("node"):
-        yield Subject(_node_runtime(), {"h.js": _NODE}, fresh=["node", "-e", _NODE_MAIN], published_ms=137)
+        yield Subject(node_runtime(), {"h.js": _NODE}, fresh=["node", "-e", _NODE_MAIN], published_ms=137)
     if shutil.which("javac"):
         version, compiled = _compiled_java()
         subprocess.run(
@@ -164,7 +164,7 @@ def _sleepers() -> Iterator[tuple[str, dict[str, bytes], str]]:
     yield PYTHON, {"h.py": python}, "h.handler"
     if shutil.which("node"):
         node = b"exports.handler = (event) => new Promise((done) => setTimeout(done, 1000, event));\n"
-        yield _node_runtime(), {"h.js": node}, "h.handler"
+        yield node_runtime(), {"h.js": node}, "h.handler"
     if shutil.which("javac"):
         version, compiled = _compiled_java()
         yield f"java{version}", compiled, "H::sleep"
@@ -212,7 +212,8 @@ def _timed(work: Callable[[], object]) -> list[float]:
     return times
 
 
-def _node_runtime() -> str:
+def node_runtime() -> str:
+    """The runtime of the Node.js that is here."""
     version = subprocess.run(["node", "-p", "process.versions.node"], capture_output=True, text=True, check=True).stdout
     return f"nodejs{version.split('.')[0]}.x"
 

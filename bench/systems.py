@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -100,6 +101,33 @@ def functions_framework() -> Iterator[System]:
 
 
 @contextlib.contextmanager
+def serverless_offline(folder: Path) -> Iterator[System]:
+    """With the functions that `serverless.json` in the folder names."""
+    port = json.loads((folder / "serverless.json").read_text())["custom"]["serverless-offline"]["lambdaPort"]
+    (folder / "node_modules").symlink_to(PEERS / "npm" / "node_modules")
+    command = [str(PEERS / "npm" / "node_modules" / ".bin" / "serverless"), "offline"]
+    variables = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off"}
+    try:
+        with _running("serverless-offline", command, port, "/", variables, folder) as system:
+            yield system
+    finally:
+        (folder / "node_modules").unlink()
+
+
+def serverless_configuration(functions: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """serverless.json, with handlers loaded anew when they are called."""
+    ports = {"host": "127.0.0.1", "httpPort": free_port(), "lambdaPort": free_port(), "reloadHandler": True}
+    return {
+        "service": "bench",
+        "frameworkVersion": "3",
+        "provider": {"name": "aws"},
+        "plugins": ["serverless-offline"],
+        "custom": {"serverless-offline": ports},
+        "functions": functions,
+    }
+
+
+@contextlib.contextmanager
 def echo() -> Iterator[System]:
     port = free_port()
     with _running("asyncio echo", [sys.executable, "-m", "bench.echo", str(port)], port, "/") as system:
@@ -108,7 +136,12 @@ def echo() -> Iterator[System]:
 
 @contextlib.contextmanager
 def _running(
-    name: str, command: list[str], port: int, health: str, variables: dict[str, str] | None = None
+    name: str,
+    command: list[str],
+    port: int,
+    health: str,
+    variables: dict[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[System]:
     begun = time.perf_counter()
     process = subprocess.Popen(
@@ -117,6 +150,7 @@ def _running(
         stderr=subprocess.DEVNULL,
         env={**os.environ, **(variables or {})},
         start_new_session=True,
+        cwd=folder,
     )
     try:
         _await_answer(process, f"http://127.0.0.1:{port}{health}")

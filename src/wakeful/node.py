@@ -30,6 +30,7 @@ from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
 from wakeful.environments.scratch import ScratchRefused, open_scratch
 from wakeful.environments.shared import SharedEnvironment
 from wakeful.environments.tiers import Isolation, NotConfined
+from wakeful.environments.workshop import Workshop
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
@@ -44,6 +45,7 @@ from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
 from wakeful.services import cloudwatch, events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
+from wakeful.services.lambda_.developing import Developing
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
@@ -95,6 +97,8 @@ class Node:
         self.blobs: Blobs
         self.packages: Packages
         self.runtimes: Runtimes
+        self.workshop: Workshop
+        self.developing = Developing(self)
         self.environments: Pool
         self.attendant: Attendant
         self.isolation: Isolation
@@ -133,7 +137,17 @@ class Node:
             "isolation": self.isolation.summary.removeprefix("isolation "),
             "memory": f"functions may hold {self.memory_mb:,} MB together",
             "state": self.config.state,
+            **self._being_worked_on(),
         }
+
+    def _being_worked_on(self) -> dict[str, str]:
+        """While that is so: its code is not what was uploaded, and a debugger can do all that a function can."""
+        found = [
+            (names.parse_arn(arn).resource.rpartition(":")[2], is_debugged)
+            for arn, is_debugged in self.workshop.functions.items()
+        ]
+        told = [f"{name} (its debugger listens)" if is_debugged else name for name, is_debugged in sorted(found)]
+        return {"worked on": ", ".join(told)} if told else {}
 
     async def advance(self, seconds: float) -> None:
         """The clock is moved forward, and everything that fell due on the way has been done, each at its own time.
@@ -326,6 +340,9 @@ async def _open_environments(
         ),
         Bounds(memory_mb=node.memory_mb),
     )
+    can_debug = node.isolation.tier != "C"
+    node.workshop = Workshop(node.packages, scratch.code, node.environments.uses, can_debug=can_debug)
+    stack.push_async_callback(node.workshop.close)
     stack.push_async_callback(node.environments.close)
 
 

@@ -197,6 +197,54 @@ def invoke(
         raise typer.Exit(1)
 
 
+DebugPort = Annotated[
+    int, typer.Option("--debug-port", min=0, max=65_535, help="Where; 0 is 5678 for Python, 9229 for Node.js.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="The function's code is loaded when a debugger has attached.")]
+
+
+@app.command()
+def dev(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The function's folder.")] = Path(),
+    name: Annotated[str | None, typer.Option(help="The function; else it is called as the folder is.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Such as python3.13; else guessed.")] = None,
+    handler: Annotated[str | None, typer.Option(help="Such as app.handler; else guessed.")] = None,
+    role: Annotated[str | None, typer.Option(help="The ARN of its role.")] = None,
+    env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable it shall have. Repeat it.")] = None,
+    timeout: Annotated[int | None, typer.Option(min=1, max=900, help="In seconds.")] = None,
+    memory: Annotated[int | None, typer.Option(min=128, max=10_240, help="In MB.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="A debugger can attach; no timeout applies.")] = False,
+    debug_port: DebugPort = 0,
+    wait: Wait = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Run what was just saved: watches a function's folder, until Ctrl-C.
+
+    The next invocation after a save runs the new code. Code that does not load is told, and what ran before goes on.
+
+    Each invocation is shown, with what it prints. A function that is not there is made; one that is keeps its settings.
+    """
+    from wakeful.cli import dev as developing
+
+    asked = developing.Asked(
+        name or developing.name_of(folder), runtime, handler, role, developing.variables_of(env or ()), timeout, memory
+    )
+    developing.develop(folder, asked, developing.Debugging(debug_port, wait) if debug or wait else None, endpoint)
+
+
+@app.command()
+def debug(
+    function: Annotated[str, typer.Argument(help="Name or ARN.")],
+    debug_port: DebugPort = 0,
+    wait: Wait = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Let a debugger attach to a function that is there, until Ctrl-C. No timeout applies meanwhile."""
+    from wakeful.cli import dev as developing
+
+    developing.debug(function, developing.Debugging(debug_port, wait), endpoint)
+
+
 @app.command()
 def logs(
     name: Annotated[str, typer.Argument(help="A function, by name or ARN, or a log group that begins with /.")],

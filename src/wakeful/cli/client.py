@@ -89,7 +89,7 @@ def find(path: str, endpoint: str | None) -> Any:
     try:
         status, body = _get(url, {})
         if status == 403:
-            status, body = _get(url, _signature(url))
+            status, body = _get(url, signature(url))
         answer = json.loads(body)
     except ValueError:
         _no_node_at(at)
@@ -103,7 +103,7 @@ def lambda_(method: str, path: str, endpoint: str | None, body: bytes = b"") -> 
     at = endpoint_of(endpoint)
     url = f"{at}/_wakeful/lambda/{path}"
     try:
-        status, answer = _request(method, url, _signature(url, method, body, "lambda"), body, _READ_TIMEOUT_S)
+        status, answer = _request(method, url, signature(url, method, body, "lambda"), body, _READ_TIMEOUT_S)
         document = json.loads(answer)
     except ValueError:
         _no_node_at(at)
@@ -132,7 +132,7 @@ def _request(method: str, url: str, headers: Mapping[str, str], body: bytes, tim
         _no_node_at(at)
 
 
-def _signature(url: str, method: str = "GET", body: bytes = b"", service: str = "sts") -> dict[str, str]:
+def signature(url: str, method: str = "GET", body: bytes = b"", service: str = "sts") -> dict[str, str]:
     """Headers that sign a request with the credentials that AWS's client finds.
 
     Without any, a request to Lambda gets the ones that an open node takes, any other none.

@@ -17,7 +17,7 @@ def has_group(logs: Any, group: str) -> bool:
     return any(found["logGroupName"] == group for page in pages for found in page["logGroups"])
 
 
-def events(logs: Any, group: str, start_ms: int, follow: bool) -> Iterator[tuple[int, str]]:
+def events(logs: Any, group: str, start_ms: int, follow: bool, pause_s: float = _PAUSE_S) -> Iterator[tuple[int, str]]:
     """(timestamp in ms, message) from `start_ms` on, each event once; with `follow` it never ends."""
     told: dict[str, int] = {}
     newest_ms = start_ms
@@ -31,7 +31,7 @@ def events(logs: Any, group: str, start_ms: int, follow: bool) -> Iterator[tuple
         if not follow:
             return
         told = {id_: moment_ms for id_, moment_ms in told.items() if moment_ms >= newest_ms - _LATE_MS}
-        time.sleep(_PAUSE_S)
+        time.sleep(pause_s)
 
 
 def _found(logs: Any, group: str, start_ms: int) -> Iterator[dict[str, Any]]:

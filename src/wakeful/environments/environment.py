@@ -60,6 +60,7 @@ class Environment:
         self.current: Invocation | None = None
         self.invocation_count = 0
         self.init_ms: float | None = None
+        self.init_fault: Fault | None = None
         self.idle_since = 0.0
         self.usable_until = float("inf")
         self.memory_peak_mb = self.memory_held_mb = 0  # the latter is what it keeps from others, /tmp included
@@ -95,7 +96,7 @@ class Environment:
 
     async def start(self) -> None:
         """INIT has ended: READY, or FAILED, in which case the first invocation repeats it."""
-        fault = await self._initialise(limits.INIT_TIMEOUT_S, is_first=True)
+        fault = self.init_fault = await self._initialise(self.version.init_timeout_s, is_first=True)
         if fault is not None:
             self._journal.init_failed(self.init_ms or 0.0, "init", fault)
             self.init_ms = None  # what is repeated within an invocation is part of its duration
@@ -196,7 +197,7 @@ class Environment:
         heard = ExtensionsApi(self, version, external)
         telemetry = self.hears(version, self._clock, sandbox.connector, self._spawn, self.is_provisioned)
         telemetry.init_starts(runtime.release, "init" if self.current is None else "invoke")
-        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, version.arn)
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, version)
         if self.state is not State.STARTING:  # stopped in the meantime
             await process.close()
         self._still_wanted()

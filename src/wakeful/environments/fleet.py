@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from wakeful import limits
 from wakeful.environments.environment import Environment
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.states import State
-from wakeful.environments.version import Version
+from wakeful.environments.version import Key, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +97,52 @@ def first(waiters: deque[Waiter]) -> Waiter | None:
             return waiters[0]
         waiters.popleft()
     return None
+
+
+def neediest(fleets: Mapping[Key, Fleet]) -> tuple[Key, Waiter] | None:
+    """The caller who has waited longest without anything being started for it."""
+    found: tuple[Key, Waiter] | None = None
+    for key, fleet in fleets.items():
+        if len(fleet.waiters) > fleet.starting:
+            waiter = fleet.waiters[fleet.starting]
+            if found is None or waiter.since < found[1].since:
+                found = (key, waiter)
+    return found
+
+
+def spare(fleets: Iterable[Fleet], without: Container[Environment]) -> Restorable | None:
+    """One that is parked and can be initialised again when there is room; it is taken out."""
+    for fleet in fleets:
+        parked = find_parked(fleet, without)
+        if parked is not None and parked.state is State.PARKED:
+            parked.is_taken = True
+            fleet.provisioned.discard(parked)
+            return parked
+    return None
+
+
+def those(
+    environments: Iterable[Environment], arn: str, version: str | None, revision: str | None, but: str
+) -> set[Environment]:
+    """The environments of a function, of one version and revision where they are named, without one revision."""
+    return {
+        each
+        for each in environments
+        if (each.version.arn == arn and version in (None, each.version.version))
+        and revision in (None, each.version.revision)
+        and each.version.revision != but
+    }
+
+
+def wants(code: Path, environments: Iterable[Environment], fleets: Iterable[Fleet]) -> bool:
+    """Whether any of them runs what is in this folder, or somebody waits to."""
+    waiting = (waiter.version for fleet in fleets for waiter in fleet.waiters)
+    return any(version.code == code for version in (*(each.version for each in environments), *waiting))
+
+
+def must_give_way(waiter: Waiter, key: Key, fleets: Mapping[Key, Fleet]) -> bool:
+    """Whether another function has waited so much longer that it is its turn."""
+    found = neediest(fleets)
+    if found is None or found[0] == key:
+        return False
+    return found[1].since < waiter.since - limits.OVERTAKE_MAX_S

@@ -114,7 +114,7 @@ def _unzipped_bytes(body: bytes) -> int:
                 raise BadPackage(f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes")
             is_sound = (
                 not any(entry.flag_bits & _ENCRYPTED for entry in entries)
-                and not any(_is_outside(entry.filename) or _is_too_long(entry.filename) for entry in entries)
+                and not any(is_outside(entry.filename) or _is_too_long(entry.filename) for entry in entries)
                 and _is_tree(entries)
                 and all(_is_path(package.read(entry)) for entry in entries if _is_link(entry))
                 and package.testzip() is None
@@ -126,7 +126,8 @@ def _unzipped_bytes(body: bytes) -> int:
     return size
 
 
-def _is_outside(name: str) -> bool:
+def is_outside(name: str) -> bool:
+    """No file of a package can be called so."""
     path = PurePosixPath(name)
     return not name or path.is_absolute() or ".." in path.parts or "\0" in name or "\\" in name
 

@@ -10,21 +10,26 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from wakeful import limits
+from wakeful.environments import fleet as fleets
+from wakeful.environments import states
 from wakeful.environments.admission import Admission
 from wakeful.environments.bounds import Bounds as Bounds
 from wakeful.environments.bounds import Counts
 from wakeful.environments.crews import Crews, Rooms
 from wakeful.environments.environment import Ended, Environment, State, Stopped, Surroundings
+from wakeful.environments.faults import Fault
 from wakeful.environments.fleet import Fleet, Provisioned, Waiter, find_parked, first, pop_provisioned_first
 from wakeful.environments.origins import Origins
 from wakeful.environments.pace import Pace
 from wakeful.environments.restorable import Restorable
 from wakeful.environments.room import Room
-from wakeful.environments.version import Invocation, Key, Outcome, Version
+from wakeful.environments.tasks import Tasks
+from wakeful.environments.version import Debugger, Invocation, Key, Outcome, Version
 from wakeful.environments.version import Throttled as Throttled
 from wakeful.environments.waiting import WaitingCells
 
@@ -46,11 +51,12 @@ class Pool:
 
         self._environments: set[Environment] = set()
         self._retired: set[Environment] = set()
+        self._tasks = Tasks("the environment pool")
+        self._spawn = self._tasks.spawn
         rooms = Rooms(self._spawn, self._has_room, self._environments.add, self._give_up, self._ended)
         self.crews = Crews(surroundings, self._admission, bounds.idle_s, rooms)
         self._provisions: dict[Key, Version] = {}
         self._stopping = self._waiting = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._plan_timer: asyncio.TimerHandle | None = None
         self._pace = Pace()
@@ -68,6 +74,21 @@ class Pool:
 
     async def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> Outcome:
         """Runs the invocation in some environment of this version. Raises Throttled."""
+        if version.debugger is not None:  # goes on where the caller leaves: nobody else may have the environment
+            return await asyncio.shield(self._tasks.start(self._invoke_in_turn(version, invocation, version.debugger)))
+        return await self._invoke(version, invocation, deadline)
+
+    async def _invoke_in_turn(self, version: Version, invocation: Invocation, debugger: Debugger) -> Outcome:
+        async with debugger.turn:
+            while not debugger.is_over:
+                try:
+                    return await self._invoke(version, invocation, None)
+                except Stopped:  # before it had the event, because there is newer code, or nobody debugs any more
+                    if self._is_closed:
+                        raise
+            return await self._invoke(replace(version, debugger=None), invocation, None)
+
+    async def _invoke(self, version: Version, invocation: Invocation, deadline: float | None) -> Outcome:
         key = version.key
         self._admit(version)
         environment = self._take_idle(key)
@@ -88,17 +109,14 @@ class Pool:
                 self._free(environment)
             else:
                 environment.leave()
-        return await self.invoke(version, invocation, deadline=deadline)
+        return await self._invoke(version, invocation, deadline)
 
     def start(self, version: Version, invocation: Invocation) -> asyncio.Task[Outcome]:
         """As `invoke`, while the caller does something else: takes the pieces of a streamed response, for instance.
 
         Whoever starts it awaits it, or is told of its end, and gets its error.
         """
-        task = asyncio.get_running_loop().create_task(self.invoke(version, invocation))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._tasks.start(self.invoke(version, invocation))
 
     async def prepare(self, runtime_name: str, memory_mb: int = 128) -> str | None:
         """Functions of this runtime can start now; else why they cannot, in words for whoever made the function.
@@ -117,17 +135,31 @@ class Pool:
         """Why this version can never run on this machine, in words for whoever made it; None where it may."""
         return await self._surroundings.runtimes.complaint(version)
 
-    def retire(self, function_arn: str, version: str | None = None, revision: str | None = None) -> None:
-        """No environment that exists now serves this function or version again. Busy ones end after what they do."""
+    def uses(self, code: Path) -> bool:
+        """Whether anybody runs what is in this folder, or waits to."""
+        return fleets.wants(code, self._environments, self._fleets.values())
+
+    async def rehearse(self, version: Version) -> Fault | None:
+        """Why INIT of this version fails. None: an environment waits for its first event, where there is room."""
+        if self._is_closed or not self._has_room(version.key):
+            return None
+        environment = self._make(version)
+        try:
+            await environment.start()
+        finally:
+            if environment.state is State.READY:
+                self._offer(environment)
+            else:
+                self._give_up(environment)
+        return environment.init_fault
+
+    def retire(
+        self, function_arn: str, version: str | None = None, *, revision: str | None = None, but: str = ""
+    ) -> None:
+        """No environment there is now serves it again: of one revision, or of all but one. Busy ones end after that."""
         if revision is None:
             self.crews.retire(function_arn, version)
-        retired = {
-            each
-            for each in self._environments
-            if each.version.arn == function_arn
-            and version in (None, each.version.version)
-            and revision in (None, each.version.revision)
-        }
+        retired = fleets.those(self._environments, function_arn, version, revision, but)
         self._retired |= retired
         for key in {each.key for each in retired}:
             self._origins.drop(key)
@@ -135,7 +167,9 @@ class Pool:
             self._forget_idle(environment)
             self._give_up(environment)
         for environment in retired:
-            if environment.state is State.PARKED:
+            # What waits for a debugger in INIT may wait for ever.
+            is_held = environment.version.debugger is not None and environment.state in states.STARTS
+            if environment.state is State.PARKED or is_held:
                 self._give_up(environment)
 
     async def close(self) -> None:
@@ -152,8 +186,7 @@ class Pool:
         for environment in list(self._environments):
             self._give_up(environment)
         self._origins.drop_where(lambda key: True)
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        await self._tasks.end()
 
     # ------------------------------------------------------------------ provisioning
 
@@ -208,7 +241,7 @@ class Pool:
     def _top_up(self, key: Key, fleet: Fleet) -> None:
         while len(fleet.provisioned) < fleet.wanted and fleet.failure is None and not self._is_closed:
             is_parked = self._provisions[key].is_snap_start
-            if is_parked and (not self._has_room(key) or self._neediest() is not None):
+            if is_parked and (not self._has_room(key) or fleets.neediest(self._fleets) is not None):
                 return  # whoever calls comes first; looked at again when something has ended
             if not self._has_room(key):
                 fleet.failure = "There is no room for more environments on this node."
@@ -315,35 +348,18 @@ class Pool:
                 self._sweep_in(self._rest_s, now)
             if self._waiting:
                 self._plan()
-        elif self._must_give_way(waiter, key):
+        elif fleets.must_give_way(waiter, key, self._fleets):
             self._give_up(environment)
         else:
             fleet.waiters.popleft()
             waiter.given.set_result(environment)
 
-    def _must_give_way(self, waiter: Waiter, key: Key) -> bool:
-        """Whether another function has waited so much longer that it is its turn."""
-        neediest = self._neediest()
-        if neediest is None or neediest[0] == key:
-            return False
-        return neediest[1].since < waiter.since - limits.OVERTAKE_MAX_S
-
     # ------------------------------------------------------------------ starting and evicting
-
-    def _neediest(self) -> tuple[Key, Waiter] | None:
-        """The caller who has waited longest without anything being started for it."""
-        found: tuple[Key, Waiter] | None = None
-        for key, fleet in self._fleets.items():
-            if len(fleet.waiters) > fleet.starting:
-                waiter = fleet.waiters[fleet.starting]
-                if found is None or waiter.since < found[1].since:
-                    found = (key, waiter)
-        return found
 
     def _plan(self) -> None:
         """Starts an environment for everyone who waits, as far as there is room, and makes room."""
-        while not self._is_closed and (neediest := self._neediest()) is not None:
-            key, waiter = neediest
+        while not self._is_closed and (found := fleets.neediest(self._fleets)) is not None:
+            key, waiter = found
             parked = self._take_parked(key)
             if parked is None and not self._has_room(key):
                 break
@@ -354,7 +370,7 @@ class Pool:
         lacking = sum(max(0, len(fleet.waiters) - fleet.starting) for fleet in self._fleets.values())
         while lacking > self._stopping:
             environment = next((each for each in self._idle if not self._stands_ready(each)), None)
-            environment = environment or self._spare()
+            environment = environment or fleets.spare(self._fleets.values(), self._retired)
             if environment is None:
                 break
             if environment.state is State.PARKED:
@@ -371,7 +387,8 @@ class Pool:
         return self._room.has(self._environments, key, self._origins.memory_mb)
 
     def _stands_ready(self, environment: Environment) -> bool:
-        return environment.is_provisioned and environment in self._fleets[environment.key].provisioned
+        is_provisioned = environment.is_provisioned and environment in self._fleets[environment.key].provisioned
+        return is_provisioned or environment.version.debugger is not None
 
     def _make(self, version: Version, *, is_provisioned: bool = False) -> Environment:
         around = (self._surroundings, version, self._spawn, self._free, self._ended)
@@ -400,16 +417,6 @@ class Pool:
         for each in [each for each in self._environments if each.key == key and each.state is State.PARKED]:
             if isinstance(each, Restorable) and not each.is_taken and not each.has_process:
                 self._give_up(each)
-
-    def _spare(self) -> Environment | None:
-        """One that is parked and can be initialised again when there is room."""
-        for fleet in self._fleets.values():
-            parked = find_parked(fleet, self._retired)
-            if parked is not None and parked.state is State.PARKED:
-                parked.is_taken = True
-                fleet.provisioned.discard(parked)
-                return parked
-        return None
 
     def _start(self, key: Key, environment: Environment) -> None:
         self._fleets[key].starting += 1
@@ -489,13 +496,13 @@ class Pool:
                 continue
             if not self._stands_ready(environment):
                 wake_at = min(wake_at, environment.idle_since + self._bounds.idle_s)
-            if environment.state is State.READY:
+            if environment.state is State.READY and environment.version.debugger is None:
                 if idle_s >= self._bounds.freeze_after_s:
                     environment.rest()
                 else:
                     wake_at = min(wake_at, environment.idle_since + self._bounds.freeze_after_s)
-        spare = [each for each in self._idle if not self._stands_ready(each)]
-        if (surplus := self._room.surplus(self._environments, spare)) is not None:
+        unneeded = [each for each in self._idle if not self._stands_ready(each)]
+        if (surplus := self._room.surplus(self._environments, unneeded)) is not None:
             self._forget_idle(surplus)
             self._give_up(surplus)
             wake_at = now
@@ -506,15 +513,3 @@ class Pool:
                 self._top_up(key, fleet)
         if wake_at != float("inf"):
             self._sweep_in(max(limits.ENVIRONMENT_SWEEP_S, wake_at - now), now)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            context = {"message": "a task of the environment pool failed", "exception": error, "task": task}
-            task.get_loop().call_exception_handler(context)

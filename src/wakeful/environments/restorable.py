@@ -62,7 +62,6 @@ class Restorable(Environment):
         self.is_taken = False
         """It is somebody's, or soon will be: nobody else may have it."""
 
-        self.init_fault: Fault | None = None
         self._token = names.new_token()
         self._parking: asyncio.Task[None] | None = None
         self._park_error: Exception | None = None
@@ -178,7 +177,7 @@ class Restorable(Environment):
             return False
         heard = ExtensionsApi(self, self.version, ())
         telemetry = Telemetry(self.version, self._clock, sandbox.connector, self._spawn, is_provisioned=False)
-        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, self.version.arn)
+        process = RuntimeProcess(sandbox, self, heard, self._journal, telemetry, self._surroundings, self.version)
         process.init_is_over(None, 0.0)  # nobody in there has asked to hear of it
         if self.state is not State.PARKED:  # stopped in the meantime
             await process.close()

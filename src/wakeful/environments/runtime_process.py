@@ -20,12 +20,13 @@ from wakeful.environments.sandbox import Sandbox
 from wakeful.environments.surroundings import Closeable, Surroundings
 from wakeful.environments.telemetry import Telemetry
 from wakeful.environments.telemetry_api import TelemetryApi
+from wakeful.environments.version import Version
 
 
 class RuntimeProcess:
     """`host` hears what the runtime says, `journal` what it and its extensions print, while there is room for that.
 
-    What either costs is counted in the share of the `tenant`.
+    What either costs is counted in the function's share.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class RuntimeProcess:
         journal: Journal,
         telemetry: Telemetry,
         surroundings: Surroundings,
-        tenant: str,
+        version: Version,
     ) -> None:
         self.sandbox = sandbox
         self.extensions = extensions
@@ -50,7 +51,7 @@ class RuntimeProcess:
         )
         journal.telemetry = telemetry
         has_room = surroundings.log_has_room
-        self._share = share = surroundings.shares.of(tenant)
+        self._share = share = surroundings.shares.of(version.arn)
         self.output = Output(sandbox.output, journal.printed, has_room, share)
         self.extension_output = (
             Output(sandbox.extension_output, partial(journal.printed, by_extension=True), has_room, share)
@@ -60,6 +61,9 @@ class RuntimeProcess:
         self._endpoint: Closeable | None = None
         self._door: Door | None = None
         self._is_closed = False
+        self._debugger = version.debugger
+        if self._debugger is not None:
+            self._debugger.enters(sandbox.connector)
 
     async def serve(self, serve_endpoint: Callable[[], Awaitable[Closeable]]) -> None:
         """The runtime and what it runs are answered from now on."""
@@ -109,6 +113,8 @@ class RuntimeProcess:
     async def close(self) -> None:
         """Every process inside is dead, and what they printed has been heard."""
         self._is_closed = True
+        if self._debugger is not None:
+            self._debugger.leaves(self.sandbox.connector)
         if self._door is not None:
             self._door.close()
         self.api.close()

@@ -19,13 +19,13 @@ from wakeful.environments.inside import Inside
 from wakeful.environments.languages import dotnet
 from wakeful.environments.languages.interpreters import Interpreter, discover
 from wakeful.environments.languages.java import Java
-from wakeful.environments.languages.language import Addable, CannotAdd, Language, WithSdk
+from wakeful.environments.languages.language import Addable, CannotAdd, Debuggable, Language, WithSdk
 from wakeful.environments.languages.language import RuntimeAbsent as RuntimeAbsent
 from wakeful.environments.languages.nodejs import NodeJs
 from wakeful.environments.languages.python import Python
 from wakeful.environments.languages.ruby import Ruby
 from wakeful.environments.sandbox import Runtime, Sandboxes
-from wakeful.environments.version import Version
+from wakeful.environments.version import Debugger, Version
 
 CUSTOM: Mapping[str, str] = {
     "provided.al2": "provided:al2.v1",
@@ -125,6 +125,8 @@ class Runtimes:
             return _custom(runtime, version, await self._dotnet(version.runtime))
         language = self._managed[version.runtime]
         runtime = language.fitted(runtime, version.memory_mb, version.variables)
+        if version.debugger is not None:
+            return await self._debugged(runtime, version, version.debugger)
         reads = language.read_at_start
         if not variables.needs_own_process(version.variables, reads.prefixes, reads.late):
             return runtime
@@ -136,6 +138,20 @@ class Runtimes:
         )
         wrapper = version.variables.get(variables.EXEC_WRAPPER)
         return replace(runtime, prestart=False, argv=(wrapper, *argv) if wrapper else argv)
+
+    def complaint_about_debugging(self, name: str) -> str | None:
+        """Why functions of this runtime cannot be debugged; None where they can."""
+        if isinstance(self._managed.get(name), Debuggable):
+            return None
+        able = sorted({language.title for language in self._languages if isinstance(language, Debuggable)})
+        return f"Wakeful has no debugger for the runtime {name}, only for {' and '.join(able)}."
+
+    async def _debugged(self, runtime: Runtime, version: Version, debugger: Debugger) -> Runtime:
+        """In a process of its own, which is debugged from its start. Raises RuntimeAbsent."""
+        language = self._managed[version.runtime]
+        assert isinstance(language, Debuggable), version.runtime
+        own = replace(runtime, prestart=False, argv=language.own_process(runtime.argv))
+        return await language.debugged(own, await self._interpreter(version.runtime), debugger)
 
     async def complaint(self, version: Version) -> str | None:
         """Why this version can never run here; None as far as can be seen without running it."""

@@ -52,7 +52,6 @@ class SharedEnvironment(Environment):
         self.starting_up: asyncio.Task[None] | None = None
         """Until INIT is over, and whoever waits for that has heard."""
 
-        self.init_fault: Fault | None = None
         self.is_retired = False
         """It takes no more events, and ends when those it has are over."""
 

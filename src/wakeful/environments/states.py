@@ -49,6 +49,10 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 }
 
 
+STARTS = frozenset({State.STARTING, State.INITIALISING})
+"""It has not come to the end of INIT."""
+
+
 class IllegalTransition(AssertionError):
     """An environment was asked for something that its state does not allow. Always an error of ours."""
 

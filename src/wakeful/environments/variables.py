@@ -27,6 +27,10 @@ UNCHANGEABLE_PREFIXES = ("LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
 LAYERS_VARIABLE = "WAKEFUL_LAYERS_ROOT"
 """For our own runtime clients, which take it away: where layers are, also without a file tree of the sandbox's own."""
 
+DEBUGGER_ROOT = "/var/debugger"
+DEBUGGER_VARIABLE = "WAKEFUL_DEBUGGER"
+"""For our own runtime clients, which take it away: the port of the debugger, and whether to wait for a client."""
+
 EXEC_WRAPPER = "AWS_LAMBDA_EXEC_WRAPPER"
 
 
@@ -60,6 +64,11 @@ def inside(
     }
     if not version.runtime.startswith("provided"):
         variables["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{version.runtime}"
+    if version.debugger is not None:
+        variables[DEBUGGER_VARIABLE] = f"{version.debugger.port}{' wait' if version.debugger.waits else ''}"
+        if version.runtime.startswith("python"):
+            path = variables.get("PYTHONPATH")
+            variables["PYTHONPATH"] = f"{path}:{DEBUGGER_ROOT}" if path else DEBUGGER_ROOT
     if version.log_format == "JSON":
         variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         variables["AWS_LAMBDA_LOG_LEVEL"] = version.application_log_level

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from wakeful import limits
 from wakeful.fabric.trace import Trace
 
 Key = tuple[str, str, str, str, str | None]
@@ -35,6 +37,28 @@ class Sharing:
     """Whose vCPUs they use, and how many of those there are."""
 
     capacity_vcpus: float = float("inf")
+
+
+class Debugger(Protocol):
+    """The way from a client on this machine to the debugger of a function. There is one environment at a time."""
+
+    port: int
+    """Where it listens, on the loopback inside."""
+
+    waits: bool
+    """INIT goes on when a client is there."""
+
+    is_over: bool
+    """Nobody debugs any more."""
+
+    turn: asyncio.Lock
+    """Whoever has it may use the environment."""
+
+    def enters(self, connector: Callable[[], Awaitable[socket.socket]]) -> None:
+        """From now on clients reach this sandbox."""
+
+    def leaves(self, connector: Callable[[], Awaitable[socket.socket]]) -> None:
+        """That one has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +108,8 @@ class Version:
     """The function's, as JSON sorted by name: for the bill."""
     durable: Mapping[str, Any] | None = None
     """DurableConfig, where invoking it begins a durable execution."""
+    debugger: Debugger | None = None
+    """Where its process is started to be debugged. Its time is not limited then."""
 
     log_group: str = ""
     log_format: Literal["Text", "JSON"] = "Text"
@@ -100,7 +126,14 @@ class Version:
     @property
     def cores(self) -> float | None:
         """Processors, where they do not follow from memory."""
+        if self.debugger is not None:
+            return 1.0
         return None if self.sharing is None else self.sharing.vcpus
+
+    @property
+    def init_timeout_s(self) -> float:
+        """How long INIT may take when nobody has called yet."""
+        return limits.INIT_TIMEOUT_S if self.debugger is None else limits.DEBUG_S
 
     @property
     def logs_to(self) -> str:
@@ -201,6 +234,19 @@ class RestoreFailed(Exception):
 def runtime_version_arn(region: str, release: str) -> str:
     """An ARN in the form of a runtime version's. Its hash is that of the release's name, such as "python:3.12.v4"."""
     return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(release.encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a function as it is now; or a link that leads `to` somewhere."""
+
+    content: bytes = b""
+    is_executable: bool = False
+    to: str | None = None
+
+
+Changes = Mapping[str, File | None]
+"""What somebody has changed in a function's code, by path below its folder; None is gone."""
 
 
 class BadPackage(Exception):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wakeful.environments.packages import Packages
     from wakeful.environments.pool import Pool
     from wakeful.environments.runtimes import Runtimes
+    from wakeful.environments.workshop import Workshop
     from wakeful.fabric.authorize import Authorizer
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.front import Front
@@ -312,6 +313,7 @@ class Node(Protocol):
     environments: Pool
     packages: Packages
     runtimes: Runtimes
+    workshop: Workshop
     caches: Caches
     authorizer: Authorizer
     endpoint: str

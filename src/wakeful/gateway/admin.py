@@ -5,10 +5,13 @@
     POST /_wakeful/clock             {"advance_s": seconds}: moves the clock, and answers when all due work was done
     GET  /_wakeful/notes?kind=run&name=…&limit=…          the latest notes, newest first
     GET  /_wakeful/packages/{ticket}   a function's code, for whom GetFunction gave the address
+    POST /_wakeful/dev/{ARN}         somebody works on a function, as long as the answer is read: lines of JSON
+    PUT  /_wakeful/dev/{ARN}         and has saved these files
     GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
     GET  /_wakeful/{page}            what a service tells there: Lambda its `bill`
 
 Nothing of this can be reached from inside a sandbox. Beyond loopback it needs a signature by the root of an account.
+To work on a function one has to be on this machine, and, once a root has a key, to sign with it.
 Function URLs, which may be below it, too, are answered before and elsewhere (`fronts.py`).
 """
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -27,8 +30,10 @@ from wakeful.clock import Clock
 from wakeful.fabric.page import Unclear
 from wakeful.store.blobs import Blobs
 from wakeful.store.telemetry import Note, Telemetry
+from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 
+_STATUS = {"ResourceNotFoundException": 404, "ResourceConflictException": 409}
 _LIMIT_MAX = 1000
 _ADVANCE_MAX_S = 10 * 366 * 86_400.0
 
@@ -37,6 +42,27 @@ class Tickets(Protocol):
     """Who may have which package."""
 
     def admits(self, ticket: str, now: float) -> str | None: ...
+
+
+class Saved(Protocol):
+    """What became of a save."""
+
+    @property
+    def serves(self) -> bool: ...
+
+    @property
+    def took_ms(self) -> float: ...
+
+    @property
+    def fault(self) -> Mapping[str, Any] | None: ...
+
+
+class Developing(Protocol):
+    """Working on functions."""
+
+    async def begin(self, arn: str, document: Any) -> AsyncIterator[dict[str, Any] | None]: ...
+
+    async def save(self, arn: str, document: Any) -> Saved: ...
 
 
 class AdminNode(Protocol):
@@ -53,6 +79,9 @@ class AdminNode(Protocol):
     @property
     def pages(self) -> Mapping[str, Callable[[str, Mapping[str, str]], Awaitable[Any]]]: ...
 
+    @property
+    def developing(self) -> Developing: ...
+
     async def advance(self, seconds: float) -> None: ...
 
     async def describe(self) -> dict[str, Any]: ...
@@ -62,7 +91,9 @@ class Admin:
     def __init__(self, node: AdminNode) -> None:
         self._node = node
 
-    async def answer(self, http: HttpRequest, body: bytes, *, is_inside: bool) -> HttpResponse:
+    async def answer(
+        self, http: HttpRequest, body: bytes, *, is_inside: bool, has_left: Callable[[], bool]
+    ) -> HttpResponse:
         """The response. Who asks from inside a sandbox is told nothing, unless GetFunction gave the address."""
         route = http.path.removeprefix("/_wakeful").strip("/")
         name, _, rest = route.partition("/")
@@ -70,6 +101,8 @@ class Admin:
             return await self._package(rest)
         if is_inside:
             return _json(403, {"message": "this cannot be asked from inside a function"})
+        if name == "dev" and http.method in ("POST", "PUT"):
+            return await self._develop(http.method, unquote(rest), body, has_left)
         handler: Callable[[str, HttpRequest, bytes], Awaitable[Any]] | None = {
             ("GET", "health"): self._health,
             ("GET", "clock"): self._time,
@@ -92,6 +125,19 @@ class Admin:
         if key is None:
             return _json(403, {"message": "this address is not good, or not good any more"})
         return HttpResponse(200, {"content-type": "application/zip"}, stream=self._node.blobs.pieces(key))
+
+    async def _develop(self, method: str, arn: str, body: bytes, has_left: Callable[[], bool]) -> HttpResponse:
+        try:
+            document = orjson.loads(body)
+            if method == "POST":
+                told = await self._node.developing.begin(arn, document)
+                return HttpResponse(200, {"content-type": "application/x-ndjson"}, stream=_lines(told, has_left))
+            saved = await self._node.developing.save(arn, document)
+        except orjson.JSONDecodeError:
+            return _json(400, {"message": "send JSON"})
+        except AwsError as error:
+            return _json(_STATUS.get(error.shape_name, 400), {"message": error.message})
+        return _json(200, {"serves": saved.serves, "took_ms": saved.took_ms, "fault": saved.fault})
 
     async def _health(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
         return {"status": "ready", "version": __version__, "node": self._node.id, **await self._node.describe()}
@@ -135,6 +181,23 @@ class Admin:
 def _query(http: HttpRequest) -> dict[str, str]:
     """Of what is given twice, the last counts."""
     return {name: values[-1] for name, values in parse_qs(http.query).items()}
+
+
+async def _lines(told: AsyncIterator[dict[str, Any] | None], has_left: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """Each as a line, and an empty one where nothing is to be told. Ends what tells it when the client has gone."""
+    try:
+        async for document in told:
+            if has_left():
+                return
+            yield b"\n" if document is None else orjson.dumps(document) + b"\n"
+    finally:
+        if isinstance(told, AsyncGenerator):
+            await told.aclose()
+
+
+def is_work(http: HttpRequest) -> bool:
+    """Whether it changes what a function runs, or attaches to it."""
+    return http.path.startswith("/_wakeful/dev/")
 
 
 def _seconds(body: bytes) -> float:

@@ -6,6 +6,7 @@ and what they cause is caused by the invocation that runs there.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from wakeful.fabric.call import perform
 from wakeful.fabric.service import Call, Node, Principal, Service
 from wakeful.fabric.trace import Trace, new_trace, of_header
 from wakeful.gateway import pages
-from wakeful.gateway.admin import Admin
+from wakeful.gateway.admin import Admin, is_work
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
 from wakeful.gateway.fronts import Fronts
@@ -30,7 +31,9 @@ from wakeful.wire.target import Target
 
 log = logging.getLogger(__name__)
 
-_NOT_ROOT = b'{"message":"from elsewhere this needs a signature by the root of an account"}'
+_NOT_ROOT = b'{"message":"this needs a signature by the root of an account"}'
+
+_NOT_HERE = b'{"message":"functions are worked on from the machine on which the node runs"}'
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -110,12 +113,17 @@ class Gateway:
     async def _administer(self, http: HttpRequest, visit: Visit) -> HttpResponse:
         try:
             is_ours = self._node.config.is_loopback and not pages.is_from_elsewhere(http)
+            if is_work(http):  # more than to look and to move the time: it does what UpdateFunctionCode does
+                is_ours = is_ours and await self._authenticator.is_open()
+                if not _is_loopback(visit.client):
+                    return HttpResponse(403, {"content-type": "application/json"}, _NOT_HERE)
             may = is_ours or await self._authenticator.is_root(http)
         except AwsError:
             may = False
         if not may and visit.origin is None:
             return HttpResponse(403, {"content-type": "application/json"}, _NOT_ROOT)
-        return await self._admin.answer(http, http.body, is_inside=visit.origin is not None)
+        is_inside = visit.origin is not None
+        return await self._admin.answer(http, http.body, is_inside=is_inside, has_left=visit.has_left)
 
     async def _answer(
         self, target: Target, http: HttpRequest, pieces: AsyncIterator[bytes] | None, visit: Visit
@@ -168,6 +176,13 @@ class Gateway:
             return trace
         said = of_header(header) if header is not None else None
         return said or new_trace(self._node.clock.now())
+
+
+def _is_loopback(client: str) -> bool:
+    try:
+        return ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False
 
 
 def _request(scope: dict[str, Any]) -> HttpRequest:

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from wakeful.environments.inside import Inside
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.sandbox import Runtime
+from wakeful.environments.version import Debugger
 
 LANG_ROOT = "/var/lang"
 """Where an interpreter that is no part of the host's /usr stands inside."""
@@ -72,6 +73,14 @@ class Addable(Protocol):
 
     async def add(self, number: str, folder: Path, report: Callable[[str], None]) -> None:
         """The version is below `folder`, where `Search.added` finds it. Raises CannotAdd, and then leaves nothing."""
+
+
+@runtime_checkable
+class Debuggable(Protocol):
+    """A language with a debugger that can be attached to."""
+
+    async def debugged(self, runtime: Runtime, interpreter: Interpreter, debugger: Debugger) -> Runtime:
+        """The same with its debugger listening at `debugger.port`. Raises RuntimeAbsent where there is none here."""
 
 
 @runtime_checkable

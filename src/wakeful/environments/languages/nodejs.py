@@ -14,6 +14,7 @@ from wakeful.environments.languages import nodejs_sdk, programs
 from wakeful.environments.languages.interpreters import Interpreter, Search
 from wakeful.environments.languages.language import CannotAdd, ReadAtStart, placed
 from wakeful.environments.sandbox import Runtime
+from wakeful.environments.version import Debugger
 
 CLIENT = Path(__file__).parents[1] / "bootstrap" / "nodejs"
 
@@ -97,6 +98,16 @@ class NodeJs:
 
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         return argv
+
+    async def debugged(self, runtime: Runtime, interpreter: Interpreter, debugger: Debugger) -> Runtime:
+        """Its inspector listens. Versions that cannot wait before the first line stop at it, in our client."""
+        binary, *rest = runtime.argv
+        word = "--inspect"
+        if debugger.waits:
+            word += "-wait" if interpreter.version >= (22, 2) or (20, 15) <= interpreter.version < (21,) else "-brk"
+        # It would tell the function's log an address that is good inside only.
+        flags = (f"{word}=127.0.0.1:{debugger.port}", "--inspect-publish-uid=http")
+        return replace(runtime, argv=(binary, *flags, *rest))
 
     async def add(self, number: str, folder: Path, report: programs.Report) -> None:
         """From the wheel that holds it."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.metadata
+import importlib.util
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from wakeful import names
 from wakeful.environments import variables
 from wakeful.environments.inside import Inside
 from wakeful.environments.languages import programs
 from wakeful.environments.languages.interpreters import Interpreter, Search
-from wakeful.environments.languages.language import CannotAdd, ReadAtStart, placed
+from wakeful.environments.languages.language import CannotAdd, ReadAtStart, RuntimeAbsent, placed
 from wakeful.environments.languages.python_folder import OLDER_SDKS, RuntimeFolder
 from wakeful.environments.sandbox import Runtime
+from wakeful.environments.version import Debugger
 
 
 def _own() -> Iterable[Path]:
@@ -50,6 +57,7 @@ class Python:
     read_at_start = ReadAtStart(("PYTHON",), frozenset({"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}))
 
     def __init__(self, cache: Path, added: Path) -> None:
+        self._cache = cache
         self._folder = RuntimeFolder(cache, added)
 
     def remedy(self, number: str) -> str:
@@ -73,6 +81,15 @@ class Python:
     def own_process(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """The interpreter honours the variables it is started with."""
         return tuple("-s" if word == "-I" else word for word in argv)
+
+    async def debugged(self, runtime: Runtime, interpreter: Interpreter, debugger: Debugger) -> Runtime:
+        """debugpy, as it is beside us, can be imported; our client starts it."""
+        folder = await asyncio.to_thread(_debugpy, self._cache)
+        binary, *rest = runtime.argv
+        if interpreter.version >= (3, 11):
+            rest = ["-X", "frozen_modules=off", *rest]  # else it misses breakpoints, and says so in the log
+        mounts = (*runtime.mounts, (folder, variables.DEBUGGER_ROOT))
+        return replace(runtime, argv=(binary, *rest), mounts=mounts)
 
     async def add(self, number: str, folder: Path, report: programs.Report) -> None:
         """As `uv python install` gets it. Where there is no uv, it is got from PyPI first, for this once."""
@@ -111,3 +128,23 @@ class Python:
         with programs.being_made(folder / f"sdk-{number}") as made:
             wanted = ("--python-version", number, OLDER_SDKS[number])
             await programs.pip_install(made, *wanted, what="pip install boto3")
+
+
+def _debugpy(cache: Path) -> Path:
+    """A folder with debugpy and nothing else in it: what else is installed beside us is no function's business."""
+    found = importlib.util.find_spec("debugpy")
+    if found is None or not found.submodule_search_locations:
+        raise RuntimeAbsent("Python functions are debugged with debugpy. Get it with: pip install 'wakeful[debug]'")
+    final = cache / f"debugpy-{importlib.metadata.version('debugpy')}"
+    if not final.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        beside = final.with_name(f"{final.name}.{names.new_token(4)}")
+        beside.mkdir(mode=0o755)
+        shutil.copytree(found.submodule_search_locations[0], beside / "debugpy")
+        for each in (beside, *beside.rglob("*")):
+            each.chmod(0o755 if each.is_dir() else 0o644)
+        try:
+            beside.rename(final)
+        except OSError:  # another node of this user was faster
+            shutil.rmtree(beside, ignore_errors=True)
+    return final

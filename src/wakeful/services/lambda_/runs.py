@@ -144,7 +144,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
     config: Mapping[str, Any] = row.serving["config"]
     function = of_arn(row.function)
     logging = config.get("LoggingConfig") or {}
-    return Version(
+    version = Version(
         arn=row.function,
         name=function.name,
         version=row.version,
@@ -174,6 +174,7 @@ async def _version(node: Node, row: functions.Version, concurrency: _Concurrency
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
         system_log_level=logging.get("SystemLogLevel", "INFO"),
     )
+    return version if row.number else node.workshop.serving(version, row.serving["code"])
 
 
 # --- getting ready ---------------------------------------------------------------------------------------------------

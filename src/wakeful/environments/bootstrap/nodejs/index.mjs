@@ -40,6 +40,7 @@ async function run() {
   }
   alsoOfThisVersion(process.env.WAKEFUL_LAYERS_ROOT ?? "/opt");
   delete process.env.WAKEFUL_LAYERS_ROOT;
+  delete process.env.WAKEFUL_DEBUGGER; // the process was started with what it says
   const root = process.env.LAMBDA_TASK_ROOT ?? "/var/task";
   process.chdir(root);
   if (process.env.AWS_LAMBDA_MAX_CONCURRENCY) {

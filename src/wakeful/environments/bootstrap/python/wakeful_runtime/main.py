@@ -33,6 +33,10 @@ def run() -> NoReturn:
     _set_up_interpreter()
     log.open_streams()
     log.set_up()
+    if "WAKEFUL_DEBUGGER" in os.environ:
+        from . import debugger
+
+        debugger.listen(os.environ.pop("WAKEFUL_DEBUGGER"))
     count = os.environ.get("AWS_LAMBDA_MAX_CONCURRENCY")
     if count is None:
         work(runtime_api.connect(os.environ["AWS_LAMBDA_RUNTIME_API"]))

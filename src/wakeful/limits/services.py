@@ -1,0 +1,136 @@
+"""The bounds of S3, SQS, SNS, EventBridge, CloudWatch Logs, IAM and STS."""
+
+from __future__ import annotations
+
+# --- SQS -------------------------------------------------------------------------------------------------------------
+
+SQS_MESSAGE_BYTES_MAX = 1024 * 1024
+SQS_BATCH_MAX = 10
+SQS_VISIBILITY_MAX_S = 43_200
+SQS_RETENTION_MAX_S = 1_209_600
+SQS_DELAY_MAX_S = 900
+SQS_WAIT_MAX_S = 20
+SQS_MESSAGE_ATTRIBUTES_MAX = 10
+SQS_PURGE_PAUSE_S = 60
+SQS_LIST_MAX = 1000
+SQS_REDRIVE_SOURCES_MAX = 10  # queues that a RedriveAllowPolicy names
+SQS_TAGS_MAX = 50
+SQS_DEDUPLICATION_S = 300
+SQS_MOVE_RATE_MAX = 500  # messages a second that a move task may be told to move
+SQS_MOVED_AT_ONCE = 500  # messages that a move task without a rate moves in one transaction
+SQS_MOVE_S_MAX = 36 * 3600
+SQS_MOVES_LISTED_MAX = 10  # the latest tasks of a queue that are kept and listed
+
+# --- S3 --------------------------------------------------------------------------------------------------------------
+
+S3_BUCKETS_MAX = 10_000  # of one account; "Amazon S3 bucket quotas"
+S3_BUCKETS_LIST_MAX = 10_000
+S3_KEY_BYTES_MAX = 1024
+S3_PUT_BYTES_MAX = 5 * 1024**3  # of an object put at once, of a part, and of what is copied at once
+S3_PART_BYTES_MIN = 5 * 1024**2  # of every part but the last
+S3_PART_NUMBER_MAX = 10_000
+S3_METADATA_BYTES_MAX = 2048  # names and values of x-amz-meta-…
+S3_POLICY_BYTES_MAX = 20 * 1024
+S3_OBJECT_TAGS_MAX = 10
+S3_BUCKET_TAGS_MAX = 50
+S3_TAG_KEY_CHARS_MAX = 128
+S3_TAG_VALUE_CHARS_MAX = 256
+S3_NOTIFICATIONS_MAX = 100
+S3_CONFIGURATIONS_CACHED_MAX = 1024  # notification configurations whose rules are kept ready
+S3_SEQUENCE_SLOTS = 64  # sequencers of one bucket; writers of keys in different slots do not wait for one another
+S3_LIST_MAX = 1000
+S3_LIST_ROWS_MIN = 32  # rows a listing reads at a time where most of what it would read is behind a common prefix
+S3_DELETE_MAX = 1000
+S3_DELETES_PER_TRANSACTION = 100
+S3_DISCARD_BATCH = 200  # parts of a multipart upload that are let go in one transaction
+
+# --- log events, CloudWatch Logs, IAM and STS ------------------------------------------------------------------------
+
+LOG_CHUNK_BYTES_MAX = 256 * 1024  # of log events that are stored together, unless one alone is larger
+LOG_CHUNK_SPAN_MAX_MS = 3_600_000  # between the first and the last of them
+LOG_CHUNKS_AT_ONCE = 64  # chunks that are looked up together when a log is read
+LOG_BYTES_AT_ONCE = 256 * 1024  # of chunks that are read together; more only where one is larger
+LOG_STREAMS_ASKED_MAX = 1000  # streams that a statement names; of more, all are looked up and the others left out
+LOG_PAGE_BYTES_MAX = 1024 * 1024  # of one page of log events ("GetLogEvents")
+
+LOGS_REGEX_PLACES_MAX = 1000  # characters that one regular expression of a filter pattern describes; ours
+LOGS_REGEX_MOVES_MAX = 4096  # moves of it that are remembered
+LOGS_REGEXES_MAX = 64  # expressions that are kept compiled
+LOGS_PATTERN_REGEXES_MAX = 2  # of one filter pattern
+LOGS_PATTERN_WILDCARDS_MAX = 3  # selectors with `*` in one filter pattern
+LOGS_PATTERN_DEPTH_MAX = 50  # parentheses within one another; ours
+LOGS_NUMBER_CHARS_MAX = 64  # of a number that is compared; a longer one is text
+
+# --- SNS -------------------------------------------------------------------------------------------------------------
+
+SNS_MESSAGE_BYTES = 256 * 1024  # body and attributes, where the topic's MaximumMessageSize does not say otherwise
+SNS_MESSAGE_BYTES_RANGE = (1024, 1024 * 1024)  # what MaximumMessageSize may be
+SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX = 100  # of a topic that takes more than SNS_MESSAGE_BYTES
+SNS_BATCH_MAX = 10
+SNS_LIST_MAX = 100
+SNS_SUBJECT_CHARS_MAX = 100
+SNS_DISPLAY_NAME_CHARS_MAX = 100
+SNS_ATTRIBUTE_NAME_BYTES_MAX = 256
+SNS_RAW_ATTRIBUTES_MAX = 10  # of a message that goes to a queue as it is; "Amazon SNS raw message delivery"
+SNS_GROUP_ID_CHARS_MAX = 128
+SNS_TAGS_MAX = 50
+SNS_CONFIRMATION_S = 2 * 86_400.0  # how long a confirmation's token is good for
+SNS_FILTERS_KEPT = 10_000  # compiled filter policies in memory
+
+# --- EventBridge -----------------------------------------------------------------------------------------------------
+
+EVENTS_REQUEST_BYTES_MAX = 1024 * 1024  # all entries of one PutEvents
+EVENTS_DETAIL_TYPE_CHARS_MAX = 128
+EVENTS_BUSES_MAX = 100
+EVENTS_RULES_PER_BUS_MAX = 20_000  # AWS begins with 300 and raises it when asked
+EVENTS_TARGETS_PER_RULE_MAX = 5
+EVENTS_POLICY_BYTES_MAX = 10 * 1024
+EVENTS_TAGS_MAX = 50
+EVENTS_LIST_MAX = 100
+EVENTS_BUSES_KEPT = 1000  # buses whose compiled patterns are in memory
+EVENTS_INPUTS_KEPT = 10_000  # compiled inputs of targets in memory
+LOGS_TAGS_MAX = 50
+LOGS_DESCRIBE_MAX = 50
+LOGS_POLICIES_MAX = 10  # resource policies of an account in one region
+LOGS_POLICY_CHARS_MAX = 5120
+LOGS_INBOX_SLOTS = 64  # delivered events that are being written at once
+LOGS_EVENTS_MAX = 10_000  # of one page
+LOGS_BATCH_BYTES_MAX = 1_048_576  # of one PutLogEvents, with 26 bytes for each event besides its message
+LOGS_EVENT_AGE_MAX_DAYS = 14
+LOGS_EVENT_AHEAD_MAX_S = 7200
+LOGS_BACKWARD_START_MIN_MS = 1_704_067_200_000  # 2024; FilterLogEvents reads nothing older from its end
+LOGS_SEARCH_STEP_BYTES = 256 * 1024  # of log events that one step of a search looks at
+LOGS_SEARCH_BYTES_MAX = 16 * 1024 * 1024  # that one FilterLogEvents looks at before it answers what it has
+
+IAM_PAGE_DEFAULT = 100
+IAM_TAGS_MAX = 50
+IAM_USERS_MAX = 5000
+IAM_GROUPS_MAX = 300
+IAM_ROLES_MAX = 1000
+IAM_POLICIES_MAX = 1500
+IAM_GROUPS_PER_USER_MAX = 10
+IAM_ACCESS_KEYS_MAX = 2  # of one user, and of an account's root
+IAM_ATTACHED_POLICIES_MAX = 10
+IAM_POLICY_VERSIONS_MAX = 5
+IAM_MANAGED_POLICY_CHARS_MAX = 6144  # of a policy document, white space not counted
+IAM_USER_INLINE_CHARS_MAX = 2048  # of all inline policies of one user together
+IAM_GROUP_INLINE_CHARS_MAX = 5120
+IAM_ROLE_INLINE_CHARS_MAX = 10_240
+IAM_TRUST_POLICY_CHARS_MAX = 2048
+IAM_SESSION_MAX_S = 3600  # of a role, unless its MaxSessionDuration says otherwise
+IAM_KEY_USE_NOTED_S = 900.0  # how often at most the last use of an access key is written down
+
+SESSION_TOKEN_CHARS_MAX = 16_384
+SESSION_CLAIMS_BYTES_MAX = 64 * 1024
+SESSIONS_REMEMBERED_MAX = 4096  # tokens that need not be opened again
+
+STS_SESSION_S = 43_200  # of GetSessionToken, unless asked for otherwise
+STS_SESSION_MAX_S = 129_600
+STS_ROOT_SESSION_MAX_S = 3600
+STS_CHAINED_SESSION_MAX_S = 3600  # of a role that is assumed with another role's session
+STS_PACKED_BYTES_MAX = 2048  # of session policies and tags together, packed; AWS does not tell its own number
+
+DECISIONS_REMEMBERED_MAX = 4096  # things that one principal may do for sure
+DENIALS_REMEMBERED_MAX = 10_000  # denials that are not told again at once
+DENIAL_TOLD_S = 60.0  # how often at most the same denial is told in audit mode
+POLICIES_COMPILED_MAX = 4096  # policy documents that are kept compiled
