@@ -172,7 +172,7 @@ def test_services_ask_nobody_for_the_time_chance_or_the_environment() -> None:
 
 def test_a_limit_has_one_value() -> None:
     """A second one of the same name would quietly be everybody's."""
-    statements = ast.parse((SRC / "limits.py").read_text()).body
+    statements = [each for path in (SRC / "limits").glob("*.py") for each in ast.parse(path.read_text()).body]
     named = [target for each in statements if isinstance(each, ast.Assign) for target in each.targets]
     names = [target.id for target in named if isinstance(target, ast.Name)]
     assert names
