@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.functions import deploy
 from tests.running_node import RunningNode
-from wakeful.services.lambda_ import durable
+from wakeful.services.lambda_.durable import executions
 
 REPLAY = '''
 import json
@@ -70,7 +70,7 @@ class Durable:
 def handler(event, context):
     durable = Durable(event)
     try:
-        return {"Status": "SUCCEEDED", "Result": json.dumps(run(durable, durable.input, context))}
+        return {"Status": "SUCCEEDED", "Result": json.dumps(run(durable, executions.input, context))}
     except Suspend:
         return {"Status": "PENDING"}
     except Exception as error:
@@ -223,7 +223,7 @@ class Puppet:
 
 async def _invocation_over(node: Any, arn: str) -> None:
     while True:
-        execution = await node.store.read(durable.get, arn)
+        execution = await node.store.read(executions.get, arn)
         if execution is None or execution.invocation == "":
             return
         await asyncio.sleep(0.002)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.functions import call, deploy
 from tests.running_node import RunningNode
 from wakeful import limits
-from wakeful.services.lambda_ import bill, price
+from wakeful.services.lambda_.billing import bill, price
 from wakeful.store.usage import DAY_S, Consumer, Sum
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.functions import call, deploy
 from tests.running_node import RunningNode
 from wakeful import limits
-from wakeful.services.lambda_ import bill, price
+from wakeful.services.lambda_.billing import bill, price
 from wakeful.store.usage import Consumer
 
 CURRENCY = {"Name": "Currency", "Value": "USD"}

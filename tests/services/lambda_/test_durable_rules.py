@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from wakeful import limits
-from wakeful.services.lambda_ import durable_rules
-from wakeful.services.lambda_.durable_rules import TERMINAL, TRANSITIONS, Operation
+from wakeful.services.lambda_.durable import rules
+from wakeful.services.lambda_.durable.rules import TERMINAL, TRANSITIONS, Operation
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 
 TYPES = ("CONTEXT", "STEP", "WAIT", "CALLBACK", "CHAINED_INVOKE")
@@ -32,7 +32,7 @@ def update(kind: str, action: str, **more: Any) -> dict[str, Any]:
 
 def refusal(current: Operation | None, asked: dict[str, Any]) -> str:
     with pytest.raises(InvalidParameterValueException) as raised:
-        durable_rules.apply(current, asked, 100.0)
+        rules.apply(current, asked, 100.0)
     return raised.value.message
 
 
@@ -41,7 +41,7 @@ def test_what_is_not_listed_does_not_happen(kind: str, action: str, before: str 
     current = None if before is None else Operation(id="1", type=kind, status=before, started=1.0)
     legal = TRANSITIONS.get((kind, action), {})
     if before in legal:
-        operation, event = durable_rules.apply(current, update(kind, action), 100.0)
+        operation, event = rules.apply(current, update(kind, action), 100.0)
         assert operation.status == legal[before]
         assert (operation.ended == 100.0) == (operation.status in TERMINAL)
         assert event.type
@@ -52,7 +52,7 @@ def test_what_is_not_listed_does_not_happen(kind: str, action: str, before: str 
 @given(st.sampled_from(sorted(TERMINAL)), st.sampled_from(TYPES), st.sampled_from(ACTIONS), st.floats(0, 1e10))
 def test_what_is_over_stays_as_it_is(status: str, kind: str, action: str, now: float) -> None:
     over = Operation(id="1", type=kind, status=status, started=1.0, ended=2.0, timers={"timeout": 3.0})
-    assert durable_rules.elapse(over, now) is None
+    assert rules.elapse(over, now) is None
     assert refusal(over, update(kind, action))
 
 
@@ -106,21 +106,21 @@ def test_what_does_not_belong_together_is_refused(asked: dict[str, Any], message
 )
 def test_an_operation_stays_what_it_was_started_as(member: dict[str, Any], message: str) -> None:
     started = update("STEP", "START", Name="n", SubType="Step", ParentId="0")
-    current, _ = durable_rules.apply(None, started, 1.0)
+    current, _ = rules.apply(None, started, 1.0)
     assert refusal(current, {**update("STEP", "SUCCEED"), **member}) == message
-    assert durable_rules.apply(current, update("STEP", "SUCCEED"), 2.0)[0].name == "n"
+    assert rules.apply(current, update("STEP", "SUCCEED"), 2.0)[0].name == "n"
 
 
 def batch_refusal(*updates: dict[str, Any], known: tuple[Operation, ...] = ()) -> str:
     with pytest.raises(InvalidParameterValueException) as raised:
-        durable_rules.check_batch(updates, {each.id: each for each in known})
+        rules.check_batch(updates, {each.id: each for each in known})
     return raised.value.message
 
 
 def test_a_batch_speaks_of_an_operation_once_but_may_start_and_close_a_step_or_a_context() -> None:
     started, closed = update("STEP", "START"), update("STEP", "SUCCEED")
-    durable_rules.check_batch([started, closed], {})
-    durable_rules.check_batch([update("CONTEXT", "START"), update("CONTEXT", "FAIL")], {})
+    rules.check_batch([started, closed], {})
+    rules.check_batch([update("CONTEXT", "START"), update("CONTEXT", "FAIL")], {})
     twice = "Cannot checkpoint multiple operations with the same ID."
     assert batch_refusal(closed, closed) == twice
     assert batch_refusal(started, started) == twice
@@ -136,23 +136,23 @@ def test_the_end_of_the_execution_is_the_last_update_of_its_batch() -> None:
 def test_a_parent_is_a_context_that_is_there_or_is_started_before() -> None:
     child = {**update("STEP", "START"), "Id": "2", "ParentId": "1"}
     parent = update("CONTEXT", "START")
-    durable_rules.check_batch([parent, child], {})
-    durable_rules.check_batch([child], {"1": Operation("1", "CONTEXT", "STARTED", 1.0)})
+    rules.check_batch([parent, child], {})
+    rules.check_batch([child], {"1": Operation("1", "CONTEXT", "STARTED", 1.0)})
     assert batch_refusal(child) == "Invalid parent operation id."
     assert batch_refusal(child, parent) == "Invalid parent operation id."
     assert batch_refusal(child, known=(Operation("1", "STEP", "STARTED", 1.0),)) == "Invalid parent operation id."
 
 
 def test_a_callback_times_out_at_whichever_comes_first_and_a_heartbeat_puts_it_off() -> None:
-    current, _ = durable_rules.apply(None, update("CALLBACK", "START"), 100.0)
+    current, _ = rules.apply(None, update("CALLBACK", "START"), 100.0)
     assert current.due == 110.0
-    later = durable_rules.beat(current, 109.0)
+    later = rules.beat(current, 109.0)
     assert later.due == 119.0
-    elapsed = durable_rules.elapse(later, 119.0)
+    elapsed = rules.elapse(later, 119.0)
     assert elapsed is not None
     assert elapsed[0].details["Error"]["ErrorType"] == "Callback.Heartbeat"
-    assert durable_rules.beat(later, 125.0).due == 130.0
-    ended = durable_rules.elapse(durable_rules.beat(later, 125.0), 130.0)
+    assert rules.beat(later, 125.0).due == 130.0
+    ended = rules.elapse(rules.beat(later, 125.0), 130.0)
     assert ended is not None
     assert ended[0].details["Error"] == {"ErrorType": "Callback.Timeout", "ErrorMessage": "Callback timed out"}
 
@@ -175,7 +175,7 @@ class Steps(RuleBasedStateMachine):
         if self.model not in allowed:
             refusal(self.current, asked)
             return False
-        self.current, _ = durable_rules.apply(self.current, asked, self.now)
+        self.current, _ = rules.apply(self.current, asked, self.now)
         return True
 
     @rule()
@@ -198,7 +198,7 @@ class Steps(RuleBasedStateMachine):
     @rule(seconds=st.integers(1, 12))
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
-        elapsed = None if self.current is None else durable_rules.elapse(self.current, self.now)
+        elapsed = None if self.current is None else rules.elapse(self.current, self.now)
         assert (elapsed is not None) == (self.model == "put off" and self.until <= self.now)
         if elapsed is not None:
             self.current, self.model = elapsed[0], "ready"

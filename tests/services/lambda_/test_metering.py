@@ -14,7 +14,7 @@ import pytest
 from tests.functions import call, deploy
 from tests.running_node import RunningNode
 from wakeful.environments.version import Invocation, Outcome, Version
-from wakeful.services.lambda_ import metering, price
+from wakeful.services.lambda_.billing import metering, price
 from wakeful.store.telemetry import Note
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"

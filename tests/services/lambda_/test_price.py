@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeful.services.lambda_ import price
-from wakeful.services.lambda_.price import MB_MS_PER_GB_S, MILLION
+from wakeful.services.lambda_.billing import price
+from wakeful.services.lambda_.billing.price import MB_MS_PER_GB_S, MILLION
 
 GB_S = MB_MS_PER_GB_S
 Used = st.dictionaries(

@@ -13,7 +13,7 @@ from tests.errors import refusal
 from tests.functions import call, deploy, wait_until_active, wait_until_updated
 from tests.running_node import RunningNode, running_node
 from wakeful.environments.jail import tracing
-from wakeful.services.lambda_ import price
+from wakeful.services.lambda_.billing import price
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.functions import deploy
 from tests.running_node import RunningNode
-from wakeful.services.lambda_ import price, standing
+from wakeful.services.lambda_.billing import price, standing
 from wakeful.store.usage import DAY_S, Consumer, Sum
 
 pytestmark = pytest.mark.slow

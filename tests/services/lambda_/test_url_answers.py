@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeful.services.lambda_.url_answers import Malformed, answer_of, refusal
+from wakeful.services.lambda_.urls.answers import Malformed, answer_of, refusal
 from wakeful.wire.message import HttpResponse
 
 JSON = {"content-type": "application/json"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wakeful.services.lambda_.url_cors import added, is_preflight, preflight
+from wakeful.services.lambda_.urls.cors import added, is_preflight, preflight
 
 PAGE = "https://example.com"
 ASKS = {"origin": PAGE, "access-control-request-method": "PUT", "access-control-request-headers": "x-a,x-b"}

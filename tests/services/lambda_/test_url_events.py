@@ -14,8 +14,8 @@ from wakeful.fabric.front import Arrival, Place, Signer
 from wakeful.fabric.service import Principal
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_.references import Reference
-from wakeful.services.lambda_.url_events import body_shown, cookies_in, event_of, parameters_in
-from wakeful.services.lambda_.urls import Url
+from wakeful.services.lambda_.urls.addresses import Url
+from wakeful.services.lambda_.urls.requests import body_shown, cookies_in, event_of, parameters_in
 from wakeful.wire.message import HttpRequest
 
 ID = "abcdefghijklmnopqrstuvwxyz012345"

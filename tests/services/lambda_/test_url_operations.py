@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from tests.errors import refusal, status_of
 from tests.functions import deploy
 from tests.running_node import RunningNode
-from wakeful.services.lambda_ import urls
 from wakeful.services.lambda_.references import Reference
-from wakeful.services.lambda_.urls import Url
+from wakeful.services.lambda_.urls import addresses as addresses
+from wakeful.services.lambda_.urls.addresses import Url
 
 CORS = {
     "AllowCredentials": True,
@@ -134,11 +134,11 @@ def test_the_invoke_mode_is_shown_and_changed(client: Any) -> None:
 def test_from_elsewhere_a_url_is_shown_by_path_because_its_host_is_known_on_this_machine_only() -> None:
     url = Url("a" * 32, Reference("000000000000", "eu-west-1", "f"), {"AuthType": "NONE"}, 0, 0)
     by_host = f"{'a' * 32}.lambda-url.eu-west-1.localhost"
-    assert urls.address(url, "http://127.0.0.1:4566") == f"http://{by_host}:4566/"
-    assert urls.address(url, "https://localhost") == f"https://{by_host}/"
-    assert urls.address(url, "http://[::1]:1") == f"http://{by_host}:1/"
-    assert urls.address(url, "http://node:4566") == f"http://node:4566/_wakeful/urls/{'a' * 32}/"
-    assert urls.address(url, "http://10.0.0.1:4566") == f"http://10.0.0.1:4566/_wakeful/urls/{'a' * 32}/"
+    assert addresses.address(url, "http://127.0.0.1:4566") == f"http://{by_host}:4566/"
+    assert addresses.address(url, "https://localhost") == f"https://{by_host}/"
+    assert addresses.address(url, "http://[::1]:1") == f"http://{by_host}:1/"
+    assert addresses.address(url, "http://node:4566") == f"http://node:4566/_wakeful/urls/{'a' * 32}/"
+    assert addresses.address(url, "http://10.0.0.1:4566") == f"http://10.0.0.1:4566/_wakeful/urls/{'a' * 32}/"
 
 
 def test_a_place_is_known_by_host_or_path() -> None:
@@ -151,7 +151,7 @@ def test_a_place_is_known_by_host_or_path() -> None:
         ("localhost:4566", f"/_wakeful/urls/{name}/", "/"),
         ("localhost:4566", f"/_wakeful/urls/{name}/a%20b", "/a%20b"),
     ):
-        place = urls.place_of(host, path)
+        place = addresses.place_of(host, path)
         assert place is not None, (host, path)
         assert (place.id, place.path, place.is_by_host) == (name, below, "lambda-url" in host)
     for host, path in (
@@ -162,4 +162,4 @@ def test_a_place_is_known_by_host_or_path() -> None:
         ("localhost", f"/_wakeful/urls/{name}x/"),
         ("localhost", f"/urls/{name}/"),
     ):
-        assert urls.place_of(host, path) is None, (host, path)
+        assert addresses.place_of(host, path) is None, (host, path)

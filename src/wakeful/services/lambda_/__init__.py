@@ -9,19 +9,11 @@ from wakeful import limits
 from wakeful.fabric.service import Call, Need, Request, Service, Worker
 from wakeful.services.lambda_ import (
     attendant,
-    bill,
     capacity,
     capacity_operations,
-    charges,
     code_signing_operations,
     concurrency_operations,
     destinations,
-    durable,
-    durable_callbacks,
-    durable_chains,
-    durable_operations,
-    durable_runs,
-    durable_timers,
     event_config_operations,
     events,
     functions,
@@ -43,12 +35,16 @@ from wakeful.services.lambda_ import (
     streaming,
     tag_operations,
     trials,
-    url_operations,
 )
 from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.billing import bill, charges
+from wakeful.services.lambda_.durable import callbacks as durable_callbacks
+from wakeful.services.lambda_.durable import chains, executions, invocations, timers
+from wakeful.services.lambda_.durable import operations as durable_operations
 from wakeful.services.lambda_.references import reference
 from wakeful.services.lambda_.replay_front import ReplayFront
-from wakeful.services.lambda_.url_front import UrlFront
+from wakeful.services.lambda_.urls import operations as url_operations
+from wakeful.services.lambda_.urls.front import UrlFront
 from wakeful.store.tx import Tx
 
 _ACTIONS = {
@@ -78,7 +74,7 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     elif "DurableExecutionArn" in request:
         yield Need(action, request["DurableExecutionArn"])
     elif "CallbackId" in request:
-        yield Need(action, durable.callback_of(request["CallbackId"])[0])
+        yield Need(action, executions.callback_of(request["CallbackId"])[0])
     elif "CapacityProviderName" in request:
         yield Need(action, capacity.arn_of(call, request["CapacityProviderName"]))
     elif "ResourceArn" in request:
@@ -134,9 +130,9 @@ service = Service(
         ),
         Worker(destinations.KIND, destinations.put_record, slots=limits.LAMBDA_RECORD_SLOTS),
         Worker(charges.KIND, charges.tell, slots=1, is_lazy=True),
-        Worker(durable.RUN, durable_runs.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
-        Worker(durable.TIMER, durable_timers.carry_out, slots=limits.LAMBDA_DURABLE_TIMER_SLOTS),
-        Worker(durable_chains.KIND, durable_chains.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
+        Worker(executions.RUN, invocations.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
+        Worker(executions.TIMER, timers.carry_out, slots=limits.LAMBDA_DURABLE_TIMER_SLOTS),
+        Worker(chains.KIND, chains.carry_out, slots=limits.LAMBDA_DURABLE_SLOTS),
         Worker(trials.KIND, trials.end_due, slots=1),
     ),
     tasks=(poller.run, provisioning.run),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful import names
-from wakeful.services.lambda_ import functions, standing
+from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,

@@ -19,8 +19,9 @@ from wakeful.environments.version import Throttled, Version
 from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import destinations, durable_starts, event_configs, functions, measuring, recursion, runs
+from wakeful.services.lambda_ import destinations, event_configs, functions, measuring, recursion, runs
 from wakeful.services.lambda_.destinations import Record, Response
+from wakeful.services.lambda_.durable import starts
 from wakeful.services.lambda_.errors import (
     LambdaError,
     RecursiveInvocationException,
@@ -82,7 +83,7 @@ class End:
 def put(tx: Tx, event: Event) -> None:
     """The event is in the function's queue; one for a durable function has begun an execution instead."""
     function = of_arn(event.function)
-    if durable_starts.of_event(tx, function, event.payload, event.trace, event.tenant) is not None:
+    if starts.of_event(tx, function, event.payload, event.trace, event.tenant) is not None:
         return
     work.put(tx, KIND, replace(event, put=tx.now).body)
     tx.note(measuring.received(function, tx.now))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import managed, networks, snapshots, standing
+from wakeful.services.lambda_ import managed, networks, snapshots
+from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     PreconditionFailedException,

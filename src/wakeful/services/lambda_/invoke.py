@@ -11,8 +11,9 @@ import orjson
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.fabric.service import Call, Node
-from wakeful.services.lambda_ import durable_runs, durable_starts, events, recursion, runs
+from wakeful.services.lambda_ import events, recursion, runs
 from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.durable import invocations, starts
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -35,7 +36,7 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
     version = runs.for_tenant((await runs.target(node, function)).pick(), tenant)
     check_payload(payload, kind)
     if version.durable is not None:
-        durable_starts.check(function, version.durable, kind)
+        starts.check(function, version.durable, kind)
     elif "DurableExecutionName" in request:
         raise InvalidParameterValueException("DurableExecutionName is only supported for durable functions.")
     if kind == "DryRun":
@@ -78,11 +79,11 @@ async def _durable(
     """An execution has begun, or is found by its name; who invokes synchronously has its result."""
     kind = request.get("InvocationType", "RequestResponse")
     name = request.get("DurableExecutionName")
-    execution = await durable_runs.begin(node, function, version, invocation, kind, call.trace, name)
+    execution = await invocations.begin(node, function, version, invocation, kind, call.trace, name)
     if kind == "Event":
         return {"StatusCode": 202, "DurableExecutionArn": execution.arn}
-    execution = await durable_runs.ended(node, execution.arn)
-    answer = _answer(durable_runs.outcome_of(execution, version), version, with_log=invocation.log_tail)
+    execution = await invocations.ended(node, execution.arn)
+    answer = _answer(invocations.outcome_of(execution, version), version, with_log=invocation.log_tail)
     return {**answer, "ExecutedVersion": execution.version, "DurableExecutionArn": execution.arn}
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Source
-from wakeful.services.lambda_ import durable_starts, functions, mappings, tags
+from wakeful.services.lambda_ import functions, mappings, tags
 from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.durable import starts
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     ResourceConflictException,
@@ -113,7 +114,7 @@ def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source,
 
 def _check_function(tx: Tx, function: Reference) -> functions.Version:
     try:
-        return durable_starts.check_mapping(tx, function)
+        return starts.check_mapping(tx, function)
     except ResourceNotFoundException as error:
         raise InvalidParameterValueException("Function does not exist") from error
 

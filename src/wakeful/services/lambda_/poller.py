@@ -18,7 +18,8 @@ from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import merged
-from wakeful.services.lambda_ import durable_runs, functions, mappings, measuring, recursion, runs
+from wakeful.services.lambda_ import functions, mappings, measuring, recursion, runs
+from wakeful.services.lambda_.durable import invocations
 from wakeful.services.lambda_.errors import RecursiveInvocationException
 from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
@@ -188,7 +189,7 @@ async def _run(
     )
     try:
         version = runs.for_tenant((await runs.target(node, of_arn(mapping.function))).pick(), None)
-        outcome = await durable_runs.run(node, version, invocation, *traces)
+        outcome = await invocations.run(node, version, invocation, *traces)
     except (Throttled, AwsError) as refusal:
         log.info("mapping %s: %s", mapping.uuid, refusal)
         return [*looped, *batch], f"PROBLEM: {refusal}"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wakeful import limits
-from wakeful.services.lambda_ import aliases, functions, managed, snapshots, standing
+from wakeful.services.lambda_ import aliases, functions, managed, snapshots
+from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store.tx import Row, Tx

@@ -16,14 +16,13 @@ from wakeful.services.lambda_ import (
     functions,
     managed,
     measuring,
-    metering,
-    price,
     provisioned,
     recorded,
     runtime_management,
     scaling,
     snapshots,
 )
+from wakeful.services.lambda_.billing import metering, price
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRuntimeException,

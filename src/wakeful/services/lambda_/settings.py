@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.lambda_ import durable_config, managed, networks, snapshots
+from wakeful.services.lambda_ import managed, networks, snapshots
 from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.durable import config as durable_config
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ValidationException
 
 DEFAULTS: dict[str, Any] = {

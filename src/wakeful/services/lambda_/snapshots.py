@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.lambda_ import standing
+from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.store.tx import Tx
 

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from wakeful import names
-from wakeful.services.lambda_ import functions, managed, snapshots, standing, storage
+from wakeful.services.lambda_ import functions, managed, snapshots, storage
+from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.functions import Version
 from wakeful.services.lambda_.references import LATEST, LATEST_PUBLISHED, Reference

@@ -14,9 +14,10 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import durable, durable_rules, durable_starts, functions, runs
-from wakeful.services.lambda_.durable import Execution
-from wakeful.services.lambda_.durable_rules import Event, Operation, Update
+from wakeful.services.lambda_ import functions, runs
+from wakeful.services.lambda_.durable import executions, rules, starts
+from wakeful.services.lambda_.durable.executions import Execution
+from wakeful.services.lambda_.durable.rules import Event, Operation, Update
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError, ResourceNotFoundException
 from wakeful.services.lambda_.references import Reference, reference_in
 from wakeful.store import work
@@ -42,22 +43,22 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
     payload = update.get("Payload")
     try:
         version = _resolved(tx, execution, target)
-        config = durable_starts.config_of(version)
+        config = starts.config_of(version)
         if "DurableConfig" in config:
-            durable_starts.check(target, config["DurableConfig"], "Chained")
+            starts.check(target, config["DurableConfig"], "Chained")
     except LambdaError as error:
         outcome = {"Error": {"ErrorType": error.shape_name, "ErrorMessage": error.message}}
-        execution, operation = durable.put(tx, execution, operation, event)
-        execution, _ = durable.put(tx, execution, *durable_rules.close(operation, "FAILED", outcome, tx.now))
+        execution, operation = executions.put(tx, execution, operation, event)
+        execution, _ = executions.put(tx, execution, *rules.close(operation, "FAILED", outcome, tx.now))
         return execution
     told: dict[str, Any] = {**event.details, "ExecutedVersion": version.version}
     told["Input"] = {**({} if payload is None else {"Payload": payload}), "Truncated": False}
     trace = _trace(execution, update)
     tenant = update["ChainedInvokeOptions"].get("TenantId")
     if "DurableConfig" in config:
-        child = durable_starts.start(
+        child = starts.start(
             tx,
-            durable_starts.Beginning(
+            starts.Beginning(
                 function=replace(target, qualifier=version.version),
                 config=config["DurableConfig"],
                 role=config["Role"],
@@ -80,7 +81,7 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
             "trace": asdict(trace),
         }
         work.put(tx, KIND, body)
-    execution, _ = durable.put(tx, execution, operation, replace(event, details=told))
+    execution, _ = executions.put(tx, execution, operation, replace(event, details=told))
     return execution
 
 
@@ -99,9 +100,9 @@ def _trace(execution: Execution, update: Update) -> Trace:
 
 def _resolved(tx: Tx, execution: Execution, target: Reference) -> functions.Version:
     try:
-        version = durable_starts.picked(tx, target)
+        version = starts.picked(tx, target)
     except ResourceNotFoundException as error:
-        missing = f"Function not found: {durable.qualified(target)}"
+        missing = f"Function not found: {executions.qualified(target)}"
         raise ResourceNotFoundException(missing) from error
     asked = Delivery(
         target_arn=target.qualified,
@@ -185,11 +186,11 @@ def error_of(payload: bytes) -> dict[str, Any]:
 
 def finish(tx: Tx, arn: str, operation_id: str, status: str, outcome: Mapping[str, Any]) -> None:
     """The execution hears what became of its chained invoke; nothing happens where it is over itself."""
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
-    operation = durable.operation(tx, arn, operation_id)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
+    operation = executions.operation(tx, arn, operation_id)
     if execution is None or not execution.is_open or operation is None or operation.is_over:
         return
-    execution, _ = durable.put(tx, execution, *durable_rules.close(operation, status, outcome, tx.now))
-    durable.save(tx, execution)
-    durable.run_soon(tx, execution)
+    execution, _ = executions.put(tx, execution, *rules.close(operation, status, outcome, tx.now))
+    executions.save(tx, execution)
+    executions.run_soon(tx, execution)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from wakeful.services.lambda_.durable_rules import Event, Operation
+from wakeful.services.lambda_.durable.rules import Event, Operation
 from wakeful.store.tx import Tx
 
 _DATA = ("Input", "Result", "Error", "Reason")

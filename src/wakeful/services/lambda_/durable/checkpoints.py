@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.lambda_ import durable, durable_chains, durable_endings, durable_rules
-from wakeful.services.lambda_.durable import Execution
-from wakeful.services.lambda_.durable_rules import Event, Operation, Update
+from wakeful.services.lambda_.durable import chains, endings, executions, rules
+from wakeful.services.lambda_.durable.executions import Execution
+from wakeful.services.lambda_.durable.rules import Event, Operation, Update
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.store.tx import Row, Tx
@@ -28,31 +28,31 @@ def checkpoint(
 
     There is no token where nothing may follow: the execution is over, or it is paused.
     """
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
     if execution is not None and _is_repeated(execution, token, client_token):
         assert execution.checkpoint is not None
-        return execution.checkpoint_token, _shown(durable.unseen(tx, execution, execution.checkpoint["seen"]))
-    execution = durable.checked_token(execution, arn, token)
+        return execution.checkpoint_token, _shown(executions.unseen(tx, execution, execution.checkpoint["seen"]))
+    execution = executions.checked_token(execution, arn, token)
     seen = execution.seen
     execution, closing, has_timers = _applied(tx, execution, updates)
     if closing is not None:
-        execution = durable_endings.close(tx, execution, closing[0], result=closing[1], error=closing[2])
-        return None, _shown(durable.unseen(tx, execution))
+        execution = endings.close(tx, execution, closing[0], result=closing[1], error=closing[2])
+        return None, _shown(executions.unseen(tx, execution))
     before = execution.changes
-    execution = durable.elapse(tx, execution)
+    execution = executions.elapse(tx, execution)
     has_timers = has_timers or execution.changes > before
     execution = replace(execution, token=execution.token + 1)
     if execution.status in ("PAUSING", "PAUSED"):
         execution = paused(execution)
-        durable.save(tx, execution)
+        executions.save(tx, execution)
         return None, []
-    news = durable.unseen(tx, execution)
+    news = executions.unseen(tx, execution)
     kept = None if client_token is None else {"client": client_token, "seen": seen}
     execution = replace(execution, seen=execution.changes, checkpoint=kept)
-    durable.save(tx, execution)
+    executions.save(tx, execution)
     if has_timers:
-        durable.plan(tx, execution)
+        executions.plan(tx, execution)
     return execution.checkpoint_token, _shown(news)
 
 
@@ -68,7 +68,7 @@ def _is_repeated(execution: Execution, token: str, client_token: str | None) -> 
         last is not None
         and client_token == last["client"]
         and execution.invocation != ""
-        and token == durable.previous_token(execution)
+        and token == executions.previous_token(execution)
     )
 
 
@@ -77,8 +77,8 @@ Closing = tuple[str, str | None, Mapping[str, Any] | None]
 
 def _applied(tx: Tx, execution: Execution, updates: Sequence[Update]) -> tuple[Execution, Closing | None, bool]:
     """The execution with its updates, not yet saved; how one of them ends it; whether one waits for a time."""
-    known = durable.operations(tx, execution.arn, list(durable_rules.mentioned(updates)))
-    durable_rules.check_batch(updates, known)
+    known = executions.operations(tx, execution.arn, list(rules.mentioned(updates)))
+    rules.check_batch(updates, known)
     closing: Closing | None = None
     has_timers = False
     for update in updates:
@@ -87,14 +87,14 @@ def _applied(tx: Tx, execution: Execution, updates: Sequence[Update]) -> tuple[E
             closing = _closing(execution, update)
             continue
         if update["Type"] == "CHAINED_INVOKE" and update.get("ChainedInvokeOptions"):
-            durable_chains.check(execution, update)
-        operation, event = durable_rules.apply(known.get(update["Id"]), update, tx.now)
+            chains.check(execution, update)
+        operation, event = rules.apply(known.get(update["Id"]), update, tx.now)
         if operation.type == "CALLBACK":
             operation, event = _with_id(execution, operation, event)
         if operation.type == "CHAINED_INVOKE":
-            execution = durable_chains.begin(tx, execution, operation, event, update)
+            execution = chains.begin(tx, execution, operation, event, update)
         else:
-            execution, known[operation.id] = durable.put(tx, execution, operation, event)
+            execution, known[operation.id] = executions.put(tx, execution, operation, event)
         has_timers = has_timers or operation.due is not None
     if execution.operations > limits.LAMBDA_DURABLE_OPERATIONS_MAX:
         raise InvalidParameterValueException(
@@ -114,17 +114,17 @@ def _weighed(execution: Execution, update: Update) -> Execution:
 
 
 def _with_id(execution: Execution, operation: Operation, event: Event) -> tuple[Operation, Event]:
-    called = {"CallbackId": durable.callback_id(execution.arn, operation.id, names.new_token(8))}
+    called = {"CallbackId": executions.callback_id(execution.arn, operation.id, names.new_token(8))}
     return replace(operation, details={**operation.details, **called}), replace(
         event, details={**event.details, **called}
     )
 
 
 def _closing(execution: Execution, update: Update) -> Closing:
-    durable_rules.check_sizes(update)
+    rules.check_sizes(update)
     root = Operation(id=execution.id, type="EXECUTION", status="STARTED", started=execution.started)
     mended = {**update, "Id": root.id, "Name": None, "ParentId": None, "SubType": None}
-    ended, _ = durable_rules.apply(root, mended, execution.started)
+    ended, _ = rules.apply(root, mended, execution.started)
     result = update.get("Payload")
     if (complaint := too_large(execution, result)) is not None:
         raise InvalidParameterValueException(complaint)
@@ -139,7 +139,7 @@ def too_large(execution: Execution, result: str | None) -> str | None:
 
 
 def _shown(operations: Sequence[Operation]) -> list[dict[str, Any]]:
-    return [durable.shown(operation) for operation in operations]
+    return [executions.shown(operation) for operation in operations]
 
 
 # --- the whole state -------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def state(tx: Tx, arn: str, marker: str | None, count: int) -> tuple[list[dict[s
         size += _size(row)
         if page and (len(page) >= count or size > limits.LAMBDA_DURABLE_PAGE_BYTES_MAX):
             return page, marked(last)
-        page.append(durable.shown(durable.operation_of(row)))
+        page.append(executions.shown(executions.operation_of(row)))
         last = row["number"]
     return page, None
 
@@ -182,6 +182,6 @@ def _hidden(tx: Tx, arn: str) -> set[str]:
     ):
         if row["parent"] in hidden or row["parent"] in closed:
             hidden.add(row["id"])
-        if row["type"] == "CONTEXT" and row["status"] in durable_rules.TERMINAL and not row["replays"]:
+        if row["type"] == "CONTEXT" and row["status"] in rules.TERMINAL and not row["replays"]:
             closed.add(row["id"])
     return hidden

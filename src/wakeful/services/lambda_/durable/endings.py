@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wakeful.services.lambda_ import durable, durable_chains, durable_letters, durable_rules, durable_telling
-from wakeful.services.lambda_.durable import Execution
-from wakeful.services.lambda_.durable_rules import Event
+from wakeful.services.lambda_.durable import chains, executions, letters, rules, telling
+from wakeful.services.lambda_.durable.executions import Execution
+from wakeful.services.lambda_.durable.rules import Event
 from wakeful.store.tx import Tx
 
 _DAY_S = 86_400
@@ -24,19 +24,19 @@ def close(
     execution = replace(
         execution.becomes(status), ended=tx.now, result=result, error=outcome.get("Error"), checkpoint=None, pause=None
     )
-    root = durable.operation(tx, execution.arn, execution.id)
+    root = executions.operation(tx, execution.arn, execution.id)
     assert root is not None
     ended = replace(root, status=status, ended=tx.now)
-    name = durable_rules.event_name("EXECUTION", status)
-    execution, _ = durable.put(tx, execution, ended, Event(name, durable_rules.told(status, outcome)))
-    durable.save(tx, execution)
-    durable.plan_removal(tx, execution, tx.now + execution.config["RetentionPeriodInDays"] * _DAY_S)
-    tx.wake(durable.wake_name(execution.arn))
-    durable_telling.ended(tx, execution)
+    name = rules.event_name("EXECUTION", status)
+    execution, _ = executions.put(tx, execution, ended, Event(name, rules.told(status, outcome)))
+    executions.save(tx, execution)
+    executions.plan_removal(tx, execution, tx.now + execution.config["RetentionPeriodInDays"] * _DAY_S)
+    tx.wake(executions.wake_name(execution.arn))
+    telling.ended(tx, execution)
     if execution.parent is not None and execution.parent_operation is not None:
         _tell_parent(tx, execution, execution.parent, execution.parent_operation)
     if execution.kind == "Event" and status != "SUCCEEDED":
-        durable_letters.bury(tx, execution)
+        letters.bury(tx, execution)
     return execution
 
 
@@ -47,4 +47,4 @@ def _tell_parent(tx: Tx, execution: Execution, parent: str, operation: str) -> N
     elif execution.status == "TIMED_OUT":
         message = f"CHAINED_INVOKE timed out after {execution.timeout_s} seconds."
         outcome = {"Error": {"ErrorType": "ChainedInvoke.Timeout", "ErrorMessage": message}}
-    durable_chains.finish(tx, parent, operation, execution.status, outcome)
+    chains.finish(tx, parent, operation, execution.status, outcome)

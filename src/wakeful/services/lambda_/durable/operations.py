@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import (
-    durable,
-    durable_checkpoint,
-    durable_endings,
-    durable_history,
-    durable_rules,
-    functions,
-)
+from wakeful.services.lambda_ import functions
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.durable import Execution
-from wakeful.services.lambda_.durable_rules import Event
+from wakeful.services.lambda_.durable import checkpoints, endings, executions, history, rules
+from wakeful.services.lambda_.durable.executions import Execution
+from wakeful.services.lambda_.durable.rules import Event
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import LATEST, reference
@@ -35,7 +29,7 @@ def checkpoint_durable_execution(
     call: Call, tx: Tx, request: shapes.CheckpointDurableExecutionRequest
 ) -> shapes.CheckpointDurableExecutionResponse:
     """What the function did is safe, and it hears what has changed; the token it has now is good for the next."""
-    token, news = durable_checkpoint.checkpoint(
+    token, news = checkpoints.checkpoint(
         tx,
         request["DurableExecutionArn"],
         request["CheckpointToken"],
@@ -54,8 +48,8 @@ def get_durable_execution_state(
 ) -> shapes.GetDurableExecutionStateResponse:
     """The operations that a replay needs, page by page."""
     arn = request["DurableExecutionArn"]
-    durable.checked_token(durable.get(tx, arn), arn, request["CheckpointToken"])
-    page, marker = durable_checkpoint.state(tx, arn, request.get("Marker"), _count(request.get("MaxItems")))
+    executions.checked_token(executions.get(tx, arn), arn, request["CheckpointToken"])
+    page, marker = checkpoints.state(tx, arn, request.get("Marker"), _count(request.get("MaxItems")))
     answer: dict[str, Any] = {"Operations": page}
     if marker is not None:
         answer["NextMarker"] = marker
@@ -69,7 +63,7 @@ def get_durable_execution_state(
 def get_durable_execution(
     call: Call, tx: Tx, request: shapes.GetDurableExecutionRequest
 ) -> shapes.GetDurableExecutionResponse:
-    execution = durable.find(tx, request["DurableExecutionArn"])
+    execution = executions.find(tx, request["DurableExecutionArn"])
     with_data = request.get("IncludeExecutionData", True)
     shown = {
         **_summary(execution),
@@ -94,9 +88,9 @@ def get_durable_execution_history(
     call: Call, tx: Tx, request: shapes.GetDurableExecutionHistoryRequest
 ) -> shapes.GetDurableExecutionHistoryResponse:
     """What happened to the execution, event by event."""
-    execution = durable.find(tx, request["DurableExecutionArn"])
+    execution = executions.find(tx, request["DurableExecutionArn"])
     (after,) = unmarked(request.get("Marker"), [0])
-    events, further = durable_history.page(
+    events, further = history.page(
         tx,
         execution.arn,
         after,
@@ -137,7 +131,7 @@ def list_durable_executions_by_function(
         *(request.get("StartedAfter", -1.0), request.get("StartedBefore", 1e18)),
         *(after, after, after_arn, limit + 1),
     )
-    found = [durable.execution_of(row) for row in rows]
+    found = [executions.execution_of(row) for row in rows]
     answer: dict[str, Any] = {"DurableExecutions": [_summary(each) for each in found[:limit]]}
     if len(found) > limit:
         answer["NextMarker"] = marked(found[limit - 1].started, found[limit - 1].arn)
@@ -148,7 +142,7 @@ def _summary(execution: Execution) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "DurableExecutionArn": execution.arn,
         "DurableExecutionName": execution.name,
-        "FunctionArn": durable.qualified(execution.reference),
+        "FunctionArn": executions.qualified(execution.reference),
         "Status": execution.status,
         "StartTimestamp": execution.started,
     }
@@ -169,12 +163,12 @@ def stop_durable_execution(
     call: Call, tx: Tx, request: shapes.StopDurableExecutionRequest
 ) -> shapes.StopDurableExecutionResponse:
     """The execution is over; an invocation under way learns it at its next checkpoint. Stopping twice is no error."""
-    durable.lock(tx, request["DurableExecutionArn"])
-    execution = durable.find(tx, request["DurableExecutionArn"])
+    executions.lock(tx, request["DurableExecutionArn"])
+    execution = executions.find(tx, request["DurableExecutionArn"])
     error = dict(request.get("Error") or {})
-    durable_rules.check_error(error)
+    rules.check_error(error)
     if execution.is_open:
-        execution = durable_endings.close(tx, execution, "STOPPED", error=error)
+        execution = endings.close(tx, execution, "STOPPED", error=error)
     return cast("shapes.StopDurableExecutionResponse", {"StopTimestamp": execution.ended})
 
 
@@ -183,8 +177,8 @@ def pause_durable_execution(
     call: Call, tx: Tx, request: shapes.PauseDurableExecutionRequest
 ) -> shapes.PauseDurableExecutionResponse:
     """The function is not invoked until the execution is resumed; what it waits for goes on, and is kept for it."""
-    durable.lock(tx, request["DurableExecutionArn"])
-    execution = durable.find(tx, request["DurableExecutionArn"])
+    executions.lock(tx, request["DurableExecutionArn"])
+    execution = executions.find(tx, request["DurableExecutionArn"])
     if _is_repeated(execution, "paused", request, tx.now):
         return {}
     if execution.status != "RUNNING":
@@ -198,9 +192,9 @@ def pause_durable_execution(
     deadline = execution.started + limits.LAMBDA_DURABLE_PAUSED_S_MAX if pauses_timeout else execution.deadline
     execution = execution.becomes("PAUSING" if execution.invocation else "PAUSED")
     execution = replace(execution, pause=kept, deadline=deadline)
-    execution = durable.tell(tx, execution, Event("ExecutionPaused", told))
-    durable.save(tx, execution)
-    durable.plan(tx, execution)
+    execution = executions.tell(tx, execution, Event("ExecutionPaused", told))
+    executions.save(tx, execution)
+    executions.plan(tx, execution)
     return {}
 
 
@@ -209,8 +203,8 @@ def resume_durable_execution(
     call: Call, tx: Tx, request: shapes.ResumeDurableExecutionRequest
 ) -> shapes.ResumeDurableExecutionResponse:
     """The execution runs again; what happened meanwhile, or was interrupted, is an invocation at once."""
-    durable.lock(tx, request["DurableExecutionArn"])
-    execution = durable.find(tx, request["DurableExecutionArn"])
+    executions.lock(tx, request["DurableExecutionArn"])
+    execution = executions.find(tx, request["DurableExecutionArn"])
     if _is_repeated(execution, "resumed", request, tx.now):
         return {}
     if execution.status not in ("PAUSED", "PAUSING"):
@@ -224,11 +218,11 @@ def resume_durable_execution(
     if "Reason" in request:
         told["Reason"] = {"Payload": request["Reason"], "Truncated": False}
     execution = replace(execution.becomes("RUNNING"), pause=_remembered("resumed", request, tx.now), deadline=deadline)
-    execution = durable.tell(tx, execution, Event("ExecutionResumed", told))
-    durable.save(tx, execution)
+    execution = executions.tell(tx, execution, Event("ExecutionResumed", told))
+    executions.save(tx, execution)
     if execution.changes > execution.seen:
-        durable.run_soon(tx, execution)
-    durable.plan(tx, execution)
+        executions.run_soon(tx, execution)
+    executions.plan(tx, execution)
     return {}
 
 
@@ -237,13 +231,13 @@ def delete_durable_execution(
     call: Call, tx: Tx, request: shapes.DeleteDurableExecutionRequest
 ) -> shapes.DeleteDurableExecutionResponse:
     """The execution, which is over, will be gone with all that is known of it."""
-    durable.lock(tx, request["DurableExecutionArn"])
-    execution = durable.find(tx, request["DurableExecutionArn"])
+    executions.lock(tx, request["DurableExecutionArn"])
+    execution = executions.find(tx, request["DurableExecutionArn"])
     if execution.is_open:
         raise ResourceConflictException(_not_in_state(execution, "SUCCEEDED, FAILED, STOPPED, or TIMED_OUT"))
     if execution.status != "DELETING":
-        durable.save(tx, execution.becomes("DELETING"))
-    durable.plan_removal(tx, execution, tx.now)
+        executions.save(tx, execution.becomes("DELETING"))
+    executions.plan_removal(tx, execution, tx.now)
     return cast("shapes.DeleteDurableExecutionResponse", {"DeletionRequestTimestamp": tx.now})
 
 

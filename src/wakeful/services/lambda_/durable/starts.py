@@ -8,9 +8,10 @@ from typing import Any
 
 from wakeful import limits, names
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import aliases, durable, durable_telling, functions
-from wakeful.services.lambda_.durable import DurableExecutionAlreadyStartedException, Execution
-from wakeful.services.lambda_.durable_rules import Event, Operation
+from wakeful.services.lambda_ import aliases, functions
+from wakeful.services.lambda_.durable import executions, telling
+from wakeful.services.lambda_.durable.executions import DurableExecutionAlreadyStartedException, Execution
+from wakeful.services.lambda_.durable.rules import Event, Operation
 from wakeful.services.lambda_.errors import InvalidParameterValueException, TooManyRequestsException
 from wakeful.services.lambda_.references import Reference
 from wakeful.store.tx import Tx
@@ -61,28 +62,28 @@ def start(tx: Tx, beginning: Beginning) -> Execution:
     function = beginning.function
     name = beginning.name or names.new_uuid()
     tx.lock("lambda", f"durable {function.arn} {name}")
-    existing = durable.named(tx, function.arn, name)
+    existing = executions.named(tx, function.arn, name)
     if existing is not None:
         if existing.input != beginning.input:
             raise DurableExecutionAlreadyStartedException(f"Execution already started: {existing.arn}")
         return existing
-    if durable_telling.running(tx, function.account, function.region) >= limits.LAMBDA_DURABLE_RUNNING_MAX:
+    if telling.running(tx, function.account, function.region) >= limits.LAMBDA_DURABLE_RUNNING_MAX:
         raise TooManyRequestsException("Rate Exceeded.", Reason="CallerRateLimitExceeded")
     execution = _new(beginning, name, tx.now)
-    durable.lock(tx, execution.arn)
-    durable.insert(tx, execution)
-    execution, _ = durable.put(tx, execution, *_root(execution, tx.now))
-    durable.save(tx, execution)
-    durable.run_soon(tx, execution)
-    durable.plan(tx, execution)
-    durable_telling.started(tx, execution)
+    executions.lock(tx, execution.arn)
+    executions.insert(tx, execution)
+    execution, _ = executions.put(tx, execution, *_root(execution, tx.now))
+    executions.save(tx, execution)
+    executions.run_soon(tx, execution)
+    executions.plan(tx, execution)
+    telling.started(tx, execution)
     return execution
 
 
 def _new(beginning: Beginning, name: str, now: float) -> Execution:
     function = beginning.function
     return Execution(
-        arn=f"{durable.qualified(function)}/durable-execution/{name}/{names.new_uuid()}",
+        arn=f"{executions.qualified(function)}/durable-execution/{name}/{names.new_uuid()}",
         function=function.arn,
         version=function.qualifier,
         name=name,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from wakeful.fabric.front import Arrival, Signer
-from wakeful.services.lambda_.urls import Url
+from wakeful.services.lambda_.urls.addresses import Url
 
 _DEFAULT = "$default"
 _TEXTS = frozenset(("application/json", "application/xml", "application/javascript"))

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import durable, durable_rules
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.durable import Execution
-from wakeful.services.lambda_.durable_rules import Operation
+from wakeful.services.lambda_.durable import executions, rules
+from wakeful.services.lambda_.durable.executions import Execution
+from wakeful.services.lambda_.durable.rules import Operation
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
 from wakeful.store.tx import Tx
 
@@ -40,7 +40,7 @@ def send_durable_execution_callback_failure(
 ) -> shapes.SendDurableExecutionCallbackFailureResponse:
     """The execution goes on with the error."""
     error = dict(request.get("Error") or {})
-    durable_rules.check_error(error)
+    rules.check_error(error)
     _complete(tx, request["CallbackId"], "FAILED", {"Error": error})
     return {}
 
@@ -51,24 +51,24 @@ def send_durable_execution_callback_heartbeat(
 ) -> shapes.SendDurableExecutionCallbackHeartbeatResponse:
     """The callback's heartbeat timeout begins anew."""
     execution, operation = _pending(tx, request["CallbackId"])
-    durable.rewrite(tx, execution.arn, durable_rules.beat(operation, tx.now))
-    durable.plan(tx, execution)
+    executions.rewrite(tx, execution.arn, rules.beat(operation, tx.now))
+    executions.plan(tx, execution)
     return {}
 
 
 def _complete(tx: Tx, callback_id: str, status: str, outcome: Mapping[str, Any]) -> None:
     execution, operation = _pending(tx, callback_id)
-    execution, _ = durable.put(tx, execution, *durable_rules.close(operation, status, outcome, tx.now))
-    durable.save(tx, execution)
-    durable.run_soon(tx, execution)
+    execution, _ = executions.put(tx, execution, *rules.close(operation, status, outcome, tx.now))
+    executions.save(tx, execution)
+    executions.run_soon(tx, execution)
 
 
 def _pending(tx: Tx, callback_id: str) -> tuple[Execution, Operation]:
     """Who waits for it. Raises what Lambda answers where nobody does any more."""
-    arn, operation_id = durable.callback_of(callback_id)
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
-    operation = None if execution is None else durable.operation(tx, arn, operation_id)
+    arn, operation_id = executions.callback_of(callback_id)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
+    operation = None if execution is None else executions.operation(tx, arn, operation_id)
     if (
         execution is None
         or not execution.is_open

@@ -10,8 +10,9 @@ from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import streaming, url_answers
+from wakeful.services.lambda_ import streaming
 from wakeful.services.lambda_.streaming import Pieces
+from wakeful.services.lambda_.urls import answers as answers
 from wakeful.wire.message import BrokenOff, HttpResponse
 
 log = logging.getLogger(__name__)
@@ -28,17 +29,17 @@ async def answer(node: Node, version: Version, invocation: Invocation, pieces: P
     if not first and run.done() and (run.result().error is not None or pieces.content_type is None):
         outcome = run.result()
         if outcome.error is not None:
-            return url_answers.refusal()
+            return answers.refusal()
         return HttpResponse(200, {"content-type": "application/json"}, outcome.payload)
     response = HttpResponse(200, {"content-type": pieces.content_type or ""})
     if pieces.content_type == WITH_METADATA:
         try:
             metadata, first = await _split(first, reader)
-            response = url_answers.head_of(metadata)
-        except url_answers.Malformed as fault:
+            response = answers.head_of(metadata)
+        except answers.Malformed as fault:
             log.warning("%s streamed what is no answer: %s", invocation.invoked_arn, fault)
             pieces.leave()
-            return url_answers.refusal()
+            return answers.refusal()
     response.stream = _body(first, reader, run, pieces)
     return response
 
@@ -49,7 +50,7 @@ async def _split(begun: bytes, reader: AsyncIterator[bytes]) -> tuple[bytes, byt
         piece = await anext(reader, b"")
         begun += piece
         if not piece or len(begun) > limits.LAMBDA_STREAM_METADATA_BYTES_MAX:
-            raise url_answers.Malformed("the metadata does not end")
+            raise answers.Malformed("the metadata does not end")
     return begun[:at], begun[at + len(_DELIMITER) :]
 
 

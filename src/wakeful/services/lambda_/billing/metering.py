@@ -10,7 +10,7 @@ import orjson
 
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Version
-from wakeful.services.lambda_ import price
+from wakeful.services.lambda_.billing import price
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store.usage import Consumer, Used
 

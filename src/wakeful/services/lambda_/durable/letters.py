@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from wakeful.fabric.deliver import Delivery, deliver, text_attribute
-from wakeful.services.lambda_ import durable_starts, functions, measuring
-from wakeful.services.lambda_.durable import Execution
+from wakeful.services.lambda_ import functions, measuring
+from wakeful.services.lambda_.durable import starts
+from wakeful.services.lambda_.durable.executions import Execution
 from wakeful.store.tx import Tx
 
 
@@ -16,7 +17,7 @@ def bury(tx: Tx, execution: Execution) -> None:
     version = functions.get_version(tx, execution.function, execution.version)
     if version is None:
         return  # it has gone meanwhile, and what was configured with it
-    config = durable_starts.config_of(version)
+    config = starts.config_of(version)
     target = (config.get("DeadLetterConfig") or {}).get("TargetArn")
     if not target:
         return

@@ -20,7 +20,7 @@ import orjson
 from wakeful import limits
 from wakeful.fabric.page import Unclear
 from wakeful.fabric.service import Node
-from wakeful.services.lambda_ import price, standing
+from wakeful.services.lambda_.billing import price, standing
 from wakeful.store.telemetry import Note
 from wakeful.store.usage import DAY_S, Sum
 

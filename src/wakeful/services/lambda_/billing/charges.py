@@ -11,7 +11,7 @@ from collections import defaultdict
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node
-from wakeful.services.lambda_ import bill, price, standing
+from wakeful.services.lambda_.billing import bill, price, standing
 from wakeful.store import work
 from wakeful.store.metrics import family, measures
 from wakeful.store.tx import Tx

@@ -6,7 +6,7 @@ Each execution has one work row for the next of these, so a wait of a year costs
 from __future__ import annotations
 
 from wakeful.fabric.service import Done, Node
-from wakeful.services.lambda_ import durable, durable_endings
+from wakeful.services.lambda_.durable import endings, executions
 from wakeful.store import work
 from wakeful.store.tx import Tx
 
@@ -18,20 +18,20 @@ async def carry_out(node: Node, item: work.Item) -> Done:
 
 def fall_due(tx: Tx, arn: str) -> None:
     """Everything that was due is done; the function will hear of it."""
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
     if execution is None:
         return
     if not execution.is_open:
-        durable.drop(tx, execution)  # its retention is over, or somebody has deleted it
+        executions.drop(tx, execution)  # its retention is over, or somebody has deleted it
         return
     if execution.deadline <= tx.now:
         error = {"ErrorMessage": f"Execution timed out after {execution.timeout_s} seconds."}
-        durable_endings.close(tx, execution, "TIMED_OUT", error=error)
+        endings.close(tx, execution, "TIMED_OUT", error=error)
         return
     before = execution.changes
-    execution = durable.elapse(tx, execution)
-    durable.save(tx, execution)
+    execution = executions.elapse(tx, execution)
+    executions.save(tx, execution)
     if execution.changes > before:
-        durable.run_soon(tx, execution)
-    durable.plan(tx, execution)
+        executions.run_soon(tx, execution)
+    executions.plan(tx, execution)

@@ -12,7 +12,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.deliver import Delivery, deliver
-from wakeful.services.lambda_.durable import Execution, qualified
+from wakeful.services.lambda_.durable.executions import Execution, qualified
 from wakeful.services.lambda_.measuring import NAMESPACE
 from wakeful.store.metric_points import Dimensions
 from wakeful.store.metrics import Family, Sample, family, measures

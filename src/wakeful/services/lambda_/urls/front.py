@@ -10,22 +10,17 @@ from wakeful import limits, names
 from wakeful.environments.version import Outcome, Throttled
 from wakeful.fabric.front import Arrival, Place, Signer
 from wakeful.fabric.service import Call, Need, Node, Principal
-from wakeful.services.lambda_ import (
-    durable_runs,
-    functions,
-    invoke,
-    measuring,
-    runs,
-    url_answers,
-    url_cors,
-    url_events,
-    url_stream,
-    urls,
-)
+from wakeful.services.lambda_ import functions, invoke, measuring, runs
 from wakeful.services.lambda_.api import api
+from wakeful.services.lambda_.durable import invocations
 from wakeful.services.lambda_.errors import RequestTooLargeException
 from wakeful.services.lambda_.streaming import Pieces
-from wakeful.services.lambda_.urls import Url
+from wakeful.services.lambda_.urls import addresses as addresses
+from wakeful.services.lambda_.urls import answers as answers
+from wakeful.services.lambda_.urls import cors as cors
+from wakeful.services.lambda_.urls import requests as requests
+from wakeful.services.lambda_.urls import stream as stream
+from wakeful.services.lambda_.urls.addresses import Url
 from wakeful.store.telemetry import Note
 from wakeful.wire.errors import AccessDenied, AwsError, MissingAuthenticationToken, SignatureDoesNotMatch
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -52,20 +47,20 @@ class UrlFront:
         )
 
     def place_of(self, http: HttpRequest) -> Place | None:
-        return urls.place_of(http.headers.get("host", ""), http.path)
+        return addresses.place_of(http.headers.get("host", ""), http.path)
 
     async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
         """What the function answers. What a browser may is answered for the function, where CORS is configured."""
         begun = time.perf_counter()
         http = arrival.http
         url = await node.caches.get(
-            functions.CHANGED, ("url", arrival.place.id), lambda: node.store.read(urls.get, arrival.place.id)
+            functions.CHANGED, ("url", arrival.place.id), lambda: node.store.read(addresses.get, arrival.place.id)
         )
         if url is None:
             headers = {"content-type": "application/json", "x-amzn-errortype": "AccessDeniedException"}
             return HttpResponse(403, headers, b'{"Message":null}')
-        if url.cors is not None and url_cors.is_preflight(http.method, http.headers):
-            return HttpResponse(200, more_headers=url_cors.preflight(url.cors, http.headers))
+        if url.cors is not None and cors.is_preflight(http.method, http.headers):
+            return HttpResponse(200, more_headers=cors.preflight(url.cors, http.headers))
         try:
             response = await self._invoke(node, url, arrival)
         except AwsError as error:
@@ -73,13 +68,13 @@ class UrlFront:
             measuring.answered(node, url.reference, begun, _status_of(error))
             raise
         measuring.answered(node, url.reference, begun, response.status)
-        response.more_headers += url_cors.added(url.cors, http.headers)
+        response.more_headers += cors.added(url.cors, http.headers)
         return response
 
     async def _invoke(self, node: Node, url: Url, arrival: Arrival) -> HttpResponse:
         signer = await _admitted(node, url, arrival)
         version = runs.for_tenant((await runs.target(node, url.reference)).pick(), None)
-        event = url_events.event_of(url, arrival, signer, node.clock.now())
+        event = requests.event_of(url, arrival, signer, node.clock.now())
         if len(event) > self.body_bytes_max:
             raise self.too_large()
         pieces = Pieces() if url.is_streamed else None
@@ -93,9 +88,9 @@ class UrlFront:
             source=arrival.source_ip if signer is None else signer.principal.arn,
         )
         if pieces is not None:
-            return await url_stream.answer(node, version, invocation, pieces, arrival.trace)
+            return await stream.answer(node, version, invocation, pieces, arrival.trace)
         try:
-            outcome = await durable_runs.run(node, version, invocation, arrival.trace)
+            outcome = await invocations.run(node, version, invocation, arrival.trace)
         except Throttled as refusal:
             raise invoke.too_many(refusal) from refusal
         return _answer(url, outcome)
@@ -111,12 +106,12 @@ def _status_of(error: AwsError) -> int:
 def _answer(url: Url, outcome: Outcome) -> HttpResponse:
     """What became of the invocation, for an HTTP client, in InvokeMode BUFFERED."""
     if outcome.error is not None:
-        return url_answers.refusal()
+        return answers.refusal()
     try:
-        return url_answers.answer_of(outcome.payload)
-    except url_answers.Malformed as fault:
+        return answers.answer_of(outcome.payload)
+    except answers.Malformed as fault:
         log.warning("%s answered its URL with what is no answer: %s", url.reference.qualified, fault)
-        return url_answers.refusal()
+        return answers.refusal()
 
 
 async def _admitted(node: Node, url: Url, arrival: Arrival) -> Signer | None:

@@ -16,8 +16,8 @@ import orjson
 
 from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import durable_history, durable_rules
-from wakeful.services.lambda_.durable_rules import Event, Operation
+from wakeful.services.lambda_.durable import history, rules
+from wakeful.services.lambda_.durable.rules import Event, Operation
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError, ResourceNotFoundException
 from wakeful.services.lambda_.references import LATEST, Reference, of_arn
 from wakeful.store import work
@@ -265,7 +265,7 @@ def put(tx: Tx, execution: Execution, changed: Operation, event: Event | None) -
 def tell(tx: Tx, execution: Execution, event: Event, about: Operation | None = None) -> Execution:
     """History has the event; the execution that counts it, not yet saved."""
     number = execution.events + 1
-    durable_history.add(tx, execution.arn, number, event, about)
+    history.add(tx, execution.arn, number, event, about)
     return replace(execution, events=number)
 
 
@@ -297,7 +297,7 @@ def _write(tx: Tx, arn: str, operation: Operation) -> None:
 def elapse(tx: Tx, execution: Execution) -> Execution:
     """Whatever was due of its operations has happened; the execution that counts it, not yet saved."""
     for each in due_operations(tx, execution.arn):
-        elapsed = durable_rules.elapse(each, tx.now)
+        elapsed = rules.elapse(each, tx.now)
         if elapsed is not None:
             execution, _ = put(tx, execution, *elapsed)
     return execution
@@ -392,7 +392,7 @@ def shown(operation: Operation) -> dict[str, Any]:
         "Status": operation.status,
         "StartTimestamp": operation.started,
         **{member: value for member, value in optional.items() if value is not None},
-        durable_rules.DETAILS[operation.type]: dict(operation.details),
+        rules.DETAILS[operation.type]: dict(operation.details),
     }
 
 

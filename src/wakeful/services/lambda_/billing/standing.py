@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from wakeful import limits
-from wakeful.services.lambda_ import metering, price
+from wakeful.services.lambda_.billing import metering, price
 from wakeful.services.lambda_.references import of_arn
 from wakeful.store.tx import Row, Tx
 from wakeful.store.usage import DAY_S, Consumer, Sum

@@ -16,17 +16,10 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import (
-    durable,
-    durable_chains,
-    durable_checkpoint,
-    durable_endings,
-    durable_starts,
-    recursion,
-    runs,
-)
-from wakeful.services.lambda_.durable import Execution
-from wakeful.services.lambda_.durable_rules import Event
+from wakeful.services.lambda_ import recursion, runs
+from wakeful.services.lambda_.durable import chains, checkpoints, endings, executions, starts
+from wakeful.services.lambda_.durable.executions import Execution
+from wakeful.services.lambda_.durable.rules import Event
 from wakeful.services.lambda_.errors import RecursiveInvocationException, ResourceNotFoundException
 from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
@@ -57,7 +50,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     invocation = runs.invocation_of(
         execution.trace,
         event,
-        durable.qualified(reference),
+        executions.qualified(reference),
         request_id=execution.invocation,
         client_context=execution.client,
         tenant=execution.tenant,
@@ -88,21 +81,21 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
 
 def _begin(tx: Tx, arn: str) -> tuple[Execution, bytes] | None:
     """A new invocation holds the execution's checkpoint token; with the event that tells the function where it is."""
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
     if execution is None or not execution.is_open:
         return None
-    execution = durable.elapse(tx, execution)
+    execution = executions.elapse(tx, execution)
     if execution.status != "RUNNING":
-        durable.save(tx, durable_checkpoint.paused(execution))
+        executions.save(tx, checkpoints.paused(execution))
         return None
     execution = _lost(tx, execution)
-    news = [operation.id for operation in durable.unseen(tx, execution)]
+    news = [operation.id for operation in executions.unseen(tx, execution)]
     execution = replace(
         execution, invocation=names.new_uuid(), invoked=tx.now, token=0, seen=execution.changes, checkpoint=None
     )
-    durable.save(tx, execution)
-    operations, marker = durable_checkpoint.state(tx, arn, None, limits.LAMBDA_DURABLE_PAGE_MAX)
+    executions.save(tx, execution)
+    operations, marker = checkpoints.state(tx, arn, None, limits.LAMBDA_DURABLE_PAGE_MAX)
     event = {
         "DurableExecutionArn": arn,
         "CheckpointToken": execution.checkpoint_token,
@@ -123,15 +116,15 @@ def _lost(tx: Tx, execution: Execution) -> Execution:
         "RequestId": execution.invocation,
         "Error": {"Payload": error, "Truncated": False},
     }
-    return durable.tell(tx, execution, Event("InvocationCompleted", told))
+    return executions.tell(tx, execution, Event("InvocationCompleted", told))
 
 
 def _put_back(tx: Tx, arn: str, invocation: str) -> None:
     """The invocation did not take place; the function has not been told of anything."""
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
     if execution is not None and execution.invocation == invocation:
-        durable.save(tx, replace(execution, invocation="", seen=min(execution.seen, execution.changes - 1)))
+        executions.save(tx, replace(execution, invocation="", seen=min(execution.seen, execution.changes - 1)))
 
 
 def _in_ms(shown: dict[str, Any]) -> dict[str, Any]:
@@ -156,24 +149,22 @@ def _over(tx: Tx, arn: str, ran: Ran) -> None:
     if execution is None:
         return
     if ran.is_error:
-        _again(tx, execution, durable_chains.error_of(ran.payload), limits.LAMBDA_DURABLE_FAILURES_MAX)
+        _again(tx, execution, chains.error_of(ran.payload), limits.LAMBDA_DURABLE_FAILURES_MAX)
         return
     answer = _answer(execution, ran.payload)
     if isinstance(answer, str):
         error = {"ErrorType": "InvalidParameterValueException", "ErrorMessage": answer}
-        durable_endings.close(tx, _awake(execution), "FAILED", error=error)
+        endings.close(tx, _awake(execution), "FAILED", error=error)
     elif answer["Status"] == "PENDING":
         _pending(tx, execution)
     else:
-        durable_endings.close(
-            tx, _awake(execution), answer["Status"], result=answer.get("Result"), error=answer.get("Error")
-        )
+        endings.close(tx, _awake(execution), answer["Status"], result=answer.get("Result"), error=answer.get("Error"))
 
 
 def _ended(tx: Tx, arn: str, ran: Ran) -> Execution | None:
     """The execution, where it goes on; history tells of the invocation in any case."""
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
     if execution is None or execution.invocation != ran.invocation:
         return None
     told: dict[str, Any] = {
@@ -181,17 +172,17 @@ def _ended(tx: Tx, arn: str, ran: Ran) -> Execution | None:
         "EndTimestamp": ran.ended,
         "RequestId": ran.invocation,
     }
-    error = durable_chains.error_of(ran.payload) if ran.is_error else _own_error(ran.payload)
+    error = chains.error_of(ran.payload) if ran.is_error else _own_error(ran.payload)
     if error is not None:
         told["Error"] = {"Payload": error, "Truncated": False}
-    execution = durable.tell(tx, execution, Event("InvocationCompleted", told))
+    execution = executions.tell(tx, execution, Event("InvocationCompleted", told))
     execution = replace(
         execution,
         invocation="",
         checkpoint=None,
         log_tail=ran.log_tail if execution.kind == "RequestResponse" else None,
     )
-    durable.save(tx, execution)
+    executions.save(tx, execution)
     return execution if execution.is_open else None
 
 
@@ -204,27 +195,27 @@ def _again(tx: Tx, execution: Execution, error: Mapping[str, Any], most: int) ->
     """The function is invoked once more, a little later; or the execution has failed, with what it failed with last."""
     execution = replace(execution, failures=execution.failures + 1, seen=min(execution.seen, execution.changes - 1))
     if execution.failures >= most:
-        durable_endings.close(tx, _awake(execution), "FAILED", error=error)
+        endings.close(tx, _awake(execution), "FAILED", error=error)
         return
     if execution.status != "RUNNING":
-        durable.save(tx, durable_checkpoint.paused(execution))
+        executions.save(tx, checkpoints.paused(execution))
         return
-    durable.save(tx, execution)
+    executions.save(tx, execution)
     due = tx.now + limits.LAMBDA_DURABLE_RETRY_S
-    work.put(tx, durable.RUN, {"execution": execution.arn}, due=due, name=f"{durable.RUN} {execution.arn}")
+    work.put(tx, executions.RUN, {"execution": execution.arn}, due=due, name=f"{executions.RUN} {execution.arn}")
 
 
 def _pending(tx: Tx, execution: Execution) -> None:
     if execution.status != "RUNNING":
         if execution.status == "PAUSING":
             execution = execution.becomes("PAUSED")
-        durable.save(tx, replace(execution, failures=0))
+        executions.save(tx, replace(execution, failures=0))
         return
     if execution.changes > execution.seen:
-        durable.save(tx, replace(execution, failures=0))
-        durable.run_soon(tx, execution)
-    elif durable.has_pending(tx, execution.arn):
-        durable.save(tx, replace(execution, failures=0))
+        executions.save(tx, replace(execution, failures=0))
+        executions.run_soon(tx, execution)
+    elif executions.has_pending(tx, execution.arn):
+        executions.save(tx, replace(execution, failures=0))
     else:
         message = "Cannot return PENDING status with no pending operations."
         error = {"ErrorType": "InvalidParameterValueException", "ErrorMessage": message}
@@ -232,10 +223,10 @@ def _pending(tx: Tx, execution: Execution) -> None:
 
 
 def _failed(tx: Tx, arn: str, invocation: str, error: Mapping[str, Any]) -> None:
-    durable.lock(tx, arn)
-    execution = durable.get(tx, arn)
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
     if execution is not None and execution.is_open and execution.invocation == invocation:
-        durable_endings.close(tx, replace(_awake(execution), invocation=""), "FAILED", error=error)
+        endings.close(tx, replace(_awake(execution), invocation=""), "FAILED", error=error)
 
 
 def _answer(execution: Execution, payload: bytes) -> dict[str, Any] | str:
@@ -251,7 +242,7 @@ def _answer(execution: Execution, payload: bytes) -> dict[str, Any] | str:
     result = answer.get("Result")
     if result is not None and not isinstance(result, str):
         return "Invalid Result in invocation output."
-    complaint = durable_checkpoint.too_large(execution, result)
+    complaint = checkpoints.too_large(execution, result)
     return answer if complaint is None else complaint
 
 
@@ -277,8 +268,8 @@ async def begin(
 ) -> Execution:
     """The execution that an invocation of a durable function begins. Raises what Lambda answers where it does not."""
     assert version.durable is not None
-    durable_starts.check(asked, version.durable, kind)
-    beginning = durable_starts.Beginning(
+    starts.check(asked, version.durable, kind)
+    beginning = starts.Beginning(
         function=replace(asked, qualifier=version.version),
         config=version.durable,
         role=version.role_arn,
@@ -289,14 +280,14 @@ async def begin(
         tenant=invocation.tenant_id,
         client=invocation.client_context,
     )
-    return await node.store.write(durable_starts.start, beginning)
+    return await node.store.write(starts.start, beginning)
 
 
 async def ended(node: Node, arn: str) -> Execution:
     """The execution, once it is over."""
-    with node.wakes.listen(durable.wake_name(arn)) as listener:
+    with node.wakes.listen(executions.wake_name(arn)) as listener:
         while True:
-            execution = await node.store.read(durable.find, arn)
+            execution = await node.store.read(executions.find, arn)
             if not execution.is_open:
                 return execution
             await listener.wait(execution.deadline)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import urls
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import Reference, reference
+from wakeful.services.lambda_.urls import addresses as addresses
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def create_function_url_config(
 ) -> shapes.CreateFunctionUrlConfigResponse:
     """The function, or one alias of it, can be called by HTTP; whom its policy lets in, if it speaks of URLs."""
     said = {name: value for name, value in _said(request).items() if value is not None}
-    made = urls.described(urls.create(tx, _of(call, request), said), call.endpoint)
+    made = addresses.described(addresses.create(tx, _of(call, request), said), call.endpoint)
     del made["LastModifiedTime"]
     return cast("shapes.CreateFunctionUrlConfigResponse", made)
 
@@ -32,8 +32,8 @@ def create_function_url_config(
 def get_function_url_config(
     call: Call, tx: Tx, request: shapes.GetFunctionUrlConfigRequest
 ) -> shapes.GetFunctionUrlConfigResponse:
-    found = urls.find(tx, _of(call, request))
-    return cast("shapes.GetFunctionUrlConfigResponse", urls.described(found, call.endpoint))
+    found = addresses.find(tx, _of(call, request))
+    return cast("shapes.GetFunctionUrlConfigResponse", addresses.described(found, call.endpoint))
 
 
 @api.writes
@@ -41,14 +41,14 @@ def update_function_url_config(
     call: Call, tx: Tx, request: shapes.UpdateFunctionUrlConfigRequest
 ) -> shapes.UpdateFunctionUrlConfigResponse:
     """What the request names is replaced; an empty Cors takes CORS away."""
-    updated = urls.update(tx, _of(call, request), _said(request))
-    return cast("shapes.UpdateFunctionUrlConfigResponse", urls.described(updated, call.endpoint))
+    updated = addresses.update(tx, _of(call, request), _said(request))
+    return cast("shapes.UpdateFunctionUrlConfigResponse", addresses.described(updated, call.endpoint))
 
 
 @api.writes
 def delete_function_url_config(call: Call, tx: Tx, request: shapes.DeleteFunctionUrlConfigRequest) -> None:
     """Nobody finds the function there any more; a new URL of it will be another."""
-    urls.delete(tx, _of(call, request))
+    addresses.delete(tx, _of(call, request))
 
 
 @api.reads
@@ -57,8 +57,8 @@ def list_function_url_configs(
 ) -> shapes.ListFunctionUrlConfigsResponse:
     limit = min(request.get("MaxItems", limits.LAMBDA_LIST_MAX), limits.LAMBDA_LIST_MAX)
     after = unmarked(request["Marker"], [""])[0] if "Marker" in request else None
-    found = urls.listed(tx, reference(call, request["FunctionName"]), after, limit + 1)
-    shown = [urls.described(url, call.endpoint) for url in found[:limit]]
+    found = addresses.listed(tx, reference(call, request["FunctionName"]), after, limit + 1)
+    shown = [addresses.described(url, call.endpoint) for url in found[:limit]]
     answer: dict[str, Any] = {"FunctionUrlConfigs": shown}
     if len(found) > limit:
         answer["NextMarker"] = marked(found[limit - 1].reference.qualifier)

@@ -1,0 +1,1 @@
+"""The bill: what ran, metered to the millisecond, and what it costs at list price."""

@@ -1,0 +1,1 @@
+"""Durable functions: executions that go on through steps and waits, whatever becomes of the process or the node."""

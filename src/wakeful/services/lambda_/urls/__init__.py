@@ -1,0 +1,1 @@
+"""Function URLs: a function behind an address of its own."""
