@@ -16,6 +16,7 @@ LAMBDA_EVENT_BYTES_MAX = 1024 * 1024
 LAMBDA_INVOKE_ASYNC_BYTES_MAX = 256 * 1024  # what the older operation takes of an event
 LAMBDA_UPLOAD_BYTES_MAX = 50 * 1024 * 1024
 LAMBDA_UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
+LAMBDA_PACKAGE_FILES_MAX = 262_144  # and folders: each is a file on the disk, however small
 LAMBDA_POLICY_BYTES_MAX = 20 * 1024
 LAMBDA_LIST_MAX = 50
 LAMBDA_TAGS_MAX = 50
@@ -40,6 +41,8 @@ LAMBDA_RECORD_SLOTS = 16  # records of events on their way into buckets
 LAMBDA_SNAPSHOT_SLOTS = 8
 """How many published versions with SnapStart run their INIT at once; each may take as long as its timeout."""
 LAMBDA_SIGNATURE_BYTES_MAX = 1024 * 1024
+LAMBDA_SIGNATURE_CERTIFICATES_MAX = 16
+DER_OBJECT_ID_BYTES_MAX = 64
 DER_DEPTH_MAX = 32  # values of indefinite length within one another, in a package's signature
 LAMBDA_CODE_SIGNING_LIST_MAX = 10_000
 LAMBDA_RECURSION_MAX = 16  # an event may come to one function so often before that is a loop
