@@ -17,6 +17,7 @@ from wakeful.services.lambda_ import (
     managed,
     permissions,
     references,
+    roles,
     settings,
     storage,
     tags,
@@ -46,6 +47,7 @@ async def create_function(
     tags.check(request.get("Tags", {}))
     config = settings.of_creation(request)
     await node.store.read(_check_free, function)
+    await roles.check(node, call, request["Role"])
     package = await package_of(call, node, request["Code"], "CreateFunction")
     return await code_signing.deployed(node, function, _create, function, config, package, request)
 
@@ -116,6 +118,8 @@ async def update_function_configuration(
     call: Call, node: Node, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
     function = _of_latest(call, request["FunctionName"])
+    if "Role" in request:
+        await roles.check(node, call, request["Role"])
     return await code_signing.deployed(node, function, _update_configuration, function, request)
 
 
