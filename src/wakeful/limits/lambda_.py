@@ -40,6 +40,7 @@ LAMBDA_EVENT_SLOTS = 16
 LAMBDA_RECORD_SLOTS = 16  # records of events on their way into buckets
 LAMBDA_SNAPSHOT_SLOTS = 8
 """How many published versions with SnapStart run their INIT at once; each may take as long as its timeout."""
+LAMBDA_LAYER_VERSION_MAX = (1 << 63) - 1  # an ARN can name more than a row can have
 LAMBDA_SIGNATURE_BYTES_MAX = 1024 * 1024
 LAMBDA_SIGNATURE_CERTIFICATES_MAX = 16
 DER_OBJECT_ID_BYTES_MAX = 64

@@ -126,6 +126,7 @@ async def update_function_configuration(
 def _update_configuration(
     tx: Tx, function: Reference, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
+    tx.lock("lambda", function.arn)
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
     managed.check_provider(tx, config)
@@ -156,6 +157,7 @@ async def delete_function(
 def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -> shapes.FunctionConfiguration:
     """What $LATEST has now, under a number, for good. Nothing new is published where nothing has changed."""
     function = reference(call, request["FunctionName"])
+    tx.lock("lambda", function.arn)
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     if request.get("CodeSha256") and request["CodeSha256"] != latest.package.sha256:
         raise InvalidParameterValueException(
@@ -288,6 +290,7 @@ def _publish(
 def _update_code(
     tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]
 ) -> shapes.FunctionConfiguration:
+    tx.lock("lambda", function.arn)
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = dict(latest.config)
     package = replace(package, layers=latest.package.layers, layers_bytes=latest.package.layers_bytes)
