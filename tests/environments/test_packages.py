@@ -165,6 +165,14 @@ async def test_a_few_entries_cannot_ask_for_millions_of_folders(packages: Packag
     assert await complaint(packages, body) == "A package has at most 262144 files and folders"
 
 
+async def test_a_directory_of_millions_of_entries_is_not_read(packages: Packages) -> None:
+    body = zipped(("a", "", FILE))
+    directory = body[body.index(b"PK\x01\x02") : body.index(b"PK\x05\x06")]
+    assert await complaint(packages, body.replace(directory, directory * 262_145)) == (
+        "A package has at most 262144 files and folders"
+    )
+
+
 @given(names=st.lists(st.text("ab./", min_size=1, max_size=6), min_size=1, max_size=5))
 def test_a_tree_is_what_has_nothing_below_a_file(names: list[str]) -> None:
     entries = [zipfile.ZipInfo(name) for name in names]

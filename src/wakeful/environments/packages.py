@@ -33,6 +33,9 @@ _UNREADABLE = (
     *(zlib.error, struct.error),
 )
 _ENCRYPTED = 0x1  # of a zip entry's flags
+_ENTRY = b"PK\x01\x02"
+"""What each entry of a zip's directory begins with."""
+_TOO_MANY = f"A package has at most {limits.LAMBDA_PACKAGE_FILES_MAX} files and folders"
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """How an entry may be packed. Of others, some kilobytes are gigabytes at once, whatever the entry says of its size."""
 _NAME_BYTES_MAX = 255
@@ -105,6 +108,8 @@ class Packages:
 
 
 def _unzipped_bytes(body: bytes) -> int:
+    if body.count(_ENTRY) > limits.LAMBDA_PACKAGE_FILES_MAX:  # before each of them is an object
+        raise BadPackage(_TOO_MANY)
     try:
         with zipfile.ZipFile(BytesIO(body)) as package:
             entries = package.infolist()
@@ -151,7 +156,7 @@ def _is_tree(entries: list[zipfile.ZipInfo]) -> bool:
             return False
         count += len(parts) - shared
         if count > limits.LAMBDA_PACKAGE_FILES_MAX:
-            raise BadPackage(f"A package has at most {limits.LAMBDA_PACKAGE_FILES_MAX} files and folders")
+            raise BadPackage(_TOO_MANY)
         above, is_above_leaf = parts, is_leaf
     return True
 
