@@ -165,7 +165,7 @@ def run(durable, event, context):
     return durable.known["1"]["ChainedInvokeDetails"]["Error"]["ErrorType"]
 """
     with running_node(tmp_path, iam="enforce") as node:
-        role(node, trusts="lambda.amazonaws.com", allows="lambda:CheckpointDurableExecution")
+        role(node, allows="lambda:CheckpointDurableExecution")
         client = node.client("lambda")
         arn = "arn:aws:iam::000000000000:role/r"
         deploy(client, "g", Role=arn)

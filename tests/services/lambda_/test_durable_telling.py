@@ -31,7 +31,7 @@ def queue(node: RunningNode, name: str) -> tuple[str, str]:
 
 def test_status_changes_are_events_on_the_default_bus_also_where_policies_hold(tmp_path: Path) -> None:
     with running_node(tmp_path, iam="enforce") as node:
-        role(node, trusts="lambda.amazonaws.com", allows="lambda:*")
+        role(node, allows="lambda:*")
         url, arn = queue(node, "heard")
         allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "*", "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": allow})

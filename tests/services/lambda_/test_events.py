@@ -115,10 +115,11 @@ def test_an_event_for_a_function_that_has_gone_is_dropped(node: RunningNode, cli
 def test_an_event_whose_function_cannot_be_run_is_tried_for_six_hours_and_then_is_a_dead_letter(tmp_path: Path) -> None:
     with running_node(tmp_path, iam="enforce") as node:
         url = node.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
-        role(node, trusts="ec2.amazonaws.com", allows="sqs:SendMessage")
+        role(node, allows="sqs:SendMessage")
         client = node.client("lambda")
         arn = "arn:aws:sqs:us-east-1:000000000000:dead"
         deploy(client, Role="arn:aws:iam::000000000000:role/r", DeadLetterConfig={"TargetArn": arn})
+        node.client("iam").update_assume_role_policy(RoleName="r", PolicyDocument=trusting("ec2.amazonaws.com"))
         request_id = invoke_event(client, {"a": 1})
         node.advance(3600)
         assert letters(node, url) == []
@@ -130,11 +131,15 @@ def test_an_event_whose_function_cannot_be_run_is_tried_for_six_hours_and_then_i
         assert letter["Body"] == '{"a": 1}'
 
 
-def role(node: RunningNode, *, trusts: str, allows: str) -> None:
+def trusting(service: str) -> str:
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": trust})
+
+
+def role(node: RunningNode, *, allows: str) -> None:
     iam = node.client("iam")
-    trust = {"Effect": "Allow", "Principal": {"Service": trusts}, "Action": "sts:AssumeRole"}
     allow = {"Effect": "Allow", "Action": allows, "Resource": "*"}
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": trust}))
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trusting("lambda.amazonaws.com"))
     document = json.dumps({"Version": "2012-10-17", "Statement": allow})
     iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=document)
 
