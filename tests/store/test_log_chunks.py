@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import OpenStore
+from tests.examples import examples
 from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.store.log_chunks import Place, StoredEvent
@@ -65,7 +66,7 @@ async def test_events_of_one_moment_keep_the_order_in_which_they_came(telemetry:
     assert len({each.place for each in found}) == 60
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, keeps_fixtures=True)
 @given(
     batches=st.lists(
         st.tuples(st.sampled_from("stu"), st.lists(st.integers(0, 9_000_000), min_size=1, max_size=8)), max_size=30
