@@ -6,6 +6,7 @@ Run by the driver, which may be a Python without pytest.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -191,13 +192,20 @@ async def ending_of(site: Site, function: str, arguments: dict[str, Any], limits
         await started.discard()
 
 
-async def cpu_at(site: Site, memory_mb: int) -> float:
+async def cpu_at(site: Site, memory_mb: int) -> tuple[float, int]:
+    """How much of a processor a function had that wanted all of one; in how many periods it was kept from having more."""
     limits = Limits(memory_mb=memory_mb)
     started = await site.start(site.package(ATTACKS), "attacks", "burn", {"seconds": 1.0}, limits=limits)
     try:
         await started.sandbox.limit_cpu()
-        await started.ended()
-        return float(started.printed())
+        ended = asyncio.ensure_future(started.ended())
+        throttled = 0
+        with contextlib.suppress(OSError):  # the group goes with the last process in it
+            while not ended.done():
+                throttled = started.sandbox._group.places["cpu"].numbers("cpu.stat")["nr_throttled"]
+                await asyncio.sleep(0.01)
+        await ended
+        return float(started.printed()), throttled
     finally:
         await started.discard()
 
