@@ -43,7 +43,7 @@ class RunningNode:
         self, service: str, *, region: str = REGION, key: str = "test", secret: str = "test", **more: Any
     ) -> Any:
         """An unmodified boto3 client, without retries: a test wants to see the first answer."""
-        config = ClientConfig(retries={"max_attempts": 0}, read_timeout=30, **more.pop("config", {}))
+        config = ClientConfig(**{"retries": {"max_attempts": 0}, "read_timeout": 30, **more.pop("config", {})})
         return boto3.client(
             service,
             endpoint_url=more.pop("endpoint", self.endpoint),
