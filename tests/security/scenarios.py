@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.environments.site import ENDPOINT_PORT, Site, Started, until
 from wakeful.environments.sandbox import Limits
+from wakeful.environments.sandboxes import LaunchedSandbox
 
 BROTHERS = """
 import os, socket, time, attacks
@@ -193,11 +194,12 @@ async def ending_of(site: Site, function: str, arguments: dict[str, Any], limits
 
 
 async def cpu_at(site: Site, memory_mb: int) -> tuple[float, int]:
-    """How much of a processor a function had that wanted all of one; in how many periods it was kept from having more."""
+    """How much of a processor a function had that wanted all of it; in how many periods it was kept from more."""
     limits = Limits(memory_mb=memory_mb)
     started = await site.start(site.package(ATTACKS), "attacks", "burn", {"seconds": 1.0}, limits=limits)
     try:
         await started.sandbox.limit_cpu()
+        assert isinstance(started.sandbox, LaunchedSandbox)
         ended = asyncio.ensure_future(started.ended())
         throttled = 0
         with contextlib.suppress(OSError):  # the group goes with the last process in it
