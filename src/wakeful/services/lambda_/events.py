@@ -123,7 +123,8 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         failed = Response(error.status or 400, error=error.shape_name)
         return _failed(event, config, failed, error.message, node.clock.now())
     except RecursiveInvocationException as loop:  # not tried again: it would have come here too often then, too
-        return _give_up(event, config, End(RETRIES_EXHAUSTED, None, loop.message))
+        stopped = Response(loop.status or 400, error=loop.shape_name)
+        return _give_up(event, config, End(RETRIES_EXHAUSTED, stopped, loop.message))
     except ResourceNotFoundException as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
         node.telemetry.note(measuring.dropped(function, now))
