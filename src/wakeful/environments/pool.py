@@ -35,6 +35,7 @@ from wakeful.environments.version import Throttled as Throttled
 from wakeful.environments.waiting import WaitingCells
 
 log = logging.getLogger(__name__)
+_Running = Coroutine[Any, Any, Outcome]
 
 
 class Pool:
@@ -73,14 +74,13 @@ class Pool:
 
     # ------------------------------------------------------------------ running
 
-    def invoke(self, version: Version, invocation: Invocation) -> Coroutine[Any, Any, Outcome]:
+    def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> _Running:
         """Runs the invocation in some environment of this version. Raises Throttled."""
-        if version.debugger is not None:
+        if version.debugger is not None:  # goes on where the caller leaves: nobody else may have the environment
             return self._invoke_and_stay(version, invocation, version.debugger)
-        return self._invoke(version, invocation, None)
+        return self._invoke(version, invocation, deadline)
 
     async def _invoke_and_stay(self, version: Version, invocation: Invocation, debugger: Debugger) -> Outcome:
-        """Goes on where the caller leaves: nobody else may have the environment."""
         return await asyncio.shield(self._tasks.start(self._invoke_in_turn(version, invocation, debugger)))
 
     async def _invoke_in_turn(self, version: Version, invocation: Invocation, debugger: Debugger) -> Outcome:
