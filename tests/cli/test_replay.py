@@ -408,6 +408,20 @@ def test_events_come_back_whichever_way_they_came(node: RunningNode) -> None:
         assert replayed(node, each["request_id"])["equal"], each["kind"]
 
 
+def test_a_delivered_event_tells_what_delivered_it(node: RunningNode) -> None:
+    client, sns = node.client("lambda"), node.client("sns")
+    arn = functions.deploy(client, "told", code=CODE)
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    client.add_permission(
+        FunctionName="told", StatementId="s", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com"
+    )
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="hello")
+    node.settle()
+    (run,) = _notes(node, "told")
+    assert json.loads(say(node, "event", run["id"], "--json").out)["source"] == topic
+
+
 def _notes(node: RunningNode, name: str) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{node.endpoint}/_wakeful/notes?kind=run&name={name}") as answer:
         notes: list[dict[str, Any]] = json.load(answer)["notes"]
