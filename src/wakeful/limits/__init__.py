@@ -98,7 +98,8 @@ RECORD_MEMORY_BYTES = 512  # what a recording takes in memory beside its event a
 RECORD_CHUNK_BYTES_MAX = 256 * 1024  # of recordings that are stored together, unless one alone is larger
 RECORD_CHUNK_OVERHEAD_BYTES = 160  # what a chunk takes on disk beside what is in it
 RECORDED_LISTED_MAX = 1000  # that are listed at a time
-RECORDED_READ_BYTES_MAX = 64 * 1024 * 1024  # of chunks that are looked through for one list
+RECORDED_CHUNKS_READ_MAX = 20_000  # that are looked through for one list
+RECORDED_READ_BYTES_MAX = 64 * 1024 * 1024  # of such chunks, as they lie on disk
 
 # --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class Event:
     trace: Trace
     client_context: str | None = None
     tenant: str | None = None
+    source: str = ""
+    """Who invoked the function, or what delivered the event."""
     errors: int = 0
     put: float = 0.0
     refused: int = 0
@@ -99,7 +101,8 @@ def accept(tx: Tx, delivery: Delivery) -> None:
     if len(delivery.body.encode()) > limits.LAMBDA_EVENT_BYTES_MAX:
         raise Refused("the event is larger than a function takes", "REQUEST_TOO_LARGE")
     try:
-        put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+        source = delivery.source_arn
+        put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects, source=source))
     except LambdaError as error:
         raise Refused(str(error), "INVALID_PARAMETER") from error
 
@@ -153,6 +156,7 @@ async def _run(node: Node, event: Event, config: EventConfig, version: Version) 
         client_context=event.client_context,
         tenant=event.tenant,
         kind="Event",
+        source=event.source,
     )
     outcome = await runs.run(node, version, invocation, event.trace)
     response = Response(200, version.version, outcome.error, outcome.payload)
