@@ -97,6 +97,17 @@ async def test_page_by_page_gives_what_one_look_at_everything_would(
     assert messages(found) == [f"{number}.{at}" for _, number, at in expected]
 
 
+@pytest.mark.parametrize("backward", [False, True])
+async def test_a_log_of_many_small_chunks_is_read_to_its_end(telemetry: Telemetry, backward: bool) -> None:
+    hour_ms, chunks = limits.LOG_CHUNK_SPAN_MAX_MS + 1, limits.LOG_CHUNKS_AT_ONCE * 2
+    telemetry.log("g", "s", [LogEvent(number * hour_ms, str(number)) for number in range(chunks)])
+    telemetry.log("g", "t", [LogEvent(number * hour_ms, f"{number} too") for number in range(chunks)])
+    found = await everything(telemetry, Passage("g", backward=backward))
+    expected = [line for number in range(chunks) for line in (str(number), f"{number} too")]
+    assert messages(found) == (expected[::-1] if backward else expected)
+    assert messages(await everything(telemetry, Passage("g", ["t"]))) == expected[1::2]
+
+
 async def test_a_page_ends_with_its_bytes_but_has_at_least_one_event(telemetry: Telemetry) -> None:
     telemetry.log("g", "s", [LogEvent(number, "x" * 1000) for number in range(5)])
     page = await telemetry.page(Passage("g"), count=100, bytes_max=2500)
