@@ -56,6 +56,33 @@ def test_an_execution_goes_through_steps_and_a_wait_of_a_year_to_its_result(node
     assert (started["Id"], started["Name"]) == tuple(arn.split("/")[:1:-1])
 
 
+@pytest.mark.parametrize(
+    "error",
+    ["no", ["no"], {"ErrorMessage": 5}, {"StackTrace": "here"}, {"StackTrace": [1]}, {"ErrorData": "x" * (1 << 20)}],
+)
+def test_an_error_that_is_none_ends_the_execution_all_the_same(puppet: Puppet, error: Any) -> None:
+    puppet.begins()
+    puppet.answers("FAILED", Error=error)
+    assert (puppet.execution["Status"], puppet.execution["Error"]["ErrorMessage"]) == (
+        "FAILED",
+        "Invalid Error in invocation output.",
+    )
+
+
+def test_an_execution_outlives_its_version_until_it_would_run_again(node: RunningNode, client: Any) -> None:
+    deploy_durable(client, STEPS)
+    client.publish_version(FunctionName="f")
+    arn = begin(client, {"a": 1, "s": 300}, Qualifier="1")
+    node.settle()
+    client.delete_function(FunctionName="f", Qualifier="1")
+    assert status(client, arn) == "RUNNING"
+    node.advance(301)
+    found = client.get_durable_execution(DurableExecutionArn=arn)
+    assert (found["Status"], found["Error"]["ErrorType"]) == ("FAILED", "ResourceNotFoundException")
+    listed = client.list_durable_executions_by_function(FunctionName="f")["DurableExecutions"]
+    assert [each["DurableExecutionArn"] for each in listed] == [arn]
+
+
 def test_who_invokes_synchronously_waits_for_the_result(node: RunningNode, client: Any) -> None:
     deploy_durable(client, STEPS)
     waiting = Waiting(node, {"a": 1, "s": 300}, LogType="Tail")
