@@ -36,7 +36,7 @@ ENDED_BY_THE_SERVICE = {"Wait", "Callback", "ChainedInvoke"}
 SIDES = ("before", "after")
 
 EVERY_KILL = "CRASHES" in os.environ
-DAILY_NODE_KILLS = 2
+DAILY_NODE_KILLS = {"python": 2, "nodejs": 1}
 AT_ONCE = 8
 APART = 8
 """Checkpoints between two at which the same execution is killed; fewer than five in a row are no failure of it."""
@@ -100,17 +100,18 @@ def test_the_environment_is_killed_at_every_checkpoint(shop: Shop) -> None:
             assert errors(execution) == ["Runtime.ExitError"] * len(runs[run])
 
 
-def test_the_node_is_killed_at_checkpoints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["python", pytest.param("nodejs", marks=needs_node)])
+def test_the_node_is_killed_at_checkpoints(tmp_path: Path, language: str) -> None:
     """At every one in `make crash`, at some of them every day; each time it starts again on the same data."""
-    sdks.layer(sdks.PYTHON)
+    sdks.layer(sdks.PYTHON if language == "python" else sdks.NODEJS)
     node = NodeProcess(tmp_path / "data", "--isolation", "none")
     node.start()
-    deploy_workflow(node, "python")
+    deploy_workflow(node, language)
     client = node.client("lambda")
     calm = begin(client, "calm")
     carry_on_across_crashes(node, calm)
     kills = [(when, each) for each in updates(calm) for when in SIDES]
-    for number, kill in enumerate(kills if EVERY_KILL else kills[3 :: len(kills) // DAILY_NODE_KILLS]):
+    for number, kill in enumerate(kills if EVERY_KILL else kills[3 :: len(kills) // DAILY_NODE_KILLS[language]]):
         execution = begin(client, f"run-{number}", kill, node=node.pid)
         carry_on_across_crashes(node, execution)
         survived(execution, calm, effects(node, f"run-{number}"), [kill])

@@ -31,6 +31,7 @@ async function die(when, sent) {
     const found = await effects("GET", `?list-type=2&prefix=${plan.run}/killed-${number}/`);
     if (found.includes("<Key>")) continue;
     await did(`killed-${number}`);
+    if (kill.node) process.kill(kill.node, "SIGKILL");
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => {}); // it is over, and the signal is on its way
   }
