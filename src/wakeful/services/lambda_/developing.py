@@ -65,6 +65,9 @@ class Developing:
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    def is_worked_on(self, arn: str) -> bool:
+        return self._node.workshop.piece(arn) is not None
+
     async def begin(self, arn: str, document: Any) -> AsyncIterator[dict[str, Any] | None]:
         """What happens meanwhile, as documents; None every now and then. The function is worked on until it is closed.
 
