@@ -1,7 +1,8 @@
 """The way to a function's debugger: a port on this machine's loopback, and bytes passed on to the one inside.
 
 The debugger itself runs in the function's process, behind its walls. Whoever can connect to the port can do there what
-the function can, as with every debugger; nobody from another machine can connect.
+the function can, as with every debugger; nobody from another machine can connect. A web page of a browser here can, too,
+but only speak HTTP: what only pages send is not passed on, and Node.js itself looks at the host of what is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from wakeful import limits
 from wakeful.environments.tasks import Tasks
 
 _LOOPBACK = "127.0.0.1"
+_OF_PAGES = (b"POST ", b"PUT ", b"OPTIONS ", b"HEAD ", b"DELETE ", b"PATCH ")
+"""How a request begins that no client of a debugger sends. Its body could be a message to debugpy."""
 
 Connector = Callable[[], Awaitable[socket.socket]]
 
@@ -105,8 +108,8 @@ class HostDebugger:
 
 
 async def _joined(one: socket.socket, other: socket.socket) -> None:
-    """Returns when either side has ended; what it had sent has been passed on."""
-    both = {asyncio.ensure_future(_pass(one, other)), asyncio.ensure_future(_pass(other, one))}
+    """`one` is the client. Returns when either side has ended; what it had sent has been passed on."""
+    both = {asyncio.ensure_future(_pass(one, other, is_client=True)), asyncio.ensure_future(_pass(other, one))}
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -115,10 +118,14 @@ async def _joined(one: socket.socket, other: socket.socket) -> None:
         await asyncio.gather(*both, return_exceptions=True)
 
 
-async def _pass(source: socket.socket, sink: socket.socket) -> None:
+async def _pass(source: socket.socket, sink: socket.socket, *, is_client: bool = False) -> None:
     loop = asyncio.get_running_loop()
+    is_first = is_client
     with contextlib.suppress(OSError):  # the other side has gone; so do we
         while piece := await loop.sock_recv(source, limits.DEBUG_PIECE_BYTES):
+            if is_first and piece.startswith(_OF_PAGES):
+                return
+            is_first = False
             await loop.sock_sendall(sink, piece)
 
 
