@@ -87,6 +87,9 @@ def test_dev_tells_at_the_beginning_that_the_code_does_not_load(shared: RunningN
     with typed("dev", str(place), endpoint=shared.endpoint) as command:
         until(command, "✗ the code does not load")
         until(command, "nothing_of_that_name")
+        assert call(shared.client("lambda"), "broken").error == "Unhandled"
+        said = until(command, "✗")  # the invocation; why was said already
+        assert "Runtime.ImportModuleError" in said[-1]
         (place / "app.py").write_text(GOOD)
         until(command, "↻")
         assert call(shared.client("lambda"), "broken").payload == "ANSWER"
@@ -175,6 +178,16 @@ def test_a_save_that_is_refused_is_told_and_made_up_for_by_the_next(
         (place / "other.py").write_text("")
         until(command, "↻ app.py and 1 more")
         assert call(shared.client("lambda"), "refused").payload == "new"
+
+
+def test_a_function_that_is_deleted_ends_the_work(shared: RunningNode, tmp_path: Path) -> None:
+    with typed("dev", str(folder(tmp_path, "deleted")), endpoint=shared.endpoint) as command:
+        until(command, "Ctrl-C")
+        shared.client("lambda").delete_function(FunctionName="deleted")
+        rest = command.rest()
+    assert (rest.status, rest.err) == (1, "deleted has been deleted.\n")
+    names = [each["FunctionName"] for each in shared.client("lambda").list_functions()["Functions"]]
+    assert "deleted" not in names
 
 
 def test_dev_waits_for_a_node_that_is_started_again(tmp_path: Path) -> None:

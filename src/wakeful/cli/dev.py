@@ -176,7 +176,7 @@ def _work(function: dict[str, Any], source: Source | None, debugging: Debugging 
             if source is not None:
                 _say(f"Watching {source.root}. Invoke it with: wakeful invoke {name}")
             _say("Ctrl-C ends it.", dim=True)
-            with _background(lambda: _follow(function["LoggingConfig"]["LogGroup"], since_s, endpoint, over)):
+            with _background(lambda: _follow(bench, function["LoggingConfig"]["LogGroup"], since_s, endpoint, over)):
                 if source is None:
                     over.wait()
                 else:
@@ -185,11 +185,13 @@ def _work(function: dict[str, Any], source: Source | None, debugging: Debugging 
         typer.echo()
         return True
     except Gone:
-        return False
+        pass  # as where its events end
     except CannotWatch as error:
         client.give_up(str(error))
     finally:
         over.set()
+    if bench.is_deleted:
+        client.give_up(f"{name} has been deleted.")
     return False
 
 
@@ -206,7 +208,7 @@ def _watch(source: Source, bench: Workbench, over: threading.Event) -> None:
         if not files:
             continue
         try:
-            _tell_saved(files, bench.save(files))
+            _tell_saved(bench, files, bench.save(files))
             owed = set()
         except Refused as refused:
             _tell_refused(files, refused)
@@ -243,13 +245,13 @@ def _interrupted_by_any_signal() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _tell_saved(files: dict[str, Any], saved: dict[str, Any]) -> None:
+def _tell_saved(bench: Workbench, files: dict[str, Any], saved: dict[str, Any]) -> None:
     what = _named(files)
     if saved["fault"] is None:
         _say(f"↻ {what}  in {saved['took_ms']:.0f} ms", colour=typer.colors.CYAN)
         return
     _say(f"✗ {what}", colour=typer.colors.RED)
-    _tell_fault(saved["fault"])
+    _tell_fault(bench, saved["fault"])
     if not saved["serves"]:
         _say("  What ran before goes on.", dim=True)
 
@@ -266,8 +268,9 @@ def _named(files: dict[str, Any]) -> str:
     return first if not others else f"{first} and {len(others)} more"
 
 
-def _tell_fault(fault: dict[str, Any]) -> None:
+def _tell_fault(bench: Workbench, fault: dict[str, Any]) -> None:
     kind, message = fault.get("errorType", "Error"), fault.get("errorMessage", "")
+    bench.shown.add(f"[ERROR] {kind}: {message}")
     for line in invocations.lines(f"{kind}: {message}"):
         _say(line.text, colour=typer.colors.RED)
     for frame in fault.get("stackTrace") or fault.get("trace") or ():
@@ -277,19 +280,23 @@ def _tell_fault(fault: dict[str, Any]) -> None:
 
 def _show_events(bench: Workbench, over: threading.Event) -> None:
     while (event := bench.events.get()) is not None:
+        bench.is_deleted |= event.get("state") == "deleted"
         if event.get("fault"):
             _say("✗ the code does not load", colour=typer.colors.RED)
-            _tell_fault(event["fault"])
+            _tell_fault(bench, event["fault"])
     over.set()
 
 
-def _follow(group: str, since_s: float, endpoint: str | None, over: threading.Event) -> None:
+def _follow(bench: Workbench, group: str, since_s: float, endpoint: str | None, over: threading.Event) -> None:
     """The log as it comes, until the work is over."""
     colours = {"ok": typer.colors.GREEN, "failed": typer.colors.RED}
     logs = client.aws("logs", endpoint)
     for _, message in tail.events(logs, group, int(since_s * 1000), follow=True, pause_s=_PAUSE_S):
         if over.is_set():
             return
+        if again := next((each for each in tuple(bench.shown) if message.startswith(each)), None):
+            bench.shown.discard(again)
+            continue
         for line in invocations.lines(message):
             _say(line.text, colour=colours.get(line.kind))
 

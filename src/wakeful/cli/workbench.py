@@ -32,6 +32,12 @@ class Workbench:
         self._at = client.endpoint_of(endpoint)
         self._path = f"/_wakeful/dev/{quote(arn, safe='')}"
         self._signs = False
+        self.is_deleted = False
+        """The function, while it was worked on."""
+
+        self.shown: set[str] = set()
+        """Why code does not load, of which the log is about to tell again."""
+
         self._saving: http.client.HTTPConnection | None = None
         self.events: queue.Queue[dict[str, Any] | None] = queue.Queue()
 

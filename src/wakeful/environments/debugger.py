@@ -1,8 +1,8 @@
 """The way to a function's debugger: a port on this machine's loopback, and bytes passed on to the one inside.
 
 The debugger itself runs in the function's process, behind its walls. Whoever can connect to the port can do there what
-the function can, as with every debugger; nobody from another machine can connect. A web page of a browser here can, too,
-but only speak HTTP: what only pages send is not passed on, and Node.js itself looks at the host of what is.
+the function can, as with every debugger; nobody from another machine can connect. A web page of a browser here can,
+too, but only speak HTTP: what only pages send is not passed on, and Node.js itself looks at the host of what is.
 """
 
 from __future__ import annotations
