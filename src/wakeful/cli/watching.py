@@ -31,10 +31,14 @@ _READ_BYTES = 256 * 1024
 _QUIET_S = 0.001
 """With nothing told for so long, what was saved together is together."""
 
+_FEW = 8
+_MANY_QUIET_S = 0.03
+"""The same where it is more than few: a branch that is switched, or a build, pauses now and then."""
+
 _OPEN_S = 0.05
 """A file that is written to and not closed is taken after so long: its writer may keep it open."""
 
-_TOGETHER_S = 0.2
+_TOGETHER_S = 1.0
 """Who goes on saving is not waited for any longer."""
 
 _LOOK_S = 0.2
@@ -155,7 +159,8 @@ class Watcher:
         """Returns with what was saved together, or with nothing after a while."""
         until = time.monotonic() + _LOOK_S
         while (now := time.monotonic()) < until:
-            longest_s = _OPEN_S if self._writing else _QUIET_S if self._saved else _LOOK_S
+            quiet_s = _QUIET_S if len(self._saved) <= _FEW else _MANY_QUIET_S
+            longest_s = _OPEN_S if self._writing else quiet_s if self._saved else _LOOK_S
             wait_s = min(until - now, longest_s)
             is_first = not self._saved
             if self._poll.poll(wait_s * 1000):
