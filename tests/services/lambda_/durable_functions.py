@@ -70,7 +70,7 @@ class Durable:
 def handler(event, context):
     durable = Durable(event)
     try:
-        return {"Status": "SUCCEEDED", "Result": json.dumps(run(durable, executions.input, context))}
+        return {"Status": "SUCCEEDED", "Result": json.dumps(run(durable, durable.input, context))}
     except Suspend:
         return {"Status": "PENDING"}
     except Exception as error:
