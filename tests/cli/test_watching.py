@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from wakeful.cli import watching
 from wakeful.cli.watching import Watcher
 
 
@@ -125,14 +126,23 @@ def test_a_folder_that_is_removed_and_made_again_is_watched_again(watched: Watch
     watched.until("app.py")
 
 
-def test_many_files_that_are_saved_together_come_together(watched: Watched) -> None:
+def test_many_files_that_are_saved_together_come_together(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_MANY_QUIET_S", 1.0)  # longer than this machine makes anybody wait
+    monkeypatch.setattr(watching, "_TOGETHER_S", 30.0)
+    first, *others = ([f"{each}-{part}.py" for each in range(20)] for part in range(4))
+    write(watched.root, first)
+
     def switch() -> None:
-        for each in range(100):
-            (watched.root / f"{each}.py").write_text("1")
-            time.sleep(0.003 if each > 20 else 0)
+        for names in others:
+            time.sleep(0.01)
+            write(watched.root, names)
 
     writer = threading.Thread(target=switch)
     writer.start()
-    wanted = {f"{each}.py" for each in range(100)}
-    assert watched.told() == wanted
+    assert watched.told() == {*first, *(name for names in others for name in names)}
     writer.join()
+
+
+def write(root: Path, names: list[str]) -> None:
+    for each in names:
+        (root / each).write_text("1")

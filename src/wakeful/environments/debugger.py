@@ -73,11 +73,16 @@ class HostDebugger:
     async def _serve(self, client: socket.socket) -> None:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with client:
+        loop = asyncio.get_running_loop()
+        with client, contextlib.suppress(OSError):  # it has gone; so do we
+            first = await loop.sock_recv(client, limits.DEBUG_PIECE_BYTES)  # in both protocols the client begins
+            if not first or first.startswith(_OF_PAGES):
+                return
             inside = await self._reached()
             if inside is None:
                 return
             with inside:
+                await loop.sock_sendall(inside, first)
                 await _joined(client, inside)
 
     async def _reached(self) -> socket.socket | None:
@@ -108,8 +113,8 @@ class HostDebugger:
 
 
 async def _joined(one: socket.socket, other: socket.socket) -> None:
-    """`one` is the client. Returns when either side has ended; what it had sent has been passed on."""
-    both = {asyncio.ensure_future(_pass(one, other, is_client=True)), asyncio.ensure_future(_pass(other, one))}
+    """Returns when either side has ended; what it had sent has been passed on."""
+    both = {asyncio.ensure_future(_pass(one, other)), asyncio.ensure_future(_pass(other, one))}
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -118,14 +123,10 @@ async def _joined(one: socket.socket, other: socket.socket) -> None:
         await asyncio.gather(*both, return_exceptions=True)
 
 
-async def _pass(source: socket.socket, sink: socket.socket, *, is_client: bool = False) -> None:
+async def _pass(source: socket.socket, sink: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    is_first = is_client
     with contextlib.suppress(OSError):  # the other side has gone; so do we
         while piece := await loop.sock_recv(source, limits.DEBUG_PIECE_BYTES):
-            if is_first and piece.startswith(_OF_PAGES):
-                return
-            is_first = False
             await loop.sock_sendall(sink, piece)
 
 
