@@ -157,7 +157,7 @@ class Admin:
     async def _notes(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
         query = _query(http)
         limit = query.get("limit", "50")
-        if not limit.isdigit() or not 1 <= int(limit) <= _LIMIT_MAX:
+        if not limit.isdecimal() or len(limit) > 9 or not 1 <= int(limit) <= _LIMIT_MAX:
             raise Unclear(f"limit is a number from 1 to {_LIMIT_MAX}")
         notes = await self._node.telemetry.recent_notes(
             account=query.get("account"), kind=query.get("kind"), name=query.get("name"), limit=int(limit)

@@ -26,6 +26,9 @@ from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import AwsError
 
+KIND = "DurableExecution"
+"""Of invocations whose event is the state of an execution, however that was begun."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -55,6 +58,8 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         client_context=execution.client,
         tenant=execution.tenant,
         log_tail=execution.kind == "RequestResponse",
+        kind=KIND,
+        source=execution.arn,
     )
     started = node.clock.now()
     try:
