@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.functions import package
-from tests.signer import JOB, PROFILE, Signer, changed
+from tests.signer import JOB, PROFILE, Signer, changed, oid, sequence
 from wakeful.environments import der, signed_package
 from wakeful.environments.signed_package import FILE, Broken, fingerprint, read
 
@@ -116,6 +116,24 @@ def test_values_do_not_lie_within_one_another_for_ever() -> None:
 def test_object_ids_are_read_in_dotted_form() -> None:
     assert der.value(bytes.fromhex("06092a864886f70d010702")).object_id == "1.2.840.113549.1.7.2"
     assert der.value(bytes.fromhex("0603883703")).object_id == "2.999.3"
+
+
+def test_an_object_id_is_not_read_for_ever() -> None:
+    with pytest.raises(der.Malformed, match="too long"):
+        _ = der.value(der.wrapped(der.OBJECT_ID, b"\xff" * (1 << 20) + b"\x01")).object_id
+
+
+def test_as_many_certificates_as_fit_are_not_followed() -> None:
+    text = b"-----BEGIN PKCS7-----\n" + base64.encodebytes(many_certificates(20)) + b"-----END PKCS7-----\n"
+    with pytest.raises(Broken, match="more certificates than lead to a root"):
+        read(changed(SIGNED, **{FILE.replace(".", "__"): text}))
+
+
+def many_certificates(count: int) -> bytes:
+    """A signature that has so many."""
+    signed = der.wrapped(der.INTEGER, b"\x01") + der.wrapped(0xA0, SIGNER.leaf * count) + der.wrapped(der.SET, b"")
+    kind = oid("1.2.840.113549.1.7.2")
+    return sequence(kind, der.wrapped(0xA0, sequence(signed)))
 
 
 def test_awss_root_is_the_one_that_it_publishes() -> None:

@@ -45,7 +45,10 @@ class Value:
         """In dotted form."""
         numbers: list[int] = []
         number = 0
-        for octet in self.text(OBJECT_ID):
+        octets = self.text(OBJECT_ID)
+        if len(octets) > limits.DER_OBJECT_ID_BYTES_MAX:
+            raise Malformed("an object identifier that is too long")
+        for octet in octets:
             number = number << 7 | octet & 0x7F
             if not octet & 0x80:
                 numbers.append(number)

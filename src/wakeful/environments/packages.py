@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import calendar
 import hmac
-import lzma
 import os
 import secrets
 import shutil
@@ -19,6 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,10 +30,14 @@ from wakeful.store.blobs import Blobs
 _COULD_NOT_UNZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 _UNREADABLE = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError),
-    *(zlib.error, lzma.LZMAError, struct.error),
+    *(zlib.error, struct.error),
 )
 _ENCRYPTED = 0x1  # of a zip entry's flags
-_ROOT = PurePosixPath()
+_ENTRY = b"PK\x01\x02"
+"""What each entry of a zip's directory begins with."""
+_TOO_MANY = f"A package has at most {limits.LAMBDA_PACKAGE_FILES_MAX} files and folders"
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""How an entry may be packed. Of others, some kilobytes are gigabytes at once, whatever the entry says of its size."""
 _NAME_BYTES_MAX = 255
 _PATH_BYTES_MAX = 3840  # the kernel's 4,096 less the folder it is unpacked into
 
@@ -104,6 +108,8 @@ class Packages:
 
 
 def _unzipped_bytes(body: bytes) -> int:
+    if body.count(_ENTRY) > limits.LAMBDA_PACKAGE_FILES_MAX:  # before each of them is an object
+        raise BadPackage(_TOO_MANY)
     try:
         with zipfile.ZipFile(BytesIO(body)) as package:
             entries = package.infolist()
@@ -113,10 +119,10 @@ def _unzipped_bytes(body: bytes) -> int:
             if size >= limits.LAMBDA_UNZIPPED_BYTES_MAX:
                 raise BadPackage(f"Unzipped size must be smaller than {limits.LAMBDA_UNZIPPED_BYTES_MAX} bytes")
             is_sound = (
-                not any(entry.flag_bits & _ENCRYPTED for entry in entries)
+                not any(entry.flag_bits & _ENCRYPTED or entry.compress_type not in _METHODS for entry in entries)
                 and not any(is_outside(entry.filename) or _is_too_long(entry.filename) for entry in entries)
                 and _is_tree(entries)
-                and all(_is_path(package.read(entry)) for entry in entries if _is_link(entry))
+                and all(_is_path(_beginning(package, entry)) for entry in entries if _is_link(entry))
                 and package.testzip() is None
             )
     except (*_UNREADABLE, OSError, ValueError) as error:
@@ -137,11 +143,27 @@ def _is_too_long(name: str) -> bool:
 
 
 def _is_tree(entries: list[zipfile.ZipInfo]) -> bool:
-    """Nothing lies below a file or a link: what lies below a link would be written to where it leads."""
-    leaves = {PurePosixPath(entry.filename) for entry in entries if not entry.is_dir()}
-    folders = {PurePosixPath(entry.filename) for entry in entries if entry.is_dir()}
-    folders.update(parent for path in (*leaves, *folders) for parent in path.parents)
-    return folders.isdisjoint(leaves) and _ROOT not in leaves
+    """Nothing lies below a file or a link: what lies below a link would be written to where it leads.
+
+    Raises BadPackage where there are more files and folders than a package may have, with those that are only named on
+    the way to others.
+    """
+    above: tuple[str, ...] = ()
+    is_above_leaf, count = False, 0
+    for parts, is_leaf in sorted((PurePosixPath(entry.filename).parts, not entry.is_dir()) for entry in entries):
+        shared = _shared(above, parts)
+        if is_leaf != is_above_leaf if parts == above else is_above_leaf and shared == len(above):
+            return False
+        count += len(parts) - shared
+        if count > limits.LAMBDA_PACKAGE_FILES_MAX:
+            raise BadPackage(_TOO_MANY)
+        above, is_above_leaf = parts, is_leaf
+    return True
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many names both paths begin with."""
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))
 
 
 def _unpack(package: Path, final: Path) -> None:
@@ -156,7 +178,7 @@ def _unpack(package: Path, final: Path) -> None:
                     _place(archive, entry, beside)
             for entry in entries:  # links last, so that nothing is written through one
                 if _is_link(entry):
-                    _link(os.fsdecode(archive.read(entry)), beside / entry.filename)
+                    _link(os.fsdecode(_beginning(archive, entry)), beside / entry.filename)
         beside.chmod(0o755)
         beside.rename(final)
     except Exception:
@@ -216,6 +238,12 @@ def _place(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> No
 
 def _is_link(entry: zipfile.ZipInfo) -> bool:
     return stat.S_ISLNK(entry.external_attr >> 16) and not entry.is_dir()
+
+
+def _beginning(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """As much of the entry as may be a path, and an octet more; what an entry says of its size may not be so."""
+    with archive.open(entry) as file:
+        return file.read(_PATH_BYTES_MAX + 1)
 
 
 def _is_path(content: bytes) -> bool:

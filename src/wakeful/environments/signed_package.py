@@ -66,7 +66,8 @@ def read(body: bytes) -> Signature | None:
             raise Broken("two entries have the same name")
         if package.getinfo(FILE).file_size > limits.LAMBDA_SIGNATURE_BYTES_MAX:
             raise Broken("the signature is too large")
-        envelope = package.read(FILE)
+        with package.open(FILE) as file:
+            envelope = file.read(limits.LAMBDA_SIGNATURE_BYTES_MAX)  # whatever it says of its size
         digest = _digest(package)
     try:
         return _verified(_cms(envelope), digest)
@@ -130,6 +131,8 @@ def _cms(envelope: bytes) -> _Cms:
     (signed,) = explicit.parts(0xA0)
     members = signed.parts(der.SEQUENCE)
     certificates = next((member.parts() for member in members if member.tag == 0xA0), [])
+    if len(certificates) > limits.LAMBDA_SIGNATURE_CERTIFICATES_MAX:
+        raise Malformed("more certificates than lead to a root")
     (signer,) = members[-1].parts(der.SET)
     return _Cms(tuple(_certificate(each) for each in certificates), signer.parts(der.SEQUENCE))
 

@@ -189,7 +189,11 @@ def test_what_boto3_would_not_even_send_is_refused_as_well(node: RunningNode) ->
 @pytest.mark.parametrize(
     ("more", "named", "advice"),
     [
-        ({"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k"}, "KMS keys yet (KMSKeyArn)", "leave the key out"),
+        (
+            {"Code": {"ZipFile": package(index__py=ECHO), "S3ObjectStorageMode": "REFERENCE"}},
+            "(S3ObjectStorageMode REFERENCE)",
+            "leave it out",
+        ),
         (
             {"FileSystemConfigs": [{"Arn": FILES, "LocalMountPath": "/mnt/f"}]},
             "file systems yet (FileSystemConfigs)",
@@ -217,6 +221,35 @@ def test_what_is_not_here_is_refused_by_its_name_and_with_advice(
     assert named in message
     assert advice in message
     assert client.list_functions()["Functions"] == []
+
+
+def test_a_key_is_shown_until_it_is_taken_away(client: Any) -> None:
+    key = "arn:aws:kms:us-east-1:000000000000:key/k"
+    arn = deploy(client, KMSKeyArn=key, Environment={"Variables": {"COLOUR": "red"}})
+    assert client.get_function_configuration(FunctionName=arn)["KMSKeyArn"] == key
+    assert client.update_function_configuration(FunctionName="f", Description="other")["KMSKeyArn"] == key
+    wait_until_updated(client, "f")
+    assert "KMSKeyArn" not in client.update_function_configuration(FunctionName="f", KMSKeyArn="")
+
+
+def test_where_rights_are_enforced_the_role_must_trust_lambda(tmp_path: Path) -> None:
+    def trusting(service: str) -> str:
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        return json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+
+    with running_node(tmp_path, iam="enforce") as node:
+        client, iam = (node.client(name, key="000000000000") for name in ("lambda", "iam"))
+        no = ("InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+        assert refusal(client.create_function, **creation()) == no
+        iam.create_role(RoleName="function", AssumeRolePolicyDocument=trusting("ec2.amazonaws.com"))
+        assert refusal(client.create_function, **creation()) == no
+        assert client.list_functions()["Functions"] == []
+        iam.update_assume_role_policy(RoleName="function", PolicyDocument=trusting("lambda.amazonaws.com"))
+        deploy(client)
+        iam.create_role(RoleName="other", AssumeRolePolicyDocument=trusting("ec2.amazonaws.com"))
+        other = ROLE.replace("function", "other")
+        assert refusal(client.update_function_configuration, FunctionName="f", Role=other) == no
+        assert client.get_function_configuration(FunctionName="f")["Role"] == ROLE
 
 
 def test_what_asks_for_nothing_is_taken_wherever_it_stands(client: Any) -> None:

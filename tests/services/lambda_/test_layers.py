@@ -355,3 +355,14 @@ def test_a_layer_brings_an_extension_and_the_run_costs_until_it_is_done(confined
     logs = confined.client("logs").filter_log_events(logGroupName="/aws/lambda/f")["events"]
     assert "the extension is done\n" in [event["message"] for event in logs]
     assert "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE]\n" in [event["message"] for event in logs]
+
+
+@pytest.mark.parametrize("number", [1 << 63, 10**30])
+def test_a_number_that_no_version_can_have_is_none_of_ours(client: Any, number: int) -> None:
+    deploy(client)
+    arn = f"arn:aws:lambda:us-east-1:000000000000:layer:l:{number}"
+    assert refusal(client.get_layer_version_by_arn, Arn=arn)[0] == "ResourceNotFoundException"
+    assert refusal(client.update_function_configuration, FunctionName="f", Layers=[arn]) == (
+        "InvalidParameterValueException",
+        f"Layer version {arn} does not exist.",
+    )

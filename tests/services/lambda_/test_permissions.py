@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.errors import refusal
-from tests.functions import deploy
+from tests.functions import ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
 
 ALLOW = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
 
@@ -75,6 +75,51 @@ def test_versions_and_aliases_have_policies_of_their_own(client: Any) -> None:
     assert statement["Resource"] == f"{arn}:live"
     assert refusal(client.get_policy, FunctionName="f")[0] == "ResourceNotFoundException"
     assert "live" in client.get_policy(FunctionName="f", Qualifier="live")["Policy"]
+
+
+def test_a_policys_revision_is_that_of_what_it_is_put_on(client: Any) -> None:
+    deploy(client)
+    client.publish_version(FunctionName="f")
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+
+    def revision(qualifier: str) -> str:
+        if qualifier == "live":
+            return str(client.get_alias(FunctionName="f", Name="live")["RevisionId"])
+        return str(client.get_function_configuration(FunctionName="f", Qualifier=qualifier)["RevisionId"])
+
+    for qualifier in ("$LATEST", "1", "live"):
+        on = {"FunctionName": "f", **({} if qualifier == "$LATEST" else {"Qualifier": qualifier})}
+        seen = [revision(qualifier)]
+        client.add_permission(**on, **ALLOW, RevisionId=seen[-1])
+        seen.append(client.get_policy(**on)["RevisionId"])
+        assert seen[-1] == revision(qualifier)
+        client.remove_permission(**on, StatementId="s3", RevisionId=seen[-1])
+        seen.append(revision(qualifier))
+        assert len(set(seen)) == 3
+
+
+def test_a_function_that_is_being_made_becomes_active_whoever_is_permitted_meanwhile(client: Any) -> None:
+    client.create_function(
+        FunctionName="f",
+        Runtime=RUNTIME,
+        Role=ROLE,
+        Handler="index.handler",
+        Code={"ZipFile": package(index__py="def handler(event, context):\n    return 1\n")},
+    )
+    client.add_permission(FunctionName="f", **ALLOW)
+    wait_until_active(client, "f")
+    client.update_function_configuration(FunctionName="f", Description="other")
+    client.remove_permission(FunctionName="f", StatementId="s3")
+    wait_until_updated(client, "f")
+    assert call(client).payload == 1
+
+
+def test_nothing_is_removed_where_there_is_no_policy(client: Any) -> None:
+    deploy(client)
+    assert refusal(client.remove_permission, FunctionName="f", StatementId="s3") == (
+        "ResourceNotFoundException",
+        "No policy is associated with the given resource.",
+    )
 
 
 def test_an_outdated_revision_of_the_policy_changes_nothing(client: Any) -> None:

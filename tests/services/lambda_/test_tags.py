@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.errors import refusal, status_of
-from tests.functions import deploy
+from tests.functions import ROLE, deploy
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +39,22 @@ def test_a_resource_has_fifty_tags_and_none_of_awss_own(client: Any) -> None:
     assert refusal(client.tag_resource, Resource=arn, Tags={"k" * 129: ""})[0] == "ValidationException"
     assert refusal(client.tag_resource, Resource=arn, Tags={"k": "v" * 257})[0] == "ValidationException"
     assert len(client.list_tags(Resource=arn)["Tags"]) == 50
+
+
+def test_tags_are_looked_at_wherever_something_is_made_with_them(client: Any) -> None:
+    publishers = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/abcdefghij"]}
+    network = {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]}
+    permissions = {"CapacityProviderOperatorRoleArn": ROLE}
+    for make, request in (
+        (client.create_code_signing_config, {"AllowedPublishers": publishers}),
+        (
+            client.create_capacity_provider,
+            {"CapacityProviderName": "p", "VpcConfig": network, "PermissionsConfig": permissions},
+        ),
+    ):
+        assert "are reserved for internal use" in refusal(make, **request, Tags={"aws:x": ""})[1]
+        many = {str(each): "" for each in range(51)}
+        assert refusal(make, **request, Tags=many)[1] == "Number of tags exceeds resource tag limit."
 
 
 def test_tags_are_of_functions_and_not_of_their_versions(client: Any) -> None:

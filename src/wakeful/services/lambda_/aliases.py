@@ -107,6 +107,14 @@ def update(tx: Tx, reference: Reference, name: str, request: Mapping[str, Any]) 
     return find(tx, reference.arn, name)
 
 
+def revise(tx: Tx, alias: Alias) -> None:
+    """It is in a new revision to clients."""
+    tx.run(
+        "UPDATE lambda_aliases SET revision = ? WHERE function = ? AND name = ?",
+        *(names.new_uuid(), alias.function, alias.name),
+    )
+
+
 def delete(tx: Tx, reference: Reference, name: str) -> None:
     """The alias is gone, with its URL and all that spoke of it. That there was none is no error on AWS."""
     tx.lock("lambda", reference.arn)

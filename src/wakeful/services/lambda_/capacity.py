@@ -15,7 +15,7 @@ import orjson
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Done, Node
-from wakeful.services.lambda_ import functions
+from wakeful.services.lambda_ import functions, tags
 from wakeful.services.lambda_.errors import (
     CapacityProviderLimitExceededException,
     InvalidParameterValueException,
@@ -98,6 +98,7 @@ def create(tx: Tx, call: Call, arn: str, request: Mapping[str, Any]) -> Capacity
     assert count is not None
     if count["n"] >= limits.LAMBDA_CAPACITY_PROVIDERS_MAX:
         raise CapacityProviderLimitExceededException
+    tags.check(request.get("Tags", {}))
     config = {name: request[name] for name in _CONFIGURED if name in request}
     config.setdefault("InstanceRequirements", {"Architectures": ["x86_64"]})
     config["CapacityProviderScalingConfig"] = _scaling(config.get("CapacityProviderScalingConfig") or {})

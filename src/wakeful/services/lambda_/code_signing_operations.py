@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import code_signing, functions
+from wakeful.services.lambda_ import code_signing, functions, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import Reference, reference
@@ -24,6 +24,7 @@ def create_code_signing_config(
     call: Call, tx: Tx, request: shapes.CreateCodeSigningConfigRequest
 ) -> shapes.CreateCodeSigningConfigResponse:
     """It is there; what it says of doubtful signatures is Warn, unless told otherwise."""
+    tags.check(request.get("Tags", {}))
     config = {"CodeSigningPolicies": {"UntrustedArtifactOnDeployment": "Warn"}, **_given(request)}
     made = code_signing.create(tx, call, config, request.get("Tags", {}))
     return {"CodeSigningConfig": _described(made)}

@@ -236,6 +236,15 @@ def reserve(tx: Tx, reference: Reference, count: int | None) -> None:
     tx.wake(CHANGED)
 
 
+def revise(tx: Tx, version: Version) -> None:
+    """It is in a new revision to clients; one that is being made ready will be once it is."""
+    tx.run(
+        "UPDATE lambda_versions SET revision = ? WHERE function = ? AND version = ? AND state <> 'Pending'"
+        " AND update_status <> 'InProgress'",
+        *(names.new_uuid(), version.function, version.version),
+    )
+
+
 def deactivate(tx: Tx, version: Version) -> None:
     """It runs no more until it is reactivated."""
     tx.run(

@@ -82,6 +82,8 @@ def split(arn: str) -> tuple[str, int]:
 
 
 def get(tx: Tx, layer: str, number: int) -> LayerVersion | None:
+    if number > limits.LAMBDA_LAYER_VERSION_MAX:
+        return None
     row = tx.one("SELECT * FROM lambda_layer_versions WHERE layer = ? AND version = ?", layer, number)
     return None if row is None else _version(row)
 

@@ -16,6 +16,7 @@ from wakeful.services.lambda_.errors import (
     ResourceNotFoundException,
 )
 from wakeful.services.lambda_.mappings import SourceMapping
+from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import Reference, reference
 from wakeful.store.tx import Tx
 
@@ -79,14 +80,13 @@ def list_event_source_mappings(
 ) -> shapes.ListEventSourceMappingsResponse:
     limit = min(request.get("MaxItems", limits.LAMBDA_MAPPINGS_LIST_MAX), limits.LAMBDA_MAPPINGS_LIST_MAX)
     function = reference(call, request["FunctionName"]).qualified if "FunctionName" in request else None
-    found = mappings.listed(
-        tx, call.account, call.region, request.get("EventSourceArn"), function, request.get("Marker", ""), limit + 1
-    )
+    (after,) = unmarked(request.get("Marker"), [""])
+    found = mappings.listed(tx, call.account, call.region, request.get("EventSourceArn"), function, after, limit + 1)
     answer: shapes.ListEventSourceMappingsResponse = {
         "EventSourceMappings": [mappings.described(each) for each in found[:limit]]
     }
     if len(found) > limit:
-        answer["NextMarker"] = found[limit - 1].uuid
+        answer["NextMarker"] = marked(found[limit - 1].uuid)
     return answer
 
 

@@ -17,6 +17,7 @@ from wakeful.services.lambda_ import (
     managed,
     permissions,
     references,
+    roles,
     settings,
     storage,
     tags,
@@ -46,6 +47,7 @@ async def create_function(
     tags.check(request.get("Tags", {}))
     config = settings.of_creation(request)
     await node.store.read(_check_free, function)
+    await roles.check(node, call, request["Role"])
     package = await package_of(call, node, request["Code"], "CreateFunction")
     return await code_signing.deployed(node, function, _create, function, config, package, request)
 
@@ -116,12 +118,15 @@ async def update_function_configuration(
     call: Call, node: Node, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
     function = _of_latest(call, request["FunctionName"])
+    if "Role" in request:
+        await roles.check(node, call, request["Role"])
     return await code_signing.deployed(node, function, _update_configuration, function, request)
 
 
 def _update_configuration(
     tx: Tx, function: Reference, request: shapes.UpdateFunctionConfigurationRequest
 ) -> shapes.FunctionConfiguration:
+    tx.lock("lambda", function.arn)
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = settings.of_update(latest.config, request)
     managed.check_provider(tx, config)
@@ -152,6 +157,7 @@ async def delete_function(
 def publish_version(call: Call, tx: Tx, request: shapes.PublishVersionRequest) -> shapes.FunctionConfiguration:
     """What $LATEST has now, under a number, for good. Nothing new is published where nothing has changed."""
     function = reference(call, request["FunctionName"])
+    tx.lock("lambda", function.arn)
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     if request.get("CodeSha256") and request["CodeSha256"] != latest.package.sha256:
         raise InvalidParameterValueException(
@@ -284,6 +290,7 @@ def _publish(
 def _update_code(
     tx: Tx, function: Reference, package: Package, request: Mapping[str, Any]
 ) -> shapes.FunctionConfiguration:
+    tx.lock("lambda", function.arn)
     latest = _check_changeable(tx, function, request.get("RevisionId"))
     config = dict(latest.config)
     package = replace(package, layers=latest.package.layers, layers_bytes=latest.package.layers_bytes)

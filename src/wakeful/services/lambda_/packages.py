@@ -22,7 +22,9 @@ async def package_of(call: Call, node: Node, code: Mapping[str, Any], operation:
             "Wakeful does not have KMS keys yet (SourceKMSKeyArn): packages are kept as they are; leave the key out."
         )
     if code.get("S3ObjectStorageMode", "COPY") != "COPY":
-        raise InvalidParameterValueException("Wakeful keeps a copy of the code (S3ObjectStorageMode REFERENCE).")
+        raise InvalidParameterValueException(
+            "Wakeful runs its own copy of the code (S3ObjectStorageMode REFERENCE): leave it out, or say COPY."
+        )
     if "ZipFile" in code and ("S3Bucket" in code or "S3Key" in code):
         raise InvalidParameterValueException(
             "Please do not provide other FunctionCode parameters when providing a ZipFile."

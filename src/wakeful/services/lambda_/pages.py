@@ -19,8 +19,17 @@ def unmarked(marker: str | None, default: list[Any]) -> list[Any]:
         return default
     try:
         parts = json.loads(base64.b64decode(marker, altchars=b"-_", validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         parts = None
-    if not isinstance(parts, list) or [type(part) for part in parts] != [type(part) for part in default]:
+    if (
+        not isinstance(parts, list)
+        or [type(part) for part in parts] != [type(part) for part in default]
+        or not all(map(_may_be_of_a_row, parts))
+    ):
         raise InvalidParameterValueException("Invalid Marker")
     return parts
+
+
+def _may_be_of_a_row(part: str | float) -> bool:
+    """Not every text and number that JSON can say can be asked for."""
+    return part.isprintable() if isinstance(part, str) else abs(part) < 1 << 63

@@ -1,4 +1,7 @@
-"""Resource policies of functions: who else may invoke them. A statement speaks of a function, version or alias."""
+"""Resource policies of functions: who else may invoke them. A statement speaks of a function, version or alias.
+
+A policy has no revision of its own, but that of what it is put on, which is in a new one whenever its policy changes.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ def add(tx: Tx, reference: Reference, request: Mapping[str, Any]) -> dict[str, A
     statements = _statements(tx, reference)
     _check_size({**_envelope(tx, reference), "Statement": [*statements, statement]})
     _insert(tx, reference, sid, len(statements), statement)
+    _revise(tx, reference)
     return statement
 
 
@@ -45,15 +49,19 @@ def remove(tx: Tx, reference: Reference, sid: str, revision: str | None) -> None
     tx.lock("lambda", reference.arn)
     aliases.target(tx, reference)
     _check_revision(tx, reference, revision)
-    key = next((row["sid"] for row in _rows(tx, reference) if json.loads(row["statement"]).get("Sid") == sid), None)
+    rows = _rows(tx, reference)
+    if not rows:
+        raise ResourceNotFoundException("No policy is associated with the given resource.")
+    key = next((row["sid"] for row in rows if json.loads(row["statement"]).get("Sid") == sid), None)
     if key is None:
         raise ResourceNotFoundException(f"Statement {sid} is not found in resource policy.")
     tx.run(
         "DELETE FROM lambda_permissions WHERE function = ? AND qualifier = ? AND sid = ?",
         *(reference.arn, reference.qualifier, key),
     )
-    if not _rows(tx, reference):
+    if len(rows) == 1:
         _forget(tx, reference)
+    _revise(tx, reference)
 
 
 def replace(tx: Tx, reference: Reference, document: Mapping[str, Any], revision: str | None) -> tuple[str, str]:
@@ -70,6 +78,7 @@ def replace(tx: Tx, reference: Reference, document: Mapping[str, Any], revision:
     )
     for place, statement in enumerate(document["Statement"]):
         _insert(tx, reference, f"#{place}", place, statement)  # a statement may have no name, and none begins so
+    _revise(tx, reference)
     return find(tx, reference)
 
 
@@ -79,15 +88,16 @@ def delete(tx: Tx, reference: Reference, revision: str | None) -> None:
     find(tx, reference)
     _check_revision(tx, reference, revision)
     _forget(tx, reference)
+    _revise(tx, reference)
 
 
 def find(tx: Tx, reference: Reference) -> tuple[str, str]:
     """The policy as text, and its revision. Raises ResourceNotFoundException where there is none."""
-    functions.find(tx, reference)
+    revision = _revision(tx, reference)
     document = _document(tx, reference)
     if document is None:
         raise ResourceNotFoundException("The resource you requested does not exist.")
-    return text_of(document), revision_of(document)
+    return text_of(document), revision
 
 
 def policy(tx: Tx, arn: str) -> str | None:
@@ -192,11 +202,24 @@ def _check_size(document: Mapping[str, Any]) -> None:
 
 
 def _check_revision(tx: Tx, reference: Reference, revision: str | None) -> None:
-    if revision is not None and revision != revision_of(_document(tx, reference)):
+    if revision is not None and revision != _revision(tx, reference):
         raise PreconditionFailedException(
             "The RevisionId provided does not match the latest RevisionId. Call the GetPolicy API to retrieve the"
             " latest Policy"
         )
+
+
+def _revision(tx: Tx, reference: Reference) -> str:
+    alias = aliases.get(tx, reference.arn, reference.qualifier)
+    return functions.find(tx, reference).revision if alias is None else alias.revision
+
+
+def _revise(tx: Tx, reference: Reference) -> None:
+    alias = aliases.get(tx, reference.arn, reference.qualifier)
+    if alias is None:
+        functions.revise(tx, functions.find(tx, reference))
+    else:
+        aliases.revise(tx, alias)
 
 
 def revision_of(policy: Any) -> str:

@@ -25,9 +25,8 @@ DEFAULTS: dict[str, Any] = {
 _NOT_YET = {
     "FileSystemConfigs": "file systems: a function has /tmp (EphemeralStorage), and S3",
     "ImageConfig": "container images: make the function of a zip package, with Runtime and Handler",
-    "KMSKeyArn": "KMS keys: environment variables are kept as they are; leave the key out",
-    "RuntimeConfig": "runtime configurations",
-    "AcceleratorConfig": "accelerators",
+    "RuntimeConfig": "runtime configurations: leave it out",
+    "AcceleratorConfig": "accelerators: leave it out, and the function runs on this machine's processors",
 }
 """What is refused by its name where it asks for something, and what to do instead."""
 
@@ -113,6 +112,7 @@ _CONFIGURED = (
     "PackageType",
     "DeadLetterConfig",
     "Environment",
+    "KMSKeyArn",
     "TracingConfig",
     "Architectures",
     "EphemeralStorage",
@@ -142,6 +142,7 @@ def _checked(config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, An
     snapshots.check(config)
     config["Environment"] = _environment(config.get("Environment"))
     config["DeadLetterConfig"] = _dead_letter(config.get("DeadLetterConfig"))
+    config["KMSKeyArn"] = config.get("KMSKeyArn") or None  # kept and shown; nothing is encrypted with it
     durable_config.check_logs(config)
     return {name: value for name, value in config.items() if value not in (None, {})}
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from wakeful import names
 from wakeful.services.lambda_ import functions, managed, snapshots, storage
 from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
@@ -114,10 +113,7 @@ def _ready_at_once(tx: Tx, latest: Version, made: Version) -> Version:
     """What $LATEST runs already can be run; $LATEST is in a new revision, as on AWS."""
     runtime = (latest.serving or {}).get("runtime")
     functions.made_ready(tx, made.function, made.version, made.revision, runtime=runtime)
-    tx.run(
-        "UPDATE lambda_versions SET revision = ? WHERE function = ? AND version = ?",
-        *(names.new_uuid(), latest.function, latest.version),
-    )
+    functions.revise(tx, latest)
     ready = functions.get_version(tx, made.function, made.version)
     assert ready is not None
     return ready
