@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CODE   := src tests tools bench examples
 
+# Without bytecode that is kept, a fifth of `make check` would be spent on compiling the tests anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev lock check format test demo crash bench generate clean
 
@@ -63,8 +66,8 @@ demo: setup ## the story: a picture is uploaded, functions wake, the user is tol
 	npm install --silent --no-audit --no-fund --prefix .bench/npm || echo "no npm: the bench goes on without serverless-offline"
 	@touch $@
 
-bench: setup-dev .bench/stamp .bench/npm/stamp ## Wakeful beside its peers and beside a floor, in one run
-	$(BIN)/python -m bench
+bench: setup-dev .bench/stamp .bench/npm/stamp ## Wakeful beside its peers and beside a floor, in one run (SECTIONS="warm dev" for some of it)
+	$(BIN)/python -m bench $(SECTIONS)
 
 clean: ## removes what make made
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-python -m bench [SECTION ...]        warm, cold, burst, snapstart, shared, idle, events, queue, dev, start
+make bench SECTIONS="…"        warm, cold, burst, snapstart, shared, idle, events, queue, dev, start
 """
 
 from __future__ import annotations

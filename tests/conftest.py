@@ -13,14 +13,16 @@ import pytest
 from hypothesis import settings
 
 from tests import postgres
-from tests.examples import QUICK
+from tests.examples import QUICK, UNTIMED
 from tests.running_node import RunningNode, running_node
 from wakeful.clock import Clock
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.sqlite import SqliteStore
 from wakeful.store.tx import Outbox, Store
 
-settings.register_profile("quick", max_examples=QUICK)
+settings.register_profile("whole", **UNTIMED)
+settings.register_profile("quick", max_examples=QUICK, **UNTIMED)
+settings.load_profile("whole")
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 
 KERNEL_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "telemetry": telemetry.SCHEMA}

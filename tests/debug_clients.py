@@ -16,14 +16,36 @@ PATIENCE_S = 30
 Message = dict[str, Any]
 
 
-class Dap:
-    """A session with debugpy, attached."""
+class _Session:
+    """Messages both ways; what comes before it is asked for is kept until then."""
 
-    def __init__(self, port: int, local_root: str) -> None:
+    def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self._file = self._socket.makefile("rb")
         self._number = 0
         self._heard: list[Message] = []
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def _wait(self, is_it: Callable[[Message], bool]) -> Message:
+        while True:
+            for told in self._heard:
+                if is_it(told):
+                    self._heard.remove(told)
+                    return told
+            self._heard.append(self._read())
+
+    def _read(self) -> Message:
+        raise NotImplementedError
+
+
+class Dap(_Session):
+    """A session with debugpy, attached."""
+
+    def __init__(self, port: int, local_root: str) -> None:
+        super().__init__(port)
         self.ask("initialize", adapterID="test", clientID="test", linesStartAt1=True, pathFormat="path")
         mapping = {"localRoot": local_root, "remoteRoot": "/var/task"}
         self._attached = self._send("attach", justMyCode=False, pathMappings=[mapping])
@@ -56,23 +78,11 @@ class Dap:
     def event(self, name: str) -> Message:
         return self._wait(lambda told: told.get("event") == name)
 
-    def close(self) -> None:
-        self._file.close()
-        self._socket.close()
-
     def _send(self, command: str, **arguments: Any) -> int:
         self._number += 1
         body = json.dumps({"seq": self._number, "type": "request", "command": command, "arguments": arguments}).encode()
         self._socket.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         return self._number
-
-    def _wait(self, is_it: Callable[[Message], bool]) -> Message:
-        while True:
-            for told in self._heard:
-                if is_it(told):
-                    self._heard.remove(told)
-                    return told
-            self._heard.append(self._read())
 
     def _read(self) -> Message:
         length = 0
@@ -83,17 +93,14 @@ class Dap:
         return message
 
 
-class Inspector:
+class Inspector(_Session):
     """A session with the inspector of Node.js."""
 
     def __init__(self, port: int) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE_S) as answer:
             address = json.loads(answer.read())[0]["webSocketDebuggerUrl"]
         assert address.startswith(f"ws://127.0.0.1:{port}/"), address
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
-        self._file = self._socket.makefile("rb")
-        self._number = 0
-        self._heard: list[Message] = []
+        super().__init__(port)
         path, key = address.partition(f":{port}")[2], base64.b64encode(os.urandom(16)).decode()
         self._socket.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -118,18 +125,6 @@ class Inspector:
     def event(self, name: str) -> Message:
         parameters: Message = self._wait(lambda told: told.get("method") == name)["params"]
         return parameters
-
-    def close(self) -> None:
-        self._file.close()
-        self._socket.close()
-
-    def _wait(self, is_it: Callable[[Message], bool]) -> Message:
-        while True:
-            for told in self._heard:
-                if is_it(told):
-                    self._heard.remove(told)
-                    return told
-            self._heard.append(self._read())
 
     def _read(self) -> Message:
         _, length = self._file.read(2)

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 QUICK = 15
 
+# A busy machine is slow, and nothing is wrong with that: no test is timed, by hypothesis neither.
+UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
-def examples(count: int, **more: Any) -> settings:
-    """The settings of a test that has much to go through. With the profile `quick` it goes through some of it."""
+
+def examples(count: int, *, keeps_fixtures: bool = False, **more: Any) -> settings:
+    """The settings of a test that has much to go through. With the profile `quick` it goes through some of it.
+
+    A test that `keeps_fixtures` knows that its examples share what it was given.
+    """
     is_quick = settings.get_current_profile_name() == "quick"
-    return settings(max_examples=max(QUICK, count // 10) if is_quick else count, **more)
+    if keeps_fixtures:
+        more["suppress_health_check"] = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    return settings(max_examples=min(count, max(QUICK, count // 10)) if is_quick else count, **more)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,15 @@ import boto3
 import httptools  # noqa: F401 - the server wants it; a missing one should fail here and not in a thread
 from botocore.config import Config as ClientConfig
 
+from wakeful.clock import Clock
 from wakeful.config import Config
+from wakeful.environments import tiers
+from wakeful.environments.jail.host import NOTHING
+from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
 from wakeful.fabric.service import Service
-from wakeful.node import SERVICES, Node, running
+from wakeful.node import SERVICES, Node, opened, running
+from wakeful.store import schema, telemetry
+from wakeful.store.sqlite import SqliteStore
 
 REGION = "us-east-1"
 
@@ -30,13 +38,12 @@ class RunningNode:
         self.node = node
         self.endpoint = node.endpoint
         self._loop = loop
-        self._clients: dict[tuple[str, str, str], Any] = {}
 
     def client(
         self, service: str, *, region: str = REGION, key: str = "test", secret: str = "test", **more: Any
     ) -> Any:
         """An unmodified boto3 client, without retries: a test wants to see the first answer."""
-        config = ClientConfig(retries={"max_attempts": 0}, read_timeout=30, **more.pop("config", {}))
+        config = ClientConfig(**{"retries": {"max_attempts": 0}, "read_timeout": 30, **more.pop("config", {})})
         return boto3.client(
             service,
             endpoint_url=more.pop("endpoint", self.endpoint),
@@ -65,6 +72,40 @@ class RunningNode:
         self.run(self.node.wakes.all_asleep())
 
 
+async def open_when_needed(
+    endpoint_port: int, isolation: str, private: Sequence[Path], *, memory_mb: int
+) -> LaunchedSandboxes:
+    """As `open_sandboxes`; but where nothing confines and nothing is attacked, the launcher waits for a function."""
+    if isolation != tiers.NONE:
+        return await open_sandboxes(endpoint_port, isolation, private, memory_mb=memory_mb)
+    sandboxes = LaunchedSandboxes(NOTHING, endpoint_port, memory_mb)
+    sandboxes.isolation = tiers.Isolation(tiers.NONE, (), ())
+    return sandboxes
+
+
+@cache
+def _state_with_tables() -> dict[str, bytes]:
+    """The files of a state in which nothing has happened yet: to make every table is half the work of a start."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        async def make() -> None:
+            async with opened(Config(Path(folder))):
+                pass
+            watched = SqliteStore(Path(folder, "telemetry.db"), clock=Clock().now, on_commit=lambda outbox: None)
+            await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
+            await watched.close()
+
+        asyncio.run(make())
+        return {path.name: path.read_bytes() for path in Path(folder).glob("*.db")}
+
+
+def _prepare(data_dir: Path) -> None:
+    if not data_dir.exists():
+        data_dir.mkdir(parents=True, mode=0o700)
+        for name, content in _state_with_tables().items():
+            (data_dir / name).write_bytes(content)
+
+
 async def _listened(node: Node, name: str) -> None:
     while not any(each.is_waiting for each in node.wakes._listeners.get(name, ())):  # noqa: ASYNC110 - nobody tells us
         await asyncio.sleep(0)
@@ -78,12 +119,13 @@ def running_node(data_dir: Path, services: tuple[Service, ...] = SERVICES, **set
 
     async def live() -> None:
         stop = asyncio.Event()
-        async with running(config, services) as node:
+        async with running(config, services, open_when_needed) as node:
             started.set_result((node, asyncio.get_running_loop(), stop))
             await stop.wait()
 
     def thread() -> None:
         try:
+            _prepare(data_dir)
             asyncio.run(live())
         except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
             ended.set_exception(error)

@@ -26,7 +26,7 @@ from wakeful.environments.environment import Closeable, Environment, Surrounding
 from wakeful.environments.packages import ROOTS, Packages
 from wakeful.environments.pool import Bounds, Pool
 from wakeful.environments.runtimes import Runtimes
-from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
+from wakeful.environments.sandboxes import LaunchedSandboxes, OpenSandboxes, open_sandboxes
 from wakeful.environments.scratch import ScratchRefused, open_scratch
 from wakeful.environments.shared import SharedEnvironment
 from wakeful.environments.tiers import Isolation, NotConfined
@@ -205,7 +205,9 @@ class Node:
 
 
 @asynccontextmanager
-async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> AsyncIterator[Node]:
+async def running(
+    config: Config, services: tuple[Service, ...] = SERVICES, open_sandboxes: OpenSandboxes = open_sandboxes
+) -> AsyncIterator[Node]:
     """A node that answers on `node.endpoint`. Leaving ends it: running requests are answered, nothing is lost."""
     _check_open_files()
     async with AsyncExitStack() as stack:
@@ -215,7 +217,7 @@ async def running(config: Config, services: tuple[Service, ...] = SERVICES) -> A
         servers = node.servers
         gateway = Gateway(node, node.services, node.authenticator, Admin(node))
         async with asyncio.TaskGroup() as opening:
-            sandboxes = opening.create_task(_sandboxes(config, listener, stack, node.memory_mb))
+            sandboxes = opening.create_task(_sandboxes(config, open_sandboxes, listener, stack, node.memory_mb))
             opening.create_task(_open_stores(node, stack))
         with _or_cannot_start("functions cannot be run"):
             await _open_environments(node, sandboxes.result(), servers, gateway, stack)
@@ -286,7 +288,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
 
 
 async def _sandboxes(
-    config: Config, listener: socket.socket, stack: AsyncExitStack, memory_mb: int
+    config: Config, open_sandboxes: OpenSandboxes, listener: socket.socket, stack: AsyncExitStack, memory_mb: int
 ) -> LaunchedSandboxes:
     """Attacked and found to hold as well as `config.isolation` asks for. Raises CannotStart where they do not."""
     private = (config.data_dir.resolve(),)

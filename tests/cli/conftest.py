@@ -58,6 +58,10 @@ class Typed:
         """The next line; waits for it."""
         return self._out.readline().rstrip("\n")
 
+    def terminate(self) -> None:
+        """As a terminal that is closed does."""
+        self._process.send_signal(signal.SIGHUP)
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)

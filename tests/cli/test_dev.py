@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from tests.cli.conftest import Typed, typed, wakeful
 from tests.functions import RUNTIME, call, deploy
+from tests.node_process import NodeProcess
 from tests.running_node import RunningNode
+from wakeful import limits
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +87,9 @@ def test_dev_tells_at_the_beginning_that_the_code_does_not_load(shared: RunningN
     with typed("dev", str(place), endpoint=shared.endpoint) as command:
         until(command, "✗ the code does not load")
         until(command, "nothing_of_that_name")
+        assert call(shared.client("lambda"), "broken").error == "Unhandled"
+        said = until(command, "✗")  # the invocation; why was said already
+        assert "Runtime.ImportModuleError" in said[-1]
         (place / "app.py").write_text(GOOD)
         until(command, "↻")
         assert call(shared.client("lambda"), "broken").payload == "ANSWER"
@@ -119,6 +125,89 @@ def test_debug_is_for_a_function_that_is_there(shared: RunningNode) -> None:
         assert "as-it-is runs as before." in command.rest().out
     refused = wakeful("debug", "not-there", endpoint=shared.endpoint)
     assert (refused.status, refused.err.split(":")[0]) == (1, "ResourceNotFoundException")
+
+
+def test_a_second_one_at_a_function_changes_nothing_of_it(shared: RunningNode, tmp_path: Path) -> None:
+    client = shared.client("lambda")
+    other = folder(tmp_path, "other", GOOD.replace("ANSWER", "other"))
+    with typed("dev", str(folder(tmp_path, "taken")), endpoint=shared.endpoint) as command:
+        until(command, "Ctrl-C")
+        second = wakeful("dev", str(other), "--name", "taken", "--memory", "512", endpoint=shared.endpoint)
+        assert (second.status, second.err.strip()) == (
+            1,
+            "Somebody works on taken already. Only one at a time can.",
+        )
+        assert call(client, "taken").payload == "ANSWER"
+        assert client.get_function_configuration(FunctionName="taken")["MemorySize"] == 128
+
+
+def test_a_folder_that_is_removed_and_there_again_is_worked_on_again(shared: RunningNode, tmp_path: Path) -> None:
+    place = folder(tmp_path, "removed")
+    with typed("dev", str(place), endpoint=shared.endpoint) as command:
+        until(command, "Ctrl-C")
+        shutil.rmtree(place)
+        until(command, "has gone. What ran goes on until it is there again.")
+        assert call(shared.client("lambda"), "removed").payload == "ANSWER"
+        folder(tmp_path, "removed", GOOD.replace("ANSWER", "new"))
+        until(command, "↻")
+        assert call(shared.client("lambda"), "removed").payload == "new"
+
+
+def test_a_terminal_that_is_closed_leaves_what_was_saved(shared: RunningNode, tmp_path: Path) -> None:
+    place = folder(tmp_path, "closed")
+    with typed("dev", str(place), endpoint=shared.endpoint) as command:
+        until(command, "Ctrl-C")
+        (place / "app.py").write_text(GOOD.replace("ANSWER", "last"))
+        until(command, "↻")
+        command.terminate()
+        assert command.rest().status == 0
+    assert call(shared.client("lambda"), "closed").payload == "last"
+
+
+def test_a_save_that_is_refused_is_told_and_made_up_for_by_the_next(
+    shared: RunningNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = folder(tmp_path, "refused")
+    with typed("dev", str(place), endpoint=shared.endpoint) as command:
+        until(command, "Ctrl-C")
+        monkeypatch.setattr(limits, "LAMBDA_UNZIPPED_BYTES_MAX", 1000)
+        (place / "app.py").write_text(GOOD.replace("ANSWER", "new") + "#" * 1000)
+        until(command, "Unzipped size must be smaller")
+        until(command, "What ran before goes on.")
+        monkeypatch.undo()
+        (place / "other.py").write_text("")
+        until(command, "↻ app.py and 1 more")
+        assert call(shared.client("lambda"), "refused").payload == "new"
+
+
+def test_a_function_that_is_deleted_ends_the_work(shared: RunningNode, tmp_path: Path) -> None:
+    with typed("dev", str(folder(tmp_path, "deleted")), endpoint=shared.endpoint) as command:
+        until(command, "Ctrl-C")
+        shared.client("lambda").delete_function(FunctionName="deleted")
+        rest = command.rest()
+    assert (rest.status, rest.err) == (1, "deleted has been deleted.\n")
+    names = [each["FunctionName"] for each in shared.client("lambda").list_functions()["Functions"]]
+    assert "deleted" not in names
+
+
+def test_dev_waits_for_a_node_that_is_started_again(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", "--isolation", "none")
+    node.start()
+    place = folder(tmp_path, "again")
+    try:
+        with typed("dev", str(place), endpoint=node.endpoint) as command:
+            until(command, "Ctrl-C")
+            node.kill()
+            until(command, "The node has ended. Waiting")
+            (place / "app.py").write_text(GOOD.replace("ANSWER", "meanwhile"))
+            node.start()
+            until(command, "Ctrl-C")
+            assert call(node.client("lambda"), "again").payload == "meanwhile"
+            (place / "app.py").write_text(GOOD.replace("ANSWER", "new"))
+            until(command, "↻")
+            assert call(node.client("lambda"), "again").payload == "new"
+    finally:
+        node.stop()
 
 
 def test_dev_says_what_it_lacks(shared: RunningNode, tmp_path: Path) -> None:

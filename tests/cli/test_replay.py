@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests import functions
 from tests.cli.conftest import Said, typed, wakeful
@@ -398,9 +402,24 @@ def test_events_come_back_whichever_way_they_came(node: RunningNode) -> None:
     told = {each["kind"]: each for each in (json.loads(say(node, "event", each, "--json").out) for each in ids)}
     assert set(told) == {"Event", "ResponseStream", "EventSourceMapping", "FunctionUrl"}
     assert told["EventSourceMapping"]["source"] == arn
+    assert told["Event"]["source"] == "arn:aws:iam::000000000000:root"
     assert json.loads(told["ResponseStream"]["answer"]["text"]) == {"way": "stream"}
     for each in told.values():
         assert replayed(node, each["request_id"])["equal"], each["kind"]
+
+
+def test_a_delivered_event_tells_what_delivered_it(node: RunningNode) -> None:
+    client, sns = node.client("lambda"), node.client("sns")
+    arn = functions.deploy(client, "told", code=CODE)
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    client.add_permission(
+        FunctionName="told", StatementId="s", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com"
+    )
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="hello")
+    node.settle()
+    (run,) = _notes(node, "told")
+    assert json.loads(say(node, "event", run["id"], "--json").out)["source"] == topic
 
 
 def _notes(node: RunningNode, name: str) -> list[dict[str, Any]]:
@@ -436,9 +455,39 @@ def test_a_tenant_and_an_invocation_of_a_durable_execution(node: RunningNode) ->
     functions.deploy(client, "tenants", code=code, TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
     found = replayed(node, invoked(node, 1, "tenants", TenantId="blue"))
     assert (found["equal"], found["now"]["answer"], found["now"]["tenant"]) == (True, {"text": '"blue"'}, "blue")
-    request_id = invoked(node, {"DurableExecutionArn": "a", "CheckpointToken": "t", "InitialExecutionState": {}})
-    said = say(node, "replay", request_id)
+    looks_so = {"DurableExecutionArn": "a", "CheckpointToken": "t", "InitialExecutionState": {}}
+    assert replayed(node, invoked(node, looks_so))["equal"], "of a function that is none"
+    code = "def handler(event, context):\n    return {'Status': 'SUCCEEDED', 'Result': '1'}\n"
+    functions.deploy(client, "durable", code=code, DurableConfig={"ExecutionTimeout": 60, "RetentionPeriodInDays": 1})
+    answer = client.invoke(FunctionName="durable", Qualifier="$LATEST", Payload=b"{}")
+    assert answer["Payload"].read() == b"1"
+    (run,) = _notes(node, "durable")
+    told = json.loads(say(node, "event", run["id"], "--json").out)
+    assert (told["kind"], told["source"]) == ("DurableExecution", answer["DurableExecutionArn"])
+    said = say(node, "replay", run["id"])
     assert (said.status, "does not replay durable executions yet" in said.err) == (2, True)
+
+
+def test_a_request_that_makes_no_sense_is_told_so(node: RunningNode) -> None:
+    request_id = invoked(node, 1)
+    for wanted in ({"request_id": 7}, {"request_id": request_id, "qualifier": {"a": 1}}, {"request_id": "\0"}):
+        assert asked(node, "POST", "replays", wanted) == 400, wanted
+    for limit in ("0", "1001", "%C2%B2", "1" * 5000):
+        assert asked(node, "GET", f"recorded?function=f&limit={limit}") == 400, limit
+
+
+def asked(node: RunningNode, method: str, path: str, body: Any = None) -> int:
+    """The status of the answer to a signed request."""
+    data = None if body is None else json.dumps(body).encode()
+    signed = AWSRequest(method, f"{node.endpoint}/_wakeful/lambda/{path}", data=data)
+    SigV4Auth(Credentials("test", "test"), "lambda", "us-east-1").add_auth(signed)
+    request = urllib.request.Request(signed.url, data, dict(signed.headers), method=method)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return int(error.code)
 
 
 # --- restarts --------------------------------------------------------------------------------------------------------

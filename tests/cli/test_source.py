@@ -15,7 +15,7 @@ import pytest
 
 from wakeful import limits
 from wakeful.cli import source as sources
-from wakeful.cli.source import Source, TooLarge
+from wakeful.cli.source import NoPackage, Source
 
 
 def source_of(folder: Path, **files: str) -> Source:
@@ -109,7 +109,7 @@ def test_what_is_ignored_or_elsewhere_is_no_change(tmp_path: Path) -> None:
     ignored = write(tmp_path / "f" / ".git" / "index", "x")
     other = write(tmp_path / "other", "x")
     assert source.changes([str(ignored), str(other)]) == {}
-    assert not source.is_watched(str(ignored)) and source.is_watched(str(tmp_path / "f" / "app.py"))
+    assert source.is_ignored(".git/index") and not source.is_ignored("app.py")
 
 
 def test_a_file_is_taken_when_nobody_writes_to_it_any_more(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_file_that_stays_empty_is_empty(tmp_path: Path) -> None:
 def test_a_folder_that_is_too_large_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path, app__py="x" * 2000)
     monkeypatch.setattr(limits, "LAMBDA_UNZIPPED_BYTES_MAX", 1000)
-    with pytest.raises(TooLarge, match=r"2,000 bytes; a function may have 1,000"):
+    with pytest.raises(NoPackage, match=r"2,000 bytes; a function may have 1,000"):
         source.package()
 
 
@@ -150,5 +150,5 @@ def test_what_would_be_too_large_as_it_is_is_compressed(tmp_path: Path, monkeypa
     monkeypatch.setattr(limits, "LAMBDA_UPLOAD_BYTES_MAX", 1000)
     assert len(source.package()) < 1000
     write(tmp_path / "noise", os.urandom(1000).hex())
-    with pytest.raises(TooLarge, match="when it is zipped"):
+    with pytest.raises(NoPackage, match="when it is zipped"):
         source.package()

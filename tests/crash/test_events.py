@@ -4,62 +4,23 @@ from __future__ import annotations
 
 import json
 import random
-import threading
-import time
 import urllib.request
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from tests.crash.conftest import CRASHES
+from tests.crash.load import Load
 from tests.crash.test_fan_out import drain, queue
 from tests.functions import deploy
 from tests.node_process import NodeProcess
 
-CALLERS = 8
 CODE = """
 def handler(event, context):
     if event % 10 == 0:
         raise ValueError("never")
     return event
 """
-
-
-class Callers:
-    """Invoke with events as fast as they can; remember which were taken."""
-
-    def __init__(self, node: NodeProcess) -> None:
-        self.taken: set[int] = set()
-        self._node = node
-        self._is_over = threading.Event()
-        self._lock = threading.Lock()
-        self._count = 0
-
-    def run(self, seconds: float) -> None:
-        """Calls until the node has been killed, `seconds` after the beginning."""
-        self._is_over.clear()
-        threads = [threading.Thread(target=self._call) for _ in range(CALLERS)]
-        for thread in threads:
-            thread.start()
-        time.sleep(seconds)  # the moment of the crash is what this test is about
-        self._node.kill()
-        self._is_over.set()
-        for thread in threads:
-            thread.join()
-
-    def _call(self) -> None:
-        client = self._node.client("lambda")
-        while not self._is_over.is_set():
-            with self._lock:
-                self._count += 1
-                event = self._count
-            try:
-                client.invoke(FunctionName="f", InvocationType="Event", Payload=json.dumps(event).encode())
-            except (BotoCoreError, ClientError, ResponseParserError):  # the last: a head whose body never came
-                return
-            self.taken.add(event)
 
 
 def advance(node: NodeProcess, seconds: float) -> None:
@@ -77,18 +38,21 @@ def test_every_event_that_was_taken_ends_and_is_told_of_once(node: NodeProcess) 
     sides: dict[str, Any] = {"OnSuccess": {"Destination": good_arn}, "OnFailure": {"Destination": bad_arn}}
     client.put_function_event_invoke_config(FunctionName="f", DestinationConfig=sides)
 
-    callers = Callers(node)
+    def ask(client: Any, number: int) -> None:
+        client.invoke(FunctionName="f", InvocationType="Event", Payload=json.dumps(number).encode())
+
+    load = Load(node, "lambda", ask)
     for _ in range(CRASHES):
-        callers.run(random.uniform(0.2, 1.0))
+        load.run(random.uniform(0.2, 1.0))
         node.start()
-    assert len(callers.taken) > 10 * CRASHES, "there was no load to speak of"
+    assert len(load.acknowledged) > 10 * CRASHES, "there was no load to speak of"
     advance(node, 600)
 
     sqs = node.client("sqs")
     records = [json.loads(body) for url in (good, bad) for body in drain(sqs, url)]
     told = [record["requestPayload"] for record in records]
     assert len(told) == len(set(told)), "an event ended twice"
-    assert callers.taken - set(told) == set(), "taken, and lost"
+    assert load.acknowledged - set(told) == set(), "taken, and lost"
     for record in records:
         context = record["requestContext"]
         assert context["condition"] == ("Success" if record["requestPayload"] % 10 else "RetriesExhausted")

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from tests.crash.conftest import CRASHES
+from tests.crash.load import Load
 from tests.functions import deploy
 from tests.node_process import NodeProcess
-
-PUBLISHERS = 8
 
 FORWARD = """
 import boto3, json, os
@@ -30,42 +26,6 @@ def handler(event, context):
     for record in event["Records"]:
         sqs.send_message(QueueUrl=os.environ["DONE"], MessageBody=record["Sns"]["Message"])
 """
-
-
-class Publishers:
-    """Publish as fast as they can; remember what was acknowledged."""
-
-    def __init__(self, node: NodeProcess, topic: str) -> None:
-        self.acknowledged: set[str] = set()
-        self._node = node
-        self._topic = topic
-        self._is_over = threading.Event()
-        self._lock = threading.Lock()
-        self._count = 0
-
-    def run(self, seconds: float) -> None:
-        """Publishes until the node has been killed, `seconds` after the beginning."""
-        self._is_over.clear()
-        threads = [threading.Thread(target=self._publish) for _ in range(PUBLISHERS)]
-        for thread in threads:
-            thread.start()
-        time.sleep(seconds)  # the moment of the crash is what this test is about
-        self._node.kill()
-        self._is_over.set()
-        for thread in threads:
-            thread.join()
-
-    def _publish(self) -> None:
-        sns = self._node.client("sns")
-        while not self._is_over.is_set():
-            with self._lock:
-                self._count += 1
-                message = f"message {self._count}"
-            try:
-                sns.publish(TopicArn=self._topic, Message=message)
-            except (BotoCoreError, ClientError, ResponseParserError):  # the last: a head whose body never came
-                return
-            self.acknowledged.add(message)
 
 
 def queue(sqs: Any, name: str) -> tuple[str, str]:
@@ -93,16 +53,17 @@ def test_nothing_acknowledged_is_lost_and_no_fan_out_is_uneven(node: NodeProcess
         attributes = {"RawMessageDelivery": "true"} if protocol == "sqs" else {}
         sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint, Attributes=attributes)
 
-    publishers = Publishers(node, topic)
+    load = Load(node, "sns", lambda sns, number: sns.publish(TopicArn=topic, Message=f"message {number}"))
     for _ in range(CRASHES):
-        publishers.run(random.uniform(0.2, 1.2))
+        load.run(random.uniform(0.2, 1.2))
         node.start()
-    assert len(publishers.acknowledged) > 20 * CRASHES, "there was no load to speak of"
+    acknowledged = {f"message {number}" for number in load.acknowledged}
+    assert len(acknowledged) > 20 * CRASHES, "there was no load to speak of"
 
     sqs = node.client("sqs")
     in_a, in_b = drain(sqs, url_a), drain(sqs, url_b)
     assert len(in_a) == len(set(in_a)), "a message stands twice in a queue"
-    assert publishers.acknowledged - set(in_a) == set(), "acknowledged, and lost"
+    assert acknowledged - set(in_a) == set(), "acknowledged, and lost"
     assert set(in_a) ^ set(in_b) == set(), "one queue has what the other has not"
 
     forwarded: set[str] = set()
@@ -112,8 +73,4 @@ def test_nothing_acknowledged_is_lost_and_no_fan_out_is_uneven(node: NodeProcess
         forwarded |= {message["Body"] for message in answer.get("Messages", [])}
     assert forwarded == set(in_a), "an event reached the queues and not the function"
     assert node.stop() == 0
-    print(
-        json.dumps(
-            {"engine": engine, "kills": CRASHES, "acknowledged": len(publishers.acknowledged), "delivered": len(in_a)}
-        )
-    )
+    print(json.dumps({"engine": engine, "kills": CRASHES, "acknowledged": len(acknowledged), "delivered": len(in_a)}))

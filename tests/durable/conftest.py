@@ -102,6 +102,27 @@ def deploy_python(lambda_: Any, s3: Any, *, only: str = "", handler: str = "", *
     deploy(lambda_, "short", Handler="scenarios.index.handler", DurableConfig=short, **settings)
 
 
+def deploy_nodejs(lambda_: Any, *names: str, source: str = "index.js", variables: dict[str, str]) -> None:
+    """Durable functions of these names with the SDK for JavaScript in a layer."""
+    content = {"ZipFile": sdks.layer(sdks.NODEJS)}
+    layer = lambda_.publish_layer_version(LayerName="durable-nodejs", Content=content)["LayerVersionArn"]
+    settings: dict[str, Any] = {
+        "Runtime": NODE_RUNTIME,
+        "Code": {"ZipFile": package(index__js=(HERE / "nodejs" / source).read_bytes())},
+        "Layers": [layer],
+        "Environment": {"Variables": variables},
+        "Timeout": 60,
+        "MemorySize": 512,
+        "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"},
+    }
+    for name in names:
+        is_plain = name == "plain"
+        durable: dict[str, Any] = (
+            {} if is_plain else {"DurableConfig": {"ExecutionTimeout": YEAR_S, "RetentionPeriodInDays": 90}}
+        )
+        deploy(lambda_, name, Handler="index.plain" if is_plain else "index.handler", **durable, **settings)
+
+
 @pytest.fixture(scope="package")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Durable]:
     sdks.layer(sdks.PYTHON)
@@ -112,23 +133,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Durable]:
 
 @pytest.fixture(scope="package")
 def nodejs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Durable]:
-    content = {"ZipFile": sdks.layer(sdks.NODEJS)}
+    sdks.layer(sdks.NODEJS)
     with running_node(tmp_path_factory.mktemp("nodejs") / "data", isolation="auto", rehearse=False) as node:
-        lambda_ = node.client("lambda")
-        layer = lambda_.publish_layer_version(LayerName="durable-nodejs", Content=content)["LayerVersionArn"]
         region = "arn:aws:lambda:us-east-1:000000000000:function"
         named = {"PLAIN": f"{region}:plain", "DURABLE": f"{region}:durable:$LATEST"}
-        settings: dict[str, Any] = {
-            "Runtime": NODE_RUNTIME,
-            "Code": {"ZipFile": package(index__js=(HERE / "nodejs" / "index.js").read_bytes())},
-            "Layers": [layer],
-            "Environment": {"Variables": named},
-            "Timeout": 60,
-            "MemorySize": 512,
-            "LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "INFO"},
-        }
-        lasts = {"ExecutionTimeout": YEAR_S, "RetentionPeriodInDays": 90}
-        deploy(lambda_, "durable", Handler="index.handler", DurableConfig=lasts, **settings)
-        deploy(lambda_, "logging", Handler="index.handler", DurableConfig=lasts, **settings)
-        deploy(lambda_, "plain", Handler="index.plain", **settings)
+        deploy_nodejs(node.client("lambda"), "durable", "logging", "plain", variables=named)
         yield Durable(node, "durable")

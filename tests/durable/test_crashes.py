@@ -6,7 +6,8 @@ import json
 import os
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from tests.durable import sdks
-from tests.durable.conftest import BUCKET, deploy_python
+from tests.durable.conftest import BUCKET, deploy_nodejs, deploy_python
 from tests.durable.executions import Execution, carry_on, start
+from tests.functions import needs_node
 from tests.node_process import NodeProcess
 from tests.running_node import RunningNode, running_node
 
@@ -34,89 +36,108 @@ ENDED_BY_THE_SERVICE = {"Wait", "Callback", "ChainedInvoke"}
 SIDES = ("before", "after")
 
 EVERY_KILL = "CRASHES" in os.environ
-DAILY_NODE_KILLS = 4
+DAILY_NODE_KILLS = {"python": 2, "nodejs": 1}
 AT_ONCE = 8
+APART = 8
+"""Checkpoints between two at which the same execution is killed; fewer than five in a row are no failure of it."""
+CHECKPOINTS_MIN = 31
 ATTEMPTS_MAX = 3
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    with running_node(tmp_path_factory.mktemp("crashes") / "data", isolation="auto", rehearse=False) as started:
-        deploy_workflow(started)
-        yield started
+@dataclass(frozen=True)
+class Shop:
+    """A node with the workflow on it, and an execution of it in which nobody was killed."""
+
+    node: RunningNode
+    calm: Execution
 
 
-def deploy_workflow(node: RunningNode | NodeProcess) -> None:
+@pytest.fixture(scope="module", params=["python", pytest.param("nodejs", marks=needs_node)])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with running_node(tmp_path_factory.mktemp("crashes") / "data", isolation="auto", rehearse=False) as node:
+        deploy_workflow(node, request.param)
+        calm = begin(node.client("lambda"), "calm")
+        carry_on([calm], node.advance, "yes")
+        yield Shop(node, calm)
+
+
+def deploy_workflow(node: RunningNode | NodeProcess, language: str) -> None:
     bill = "arn:aws:lambda:us-east-1:000000000000:function:order:$LATEST"
-    deploy_python(node.client("lambda"), node.client("s3"), only="order", handler="scenarios.crash.handler", BILL=bill)
+    lambda_, s3 = node.client("lambda"), node.client("s3")
+    if language == "python":
+        deploy_python(lambda_, s3, only="order", handler="scenarios.crash.handler", BILL=bill)
+    else:
+        s3.create_bucket(Bucket=BUCKET)
+        deploy_nodejs(lambda_, "order", source="crash.js", variables={"EFFECTS": BUCKET, "BILL": bill})
 
 
-@pytest.fixture(scope="module")
-def calm(node: RunningNode) -> Execution:
-    """The workflow when nobody is killed."""
-    execution = begin(node.client("lambda"), "calm")
-    carry_on([execution], node.advance, "yes")
-    return execution
-
-
-def test_the_workflow_without_a_crash(node: RunningNode, calm: Execution) -> None:
-    assert calm.result == RESULT
+def test_the_workflow_without_a_crash(shop: Shop) -> None:
+    assert shop.calm.result == RESULT
     once = {f"{name}-1": 1 for name in AT_MOST_ONCE | AT_LEAST_ONCE} | {"submitted": 1}
-    assert effects(node, "calm") == Counter(once)
-    assert errors(calm) == []
+    assert effects(shop.node, "calm") == Counter(once)
+    assert errors(shop.calm) == []
 
 
-def test_the_environment_is_killed_at_every_checkpoint(node: RunningNode, calm: Execution) -> None:
-    """On both sides of each in `make crash`, on one of them every day."""
-    client = node.client("lambda")
-    found = updates(calm)
-    assert len(found) == 31, found
-    kills = [(when, each) for each in found for when in SIDES]
-    if not EVERY_KILL:
+def test_the_environment_is_killed_at_every_checkpoint(shop: Shop) -> None:
+    """On both sides of each and one in each execution in `make crash`; on one side of each every day.
+
+    There an execution is killed several times then, so far apart that no step has to do with two of them.
+    """
+    client = shop.node.client("lambda")
+    found = updates(shop.calm)
+    assert len(found) >= CHECKPOINTS_MIN, found
+    if EVERY_KILL:
+        plans = [[(when, each)] for each in found for when in SIDES]
+    else:
         kills = [(SIDES[number % 2], each) for number, each in enumerate(found)]
-    for first in range(0, len(kills), AT_ONCE):
-        runs = {f"{when}-{each}".replace(" ", "-"): (when, each) for when, each in kills[first : first + AT_ONCE]}
-        begun = {run: begin(client, run, when=when, update=each) for run, (when, each) in runs.items()}
-        carry_on(list(begun.values()), node.advance, "yes")
+        plans = [kills[first::APART] for first in range(APART)]
+    for first in range(0, len(plans), AT_ONCE):
+        runs = {f"run-{first + number}": plan for number, plan in enumerate(plans[first : first + AT_ONCE])}
+        begun = {run: begin(client, run, *plan) for run, plan in runs.items()}
+        carry_on(list(begun.values()), shop.node.advance, "yes")
         for run, execution in begun.items():
-            survived(execution, calm, effects(node, run))
-            assert interrupted(execution, *runs[run])
-            assert errors(execution) == ["Runtime.ExitError"]
+            survived(execution, shop.calm, effects(shop.node, run), runs[run])
+            assert errors(execution) == ["Runtime.ExitError"] * len(runs[run])
 
 
-def test_the_node_is_killed_at_checkpoints(tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["python", pytest.param("nodejs", marks=needs_node)])
+def test_the_node_is_killed_at_checkpoints(tmp_path: Path, language: str) -> None:
     """At every one in `make crash`, at some of them every day; each time it starts again on the same data."""
-    sdks.layer(sdks.PYTHON)
+    sdks.layer(sdks.PYTHON if language == "python" else sdks.NODEJS)
     node = NodeProcess(tmp_path / "data", "--isolation", "none")
     node.start()
-    deploy_workflow(node)
+    deploy_workflow(node, language)
     client = node.client("lambda")
     calm = begin(client, "calm")
     carry_on_across_crashes(node, calm)
     kills = [(when, each) for each in updates(calm) for when in SIDES]
-    for number, (when, each) in enumerate(kills if EVERY_KILL else kills[3 :: len(kills) // DAILY_NODE_KILLS]):
-        execution = begin(client, f"run-{number}", when=when, update=each, node=node.pid)
+    for number, kill in enumerate(kills if EVERY_KILL else kills[3 :: len(kills) // DAILY_NODE_KILLS[language]]):
+        execution = begin(client, f"run-{number}", kill, node=node.pid)
         carry_on_across_crashes(node, execution)
-        survived(execution, calm, effects(node, f"run-{number}"))
-        assert interrupted(execution, when, each)
+        survived(execution, calm, effects(node, f"run-{number}"), [kill])
         assert len(errors(execution)) == 1, "the history tells of the invocation that was lost"
     assert node.stop() == 0
 
 
-def begin(client: Any, run: str, **kill: Any) -> Execution:
-    return start(client, "order", "order", run=run, kill=kill or None)
+Kill = tuple[str, str]
+"""Before or after, and which checkpoint: the action and the name of the operation."""
+
+
+def begin(client: Any, run: str, *kills: Kill, **more: Any) -> Execution:
+    planned = [{"when": when, "update": update, **more} for when, update in kills]
+    return start(client, "order", "order", run=run, kills=planned)
 
 
 def updates(calm: Execution) -> list[str]:
-    """What the SDK checkpoints in the course of the workflow, found in the history of a calm run and of its child."""
-    found = set()
+    """What the SDK checkpoints in the workflow, in the order of a calm run's history; its child's last."""
+    found: dict[str, None] = {}
     for event in [*calm.events(), *child(calm).events()]:
         for suffix, action in ACTIONS.items():
             operation = event["EventType"].removesuffix(suffix)
             is_sent = "SubType" in event and (action == "START" or operation not in ENDED_BY_THE_SERVICE)
             if event["EventType"].endswith(suffix) and is_sent:
-                found.add(f"{action} {event.get('Name') or event['SubType']}")
-    return sorted(found)
+                found[f"{action} {event.get('Name') or event['SubType']}"] = None
+    return list(found)
 
 
 def child(execution: Execution) -> Execution:
@@ -124,10 +145,12 @@ def child(execution: Execution) -> Execution:
     return Execution(execution.client, started["ChainedInvokeStartedDetails"]["DurableExecutionArn"])
 
 
-def survived(execution: Execution, calm: Execution, did: Counter[str]) -> None:
+def survived(execution: Execution, calm: Execution, did: Counter[str], kills: Sequence[Kill]) -> None:
     """It ended as if nothing had happened, and did what its steps promise."""
     assert execution.result == RESULT, execution.outline()
-    assert did.pop("killed") == 1
+    for number in range(len(kills)):
+        assert did.pop(f"killed-{number}") == 1, kills[number]
+    assert interrupted(execution, kills)
     assert 1 <= did.pop("submitted") <= 2
     for name in AT_MOST_ONCE:
         times = [did.pop(f"{name}-{attempt}", 0) for attempt in range(1, ATTEMPTS_MAX + 1)]
@@ -139,15 +162,20 @@ def survived(execution: Execution, calm: Execution, did: Counter[str]) -> None:
         assert settled(mine) == settled(theirs), mine.outline()
 
 
-def interrupted(execution: Execution, when: str, update: str) -> bool:
+def interrupted(execution: Execution, kills: Sequence[Kill]) -> bool:
     """Of a step that runs at most once and was killed between its two checkpoints, the history says so; of no other."""
     failed = [event for each in (execution, child(execution)) for event in each.events("StepFailed")]
     kinds = {event["StepFailedDetails"]["Error"]["Payload"]["ErrorType"].rpartition(".")[2] for event in failed}
     names = [event["Name"] for event in failed]
-    action, _, name = update.partition(" ")
-    if name in AT_MOST_ONCE and (when, action) in {("after", "START"), ("before", "SUCCEED")}:
-        return names == [name] and kinds == {"StepInterruptedError"}
-    return len(names) <= 1 and set(names) <= AT_MOST_ONCE and kinds <= {"StepInterruptedError"}
+    between = {("after", "START"), ("before", "SUCCEED")}
+    certain = {
+        name for when, update in kills for action, _, name in [update.partition(" ")] if (when, action) in between
+    }
+    return (
+        len(names) == len(set(names)) <= len(kills)
+        and certain & AT_MOST_ONCE <= set(names) <= AT_MOST_ONCE
+        and kinds <= {"StepInterruptedError"}
+    )
 
 
 def settled(execution: Execution) -> Counter[tuple[str, str]]:

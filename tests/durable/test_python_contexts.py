@@ -366,34 +366,6 @@ def test_concurrent_invokes(python: Durable) -> None:
 # --- from outside -----------------------------------------------------------------------------------------------------
 
 
-def test_stop(python: Durable) -> None:
-    execution = python.start("wait", seconds=3600)
-    error = {"ErrorType": "Enough", "ErrorMessage": "not needed any more"}
-    answer = python.client.stop_durable_execution(DurableExecutionArn=execution.arn, Error=error)
-    python.node.advance(4000)
-    state = execution.state
-    assert (state["Status"], state["EndTimestamp"]) == ("STOPPED", answer["StopTimestamp"])
-    assert {key: state["Error"][key] for key in error} == error
-    kinds = [event["EventType"] for event in execution.events()]
-    assert kinds[:3] == ["ExecutionStarted", "WaitStarted", "InvocationCompleted"]
-    assert kinds[-1] == "ExecutionStopped"
-    assert "WaitSucceeded" not in kinds
-
-
-def test_pause_and_resume(python: Durable) -> None:
-    """What falls due while it is paused happens, and the function hears of it when it goes on."""
-    execution = python.start("wait", seconds=3600)
-    python.client.pause_durable_execution(DurableExecutionArn=execution.arn, Reason="a look")
-    python.node.advance(8000)
-    assert len(execution.events("InvocationCompleted")) == 1
-    assert execution.status not in {"SUCCEEDED", "FAILED"}
-    python.client.resume_durable_execution(DurableExecutionArn=execution.arn)
-    python.node.settle()
-    assert execution.result == "waited"
-    kinds = [event["EventType"] for event in execution.events()]
-    assert kinds.index("ExecutionPaused") < kinds.index("ExecutionResumed") < kinds.index("ExecutionSucceeded")
-
-
 def test_an_execution_that_lasts_too_long(python: Durable) -> None:
     execution = python.start("invoke", target="DURABLE_SHORT", payload={"scenario": "callback"})
     child = child_of(execution)

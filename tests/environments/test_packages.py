@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wakeful.environments import signed_package
 from wakeful.environments.packages import Packages, _is_tree
 from wakeful.environments.version import BadPackage
@@ -191,7 +192,7 @@ async def test_an_entry_without_a_date_is_unpacked(packages: Packages) -> None:
     assert (await unpacked(packages, bytes(body)) / "index.py").read_text() == "x"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(100, keeps_fixtures=True)
 @given(
     compression=st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)),
     changes=st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=4),

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as some
 
 from tests.environments.actors import Actors
 from tests.environments.conftest import MakeWorld
 from tests.environments.world import ARN, World, until
+from tests.examples import examples
 from wakeful import limits
 from wakeful.environments.environment import Stopped
 from wakeful.environments.pace import Pace
@@ -411,7 +412,7 @@ ACTIONS = some.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(100, suppress_health_check=list(HealthCheck))
 @given(ACTIONS, some.integers(1, 3), some.booleans())
 def test_whatever_happens_nobody_is_forgotten_and_nothing_is_shared(
     tmp_path: Path, actions: list[tuple[str, str, dict[str, Any]]], environments_max: int, freezes: bool

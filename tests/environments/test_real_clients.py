@@ -50,16 +50,21 @@ def runtime_of(python: str) -> str:
     return subprocess.run([python, "-c", words], capture_output=True, check=True, text=True).stdout.strip()
 
 
+def bootstrap_of(python: str, runtime: str) -> str:
+    """A package's own program that is awslambdaric, and says which runtime it stands for."""
+    return (
+        f"#!/bin/sh\nexport AWS_EXECUTION_ENV=AWS_Lambda_{runtime}\nunset PYTHONPATH\n"
+        f'exec {python} -m awslambdaric "$_HANDLER"\n'
+    )
+
+
 @pytest.mark.parametrize("handler", HANDLERS)
 async def test_awslambdaric_and_our_client_say_the_same(make_world: MakeWorld, handler: str) -> None:
     python = python_with_client()
     if python is None:
         pytest.skip("AWSLAMBDARIC IS NOT INSTALLED: our Python client was not compared with it (WAKEFUL_RIC_PYTHON)")
     runtime = runtime_of(python)
-    bootstrap = (
-        f"#!/bin/sh\nexport AWS_EXECUTION_ENV=AWS_Lambda_{runtime}\nunset PYTHONPATH\n"
-        f'exec {python} -m awslambdaric "$_HANDLER"\n'
-    )
+    bootstrap = bootstrap_of(python, runtime)
     async with make_world() as world:
         told = []
         for version in (

@@ -12,7 +12,7 @@ import pytest
 from tests.environments.conftest import MakeWorld
 from tests.environments.test_extensions import FAITHFUL, said, with_extensions
 from tests.environments.test_in_sandboxes import confined
-from tests.environments.test_real_clients import python_with_client, runtime_of
+from tests.environments.test_real_clients import bootstrap_of, python_with_client, runtime_of
 from tests.environments.world import World, held, until
 from wakeful import limits
 from wakeful.environments.pool import Bounds
@@ -314,10 +314,7 @@ async def test_awslambdaric_and_our_client_do_the_same(make_world: MakeWorld, wh
     if python is None:
         pytest.skip("AWSLAMBDARIC IS NOT INSTALLED: our Python client was not compared with it (WAKEFUL_RIC_PYTHON)")
     runtime = runtime_of(python)
-    bootstrap = (
-        f"#!/bin/sh\nexport AWS_EXECUTION_ENV=AWS_Lambda_{runtime}\nunset PYTHONPATH\n"
-        f'exec {python} -m awslambdaric "$_HANDLER"\n'
-    )
+    bootstrap = bootstrap_of(python, runtime)
     async with make_world() as world:
         told: list[list[Any]] = []
         for more in ({"runtime": runtime}, {"runtime": "provided.al2023", "files": {"bootstrap": bootstrap}}):

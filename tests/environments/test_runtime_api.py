@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Self
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as some
 
 from tests.environments.world import until
+from tests.examples import examples
 from wakeful import limits
 from wakeful.environments.extensions_api import ExtensionsApi
 from wakeful.environments.runtime_api import Phase, RuntimeApi
@@ -481,7 +482,7 @@ async def test_so_many_connections_and_no_more() -> None:
 
 
 def test_whatever_comes_the_server_goes_on() -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(60, suppress_health_check=list(HealthCheck))
     @given(some.lists(some.binary(max_size=200) | some.sampled_from([b"GET / HTTP/1.1\r\n\r\n", b"POST"]), max_size=4))
     def try_it(pieces: list[bytes]) -> None:
         asyncio.run(send(pieces))

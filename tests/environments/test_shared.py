@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.environments.conftest import MakeWorld
-from tests.environments.test_real_clients import python_with_client, runtime_of
+from tests.environments.test_real_clients import bootstrap_of, python_with_client, runtime_of
 from tests.environments.world import World, until
 from tests.functions import NODE_RUNTIME, needs_node
 from wakeful.environments.shared import SharedEnvironment
@@ -438,11 +438,7 @@ async def test_awslambdaric_runs_its_processes_unmodified(make_world: MakeWorld)
     python = python_with_client()
     if python is None:
         pytest.skip("AWSLAMBDARIC IS NOT INSTALLED: its multi-concurrent mode was not tried (WAKEFUL_RIC_PYTHON)")
-    bootstrap = (
-        f"#!/bin/sh\nexport AWS_EXECUTION_ENV=AWS_Lambda_{runtime_of(python)}\nunset PYTHONPATH\n"
-        f'exec {python} -m awslambdaric "$_HANDLER"\n'
-    )
-    files = {"app.py": APP, "bootstrap": bootstrap}
+    files = {"app.py": APP, "bootstrap": bootstrap_of(python, runtime_of(python))}
     async with make_world() as world:
         version = shared(world, files, slots=4, runtime="provided.al2023", timeout_s=2.0)
         await ready(world, version)

@@ -7,9 +7,10 @@ import io
 import zipfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.functions import package
 from tests.signer import JOB, PROFILE, Signer, changed, oid, sequence
 from wakeful.environments import der, signed_package
@@ -83,7 +84,7 @@ def test_entries_of_the_same_name_are_not_believed() -> None:
         read(packed.getvalue())
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_no_octet_of_a_signature_may_change(data: st.DataObject) -> None:
     whole = base64.b64decode(b"".join(envelope(SIGNED).splitlines()[1:-1]))

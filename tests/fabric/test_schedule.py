@@ -343,7 +343,7 @@ def first_due(body: str, after: datetime, step: timedelta, count: int, zone: str
     return None
 
 
-@examples(150, deadline=None)
+@examples(150)
 @given(spans(0, 59, []), spans(0, 23, []), DAYS, STARTS)
 def test_every_minute_of_two_days(minute: str, hour: str, days: str, start: datetime) -> None:
     body = f"{minute} {hour} {days.format('*')} *"
@@ -356,7 +356,7 @@ def test_every_minute_of_two_days(minute: str, hour: str, days: str, start: date
         assert found is None or found > after.timestamp() + 2 * 86400
 
 
-@examples(150, deadline=None)
+@examples(150)
 @given(DAYS, spans(1, 12, MONTHS), spans(2024, 2030, []), STARTS)
 def test_every_day_of_three_years(days: str, month: str, year: str, start: datetime) -> None:
     body = f"0 0 {days.format(month)} {year}"
@@ -381,7 +381,7 @@ CHANGES = st.sampled_from(
 )
 
 
-@examples(120, deadline=None)
+@examples(120)
 @given(spans(0, 59, []), spans(0, 23, []), CHANGES, st.integers(0, 8 * 60))
 def test_every_minute_around_a_change_of_clocks(
     minute: str, hour: str, change: tuple[str, datetime], offset: int

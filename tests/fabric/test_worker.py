@@ -219,7 +219,12 @@ async def test_work_whose_store_fails_is_not_lost_and_nothing_ends(
         assert await store.read(work.held_by, "n") == 0
 
 
-async def test_work_that_waits_for_other_work_of_its_kind_is_not_stuck(node: Any) -> None:
+async def test_work_that_waits_for_other_work_of_its_kind_is_not_stuck(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WORK_LOOK_S", 0.0)
+    monkeypatch.setattr(limits, "WORK_STALLED_S", 0.0)
+    monkeypatch.setattr(Processors, "idle_share", lambda _: 0.0)
     is_over = asyncio.Event()
     most = 0
     at_it = 0
@@ -270,6 +275,64 @@ async def test_there_are_more_slots_while_the_processors_have_time_left(
         await made.wakes.all_asleep()
         assert await left(made) is None
         assert most in most_at_once
+
+
+async def test_there_are_fewer_slots_again_when_the_processors_have_no_time_left(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WORK_LOOK_S", 0.0)
+    monkeypatch.setattr(limits, "WORK_STALLED_S", 60.0)
+    at_it = 0
+    at_once: list[int] = []
+    monkeypatch.setattr(Processors, "idle_share", lambda _: 1.0 if max(at_once, default=0) < 16 else 0.0)
+
+    async def do(_: Any, item: work.Item) -> Done:
+        nonlocal at_it
+        at_it += 1
+        at_once.append(at_it)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        at_it -= 1
+        return Done()
+
+    def put_all(tx: Tx) -> None:
+        for number in range(200):
+            work.put(tx, "k", number)
+
+    async with node(do, slots=2, slots_max=16) as made:
+        await made.store.write(put_all)
+        await made.wakes.all_asleep()
+        assert await left(made) is None
+        assert max(at_once) == 16
+        assert at_once[-1] == 2
+
+
+async def test_what_is_next_is_claimed_before_a_slot_is_free_and_not_one_by_one(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims: list[int] = []
+    claim = work.claim
+
+    def counted(tx: Tx, kind: str, count: int, holder: str) -> list[work.Item]:
+        claims.append(count)
+        return claim(tx, kind, count, holder)
+
+    monkeypatch.setattr(work, "claim", counted)
+    rows = limits.WORK_AHEAD * 8
+
+    async def do(_: Any, item: work.Item) -> Done:
+        await asyncio.sleep(0)
+        return Done()
+
+    def put_all(tx: Tx) -> None:
+        for number in range(rows):
+            work.put(tx, "k", number)
+
+    async with node(do, slots=2, slots_max=2) as made:
+        await made.store.write(put_all)
+        await made.wakes.all_asleep()
+        assert await left(made) is None
+    assert all(count > limits.WORK_AHEAD // 2 for count in claims)
 
 
 async def test_outcomes_that_come_together_share_a_transaction(node: Any) -> None:

@@ -57,6 +57,14 @@ def test_a_page_from_elsewhere_can_do_nothing_with_a_key_that_nobody_made(
     assert s3.list_objects_v2(Bucket="pictures")["KeyCount"] == 1
 
 
+def test_a_page_whose_name_leads_here_cannot_look_into_the_node(node: RunningNode) -> None:
+    port = node.endpoint.rpartition(":")[2]
+    for path in ("health", "notes", "bill", "traces/x", "dev/x"):
+        assert status(f"{node.endpoint}/_wakeful/{path}", {"host": f"elsewhere.example:{port}"}, "GET") == 403
+    for host in (f"localhost:{port}", f"wakeful.localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"):
+        assert status(f"{node.endpoint}/_wakeful/health", {"host": host}, "GET") == 200
+
+
 def test_a_page_from_elsewhere_is_believed_with_a_key_that_was_made_here(node: RunningNode) -> None:
     key = node.run(node.node.store.write(iam.make_root_key, "000000000000"))
     s3 = node.client("s3", key=key.id, secret=key.secret)

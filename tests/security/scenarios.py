@@ -6,6 +6,7 @@ Run by the driver, which may be a Python without pytest.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from tests.environments.site import ENDPOINT_PORT, Site, Started, until
 from wakeful.environments.sandbox import Limits
+from wakeful.environments.sandboxes import LaunchedSandbox
 
 BROTHERS = """
 import os, socket, time, attacks
@@ -191,13 +193,21 @@ async def ending_of(site: Site, function: str, arguments: dict[str, Any], limits
         await started.discard()
 
 
-async def cpu_at(site: Site, memory_mb: int) -> float:
+async def cpu_at(site: Site, memory_mb: int) -> tuple[float, int]:
+    """How much of a processor a function had that wanted all of it; in how many periods it was kept from more."""
     limits = Limits(memory_mb=memory_mb)
     started = await site.start(site.package(ATTACKS), "attacks", "burn", {"seconds": 1.0}, limits=limits)
     try:
         await started.sandbox.limit_cpu()
-        await started.ended()
-        return float(started.printed())
+        assert isinstance(started.sandbox, LaunchedSandbox)
+        ended = asyncio.ensure_future(started.ended())
+        throttled = 0
+        with contextlib.suppress(OSError):  # the group goes with the last process in it
+            while not ended.done():
+                throttled = started.sandbox._group.places["cpu"].numbers("cpu.stat")["nr_throttled"]
+                await asyncio.sleep(0.01)
+        await ended
+        return float(started.printed()), throttled
     finally:
         await started.discard()
 

@@ -340,11 +340,12 @@ def test_cpu_follows_memory(ground: Ground) -> None:
     if "cpu" not in ground.opened.features["groups"]:
         pytest.skip("nothing limits CPU here, and the tier says so")
     share = 256 / 1769
-    small = ground.run(scenarios.cpu_at, memory_mb=256)
-    assert share * 0.5 < small < share * 1.6
-    # Beside other work a whole processor may not be there to be had; what is, is many times the share of the small one.
-    whole = max(ground.run(scenarios.cpu_at, memory_mb=1769) for _ in range(2))
-    assert 3 < whole / small < 1.6 / share
+    small, small_throttled = ground.run(scenarios.cpu_at, memory_mb=256)
+    assert small < share * 1.6
+    # Beside other work a whole processor may not be there to be had; but then it is not we who keep it back.
+    whole, throttled = ground.run(scenarios.cpu_at, memory_mb=1769)
+    assert whole < 1.6
+    assert throttled * 3 < max(1, small_throttled)
 
 
 def test_nothing_outlives_its_kill_by_forking_away(ground: Ground) -> None:

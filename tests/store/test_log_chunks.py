@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import OpenStore
+from tests.examples import examples
 from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.store.log_chunks import Place, StoredEvent
@@ -65,7 +66,7 @@ async def test_events_of_one_moment_keep_the_order_in_which_they_came(telemetry:
     assert len({each.place for each in found}) == 60
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, keeps_fixtures=True)
 @given(
     batches=st.lists(
         st.tuples(st.sampled_from("stu"), st.lists(st.integers(0, 9_000_000), min_size=1, max_size=8)), max_size=30
@@ -94,6 +95,17 @@ async def test_page_by_page_gives_what_one_look_at_everything_would(
     expected.sort(reverse=backward)
     found = await everything(telemetry, Passage("g", streams, start, end, backward=backward), count)
     assert messages(found) == [f"{number}.{at}" for _, number, at in expected]
+
+
+@pytest.mark.parametrize("backward", [False, True])
+async def test_a_log_of_many_small_chunks_is_read_to_its_end(telemetry: Telemetry, backward: bool) -> None:
+    hour_ms, chunks = limits.LOG_CHUNK_SPAN_MAX_MS + 1, limits.LOG_CHUNKS_AT_ONCE * 2
+    telemetry.log("g", "s", [LogEvent(number * hour_ms, str(number)) for number in range(chunks)])
+    telemetry.log("g", "t", [LogEvent(number * hour_ms, f"{number} too") for number in range(chunks)])
+    found = await everything(telemetry, Passage("g", backward=backward))
+    expected = [line for number in range(chunks) for line in (str(number), f"{number} too")]
+    assert messages(found) == (expected[::-1] if backward else expected)
+    assert messages(await everything(telemetry, Passage("g", ["t"]))) == expected[1::2]
 
 
 async def test_a_page_ends_with_its_bytes_but_has_at_least_one_event(telemetry: Telemetry) -> None:

@@ -76,7 +76,15 @@ some_recordings = st.lists(
 
 @given(some_recordings)
 def test_what_was_packed_is_unpacked_as_it_was(given: list[Recording]) -> None:
-    assert recordings.unpack(recordings.pack(given)) == given
+    packed = recordings.pack(given)
+    assert recordings.unpack(packed) == given
+    assert recordings.unpack_heads(packed) == [each._replace(event=b"", answer=None) for each in given]
+
+
+def test_a_list_does_not_decompress_what_it_does_not_tell() -> None:
+    given = [recording(str(number), size=100 * KB) for number in range(3)]
+    beginning = recordings.pack(given)[: 4 * KB]
+    assert [each.request_id for each in recordings.unpack_heads(beginning)] == ["0", "1", "2"]
 
 
 async def test_a_run_leads_to_its_event_and_its_answer(telemetry: Telemetry, clock: Clock) -> None:
@@ -226,6 +234,15 @@ async def test_what_cannot_be_written_now_is_written_later(telemetry: Telemetry,
     telemetry._store = store
     (run,) = await telemetry.attempts_of("a")
     assert await telemetry.recording(run) == each
+
+
+def test_what_comes_again_stands_before_what_has_come_since() -> None:
+    recorder = Recorder(Room())
+    recorder.add(recording("a", at=1.0))
+    taken = recorder.take()
+    recorder.add(recording("a", at=61.0))
+    recorder.keep(taken)
+    assert [[each.at for each in found] for found in recorder.take().values()] == [[1.0, 61.0]]
 
 
 class Broken:

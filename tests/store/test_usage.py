@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import OpenStore
+from tests.examples import examples
 from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.store import schema, usage
@@ -145,7 +146,7 @@ Steps = st.lists(
 
 
 @given(steps=Steps)
-@settings(deadline=None, max_examples=40)
+@examples(40)
 def test_at_every_moment_the_rows_that_are_kept_and_those_that_were_dropped_are_the_sum(
     steps: list[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -320,11 +320,12 @@ def replay(
 ) -> None:
     """Run a past event again, and show both answers side by side.
 
-    A replay is a real run: whatever the function calls, it calls again, with its role's rights. It writes, sends and
-    deletes as it did then, and it is logged, measured and billed like any other.
+    A replay is a real run: whatever the function calls, it calls again, with
+    its role's rights. It writes, sends and deletes as it did then, and it is
+    logged, measured and billed like any other.
 
-    The exit status is 0 where both answers are the same (with --failed: where all pass now), 1 where they are not, 2
-    for an error.
+    The exit status is 0 where both answers are the same (with --failed: where
+    all pass now), 1 where they are not, 2 for an error.
     """
     from wakeful.cli import replay as past
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import typer
 
-from wakeful.cli import client, guessing, invocations, tail
-from wakeful.cli.source import Source, TooLarge
-from wakeful.cli.workbench import Gone, Workbench
+from wakeful.cli import client, guessing, invocations, tail, watching
+from wakeful.cli.source import NoPackage, Source
+from wakeful.cli.watching import CannotWatch
+from wakeful.cli.workbench import Gone, Refused, Workbench
 
 PORTS = {"python": 5678, "nodejs": 9229}
 """Where debuggers of a language are usually found."""
 
-_STEP_MS = 2
-"""How often the watcher looks whether the kernel has told it anything; two looks without news end a save."""
-
-_DEBOUNCE_MS = 200
 _PAUSE_S = 0.2
 _ROLE = "wakeful-dev"
 
@@ -63,31 +63,43 @@ class Asked:
 
 
 def develop(folder: Path, asked: Asked, debugging: Debugging | None, endpoint: str | None) -> None:
-    """Runs until interrupted."""
+    """Runs until interrupted. A node that ends and comes back gets the folder again."""
     source = Source(folder.resolve())
-    with client.in_words(endpoint):
+    with client.in_words(endpoint), _interrupted_by_any_signal():
         functions = client.aws("lambda", endpoint)
-        try:
-            package = source.package()
-        except TooLarge as error:
-            client.give_up(str(error))
-        if not package or not source.has_files:
-            client.give_up(f"There is nothing in {source.root} that a function could be made of.")
-        function = _uploaded(functions, source.root, asked, package, endpoint)
-        _work(function, source, debugging, endpoint)
+        while True:
+            package = _package(source)
+            if not source.has_files:
+                client.give_up(f"There is nothing in {source.root} that a function could be made of.")
+            function = _uploaded(functions, source.root, asked, package, endpoint)
+            if _work(function, source, debugging, endpoint):
+                break
+            if not _is_back(endpoint):
+                return
         if source.is_changed:
             _say("Uploading what was saved …", dim=True)
-            functions.update_function_code(FunctionName=asked.name, ZipFile=source.package())
+            functions.update_function_code(FunctionName=asked.name, ZipFile=_package(source))
             _await_updated(functions, asked.name)
     _say(f"{asked.name} stays, with the code as it was saved last. Remove it with:")
     _say(f"  aws lambda delete-function --function-name {asked.name}")
 
 
+def _package(source: Source) -> bytes:
+    try:
+        return source.package()
+    except NoPackage as error:
+        client.give_up(str(error))
+
+
 def debug(name: str, debugging: Debugging, endpoint: str | None) -> None:
     """The function as it is, until interrupted."""
-    with client.in_words(endpoint):
-        function = client.aws("lambda", endpoint).get_function_configuration(FunctionName=name)
-        _work(function, None, debugging, endpoint)
+    with client.in_words(endpoint), _interrupted_by_any_signal():
+        while True:
+            function = client.aws("lambda", endpoint).get_function_configuration(FunctionName=name)
+            if _work(function, None, debugging, endpoint):
+                break
+            if not _is_back(endpoint):
+                return
     _say(f"{function['FunctionName']} runs as before.")
 
 
@@ -100,6 +112,9 @@ def _uploaded(functions: Any, root: Path, asked: Asked, package: bytes, endpoint
         found = functions.get_function_configuration(FunctionName=asked.name)
     except functions.exceptions.ResourceNotFoundException:
         return _created(functions, root, asked, package, endpoint)
+    # Before anything of it is changed; the line itself is refused, too.
+    if client.ask(f"dev/{quote(found['FunctionArn'], safe='')}", endpoint)["is_worked_on"]:
+        client.give_up(f"Somebody works on {asked.name} already. Only one at a time can.")
     settings = asked.settings((found.get("Environment") or {}).get("Variables") or {})
     if settings:
         functions.update_function_configuration(FunctionName=asked.name, **settings)
@@ -143,8 +158,8 @@ def _await_updated(functions: Any, name: str) -> dict[str, Any]:
 # --- while it is worked on -------------------------------------------------------------------------------------------
 
 
-def _work(function: dict[str, Any], source: Source | None, debugging: Debugging | None, endpoint: str | None) -> None:
-    """Until Ctrl-C, or until the node has ended."""
+def _work(function: dict[str, Any], source: Source | None, debugging: Debugging | None, endpoint: str | None) -> bool:
+    """Returns True after Ctrl-C, False when the node has ended."""
     name, arn, runtime = function["FunctionName"], function["FunctionArn"], function["Runtime"]
     wish: dict[str, Any] = {}
     if debugging is not None:
@@ -161,62 +176,101 @@ def _work(function: dict[str, Any], source: Source | None, debugging: Debugging 
             if source is not None:
                 _say(f"Watching {source.root}. Invoke it with: wakeful invoke {name}")
             _say("Ctrl-C ends it.", dim=True)
-            with _background(lambda: _follow(function["LoggingConfig"]["LogGroup"], since_s, endpoint, over)):
+            with _background(lambda: _follow(bench, function["LoggingConfig"]["LogGroup"], since_s, endpoint, over)):
                 if source is None:
                     over.wait()
                 else:
                     _watch(source, bench, over)
     except KeyboardInterrupt:
         typer.echo()
-    except Gone as gone:
-        client.give_up(str(gone))
+        return True
+    except Gone:
+        pass  # as where its events end
+    except CannotWatch as error:
+        client.give_up(str(error))
     finally:
         over.set()
+    if bench.is_deleted:
+        client.give_up(f"{name} has been deleted.")
+    return False
 
 
 def _watch(source: Source, bench: Workbench, over: threading.Event) -> None:
-    import watchfiles
-
-    def matters(change: watchfiles.Change, path: str) -> bool:
-        return source.is_watched(path)
-
-    saves = watchfiles.watch(
-        source.root,
-        watch_filter=matters,
-        step=_STEP_MS,
-        debounce=_DEBOUNCE_MS,
-        rust_timeout=500,
-        stop_event=over,
-        raise_interrupt=True,
-        ignore_permission_denied=True,
-        yield_on_timeout=True,
-    )
-    is_first = True
-    for touched in saves:
-        # What was saved before the watcher began is found by looking at everything once.
-        files = source.changes([str(source.root)] if is_first else [path for _, path in touched])
-        is_first = False
-        if files:
-            _tell_saved(files, bench.save(files))
-    if not over.is_set():
-        return
-    raise Gone("The node has ended.")
+    """Until it is over. Raises Gone and CannotWatch."""
+    owed: set[str] = set()
+    for touched in watching.saves(source.root, source.is_ignored, over):
+        if touched is None:
+            _say(f"✗ {source.root} has gone. What ran goes on until it is there again.", colour=typer.colors.RED)
+            continue
+        files = source.changes(touched | owed)
+        for path in sorted(source.unreadable):
+            _say(f"✗ {path} cannot be read. It stays as it was.", colour=typer.colors.RED)
+        if not files:
+            continue
+        try:
+            _tell_saved(bench, files, bench.save(files))
+            owed = set()
+        except Refused as refused:
+            _tell_refused(files, refused)
+            source.owe(files)
+            owed = {str(source.root / path) for path in files}
 
 
-def _tell_saved(files: dict[str, Any], saved: dict[str, Any]) -> None:
-    first, *others = sorted(files)
-    what = first if not others else f"{first} and {len(others)} more"
+def _is_back(endpoint: str | None) -> bool:
+    """Returns True when the node answers again; False after Ctrl-C."""
+    _say("The node has ended. Waiting until it is there again; Ctrl-C ends it.", colour=typer.colors.RED)
+    parts = urlsplit(client.endpoint_of(endpoint))
+    try:
+        while True:
+            with suppress(OSError), socket.create_connection((parts.hostname or "", parts.port or 80), 1):
+                return True
+            time.sleep(_PAUSE_S)
+    except KeyboardInterrupt:
+        typer.echo()
+        return False
+
+
+@contextmanager
+def _interrupted_by_any_signal() -> Iterator[None]:
+    """Whoever closes the terminal, or ends the command from elsewhere, has what was saved uploaded, too."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _tell_saved(bench: Workbench, files: dict[str, Any], saved: dict[str, Any]) -> None:
+    what = _named(files)
     if saved["fault"] is None:
         _say(f"↻ {what}  in {saved['took_ms']:.0f} ms", colour=typer.colors.CYAN)
         return
     _say(f"✗ {what}", colour=typer.colors.RED)
-    _tell_fault(saved["fault"])
+    _tell_fault(bench, saved["fault"])
     if not saved["serves"]:
         _say("  What ran before goes on.", dim=True)
 
 
-def _tell_fault(fault: dict[str, Any]) -> None:
+def _tell_refused(files: dict[str, Any], refused: Refused) -> None:
+    _say(f"✗ {_named(files)}", colour=typer.colors.RED)
+    for line in invocations.lines(str(refused)):
+        _say(line.text, colour=typer.colors.RED)
+    _say("  What ran before goes on.", dim=True)
+
+
+def _named(files: dict[str, Any]) -> str:
+    first, *others = sorted(files)
+    return first if not others else f"{first} and {len(others)} more"
+
+
+def _tell_fault(bench: Workbench, fault: dict[str, Any]) -> None:
     kind, message = fault.get("errorType", "Error"), fault.get("errorMessage", "")
+    bench.shown.add(f"[ERROR] {kind}: {message}")
     for line in invocations.lines(f"{kind}: {message}"):
         _say(line.text, colour=typer.colors.RED)
     for frame in fault.get("stackTrace") or fault.get("trace") or ():
@@ -226,19 +280,23 @@ def _tell_fault(fault: dict[str, Any]) -> None:
 
 def _show_events(bench: Workbench, over: threading.Event) -> None:
     while (event := bench.events.get()) is not None:
+        bench.is_deleted |= event.get("state") == "deleted"
         if event.get("fault"):
             _say("✗ the code does not load", colour=typer.colors.RED)
-            _tell_fault(event["fault"])
+            _tell_fault(bench, event["fault"])
     over.set()
 
 
-def _follow(group: str, since_s: float, endpoint: str | None, over: threading.Event) -> None:
+def _follow(bench: Workbench, group: str, since_s: float, endpoint: str | None, over: threading.Event) -> None:
     """The log as it comes, until the work is over."""
     colours = {"ok": typer.colors.GREEN, "failed": typer.colors.RED}
     logs = client.aws("logs", endpoint)
     for _, message in tail.events(logs, group, int(since_s * 1000), follow=True, pause_s=_PAUSE_S):
         if over.is_set():
             return
+        if again := next((each for each in tuple(bench.shown) if message.startswith(each)), None):
+            bench.shown.discard(again)
+            continue
         for line in invocations.lines(message):
             _say(line.text, colour=colours.get(line.kind))
 

@@ -16,7 +16,8 @@ USUAL = (
     *(".git", ".hg", ".svn", ".DS_Store", ".idea", ".vscode", ".wakeful", FILE),
     *("__pycache__", "*.pyc", ".venv", "venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".tox"),
     *("node_modules/.cache", ".nyc_output", ".serverless", ".aws-sam"),
-    *("*.swp", "*.swx", "*.swo", "4913", "*~", ".#*", "#*#", "*.tmp.[0-9]*"),  # what editors save by way of
+    # What editors save by way of.
+    *("*.swp", "*.swx", "*.swo", "4913", "*~", ".#*", "#*#", "*.tmp.[0-9]*", "*___jb_*___", ".goutputstream-*"),
 )
 
 

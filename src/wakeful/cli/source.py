@@ -27,7 +27,7 @@ _WAITS_MAX_S = 2.0
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
-class TooLarge(Exception):
+class NoPackage(Exception):
     """The folder cannot be a function's package. The message says why."""
 
 
@@ -65,16 +65,19 @@ class Source:
     is_changed: bool = False
     """Something was told since the package was made."""
 
+    unreadable: set[str] = field(default_factory=set)
+    """What the last look found and was not allowed to read."""
+
     def __post_init__(self) -> None:
         self._read_ignored()
 
     def package(self) -> bytes:
-        """All of it as a zip, the same for the same files. From here on, changes are told. Raises TooLarge."""
+        """All of it as a zip, the same for the same files. From here on, changes are told. Raises NoPackage."""
         self._known.clear()
-        content = {found.path: _taken(found) for found in self._below(self.root, "")}
+        content = self._all()
         size = sum(len(taken.body) for taken in content.values())
         if size >= limits.LAMBDA_UNZIPPED_BYTES_MAX:
-            raise TooLarge(
+            raise NoPackage(
                 f"{self.root} has {size:,} bytes; a function may have {limits.LAMBDA_UNZIPPED_BYTES_MAX:,}."
                 f" Name what it does not need in {FILE}."
             )
@@ -90,15 +93,32 @@ class Source:
                 entry.external_attr = (stat.S_IFLNK | 0o777 if taken.is_link else mode) << 16
                 archive.writestr(entry, taken.body)
         if packed.tell() > limits.LAMBDA_UPLOAD_BYTES_MAX:
-            raise TooLarge(
+            raise NoPackage(
                 f"{self.root} has {packed.tell():,} bytes when it is zipped; {limits.LAMBDA_UPLOAD_BYTES_MAX:,} can be"
                 f" uploaded. Name what it does not need in {FILE}, or put libraries into a layer."
             )
         return packed.getvalue()
 
+    def _all(self) -> dict[str, _Taken]:
+        content = {}
+        for found in self._below(self.root, ""):
+            try:
+                content[found.path] = _taken(found)
+            except FileNotFoundError:  # gone while we looked
+                continue
+            except PermissionError as error:
+                raise NoPackage(
+                    f"{found.place} cannot be read. Name it in {FILE} if the function can do without."
+                ) from error
+        return content
+
     def changes(self, touched: Iterable[str]) -> dict[str, Any]:
-        """Of what these paths (absolute) have in them, what is other than it was; as the node is told."""
+        """Of what these paths (absolute) have in them, what is other than it was; as the node is told.
+
+        Whoever wrote to a file that is named itself has closed it.
+        """
         now: dict[str, _Found] = {}
+        named: set[str] = set()
         before: set[str] = set()
         for name in touched:
             path = os.path.relpath(name, self.root)
@@ -106,13 +126,20 @@ class Source:
                 continue
             if path == FILE:
                 self._read_ignored()
+                path = "."  # what is ignored no more is new, what is from now on has gone
+            named.add(path)
             before.update(each for each in self._known if path == "." or each == path or each.startswith(f"{path}/"))
             now.update({found.path: found for found in self._at(self.root / path, "" if path == "." else path)})
         told: dict[str, Any] = {}
+        self.unreadable.clear()
         for path, found in now.items():
             try:
-                taken = _taken(found)
+                taken = _taken(found, 0 if path in named else _SETTLED_S)
             except FileNotFoundError:  # gone again, or not there yet: its coming will be told
+                continue
+            except PermissionError:
+                before.discard(path)  # it stays as it was, until it may be read
+                self.unreadable.add(path)
                 continue
             before.discard(path)
             if self._known.get(path) != (digest := _digest(taken)):
@@ -124,14 +151,17 @@ class Source:
         self.is_changed |= bool(told)
         return told
 
+    def owe(self, paths: Iterable[str]) -> None:
+        """The node did not take these: the next look at them tells them again, whatever they are by then."""
+        self._known.update(dict.fromkeys(paths, b""))
+
     @property
     def has_files(self) -> bool:
         return bool(self._known)
 
-    def is_watched(self, name: str) -> bool:
-        """Whether a change of this path (absolute) may matter. Asked for every event."""
-        path = os.path.relpath(name, self.root)
-        return path == FILE or not self.ignored.has(path)
+    def is_ignored(self, path: str) -> bool:
+        """Whether a change of this path, below the folder, cannot matter. Asked for every event."""
+        return path != FILE and self.ignored.has(path)
 
     def _read_ignored(self) -> None:
         try:
@@ -155,10 +185,14 @@ class Source:
         real = os.path.realpath(folder)
         if real in inside:  # a link that leads above itself
             return
-        for entry in os.scandir(folder):
+        try:
+            entries = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):  # gone while we looked
+            return
+        for entry in entries:
             path, place = prefix + entry.name, Path(entry.path)
             is_link = entry.is_symlink() and _leads_inside(place, self.root)
-            is_folder = entry.is_dir() and not is_link
+            is_folder = not is_link and entry.is_dir()
             if self.ignored.has(path, is_folder=is_folder):
                 continue
             if is_folder:
@@ -172,14 +206,14 @@ def _leads_inside(link: Path, root: Path) -> bool:
     return not to.startswith("/") and Path(os.path.realpath(link)).is_relative_to(os.path.realpath(root))
 
 
-def _taken(found: _Found) -> _Taken:
+def _taken(found: _Found, settled_s: float = _SETTLED_S) -> _Taken:
     """What is there, once nobody writes to it any more. Raises FileNotFoundError."""
     if found.is_link:
         return _Taken(os.fsencode(os.readlink(found.place)), is_link=True)  # noqa: PTH115
     deadline = time.monotonic() + _WAITS_MAX_S
     while True:
         before = found.place.stat()
-        wait_s = (_EMPTY_S if before.st_size == 0 else _SETTLED_S) - (time.time() - before.st_mtime)
+        wait_s = (_EMPTY_S if before.st_size == 0 else settled_s) - (time.time() - before.st_mtime)
         if 0 < wait_s <= _EMPTY_S and time.monotonic() < deadline:
             time.sleep(wait_s)
             continue

@@ -18,7 +18,11 @@ _CONNECT_S = 10.0
 
 
 class Gone(Exception):
-    """The node has ended, or does not want this function to be worked on any more."""
+    """The node has ended."""
+
+
+class Refused(Exception):
+    """The node does not take this save. The message says why."""
 
 
 class Workbench:
@@ -28,6 +32,12 @@ class Workbench:
         self._at = client.endpoint_of(endpoint)
         self._path = f"/_wakeful/dev/{quote(arn, safe='')}"
         self._signs = False
+        self.is_deleted = False
+        """The function, while it was worked on."""
+
+        self.shown: set[str] = set()
+        """Why code does not load, of which the log is about to tell again."""
+
         self._saving: http.client.HTTPConnection | None = None
         self.events: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
@@ -53,11 +63,13 @@ class Workbench:
                 self._saving.close()
 
     def save(self, files: dict[str, Any]) -> dict[str, Any]:
-        """What became of it. Raises Gone."""
+        """What became of it. Raises Gone and Refused; ends the command where the function is not there any more."""
         self._saving, answer = self._send("PUT", json.dumps({"files": files}).encode(), self._saving)
         body = answer.read()
+        if answer.status == 404:
+            client.give_up(_words(answer.status, body))
         if answer.status != 200:
-            raise Gone(_words(answer.status, body))
+            raise Refused(_words(answer.status, body))
         told: dict[str, Any] = json.loads(body)
         return told
 

@@ -1,7 +1,8 @@
 """The way to a function's debugger: a port on this machine's loopback, and bytes passed on to the one inside.
 
 The debugger itself runs in the function's process, behind its walls. Whoever can connect to the port can do there what
-the function can, as with every debugger; nobody from another machine can connect.
+the function can, as with every debugger; nobody from another machine can connect. A web page of a browser here can,
+too, but only speak HTTP: what only pages send is not passed on, and Node.js itself looks at the host of what is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from wakeful import limits
 from wakeful.environments.tasks import Tasks
 
 _LOOPBACK = "127.0.0.1"
+_OF_PAGES = (b"POST ", b"PUT ", b"OPTIONS ", b"HEAD ", b"DELETE ", b"PATCH ")
+"""How a request begins that no client of a debugger sends. Its body could be a message to debugpy."""
 
 Connector = Callable[[], Awaitable[socket.socket]]
 
@@ -70,11 +73,16 @@ class HostDebugger:
     async def _serve(self, client: socket.socket) -> None:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with client:
+        loop = asyncio.get_running_loop()
+        with client, contextlib.suppress(OSError):  # it has gone; so do we
+            first = await loop.sock_recv(client, limits.DEBUG_PIECE_BYTES)  # in both protocols the client begins
+            if not first or first.startswith(_OF_PAGES):
+                return
             inside = await self._reached()
             if inside is None:
                 return
             with inside:
+                await loop.sock_sendall(inside, first)
                 await _joined(client, inside)
 
     async def _reached(self) -> socket.socket | None:

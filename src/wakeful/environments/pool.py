@@ -10,9 +10,10 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from wakeful import limits
 from wakeful.environments import fleet as fleets
@@ -34,6 +35,7 @@ from wakeful.environments.version import Throttled as Throttled
 from wakeful.environments.waiting import WaitingCells
 
 log = logging.getLogger(__name__)
+_Running = Coroutine[Any, Any, Outcome]
 
 
 class Pool:
@@ -72,11 +74,14 @@ class Pool:
 
     # ------------------------------------------------------------------ running
 
-    async def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> Outcome:
+    def invoke(self, version: Version, invocation: Invocation, *, deadline: float | None = None) -> _Running:
         """Runs the invocation in some environment of this version. Raises Throttled."""
         if version.debugger is not None:  # goes on where the caller leaves: nobody else may have the environment
-            return await asyncio.shield(self._tasks.start(self._invoke_in_turn(version, invocation, version.debugger)))
-        return await self._invoke(version, invocation, deadline)
+            return self._invoke_and_stay(version, invocation, version.debugger)
+        return self._invoke(version, invocation, deadline)
+
+    async def _invoke_and_stay(self, version: Version, invocation: Invocation, debugger: Debugger) -> Outcome:
+        return await asyncio.shield(self._tasks.start(self._invoke_in_turn(version, invocation, debugger)))
 
     async def _invoke_in_turn(self, version: Version, invocation: Invocation, debugger: Debugger) -> Outcome:
         async with debugger.turn:

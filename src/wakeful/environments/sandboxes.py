@@ -72,6 +72,10 @@ _OPENINGS = 3
 """Descriptors of a started sandbox: its Runtime API, its endpoint, its output."""
 
 
+OpenSandboxes = Callable[..., Awaitable["LaunchedSandboxes"]]
+"""As `open_sandboxes`."""
+
+
 class Looks:
     """How often the node looks at what sandboxes use: of very many, each is looked at more seldom."""
 

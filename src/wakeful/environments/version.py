@@ -171,7 +171,8 @@ class Invocation:
     sink: Sink | None = None
     """Takes a streamed response as it comes; without one it is kept, and is the outcome's payload."""
     kind: str = "RequestResponse"
-    """How it came: that, or Event, ResponseStream, FunctionUrl, FunctionUrlStream, EventSourceMapping."""
+    """How it came: that, Event, ResponseStream, FunctionUrl, FunctionUrlStream, EventSourceMapping or
+    DurableExecution."""
     source: str = ""
     """Who or what sent it, as far as that is known."""
     replay_of: str | None = None

@@ -34,10 +34,7 @@ class Trace:
 
     def through(self, arn: str) -> Trace:
         """The same, come through this function once more."""
-        mark = _mark(arn)
-        counts = _counts(self.lineage)
-        counts[mark] = counts.pop(mark, 0) + 1
-        return Trace(self.id, self.cause, self.hops, _lineage(counts))
+        return Trace(self.id, self.cause, self.hops, _through(self.lineage, arn))
 
     def passes(self, arn: str) -> int:
         """How often it came through this function."""
@@ -95,6 +92,15 @@ def merged(traces: Iterable[Trace]) -> Trace:
 @lru_cache(limits.LINEAGE_MARKS_KEPT)
 def _mark(arn: str) -> str:
     return blake2b(arn.encode(), digest_size=4).hexdigest()
+
+
+@lru_cache(limits.LINEAGE_MARKS_KEPT)
+def _through(lineage: str, arn: str) -> str:
+    # Most stories begin with the function: every run of it would work out the same.
+    mark = _mark(arn)
+    counts = _counts(lineage)
+    counts[mark] = counts.pop(mark, 0) + 1
+    return _lineage(counts)
 
 
 def _counts(lineage: str) -> dict[str, int]:

@@ -28,6 +28,8 @@ async def run(node: Node, worker: Worker) -> None:
     hands = _Hands(node, worker)
     with node.wakes.listen(work.wake_name(worker.kind), is_lazy=worker.is_lazy) as listener:
         async with asyncio.TaskGroup() as tasks:
+            if worker.slots_max:
+                tasks.create_task(hands.watch())
             while True:
                 try:
                     due = await _draw(node, hands, tasks)
@@ -46,24 +48,26 @@ async def run(node: Node, worker: Worker) -> None:
 class _Hands:
     """What a worker is at, and how much more it may take.
 
-    A worker whose slots may become more has claimed some work ahead, and writes what is over without keeping a slot for
-    it: the disk is waited for beside the work. There are twice as many slots each time, up to `slots_max`, where all
-    are taken and either the processors and the node have time left, as they have when the work only waits; or nothing
-    ends at all, as happens when it waits for other work of its kind. Otherwise more at a time would get nothing done
-    sooner.
+    A worker whose slots may become more has claimed some work ahead, so that what is next is there when a slot is free,
+    and writes what is over without keeping a slot for it: the disk is waited for beside the work. How many slots get
+    the most done is looked at as long as work waits for one (`watch`).
     """
 
     def __init__(self, node: Node, worker: Worker) -> None:
         self.worker = worker
         self.settling = Settling(node.store)
+        self._ahead = limits.WORK_AHEAD if worker.slots_max else 0
         self._slots = worker.slots
         self._in_hand: dict[asyncio.Task[None], int] = {}
+        self._undone = 0
+        """Of those in hand, those that are not done yet; the others are being written."""
+
         self._running = 0
         self._turns: deque[asyncio.Future[None]] = deque()
-        self._one_ended = asyncio.Event()
-        self._processors = Processors()
-        self._looked: float | None = None
-        """When, in the loop's time, it was last seen how idle they are; None while there are slots."""
+        self._one_done = asyncio.Event()
+        self._crowded = asyncio.Event()
+        self._progress = 0.0
+        """When, in the loop's time, the last one was done, or there were last more slots."""
 
     @property
     def items(self) -> Collection[int]:
@@ -72,24 +76,22 @@ class _Hands:
     @property
     def free(self) -> int:
         """How many more may be claimed."""
-        ahead = limits.WORK_AHEAD if self.worker.slots_max else 1
-        return self._slots * ahead - len(self._in_hand)
+        return max(0, self._slots + self._ahead - self._undone)
 
     @property
     def are_full(self) -> bool:
-        """Whether there is no use in looking for more before something has ended."""
-        return self.free <= 0 or bool(self._turns)
+        """Whether it is too early to look for more. What is claimed ahead is claimed by halves, not one by one."""
+        return self.free <= self._ahead // 2
 
     def take(self, item: work.Item, task: asyncio.Task[None]) -> None:
         self._in_hand[task] = item.id
+        self._undone += 1
         task.add_done_callback(self._end)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         del self._in_hand[task]
-        self._one_ended.set()
         if len(self._in_hand) < self.worker.slots:
             self._slots = self.worker.slots
-            self._looked = None
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -99,11 +101,15 @@ class _Hands:
         else:
             turn = asyncio.get_running_loop().create_future()
             self._turns.append(turn)
+            self._crowded.set()
             await turn  # who lets it in counts it
         try:
             yield
         finally:
             self._running -= 1
+            self._undone -= 1
+            self._progress = asyncio.get_running_loop().time()
+            self._one_done.set()
             self._let_in()
 
     def _let_in(self) -> None:
@@ -114,30 +120,40 @@ class _Hands:
                 turn.set_result(None)
 
     async def until_free(self) -> None:
-        """Returns when something has ended, or when there are more slots."""
-        self._one_ended.clear()
-        may_grow = self._slots < self.worker.slots_max
-        if may_grow and self._are_processors_idle():
-            self._grow()
-            return
-        try:
-            async with asyncio.timeout(limits.WORK_STALLED_S if may_grow else None):
-                await self._one_ended.wait()
-        except TimeoutError:
-            self._grow()
+        """Returns when more may be claimed."""
+        while self.are_full:
+            self._one_done.clear()
+            await self._one_done.wait()
 
-    def _grow(self) -> None:
-        self._slots = min(self._slots * 2, self.worker.slots_max)
-        self._let_in()
+    async def watch(self) -> None:
+        """There are as many slots as get the most done, for ever."""
+        processors = Processors()
+        while True:
+            await self._crowded.wait()
+            processors.idle_share()  # from now on
+            self._progress = asyncio.get_running_loop().time()
+            while True:
+                await asyncio.sleep(limits.WORK_LOOK_S)
+                idle_share = processors.idle_share()
+                if not self._turns:
+                    break
+                self._adjust(idle_share)
+            self._crowded.clear()
 
-    def _are_processors_idle(self) -> bool:
-        """Whether they were, all the time that the slots have been taken; asked no more often than is worth it."""
+    def _adjust(self, idle_share: float) -> None:
+        """Twice as many slots where the processors have time left, as they have when the work only waits, or where
+        nothing ends, as happens when it waits for other work of its kind; the more there are, the longer that is waited
+        for. Half as many where the processors have none left: more at a time would get nothing done sooner.
+        """
         now = asyncio.get_running_loop().time()
-        if self._looked is not None and now - self._looked < limits.WORK_LOOK_S:
-            return False
-        share = self._processors.idle_share()
-        is_first, self._looked = self._looked is None, now
-        return not is_first and share >= limits.WORK_IDLE_SHARE
+        patience_s = limits.WORK_STALLED_S * self._running / self.worker.slots
+        if idle_share >= limits.WORK_IDLE_SHARE or now - self._progress >= patience_s:
+            self._slots = min(self._running * 2, self.worker.slots_max)
+            self._progress = now
+            self._let_in()
+            self._one_done.set()
+        elif idle_share < limits.WORK_BUSY_SHARE:
+            self._slots = max(self._slots // 2, self.worker.slots)
 
 
 async def _draw(node: Node, hands: _Hands, tasks: asyncio.TaskGroup) -> float | None:
@@ -147,7 +163,7 @@ async def _draw(node: Node, hands: _Hands, tasks: asyncio.TaskGroup) -> float | 
     if due is None or due > node.clock.now():
         return due
     with node.wakes.busy():
-        for item in await node.store.write(work.claim, kind, max(0, hands.free), node.id):
+        for item in await node.store.write(work.claim, kind, hands.free, node.id):
             hands.take(item, tasks.create_task(_carry_out(node, hands, item)))
         await asyncio.sleep(0)  # the tasks have begun, and count as busy themselves
     return due

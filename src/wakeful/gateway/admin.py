@@ -5,6 +5,7 @@
     POST /_wakeful/clock             {"advance_s": seconds}: moves the clock, and answers when all due work was done
     GET  /_wakeful/notes?kind=run&name=…&limit=…          the latest notes, newest first
     GET  /_wakeful/packages/{ticket}   a function's code, for whom GetFunction gave the address
+    GET  /_wakeful/dev/{ARN}         {"is_worked_on": …}
     POST /_wakeful/dev/{ARN}         somebody works on a function, as long as the answer is read: lines of JSON
     PUT  /_wakeful/dev/{ARN}         and has saved these files
     GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
@@ -60,6 +61,8 @@ class Saved(Protocol):
 class Developing(Protocol):
     """Working on functions."""
 
+    def is_worked_on(self, arn: str) -> bool: ...
+
     async def begin(self, arn: str, document: Any) -> AsyncIterator[dict[str, Any] | None]: ...
 
     async def save(self, arn: str, document: Any) -> Saved: ...
@@ -101,7 +104,7 @@ class Admin:
             return await self._package(rest)
         if is_inside:
             return _json(403, {"message": "this cannot be asked from inside a function"})
-        if name == "dev" and http.method in ("POST", "PUT"):
+        if name == "dev" and http.method in ("GET", "POST", "PUT"):
             return await self._develop(http.method, unquote(rest), body, has_left)
         handler: Callable[[str, HttpRequest, bytes], Awaitable[Any]] | None = {
             ("GET", "health"): self._health,
@@ -127,6 +130,8 @@ class Admin:
         return HttpResponse(200, {"content-type": "application/zip"}, stream=self._node.blobs.pieces(key))
 
     async def _develop(self, method: str, arn: str, body: bytes, has_left: Callable[[], bool]) -> HttpResponse:
+        if method == "GET":
+            return _json(200, {"is_worked_on": self._node.developing.is_worked_on(arn)})
         try:
             document = orjson.loads(body)
             if method == "POST":
@@ -152,7 +157,7 @@ class Admin:
     async def _notes(self, rest: str, http: HttpRequest, body: bytes) -> dict[str, Any]:
         query = _query(http)
         limit = query.get("limit", "50")
-        if not limit.isdigit() or not 1 <= int(limit) <= _LIMIT_MAX:
+        if not limit.isdecimal() or len(limit) > 9 or not 1 <= int(limit) <= _LIMIT_MAX:
             raise Unclear(f"limit is a number from 1 to {_LIMIT_MAX}")
         notes = await self._node.telemetry.recent_notes(
             account=query.get("account"), kind=query.get("kind"), name=query.get("name"), limit=int(limit)

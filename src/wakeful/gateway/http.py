@@ -113,6 +113,8 @@ class Gateway:
     async def _administer(self, http: HttpRequest, visit: Visit) -> HttpResponse:
         try:
             is_ours = self._node.config.is_loopback and not pages.is_from_elsewhere(http)
+            # A package's address is a secret, and has the name by which the node was asked for it.
+            is_ours = is_ours and (pages.is_for_this_machine(http) or http.path.startswith("/_wakeful/packages/"))
             if is_work(http):  # more than to look and to move the time: it does what UpdateFunctionCode does
                 is_ours = is_ours and await self._authenticator.is_open()
                 if not _is_loopback(visit.client):

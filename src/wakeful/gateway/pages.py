@@ -21,6 +21,15 @@ def is_from_elsewhere(http: HttpRequest) -> bool:
     return page is not None and not _is_of_this_machine(page)
 
 
+def is_for_this_machine(http: HttpRequest) -> bool:
+    """It was sent to a name that is always this machine's.
+
+    A page can have its own name lead here, and then is not from elsewhere: it may read what it gets.
+    """
+    host = http.headers.get("host")
+    return host is None or _is_of_this_machine(f"//{host}")
+
+
 def _is_of_this_machine(page: str) -> bool:
     try:
         host = urlsplit(page).hostname or ""

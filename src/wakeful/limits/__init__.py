@@ -98,7 +98,8 @@ RECORD_MEMORY_BYTES = 512  # what a recording takes in memory beside its event a
 RECORD_CHUNK_BYTES_MAX = 256 * 1024  # of recordings that are stored together, unless one alone is larger
 RECORD_CHUNK_OVERHEAD_BYTES = 160  # what a chunk takes on disk beside what is in it
 RECORDED_LISTED_MAX = 1000  # that are listed at a time
-RECORDED_READ_BYTES_MAX = 64 * 1024 * 1024  # of chunks that are looked through for one list
+RECORDED_CHUNKS_READ_MAX = 20_000  # that are looked through for one list
+RECORDED_READ_BYTES_MAX = 64 * 1024 * 1024  # of such chunks, as they lie on disk
 
 # --- metrics: what was measured, and CloudWatch ----------------------------------------------------------------------
 
@@ -154,14 +155,16 @@ SWEEP_S = 3600.0
 """How often things that only get old are looked at."""
 WORK_BACKOFF_S = 1.0
 WORK_BACKOFF_MAX_S = 300.0
-WORK_STALLED_S = 0.25
-"""After so long without an end a worker whose slots are all taken gets more, if it may have more."""
-WORK_AHEAD = 3
-"""How many times its slots a worker that may have more has in hand: some claimed ahead, some being written."""
+WORK_STALLED_S = 5.0
+"""After so long without an end a worker whose first slots are all taken gets more, however busy the processors are."""
+WORK_AHEAD = 64
+"""How many rows a worker that may have more slots has claimed beyond those."""
 WORK_LOOK_S = 0.1
-"""How often a worker whose slots are all taken looks whether the processors are idle."""
+"""How often it is looked, while work waits for a slot, whether the processors are idle."""
 WORK_IDLE_SHARE = 0.4
 """With so much of the processors idle, and of the node itself, more at a time gets more done."""
+WORK_BUSY_SHARE = 0.1
+"""With less of them idle, more at a time only means more to share them with."""
 CLOCK_GENERATIONS = 48
 """Moving the clock waits for what causes one another so deep: each hop is a row put, claimed, and carried out."""
 STORE_PATIENCE_MAX_S = 10.0

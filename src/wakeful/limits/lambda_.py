@@ -88,7 +88,9 @@ LAMBDA_DURABLE_STORAGE_BYTES_MAX = 100 * 1024 * 1024
 LAMBDA_DURABLE_RUNNING_MAX = 1_000_000
 """Executions of an account in a region that are not over."""
 LAMBDA_DURABLE_PAGE_BYTES_MAX = 5 * 1024 * 1024
-"""Of operations in one page of state; the first page comes with the invocation."""
+"""Of operations in one page of state, the first of which comes with the invocation; or of events in one of history."""
+LAMBDA_DURABLE_OPERATION_BYTES = 128
+"""Of an operation in a page, beside what it holds."""
 LAMBDA_DURABLE_PAGE_DEFAULT = 100
 LAMBDA_DURABLE_PAGE_MAX = 1000
 LAMBDA_DURABLE_SYNCHRONOUS_S_MAX = 900

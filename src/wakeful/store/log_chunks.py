@@ -289,6 +289,7 @@ def _measure_again(tx: Tx, log: str, which: str, *args: int) -> None:
 
 def _batches(tx: Tx, passage: Passage) -> Iterator[tuple[list[StoredEvent], int | None]]:
     """Events of some chunks, and a horizon: whatever is still unread lies at or beyond it. None once all is read."""
+    edge = "last_ms" if passage.backward else "first_ms"
     rows: list[Row] = []
     cursor = _start_of(passage)
     is_exhausted = False
@@ -298,10 +299,10 @@ def _batches(tx: Tx, passage: Passage) -> Iterator[tuple[list[StoredEvent], int 
             rows += more
             is_exhausted = len(more) < limits.LOG_CHUNKS_AT_ONCE
             if more:
-                cursor = (more[-1]["last_ms" if passage.backward else "first_ms"], more[-1]["id"])
+                cursor = (more[-1][edge], more[-1]["id"])
         batch = _worth_reading(rows)
         rows = rows[len(batch) :]
-        horizon = rows[0]["last_ms" if passage.backward else "first_ms"] if rows else None
+        horizon = rows[0][edge] if rows else None if is_exhausted else cursor[0]
         wanted = passage.streams
         chosen = batch if wanted is None else [row for row in batch if row["stream"] in wanted]
         yield [event for row in chosen for event in _events_in(tx, row)], horizon

@@ -13,9 +13,9 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, LiteralString, ParamSpec, TypeVar, cast
 
@@ -90,18 +90,9 @@ class PostgresTx:
     def note(self, note: Any) -> None:
         self._outbox.notes.append(note)
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def savepoint(self) -> AbstractContextManager[None]:
         # Not psycopg's transaction(): where nothing has run yet that would be the outermost one, and commit.
-        self._db.execute("SAVEPOINT inner_part")
-        try:
-            with self._outbox.undone_on_error():
-                yield
-        except BaseException:
-            self._db.execute("ROLLBACK TO inner_part")
-            raise
-        finally:
-            self._db.execute("RELEASE inner_part")
+        return self._outbox.savepoint(self._db.execute)
 
     def _execute(self, sql: str, args: tuple[Any, ...]) -> psycopg.Cursor[DictRow]:
         assert_locked(sql, self._owners)

@@ -133,8 +133,10 @@ class Recorder:
         return {function: share.recordings for function, share in shares.items()}
 
     def keep(self, taken: Mapping[str, Sequence[Recording]]) -> None:
-        """What was taken could not be written now, and is there again, as far as there is room."""
-        for recordings in taken.values():
+        """What was taken could not be written now, and is there again before what has come since, as far as there is
+        room."""
+        since, self._shares, self._bytes = self._shares, {}, 0
+        for recordings in (*taken.values(), *(share.recordings for share in since.values())):
             for recording in recordings:
                 self.add(recording)
 
@@ -187,8 +189,8 @@ def of_function(tx: Tx, function: str, since: float, count: int, *, failed: bool
     size = 0
     chunks = tx.all(
         "SELECT id, bytes FROM telemetry_recordings WHERE function = ? AND last_at >= ? AND failed >= ?"
-        " ORDER BY last_at DESC, id DESC",
-        *(function, since, int(failed)),
+        " ORDER BY last_at DESC, id DESC LIMIT ?",
+        *(function, since, int(failed), limits.RECORDED_CHUNKS_READ_MAX),
     )
     for chunk in chunks:
         row = tx.one("SELECT packed FROM telemetry_recordings WHERE id = ?", chunk["id"])
@@ -196,8 +198,8 @@ def of_function(tx: Tx, function: str, since: float, count: int, *, failed: bool
         if row is None or len(found) >= count or size > limits.RECORDED_READ_BYTES_MAX:
             break
         found += [
-            each._replace(event=b"", answer=None)
-            for each in unpack(row["packed"])
+            each
+            for each in unpack_heads(row["packed"])
             if each.at >= since and each.replay_of is None and each.is_failed >= failed
         ]
     found.sort(key=lambda each: each.at, reverse=True)
@@ -288,6 +290,14 @@ def pack(recordings: Sequence[Recording]) -> bytes:
     head = orjson.dumps(heads)
     bodies = [body for each in recordings for body in (each.event, each.answer or b"")]
     return zlib.compress(b"".join([len(head).to_bytes(_HEAD_BYTES), head, *bodies]), _LEVEL)
+
+
+def unpack_heads(packed: bytes) -> list[Recording]:
+    """The same without events and answers, which are not even decompressed: they may be a thousand times as large."""
+    stream = zlib.decompressobj()
+    head_bytes = int.from_bytes(stream.decompress(packed, _HEAD_BYTES))
+    heads = orjson.loads(stream.decompress(stream.unconsumed_tail, head_bytes))
+    return [Recording._make([*head[:-2], b"", None]) for head in heads]
 
 
 def unpack(packed: bytes) -> list[Recording]:

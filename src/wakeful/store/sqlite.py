@@ -10,8 +10,8 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -65,17 +65,8 @@ class SqliteTx:
     def note(self, note: Any) -> None:
         self._outbox.notes.append(note)
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        self._db.execute("SAVEPOINT inner_part")
-        try:
-            with self._outbox.undone_on_error():
-                yield
-        except BaseException:
-            self._db.execute("ROLLBACK TO inner_part")
-            raise
-        finally:
-            self._db.execute("RELEASE inner_part")
+    def savepoint(self) -> AbstractContextManager[None]:
+        return self._outbox.savepoint(self._db.execute)
 
 
 @dataclass(slots=True)

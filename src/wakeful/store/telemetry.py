@@ -183,7 +183,7 @@ class Telemetry:
             measured = self.metrics.take()
             used = self.usage.take()
             taken = self.recorder.take()
-            if not notes and not logs and not measured and not used:
+            if not (notes or logs or measured or used or taken):
                 return
             flush = _Flush(list(notes), dict(logs), measured, self.usage.writer, used, taken, self.recorder.room)
             try:

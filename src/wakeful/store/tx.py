@@ -97,6 +97,19 @@ class Outbox:
             del self.wakes[wakes:], self.notes[notes:]
             raise
 
+    @contextmanager
+    def savepoint(self, execute: Callable[[str], object]) -> Iterator[None]:
+        """What happens inside is undone when an exception leaves it; `execute` runs SQL in the transaction."""
+        execute("SAVEPOINT inner_part")
+        try:
+            with self.undone_on_error():
+                yield
+        except BaseException:
+            execute("ROLLBACK TO inner_part")
+            raise
+        finally:
+            execute("RELEASE inner_part")
+
 
 class LockFirst(AssertionError):
     """A row was changed before its owner was locked. On a cluster this loses or doubles work."""

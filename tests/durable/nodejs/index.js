@@ -1,6 +1,8 @@
 // Durable functions on the SDK that AWS publishes: the scenarios of its own examples, under the same names.
 "use strict";
 
+const { setTimeout: sleep } = require("node:timers/promises");
+const { GetDurableExecutionCommand, LambdaClient } = require("@aws-sdk/client-lambda");
 const {
   createRetryStrategy,
   createWaitStrategy,
@@ -54,6 +56,16 @@ const scenarios = {
       },
       { semantics: StepSemantics[event.semantics], retryStrategy: retries(event.attempts) },
     ),
+
+  held: async (event, context) => {
+    const ask = { DurableExecutionArn: context.executionContext.durableExecutionArn };
+    const client = new LambdaClient({});
+    const held = await context.step("hold", async () => {
+      while ((await client.send(new GetDurableExecutionCommand(ask))).Status === "RUNNING") await sleep(20);
+      return "held";
+    });
+    return [held, await context.step("after", async () => "after")];
+  },
 
   wait: async (event, context) => {
     await context.wait({ seconds: event.seconds });

@@ -1,4 +1,4 @@
-"""A workflow whose process, or whose whole node, is killed beside a checkpoint: which one, and on which side of it."""
+"""A workflow whose process, or whose whole node, is killed beside checkpoints: which, and on which side of each."""
 
 from __future__ import annotations
 
@@ -31,15 +31,13 @@ def _after(**_: Any) -> None:
 
 
 def _die(when: str) -> None:
-    kill = _plan.get("kill")
-    if kill is None or kill["when"] != when or kill["update"] not in _sent:
-        return
-    if effects.count(_plan["run"], "killed"):
-        return
-    effects.did(_plan["run"], "killed")
-    if "node" in kill:
-        os.kill(kill["node"], signal.SIGKILL)
-    os.kill(os.getpid(), signal.SIGKILL)
+    for number, kill in enumerate(_plan.get("kills", ())):
+        if kill["when"] != when or kill["update"] not in _sent or effects.count(_plan["run"], f"killed-{number}/"):
+            continue
+        effects.did(_plan["run"], f"killed-{number}")
+        if "node" in kill:
+            os.kill(kill["node"], signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _step(context: DurableContext, name: str, *, at_most_once: bool = False) -> str:

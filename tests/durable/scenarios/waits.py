@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from aws_durable_execution_sdk_python import DurableContext
+import boto3
+from aws_durable_execution_sdk_python import DurableContext, StepContext
 from aws_durable_execution_sdk_python.config import Duration, JitterStrategy
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitStrategyConfig, create_wait_strategy
 
@@ -12,6 +14,19 @@ from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitS
 def wait(event: Any, context: DurableContext) -> str:
     context.wait(Duration.from_seconds(event["seconds"]))
     return "waited"
+
+
+def held(_: Any, context: DurableContext) -> list[str]:
+    """A step that goes on until somebody wants it to end."""
+    arn = context.execution_context.durable_execution_arn
+
+    def hold(_: StepContext) -> str:
+        client = boto3.client("lambda")
+        while client.get_durable_execution(DurableExecutionArn=arn)["Status"] == "RUNNING":
+            time.sleep(0.02)
+        return "held"
+
+    return [context.step(hold, name="hold"), context.step(lambda _: "after", name="after")]
 
 
 def multiple_wait(_: Any, context: DurableContext) -> str:

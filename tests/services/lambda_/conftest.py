@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from tests.running_node import RunningNode
+from tests.running_node import RunningNode, running_node
 
 
 @pytest.fixture
 def client(node: RunningNode) -> Any:
     return node.client("lambda")
+
+
+@pytest.fixture
+def node_on_each(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningNode]:
+    """A node of the test's own on the engine under test; every transaction is rehearsed."""
+    store = _database(request.getfixturevalue("postgres_dsn")) if engine == "postgres" else None
+    with running_node(tmp_path / "data", store=store) as started:
+        yield started
+
+
+def _database(dsn: str) -> str:
+    """The address of an empty database."""
+    name = f"lambda_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(dsn, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}")
+    return dsn.rpartition("/")[0] + f"/{name}"

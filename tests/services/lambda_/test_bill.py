@@ -105,7 +105,8 @@ def test_what_makes_no_sense_is_said(node: RunningNode) -> None:
     assert refusal(node, free_tier="perhaps") == (400, "free_tier is yes or no")
     assert refusal(node, who="me")[1] == "there is no who here; there are month, by, function, account, free_tier"
     assert refusal(node, "bill/invocations") == (400, "invocations are those of a function: say which")
-    assert refusal(node, "bill/invocations", function="f", limit="0")[1] == "limit is a number from 1 to 1000"
+    for limit in ("0", "1001", "²", "1" * 5000):
+        assert refusal(node, "bill/invocations", function="f", limit=limit)[1] == "limit is a number from 1 to 1000"
     assert refusal(node, "bill/invocations", function="f", before="then")[1] == "before is a moment in epoch seconds"
     assert refusal(node, "bill/nothing") == (404, "no such thing")
 

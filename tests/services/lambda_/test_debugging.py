@@ -155,6 +155,19 @@ def test_what_has_no_debugger_is_refused_by_name(node: RunningNode, client: Any,
     )
 
 
+def test_a_web_page_says_nothing_to_a_debugger(node: RunningNode, client: Any, port: int) -> None:
+    message = b'{"seq": 1, "type": "request", "command": "initialize", "arguments": {"adapterID": "page"}}'
+    arn = deploy(client, "paged", PYTHON)
+    with at_work(node, arn, debug={"port": port}) as line:
+        assert line.event() == {"state": "ready", "fault": None}
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as page:
+            page.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(message), message))
+            answered = b"".join(iter(lambda: page.recv(65536), b""))
+        assert b'"command": "initialize"' not in answered
+        debugger = Dap(port, "/home/somebody/paged")
+        debugger.close()
+
+
 def test_a_port_that_is_taken_is_told(node: RunningNode, client: Any) -> None:
     arn = deploy(client, "taken", PYTHON)
     with socket.create_server(("127.0.0.1", 0)) as taken:

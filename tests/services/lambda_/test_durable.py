@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from tests.errors import refusal
 from tests.functions import deploy, wait_until_updated
@@ -56,6 +59,33 @@ def test_an_execution_goes_through_steps_and_a_wait_of_a_year_to_its_result(node
     assert (started["Id"], started["Name"]) == tuple(arn.split("/")[:1:-1])
 
 
+@pytest.mark.parametrize(
+    "error",
+    ["no", ["no"], {"ErrorMessage": 5}, {"StackTrace": "here"}, {"StackTrace": [1]}, {"ErrorData": "x" * (1 << 20)}],
+)
+def test_an_error_that_is_none_ends_the_execution_all_the_same(puppet: Puppet, error: Any) -> None:
+    puppet.begins()
+    puppet.answers("FAILED", Error=error)
+    assert (puppet.execution["Status"], puppet.execution["Error"]["ErrorMessage"]) == (
+        "FAILED",
+        "Invalid Error in invocation output.",
+    )
+
+
+def test_an_execution_outlives_its_version_until_it_would_run_again(node: RunningNode, client: Any) -> None:
+    deploy_durable(client, STEPS)
+    client.publish_version(FunctionName="f")
+    arn = begin(client, {"a": 1, "s": 300}, Qualifier="1")
+    node.settle()
+    client.delete_function(FunctionName="f", Qualifier="1")
+    assert status(client, arn) == "RUNNING"
+    node.advance(301)
+    found = client.get_durable_execution(DurableExecutionArn=arn)
+    assert (found["Status"], found["Error"]["ErrorType"]) == ("FAILED", "ResourceNotFoundException")
+    listed = client.list_durable_executions_by_function(FunctionName="f")["DurableExecutions"]
+    assert [each["DurableExecutionArn"] for each in listed] == [arn]
+
+
 def test_who_invokes_synchronously_waits_for_the_result(node: RunningNode, client: Any) -> None:
     deploy_durable(client, STEPS)
     waiting = Waiting(node, {"a": 1, "s": 300}, LogType="Tail")
@@ -68,6 +98,45 @@ def test_who_invokes_synchronously_waits_for_the_result(node: RunningNode, clien
     assert "FunctionError" not in answer
     assert answer["LogResult"]
     assert status(client, answer["DurableExecutionArn"]) == "SUCCEEDED"
+
+
+def test_an_execution_goes_on_when_nobody_waits_for_it_any_more(node: RunningNode, client: Any) -> None:
+    deploy_durable(client, STEPS)
+    ask = {"FunctionName": "f:$LATEST", "DurableExecutionName": "one", "Payload": b'{"a": 1, "s": 300}'}
+    impatient = boto3.client(
+        "lambda",
+        endpoint_url=node.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"max_attempts": 0}, read_timeout=1),
+    )
+    with pytest.raises(ReadTimeoutError):
+        impatient.invoke(**ask)
+    node.advance(301)
+    (found,) = client.list_durable_executions_by_function(FunctionName="f")["DurableExecutions"]
+    assert (found["DurableExecutionName"], found["Status"]) == ("one", "SUCCEEDED")
+    answer = client.invoke(**ask)
+    assert json.loads(answer["Payload"].read()) == 4
+
+
+def test_who_waits_does_not_keep_the_node_from_stopping_and_may_ask_again(tmp_path: Path) -> None:
+    ask = {"DurableExecutionName": "one"}
+    with running_node(tmp_path / "data") as node:
+        client = node.client("lambda")
+        deploy_durable(client, STEPS)
+        waiting = Waiting(node, {"a": 1, "s": 300}, **ask)
+        while not client.list_durable_executions_by_function(FunctionName="f")["DurableExecutions"]:
+            pass
+        node.settle()
+    with pytest.raises((BotoCoreError, ClientError)):
+        waiting.result()
+    with running_node(tmp_path / "data") as node:
+        waiting = Waiting(node, {"a": 1, "s": 300}, **ask)
+        node.advance(301)
+        result, answer = waiting.result()
+        assert (result, answer["StatusCode"]) == (4, 200)
+        assert told(node.client("lambda"), answer["DurableExecutionArn"]).count("StepSucceeded") == 2
 
 
 def test_what_fails_is_an_error_for_who_waits_for_it(client: Any) -> None:

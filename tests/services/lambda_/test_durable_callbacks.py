@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.errors import refusal
-from tests.running_node import RunningNode
+from tests.running_node import RunningNode, running_node
 from tests.services.lambda_.durable_functions import Puppet, callback, history
+from tests.services.lambda_.test_events import role
 
 pytestmark = pytest.mark.slow
 
@@ -17,8 +20,8 @@ CLOSED = ("CallbackTimeoutException", "The callback is either timed out or alrea
 
 
 @pytest.fixture
-def puppet(node: RunningNode, tmp_path: Path) -> Puppet:
-    return Puppet(node, tmp_path / "puppet")
+def puppet(node_on_each: RunningNode, tmp_path: Path) -> Puppet:
+    return Puppet(node_on_each, tmp_path / "puppet")
 
 
 def waits(puppet: Puppet, **options: int) -> str:
@@ -64,10 +67,10 @@ def test_a_callback_that_nobody_answers_times_out(puppet: Puppet) -> None:
     assert started["CallbackStartedDetails"] == {"CallbackId": id, "Timeout": 60}
 
 
-def test_heartbeats_keep_a_callback_open(node: RunningNode, puppet: Puppet) -> None:
+def test_heartbeats_keep_a_callback_open(puppet: Puppet) -> None:
     id = waits(puppet, HeartbeatTimeoutSeconds=30)
     for _ in range(3):
-        node.advance(25)
+        puppet.node.advance(25)
         puppet.client.send_durable_execution_callback_heartbeat(CallbackId=id)
     assert puppet.invocations == 1
     assert outcome(puppet, puppet.after(31)) == (
@@ -77,9 +80,42 @@ def test_heartbeats_keep_a_callback_open(node: RunningNode, puppet: Puppet) -> N
     assert refusal(puppet.client.send_durable_execution_callback_heartbeat, CallbackId=id) == CLOSED
 
 
+def forged(*parts: Any) -> str:
+    return base64.b64encode(json.dumps(parts).encode()).decode()
+
+
+def test_who_completes_a_callback_needs_the_right_to_it_and_its_id(tmp_path: Path) -> None:
+    with running_node(tmp_path / "data", iam="enforce") as node:
+        role(node, trusts="lambda.amazonaws.com", allows="lambda:*")
+        puppet = Puppet(node, tmp_path / "puppet", Role="arn:aws:iam::000000000000:role/r")
+        iam = node.client("iam")
+        iam.create_user(UserName="u")
+        key = iam.create_access_key(UserName="u")["AccessKey"]
+        user = node.client("lambda", key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+        id = waits(puppet)
+
+        def allow(resource: str) -> None:
+            statement = {"Effect": "Allow", "Action": "lambda:SendDurableExecutionCallback*", "Resource": resource}
+            document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+            iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document)
+
+        ask = {"CallbackId": id, "Result": b"1"}
+        assert refusal(user.send_durable_execution_callback_success, **ask)[0] == "AccessDeniedException"
+        allow("arn:aws:lambda:us-east-1:000000000000:function:g:*")
+        assert refusal(user.send_durable_execution_callback_success, **ask)[0] == "AccessDeniedException"
+        allow("arn:aws:lambda:us-east-1:000000000000:function:f:*")
+        guessed = forged(puppet.arn, "1", "s")
+        assert refusal(user.send_durable_execution_callback_success, CallbackId=guessed) == CLOSED
+        user.send_durable_execution_callback_success(**ask)
+        assert outcome(puppet, puppet.invoked()) == ("SUCCEEDED", {"Result": "1"})
+
+
 def test_what_is_no_callback_is_refused(puppet: Puppet) -> None:
     invalid = ("InvalidParameterValueException", "Invalid callback id")
-    assert refusal(puppet.client.send_durable_execution_callback_success, CallbackId="bm9uZQ==") == invalid
+    for made_up in ("bm9uZQ==", forged(1, "1", "s"), forged("x", "1")):
+        assert refusal(puppet.client.send_durable_execution_callback_success, CallbackId=made_up) == invalid
+    for made_up in (forged("x", "1", "s"), forged("arn:aws:s3:::bucket", "1", "s")):
+        assert refusal(puppet.client.send_durable_execution_callback_success, CallbackId=made_up) == CLOSED
     id = waits(puppet)
     puppet.client.stop_durable_execution(DurableExecutionArn=puppet.arn)
     assert refusal(puppet.client.send_durable_execution_callback_success, CallbackId=id, Result=b"1") == CLOSED

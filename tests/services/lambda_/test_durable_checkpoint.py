@@ -19,8 +19,8 @@ STALE = ("InvalidParameterValueException", "Invalid checkpoint token")
 
 
 @pytest.fixture
-def puppet(node: RunningNode, tmp_path: Path) -> Puppet:
-    return Puppet(node, tmp_path / "puppet")
+def puppet(node_on_each: RunningNode, tmp_path: Path) -> Puppet:
+    return Puppet(node_on_each, tmp_path / "puppet")
 
 
 def refused(puppet: Puppet, *updates: dict[str, Any], **more: Any) -> tuple[str, str]:
@@ -197,6 +197,19 @@ def test_state_comes_in_pages_and_large_state_not_all_with_the_event(puppet: Pup
     assert refusal(puppet.client.get_durable_execution_state, **ask, Marker="none") == invalid
     stale = {**ask, "CheckpointToken": "bm9uZQ=="}
     assert refusal(puppet.client.get_durable_execution_state, **stale) == STALE
+    puppet.answers("SUCCEEDED", Result="1")
+
+
+def test_history_comes_in_pages_that_can_be_carried(puppet: Puppet) -> None:
+    puppet.begins()
+    for number in range(6):
+        puppet.checkpoint(step(str(number), "SUCCEED", Payload="x" * 1_000_000))
+    ask = {"DurableExecutionArn": puppet.arn, "IncludeExecutionData": True}
+    for is_reversed in (False, True):
+        pages = puppet.client.get_paginator("get_durable_execution_history").paginate(**ask, ReverseOrder=is_reversed)
+        numbers = [[event["EventId"] for event in page["Events"]] for page in pages]
+        assert len(numbers) == 2
+        assert [each for page in numbers for each in page] == sorted(range(1, 8), reverse=is_reversed)
     puppet.answers("SUCCEEDED", Result="1")
 
 

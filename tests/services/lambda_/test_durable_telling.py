@@ -81,6 +81,40 @@ def test_the_event_of_an_execution_that_failed_goes_to_the_dead_letter_queue(nod
     assert letters(node, url) == []
 
 
+def test_a_record_of_an_execution_begun_by_an_event_goes_to_the_destinations_of_what_was_invoked(
+    node: RunningNode, client: Any
+) -> None:
+    (good, good_arn), (bad, bad_arn) = queue(node, "good"), queue(node, "bad")
+    function = deploy_durable(client, "def run(durable, event, context):\n    return 7 // event['by']\n")
+    client.publish_version(FunctionName="f")
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    config = {"OnSuccess": {"Destination": good_arn}, "OnFailure": {"Destination": bad_arn}}
+    client.put_function_event_invoke_config(FunctionName="f:live", DestinationConfig=config)
+    begin(client, {"by": 1})
+    client.invoke(FunctionName="f:live", Payload=b'{"by": 0}')
+    succeeded, failed = (begin(client, {"by": by}, Qualifier="live") for by in (2, 0))
+    node.settle()
+    (told,) = (json.loads(each["Body"]) for each in letters(node, good))
+    assert told.pop("timestamp").endswith("Z")
+    assert told == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": succeeded.split("/")[-1],
+            "functionArn": f"{function}:live",
+            "condition": "Success",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": {"by": 2},
+        "responseContext": {"statusCode": 200, "executedVersion": "1"},
+        "responsePayload": 3,
+    }
+    (told,) = (json.loads(each["Body"]) for each in letters(node, bad))
+    assert told["requestContext"]["requestId"] == failed.split("/")[-1]
+    assert told["requestContext"]["condition"] == "RetriesExhausted"
+    assert told["responseContext"]["functionError"] == "Unhandled"
+    assert told["responsePayload"]["errorType"] == "ZeroDivisionError"
+
+
 def test_an_event_from_elsewhere_begins_an_execution(node: RunningNode, client: Any) -> None:
     arn = deploy_durable(client, RETURN)
     topic = node.client("sns").create_topic(Name="t")["TopicArn"]

@@ -16,12 +16,20 @@ pytestmark = pytest.mark.slow
 
 # At INIT, so that it is there before anybody looks; in memory of its own, or as a file in /tmp.
 HOLDS = """
-    import os, time
+    import os
     held = b"x" * (int(os.environ["HELD_MB"]) << 20)
     with open("/tmp/file", "wb") as file:
         file.write(b"x" * (int(os.environ["FILE_MB"]) << 20))
     def handler(event, context):
-        time.sleep(event or 0)
+        return len(held) >> 20
+"""
+# Of two handlers Lambda calls the later one. This one is at it until somebody sends a message to the queue.
+WAITS = """
+    def handler(event, context):
+        import boto3
+        sqs = boto3.client("sqs", region_name="us-east-1")
+        while not sqs.receive_message(QueueUrl=event, WaitTimeSeconds=20).get("Messages"):
+            pass
         return len(held) >> 20
 """
 
@@ -58,12 +66,14 @@ def test_one_that_takes_what_is_everybodys_ends_and_no_other_that_runs(tmp_path:
     with running_node(tmp_path, isolation="auto", memory_mb=300) as node, ThreadPoolExecutor() as threads:
         if node.node.isolation.tier != "A":
             pytest.skip("without control groups nobody counts what is in /tmp")
-        client = node.client("lambda")
-        deploy(client, "modest", HOLDS, Environment=variables(50), MemorySize=512)
-        deploy(client, "greedy", HOLDS, Environment=variables(1, 400), MemorySize=512)
-        modest = threads.submit(call, node.client("lambda"), "modest", 1.5)
+        client, sqs = node.client("lambda"), node.client("sqs")
+        queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+        deploy(client, "modest", HOLDS + WAITS, Environment=variables(50), MemorySize=512, Timeout=300)
+        deploy(client, "greedy", HOLDS, Environment=variables(1, 400), MemorySize=512, Timeout=60)
+        modest = threads.submit(call, node.client("lambda", config={"read_timeout": 300}), "modest", queue)
         _wait(lambda: node.node.environments.counts.environments == 1)
         greedy = call(client, "greedy")
         assert greedy.payload["errorType"] == "Runtime.OutOfMemory"
         assert not modest.done()
+        sqs.send_message(QueueUrl=queue, MessageBody="that will do")
         assert modest.result().payload == 50

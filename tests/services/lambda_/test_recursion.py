@@ -79,6 +79,7 @@ def test_a_function_that_invokes_itself_runs_sixteen_times_and_then_its_event_is
     (letter,) = node.client("sqs").receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
     assert json.loads(letter["Body"]) == {"a": 1}
     assert "recursive loop" in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
+    assert letter["MessageAttributes"]["ErrorCode"]["StringValue"] == "400"
     assert dropped(node) == 1
     assert "a recursive loop through" in caplog.text
 

@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running_node import RunningNode
 from tests.services.s3.conftest import BUCKET, empty, refused
 from tests.services.s3.nouns import CALL, blob_content
@@ -127,7 +128,7 @@ def test_what_makes_no_sense_is_refused_by_name(s3: Any, wrong: dict[str, Any], 
 letters = st.text(alphabet="ab/ é", min_size=1, max_size=5)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, keeps_fixtures=True)
 @given(
     keys=st.lists(letters, max_size=12),
     prefix=st.text(alphabet="ab/", max_size=2),

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import OpenStore
+from tests.examples import examples
 from tests.services.s3.nouns import CALL, blob_content, due_work, ledger, references
 from wakeful.services.s3 import buckets, events, objects, uploads
 from wakeful.services.s3.errors import NoSuchKey
@@ -73,7 +74,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, keeps_fixtures=True)
 @given(script=steps)
 async def test_after_any_story_every_blob_is_counted_as_often_as_it_is_named(
     open_store: OpenStore, script: list[tuple[str, str, str]]

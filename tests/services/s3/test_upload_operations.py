@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.running_node import RunningNode
 from tests.services.s3.conftest import BUCKET, body, empty, in_parts, refused
 from tests.services.s3.nouns import references
@@ -224,7 +225,7 @@ puts = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12, keeps_fixtures=True)
 @given(script=puts, data=st.data())
 def test_whatever_is_uploaded_in_whatever_order_the_listed_parts_are_the_object(
     node: RunningNode, script: list[tuple[int, int]], data: st.DataObject

@@ -61,6 +61,16 @@ def test_a_message_says_its_group_its_identity_and_its_number(sqs: Any) -> None:
     assert got[0]["Attributes"]["MessageDeduplicationId"] == "g-a"
 
 
+def test_numbers_grow_even_where_the_messages_before_are_gone(sqs: Any) -> None:
+    url = make(sqs)
+    numbers = []
+    for body in "abc":
+        numbers.append(send(sqs, url, body)["SequenceNumber"])
+        (got,) = receive(sqs, url)
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=got["ReceiptHandle"])
+    assert numbers == sorted(set(numbers))
+
+
 def test_the_same_identity_is_taken_once_in_five_minutes_even_after_it_was_deleted(node: RunningNode, sqs: Any) -> None:
     url = make(sqs)
     first = send(sqs, url, "a", identity="one")

@@ -115,6 +115,18 @@ def test_a_task_with_a_rate_goes_on_in_its_time(node: RunningNode, queues: Queue
     assert ended(node, queues)["ApproximateNumberOfMessagesMoved"] == 5
 
 
+def test_what_dies_again_meanwhile_is_not_moved_again(node: RunningNode, queues: Queues) -> None:
+    queues.die(queues.orders, "a", "b")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn, MaxNumberOfMessagesPerSecond=1)
+    node.settle()
+    assert queues.bodies(queues.orders) == ["a"]
+    assert queues.bodies(queues.orders) == []
+    node.advance(10)
+    task = queues.latest()
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 2)
+    assert queues.bodies(queues.letters) == ["a"]
+
+
 def test_the_latest_tasks_are_listed_and_no_more(node: RunningNode, queues: Queues) -> None:
     for _ in range(12):
         queues.sqs.start_message_move_task(SourceArn=queues.letters_arn)

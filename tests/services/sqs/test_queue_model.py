@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
+from tests.examples import examples
 from wakeful import names
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
@@ -185,5 +185,5 @@ class FifoQueue(QueueMachine):
 
 TestStandardQueue = StandardQueue.TestCase
 TestFifoQueue = FifoQueue.TestCase
-TestStandardQueue.settings = settings(stateful_step_count=30)
-TestFifoQueue.settings = settings(stateful_step_count=30)
+TestStandardQueue.settings = examples(100, stateful_step_count=30)
+TestFifoQueue.settings = examples(100, stateful_step_count=30)

@@ -22,7 +22,11 @@ from wakeful import limits
 from wakeful.environments.version import BadPackage, Changes, File, Version
 from wakeful.fabric.service import Node
 from wakeful.services.lambda_ import functions, managed, runs
-from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceConflictException
+from wakeful.services.lambda_.errors import (
+    InvalidParameterValueException,
+    ResourceConflictException,
+    ResourceNotFoundException,
+)
 from wakeful.services.lambda_.references import LATEST, Reference, of_arn
 
 if TYPE_CHECKING:
@@ -65,6 +69,9 @@ class Developing:
     def __init__(self, node: Node) -> None:
         self._node = node
 
+    def is_worked_on(self, arn: str) -> bool:
+        return self._node.workshop.piece(arn) is not None
+
     async def begin(self, arn: str, document: Any) -> AsyncIterator[dict[str, Any] | None]:
         """What happens meanwhile, as documents; None every now and then. The function is worked on until it is closed.
 
@@ -98,6 +105,9 @@ class Developing:
             self._node.environments.retire(reference.arn, LATEST, but=piece.of(await self._version(reference)).revision)
             yield {"state": "open"}
             while not self._node.is_stopping:
+                if not await self._is_there(reference):
+                    yield {"state": "deleted"}
+                    return
                 if piece.is_to_start:
                     piece.is_to_start = False
                     await _ended(starting)
@@ -175,6 +185,17 @@ class Developing:
             return None
         document: Mapping[str, Any] = orjson.loads(fault.document("INIT"))
         return document
+
+    async def _is_there(self, reference: Reference) -> bool:
+        try:
+            await self._node.caches.get(
+                functions.CHANGED,
+                f"worked on {reference.arn}",
+                lambda: self._node.store.read(functions.find, reference),
+            )
+        except ResourceNotFoundException:
+            return False
+        return True
 
     async def _row(self, reference: Reference) -> functions.Version:
         """Waits while it is being made."""

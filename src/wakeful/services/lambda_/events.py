@@ -58,6 +58,8 @@ class Event:
     trace: Trace
     client_context: str | None = None
     tenant: str | None = None
+    source: str = ""
+    """Who invoked the function, or what delivered the event."""
     errors: int = 0
     put: float = 0.0
     refused: int = 0
@@ -99,7 +101,8 @@ def accept(tx: Tx, delivery: Delivery) -> None:
     if len(delivery.body.encode()) > limits.LAMBDA_EVENT_BYTES_MAX:
         raise Refused("the event is larger than a function takes", "REQUEST_TOO_LARGE")
     try:
-        put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects))
+        source = delivery.source_arn
+        put(tx, Event(function.qualified, delivery.body, names.new_uuid(), delivery.effects, source=source))
     except LambdaError as error:
         raise Refused(str(error), "INVALID_PARAMETER") from error
 
@@ -123,7 +126,8 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         failed = Response(error.status or 400, error=error.shape_name)
         return _failed(event, config, failed, error.message, node.clock.now())
     except RecursiveInvocationException as loop:  # not tried again: it would have come here too often then, too
-        return _give_up(event, config, End(RETRIES_EXHAUSTED, None, loop.message))
+        stopped = Response(loop.status or 400, error=loop.shape_name)
+        return _give_up(event, config, End(RETRIES_EXHAUSTED, stopped, loop.message))
     except ResourceNotFoundException as error:
         log.warning("the event %s for %s was dropped: %s", event.request_id, event.function, error.message)
         node.telemetry.note(measuring.dropped(function, now))
@@ -152,6 +156,7 @@ async def _run(node: Node, event: Event, config: EventConfig, version: Version) 
         client_context=event.client_context,
         tenant=event.tenant,
         kind="Event",
+        source=event.source,
     )
     outcome = await runs.run(node, version, invocation, event.trace)
     response = Response(200, version.version, outcome.error, outcome.payload)

@@ -44,7 +44,10 @@ async def invoke(call: Call, node: Node, request: shapes.InvocationRequest) -> s
     context = client_context(request.get("ClientContext"))
     if kind == "Event" and version.durable is None:
         event = events.Event(
-            function.qualified, payload.decode(), call.request_id, call.trace, client_context=context, tenant=tenant
+            *(function.qualified, payload.decode(), call.request_id, call.trace),
+            client_context=context,
+            tenant=tenant,
+            source=call.principal.arn,
         )
         await node.store.write(events.put, event)
         return {"StatusCode": 202}
@@ -112,7 +115,9 @@ async def invoke_async(call: Call, node: Node, request: shapes.InvokeAsyncReques
             f" {limits.LAMBDA_INVOKE_ASYNC_BYTES_MAX} bytes)"
         )
     check_payload(payload, "Event")
-    event = events.Event(function.qualified, payload.decode(), call.request_id, call.trace)
+    event = events.Event(
+        *(function.qualified, payload.decode(), call.request_id, call.trace), source=call.principal.arn
+    )
     await node.store.write(events.put, event)
     return {"Status": 202}
 

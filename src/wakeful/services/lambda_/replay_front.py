@@ -26,6 +26,7 @@ from wakeful.fabric.front import Arrival, Place
 from wakeful.fabric.service import Call, Need, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import invoke, recorded, runs, trials
+from wakeful.services.lambda_.durable import invocations
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
@@ -121,12 +122,10 @@ async def _check(node: Node, call: Call, function: Reference, *more: str) -> Non
 async def _list(node: Node, call: Call, query: Mapping[str, str]) -> dict[str, Any]:
     function = reference(call, query.get("function", ""))
     await _check(node, call, function)
-    limit = query.get("limit", str(limits.RECORDED_LISTED_MAX))
-    if not limit.isdigit() or not 1 <= int(limit) <= limits.RECORDED_LISTED_MAX:
-        raise InvalidParameterValueException(f"limit is a number from 1 to {limits.RECORDED_LISTED_MAX}")
+    limit = _limit(query.get("limit", str(limits.RECORDED_LISTED_MAX)))
     failed = query.get("failed") == "1"
     since = node.clock.now() - _seconds(query.get("last_s", str(limits.RECORD_AGE_S)))
-    found = await node.telemetry.recorded(function.arn, since, int(limit), failed=failed)
+    found = await node.telemetry.recorded(function.arn, since, limit, failed=failed)
     listed: dict[str, dict[str, Any]] = {}
     for each in found:
         if each.request_id in listed:
@@ -139,18 +138,19 @@ async def _list(node: Node, call: Call, query: Mapping[str, str]) -> dict[str, A
 
 
 async def _replay(node: Node, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
-    run, past = await _find(node, call, str(request.get("request_id", "")))
+    run, past = await _find(node, call, _text(request, "request_id"))
     as_then = of_arn(run.resource)
-    function = reference(call, as_then.arn, request.get("qualifier") or as_then.qualifier or None)
+    function = reference(call, as_then.arn, _text(request, "qualifier") or as_then.qualifier or None)
     await _check(node, call, function)
-    if _is_durable(past.event):
+    version = runs.for_tenant((await runs.target(node, function)).pick(), past.tenant)
+    if past.kind == invocations.KIND or version.durable is not None:
         raise InvalidParameterValueException(
             "An invocation of a durable execution cannot be replayed: its steps and its checkpoint token are of that"
-            " execution. Wakeful does not replay durable executions yet."
+            " execution. Wakeful does not replay durable executions yet; to begin another one with the same input,"
+            " invoke the function with what get-durable-execution shows as InputPayload."
         )
-    version = runs.for_tenant((await runs.target(node, function)).pick(), past.tenant)
-    if request.get("trial"):
-        trial = await node.store.write(trials.use, str(request["trial"]), function)
+    if trial_id := _text(request, "trial"):
+        trial = await node.store.write(trials.use, trial_id, function)
         version = await trials.version_with(node, version, trial)
     trace = Trace(run.trace, past.request_id, run.hops)
     invocation = runs.invocation_of(
@@ -171,14 +171,6 @@ async def _replay(node: Node, call: Call, request: Mapping[str, Any]) -> dict[st
         raise invoke.too_many(refusal) from refusal
     told = recorded.described(recorded.of_run(version, invocation, outcome))
     return {**recorded.figures(trace.id, version, invocation, outcome), **told}
-
-
-def _is_durable(event: bytes) -> bool:
-    if b'"CheckpointToken"' not in event:
-        return False
-    document = orjson.loads(event)
-    members = {"DurableExecutionArn", "CheckpointToken", "InitialExecutionState"}
-    return isinstance(document, dict) and members <= document.keys()
 
 
 async def _try(node: Node, call: Call, query: Mapping[str, str], package: bytes) -> dict[str, Any]:
@@ -207,6 +199,24 @@ def _document(body: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise InvalidRequestContentException("The request body is a JSON object.")
     return document
+
+
+def _text(request: Mapping[str, Any], name: str) -> str:
+    """A member of a request; "" where it is missing."""
+    text = request.get(name) or ""
+    if not isinstance(text, str) or "\0" in text:
+        raise InvalidParameterValueException(f"{name} is a text")
+    return text
+
+
+def _limit(text: str) -> int:
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = 0
+    if not 1 <= limit <= limits.RECORDED_LISTED_MAX:
+        raise InvalidParameterValueException(f"limit is a number from 1 to {limits.RECORDED_LISTED_MAX}")
+    return limit
 
 
 def _seconds(text: str) -> float:

@@ -213,6 +213,7 @@ CREATE TABLE IF NOT EXISTS lambda_durable_executions(
     arn              TEXT PRIMARY KEY,
     function         TEXT NOT NULL,     -- the ARN without qualifier
     version          TEXT NOT NULL,     -- the one that runs, from the first invocation to the last
+    asked            TEXT NOT NULL DEFAULT '', -- the version or alias that was invoked, whose destinations hear of it
     name             TEXT NOT NULL,
     kind             TEXT NOT NULL,     -- RequestResponse, Event or Chained
     started          REAL NOT NULL,

@@ -88,9 +88,11 @@ def retire(node: Node, trial: Trial) -> None:
 
 
 async def version_with(node: Node, version: Version, trial: Trial) -> Version:
-    """The version as it would be with this code. It starts on demand, and takes one event at a time."""
+    """The version as it would be with this code. It starts on demand, takes one event at a time and is not debugged."""
     code = await node.packages.unpacked(trial.code)
-    return replace(version, code=code, revision=trial.id, provisioned="", is_snap_start=False, sharing=None)
+    return replace(
+        version, code=code, revision=trial.id, provisioned="", is_snap_start=False, sharing=None, debugger=None
+    )
 
 
 def _end_later(tx: Tx, trial_id: str) -> None:

@@ -22,7 +22,8 @@ KIND = "sqs.move"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One task. `last` is the newest message it moves: what comes later is not its business."""
+    """One task. `last` is the newest message it moves: what comes later is not its business, and neither is what has
+    been moved and died again."""
 
     id: str
     source: str
@@ -153,7 +154,7 @@ def _move_portion(tx: Tx, move: Move) -> tuple[str, str | None] | None:
         return "FAILED", "AWS.SimpleQueueService.NonExistentQueue"
     if tx.now > move.started + limits.SQS_MOVE_S_MAX:
         return "FAILED", "The task ran for longer than 36 hours."
-    portion = move.rate or limits.SQS_MOVED_AT_ONCE
+    portion = min(move.rate or limits.SQS_MOVED_AT_ONCE, move.total - move.moved)
     oldest = tx.now - source.setting("MessageRetentionPeriod")
     waiting = tx.all(
         "SELECT * FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
@@ -166,7 +167,8 @@ def _move_portion(tx: Tx, move: Move) -> tuple[str, str | None] | None:
             fifo.settled(tx, source, message["grp"])
         if failure is not None:
             return "FAILED", failure
-    return ("COMPLETED", None) if len(waiting) < portion else None
+    is_over = len(waiting) < portion or move.moved + portion == move.total
+    return ("COMPLETED", None) if is_over else None
 
 
 def _move_one(tx: Tx, move: Move, message: Row) -> str | None:

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS sqs_queues(
 );
 
 CREATE TABLE IF NOT EXISTS sqs_messages(
-    seq            INTEGER PRIMARY KEY,
+    seq            INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: numbers in a FIFO queue only grow
     queue          INTEGER NOT NULL,
     id             TEXT NOT NULL,
     body           TEXT NOT NULL,

@@ -179,18 +179,16 @@ async def _invocations(node: Node, query: Mapping[str, str]) -> Any:
     if "function" not in query:
         raise Unclear("invocations are those of a function: say which")
     month = _month(query["month"]) if "month" in query else month_of(node.clock.now())
-    limit = query.get("limit", "50")
-    if not limit.isdigit() or not 1 <= int(limit) <= limits.BILL_INVOCATIONS_MAX:
-        raise Unclear(f"limit is a number from 1 to {limits.BILL_INVOCATIONS_MAX}")
+    limit = _limit(query.get("limit", "50"))
     end = min(month.end.timestamp(), _moment(query["before"])) if "before" in query else month.end.timestamp()
     function, account = query["function"], query.get("account")
-    runs = await node.telemetry.runs_of(function, month.first.timestamp(), end, account=account, limit=int(limit) + 1)
+    runs = await node.telemetry.runs_of(function, month.first.timestamp(), end, account=account, limit=limit + 1)
     sums = [each for each in await sums_of(node, month, account) if each.consumer.function == function]
     return {
         "month": month.name,
         "function": function,
-        "invocations": [_invocation(run) for run in runs[: int(limit)]],
-        "has_more": len(runs) > int(limit),
+        "invocations": [_invocation(run) for run in runs[:limit]],
+        "has_more": len(runs) > limit,
         "billed_ms": sum(each.units for each in sums if each.meter == price.BILLED.name),
         "requests": sum(each.units for each in sums if each.meter in {meter.name for meter in _REQUESTS}),
         "kept_days": limits.NOTE_RETENTION_S / DAY_S,
@@ -246,6 +244,16 @@ def _moment(text: str) -> float:
         return float(text)
     except ValueError as error:
         raise Unclear("before is a moment in epoch seconds") from error
+
+
+def _limit(text: str) -> int:
+    try:
+        limit = int(text)
+    except ValueError:
+        limit = 0
+    if not 1 <= limit <= limits.BILL_INVOCATIONS_MAX:
+        raise Unclear(f"limit is a number from 1 to {limits.BILL_INVOCATIONS_MAX}")
+    return limit
 
 
 def _yes(text: str) -> bool:

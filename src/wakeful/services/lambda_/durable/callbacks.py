@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful.fabric.service import Call
 from wakeful.services.lambda_.api import api
-from wakeful.services.lambda_.durable import executions, rules
+from wakeful.services.lambda_.durable import executions, rules, spending
 from wakeful.services.lambda_.durable.executions import Execution
 from wakeful.services.lambda_.durable.rules import Operation
 from wakeful.services.lambda_.errors import InvalidParameterValueException, LambdaError
@@ -60,6 +60,7 @@ def _complete(tx: Tx, callback_id: str, status: str, outcome: Mapping[str, Any])
     execution, operation = _pending(tx, callback_id)
     execution, _ = executions.put(tx, execution, *rules.close(operation, status, outcome, tx.now))
     executions.save(tx, execution)
+    spending.spend(tx, execution, 0, spending.size(outcome.get("Result"), outcome.get("Error")))
     executions.run_soon(tx, execution)
 
 

@@ -37,7 +37,9 @@ def check(execution: Execution, update: Update) -> None:
         raise InvalidParameterValueException("Cannot start a CHAINED_INVOKE on a function in another region.")
 
 
-def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, update: Update) -> Execution:
+def begin(
+    tx: Tx, execution: Execution, operation: Operation, event: Event, update: Update
+) -> tuple[Execution, Operation]:
     """The target will run, and history tells which version; what cannot be invoked has failed at once."""
     target = _target(execution, update)
     payload = update.get("Payload")
@@ -49,8 +51,7 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
     except LambdaError as error:
         outcome = {"Error": {"ErrorType": error.shape_name, "ErrorMessage": error.message}}
         execution, operation = executions.put(tx, execution, operation, event)
-        execution, _ = executions.put(tx, execution, *rules.close(operation, "FAILED", outcome, tx.now))
-        return execution
+        return executions.put(tx, execution, *rules.close(operation, "FAILED", outcome, tx.now))
     told: dict[str, Any] = {**event.details, "ExecutedVersion": version.version}
     told["Input"] = {**({} if payload is None else {"Payload": payload}), "Truncated": False}
     trace = _trace(execution, update)
@@ -60,6 +61,7 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
             tx,
             starts.Beginning(
                 function=replace(target, qualifier=version.version),
+                asked=target.qualifier,
                 config=config["DurableConfig"],
                 role=config["Role"],
                 input=payload,
@@ -81,8 +83,7 @@ def begin(tx: Tx, execution: Execution, operation: Operation, event: Event, upda
             "trace": asdict(trace),
         }
         work.put(tx, KIND, body)
-    execution, _ = executions.put(tx, execution, operation, replace(event, details=told))
-    return execution
+    return executions.put(tx, execution, operation, replace(event, details=told))
 
 
 def _target(execution: Execution, update: Update) -> Reference:
@@ -176,12 +177,14 @@ def error_of(payload: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         return {"ErrorMessage": str(document)}
     trace = document.get("stackTrace") or document.get("trace") or ()
-    found = {
-        "ErrorMessage": document.get("errorMessage"),
-        "ErrorType": document.get("errorType"),
-        "StackTrace": [str(line) for line in trace] if isinstance(trace, list) and trace else None,
+    found: dict[str, Any] = {
+        member: str(document[theirs])
+        for member, theirs in (("ErrorMessage", "errorMessage"), ("ErrorType", "errorType"))
+        if document.get(theirs) is not None
     }
-    return {member: value for member, value in found.items() if value is not None}
+    if isinstance(trace, list) and trace:
+        found["StackTrace"] = [str(line) for line in trace]
+    return found
 
 
 def finish(tx: Tx, arn: str, operation_id: str, status: str, outcome: Mapping[str, Any]) -> None:

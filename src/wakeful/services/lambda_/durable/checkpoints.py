@@ -6,14 +6,12 @@ answer again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from wakeful import limits, names
-from wakeful.services.lambda_.durable import chains, endings, executions, rules
+from wakeful.services.lambda_.durable import chains, endings, executions, rules, spending
 from wakeful.services.lambda_.durable.executions import Execution
 from wakeful.services.lambda_.durable.rules import Event, Operation, Update
 from wakeful.services.lambda_.errors import InvalidParameterValueException
@@ -43,6 +41,8 @@ def checkpoint(
     execution = executions.elapse(tx, execution)
     has_timers = has_timers or execution.changes > before
     execution = replace(execution, token=execution.token + 1)
+    if has_timers:
+        executions.plan(tx, execution)
     if execution.status in ("PAUSING", "PAUSED"):
         execution = paused(execution)
         executions.save(tx, execution)
@@ -51,8 +51,6 @@ def checkpoint(
     kept = None if client_token is None else {"client": client_token, "seen": seen}
     execution = replace(execution, seen=execution.changes, checkpoint=kept)
     executions.save(tx, execution)
-    if has_timers:
-        executions.plan(tx, execution)
     return execution.checkpoint_token, _shown(news)
 
 
@@ -81,6 +79,7 @@ def _applied(tx: Tx, execution: Execution, updates: Sequence[Update]) -> tuple[E
     rules.check_batch(updates, known)
     closing: Closing | None = None
     has_timers = False
+    spent = [(0, 0)]
     for update in updates:
         execution = _weighed(execution, update)
         if update["Type"] == "EXECUTION":
@@ -89,10 +88,11 @@ def _applied(tx: Tx, execution: Execution, updates: Sequence[Update]) -> tuple[E
         if update["Type"] == "CHAINED_INVOKE" and update.get("ChainedInvokeOptions"):
             chains.check(execution, update)
         operation, event = rules.apply(known.get(update["Id"]), update, tx.now)
+        spent.append(spending.of_update(known.get(update["Id"]), update))
         if operation.type == "CALLBACK":
             operation, event = _with_id(execution, operation, event)
         if operation.type == "CHAINED_INVOKE":
-            execution = chains.begin(tx, execution, operation, event, update)
+            execution, known[operation.id] = chains.begin(tx, execution, operation, event, update)
         else:
             execution, known[operation.id] = executions.put(tx, execution, operation, event)
         has_timers = has_timers or operation.due is not None
@@ -100,12 +100,12 @@ def _applied(tx: Tx, execution: Execution, updates: Sequence[Update]) -> tuple[E
         raise InvalidParameterValueException(
             f"Durable execution exceeded the maximum of {limits.LAMBDA_DURABLE_OPERATIONS_MAX} operations."
         )
+    spending.spend(tx, execution, *map(sum, zip(*spent, strict=True)))
     return execution, closing, has_timers
 
 
 def _weighed(execution: Execution, update: Update) -> Execution:
-    size = len((update.get("Payload") or "").encode())
-    size += len(orjson.dumps(update["Error"])) if update.get("Error") else 0
+    size = spending.size(update.get("Payload"), update.get("Error"))
     if execution.written + size > limits.LAMBDA_DURABLE_STORAGE_BYTES_MAX:
         raise InvalidParameterValueException(
             f"Durable execution exceeded the maximum of {limits.LAMBDA_DURABLE_STORAGE_BYTES_MAX} bytes written."
@@ -151,37 +151,34 @@ def state(tx: Tx, arn: str, marker: str | None, count: int) -> tuple[list[dict[s
     What is inside a context that is over is not needed, unless the function asked for it (ReplayChildren).
     """
     (after,) = unmarked(marker, [0])
-    hidden = _hidden(tx, arn)
-    rows = tx.all(
-        "SELECT * FROM lambda_durable_operations WHERE execution = ? AND number > ? ORDER BY number", arn, after
-    )
-    page: list[dict[str, Any]] = []
+    wanted: dict[str, int] = {}
     size = 0
-    last = after
-    for row in rows:
-        if row["id"] in hidden:
+    for row in _needed(tx, arn):
+        if row["number"] <= after:
             continue
-        size += _size(row)
-        if page and (len(page) >= count or size > limits.LAMBDA_DURABLE_PAGE_BYTES_MAX):
-            return page, marked(last)
-        page.append(executions.shown(executions.operation_of(row)))
-        last = row["number"]
-    return page, None
+        size += row["size"] + limits.LAMBDA_DURABLE_OPERATION_BYTES
+        if wanted and (len(wanted) >= count or size > limits.LAMBDA_DURABLE_PAGE_BYTES_MAX):
+            return _page(tx, arn, wanted), marked(max(wanted.values()))
+        wanted[row["id"]] = row["number"]
+    return _page(tx, arn, wanted), None
 
 
-def _size(row: Row) -> int:
-    return len(row["body"]) + 128
+def _page(tx: Tx, arn: str, wanted: Collection[str]) -> list[dict[str, Any]]:
+    return _shown(list(executions.operations(tx, arn, wanted).values()))
 
 
-def _hidden(tx: Tx, arn: str) -> set[str]:
+def _needed(tx: Tx, arn: str) -> Iterator[Row]:
+    """The operations that a replay needs, in their order: how large each is, and not what it holds."""
     hidden: set[str] = set()
     closed: set[str] = set()
     for row in tx.all(
-        "SELECT id, parent, type, status, replays FROM lambda_durable_operations WHERE execution = ? ORDER BY number",
+        "SELECT id, number, parent, type, status, replays, length(body) AS size FROM lambda_durable_operations"
+        " WHERE execution = ? ORDER BY number",
         arn,
     ):
         if row["parent"] in hidden or row["parent"] in closed:
             hidden.add(row["id"])
+        else:
+            yield row
         if row["type"] == "CONTEXT" and row["status"] in rules.TERMINAL and not row["replays"]:
             closed.add(row["id"])
-    return hidden

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from wakeful.services.lambda_.durable import chains, executions, letters, rules, telling
+from wakeful.services.lambda_.durable import chains, executions, letters, rules, spending, telling
 from wakeful.services.lambda_.durable.executions import Execution
 from wakeful.services.lambda_.durable.rules import Event
 from wakeful.store.tx import Tx
-
-_DAY_S = 86_400
 
 
 def close(
@@ -30,13 +28,15 @@ def close(
     name = rules.event_name("EXECUTION", status)
     execution, _ = executions.put(tx, execution, ended, Event(name, rules.told(status, outcome)))
     executions.save(tx, execution)
-    executions.plan_removal(tx, execution, tx.now + execution.config["RetentionPeriodInDays"] * _DAY_S)
+    spending.spend(tx, execution, 0, spending.size(result, execution.error))
+    executions.plan_removal(tx, execution, execution.kept_until)
     tx.wake(executions.wake_name(execution.arn))
-    telling.ended(tx, execution)
     if execution.parent is not None and execution.parent_operation is not None:
+        # Before anything that all executions share is locked: a parent that begins a child locks it in this order.
         _tell_parent(tx, execution, execution.parent, execution.parent_operation)
-    if execution.kind == "Event" and status != "SUCCEEDED":
-        letters.bury(tx, execution)
+    telling.ended(tx, execution)
+    if execution.kind == "Event":
+        letters.send(tx, execution)
     return execution
 
 

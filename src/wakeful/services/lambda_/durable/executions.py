@@ -41,6 +41,15 @@ STATUSES: Mapping[str, frozenset[str]] = {
 }
 """From which state an execution may come into which."""
 
+_DAY_S = 86_400
+_ERROR = {
+    "errorMessage": "ErrorMessage",
+    "errorType": "ErrorType",
+    "errorData": "ErrorData",
+    "stackTrace": "StackTrace",
+}
+"""Members of a function's error document, and where an execution has them."""
+
 
 class DurableExecutionAlreadyStartedException(LambdaError):
     """The durable execution with the specified name has already been started."""
@@ -53,6 +62,7 @@ class Execution:
     arn: str
     function: str
     version: str
+    asked: str
     name: str
     kind: str
     started: float
@@ -97,6 +107,20 @@ class Execution:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def answer(self) -> bytes:
+        """What whoever invoked the function is told now that it is over: a result, or an error in a function's form."""
+        if self.status == "SUCCEEDED":
+            return (self.result or "null").encode()
+        error = self.error or {}
+        return orjson.dumps({ours: error[theirs] for ours, theirs in _ERROR.items() if error.get(theirs) is not None})
+
+    @property
+    def kept_until(self) -> float:
+        """When nothing is left of it any more. It is over."""
+        assert self.ended is not None
+        return self.ended if self.status == "DELETING" else self.ended + self.config["RetentionPeriodInDays"] * _DAY_S
 
     @property
     def timeout_s(self) -> int:
@@ -145,12 +169,17 @@ def named(tx: Tx, function: str, name: str) -> Execution | None:
 
 def insert(tx: Tx, execution: Execution) -> None:
     tx.run(
-        "INSERT INTO lambda_durable_executions(arn, function, version, name, kind, started, input, config, trace,"
-        " tenant, client, role, parent, parent_operation, status, deadline, invocation, token, changes, seen,"
+        "INSERT INTO lambda_durable_executions(arn, function, version, asked, name, kind, started, input, config,"
+        " trace, tenant, client, role, parent, parent_operation, status, deadline, invocation, token, changes, seen,"
         " failures, operations, events, written)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0)",
-        *(execution.arn, execution.function, execution.version, execution.name, execution.kind, execution.started),
-        *(execution.input, orjson.dumps(dict(execution.config)), orjson.dumps(asdict(execution.trace))),
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0, 0, 0, 0, 0)",
+        *(execution.arn, execution.function, execution.version, execution.asked, execution.name, execution.kind),
+        *(
+            execution.started,
+            execution.input,
+            orjson.dumps(dict(execution.config)),
+            orjson.dumps(asdict(execution.trace)),
+        ),
         *(execution.tenant, execution.client, execution.role, execution.parent, execution.parent_operation),
         *(execution.status, execution.deadline),
     )
@@ -211,9 +240,16 @@ def operation(tx: Tx, arn: str, operation_id: str) -> Operation | None:
 
 
 def operations(tx: Tx, arn: str, ids: Collection[str]) -> dict[str, Operation]:
-    """Those of these operations that are there."""
-    found = (operation(tx, arn, each) for each in dict.fromkeys(ids))
-    return {each.id: each for each in found if each is not None}
+    """Those of these operations that are there, in the order in which they were started."""
+    if not ids:
+        return {}
+    wanted = list(dict.fromkeys(ids))
+    rows = tx.all(
+        "SELECT * FROM lambda_durable_operations WHERE execution = ?"  # noqa: S608 - our words, and a mark for each
+        f" AND id IN ({', '.join('?' * len(wanted))}) ORDER BY number",
+        *(arn, *wanted),
+    )
+    return {row["id"]: operation_of(row) for row in rows}
 
 
 def unseen(tx: Tx, execution: Execution, since: int | None = None) -> list[Operation]:

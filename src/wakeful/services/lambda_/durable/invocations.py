@@ -17,7 +17,7 @@ from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.fabric.service import Again, Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import recursion, runs
-from wakeful.services.lambda_.durable import chains, checkpoints, endings, executions, starts
+from wakeful.services.lambda_.durable import chains, checkpoints, endings, executions, spending, starts
 from wakeful.services.lambda_.durable.executions import Execution
 from wakeful.services.lambda_.durable.rules import Event
 from wakeful.services.lambda_.errors import RecursiveInvocationException, ResourceNotFoundException
@@ -25,6 +25,10 @@ from wakeful.services.lambda_.references import Reference, of_arn
 from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import AwsError
+
+KIND = "DurableExecution"
+"""Of invocations whose event is the state of an execution, however that was begun."""
+_ERROR_MEMBERS = ("ErrorMessage", "ErrorType", "ErrorData", "StackTrace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
     arn = item.body["execution"]
     begun = await node.store.write(_begin, arn)
     if begun is None:
-        return Done()
+        return Done(lambda tx: _not_begun(tx, arn))
     execution, event = begun
     reference = execution.reference
     invocation = runs.invocation_of(
@@ -55,6 +59,8 @@ async def carry_out(node: Node, item: work.Item) -> Done | Again:
         client_context=execution.client,
         tenant=execution.tenant,
         log_tail=execution.kind == "RequestResponse",
+        kind=KIND,
+        source=execution.arn,
     )
     started = node.clock.now()
     try:
@@ -103,6 +109,14 @@ def _begin(tx: Tx, arn: str) -> tuple[Execution, bytes] | None:
         "UpdatedOperationIds": news,
     }
     return execution, orjson.dumps(event)
+
+
+def _not_begun(tx: Tx, arn: str) -> None:
+    """An execution that was paused, and resumed before its work row had gone, has another row."""
+    executions.lock(tx, arn)
+    execution = executions.get(tx, arn)
+    if execution is not None and execution.changes > execution.seen:
+        executions.run_soon(tx, execution)
 
 
 def _lost(tx: Tx, execution: Execution) -> Execution:
@@ -201,6 +215,7 @@ def _again(tx: Tx, execution: Execution, error: Mapping[str, Any], most: int) ->
         executions.save(tx, checkpoints.paused(execution))
         return
     executions.save(tx, execution)
+    spending.spend(tx, execution, 1, spending.size(None, error))
     due = tx.now + limits.LAMBDA_DURABLE_RETRY_S
     work.put(tx, executions.RUN, {"execution": execution.arn}, due=due, name=f"{executions.RUN} {execution.arn}")
 
@@ -242,8 +257,13 @@ def _answer(execution: Execution, payload: bytes) -> dict[str, Any] | str:
     result = answer.get("Result")
     if result is not None and not isinstance(result, str):
         return "Invalid Result in invocation output."
+    error = answer.get("Error")
+    if error is not None:
+        error = _error(error)
+        if error is None:
+            return "Invalid Error in invocation output."
     complaint = checkpoints.too_large(execution, result)
-    return answer if complaint is None else complaint
+    return {"Status": status, "Result": result, "Error": error} if complaint is None else complaint
 
 
 def _document(payload: bytes) -> dict[str, Any]:
@@ -254,10 +274,20 @@ def _document(payload: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def _error(found: Any) -> dict[str, Any] | None:
+    """The ErrorObject that a function has given; None where it is none. A function may say whatever it likes."""
+    if not isinstance(found, dict):
+        return None
+    error = {name: found[name] for name in _ERROR_MEMBERS if found.get(name) is not None}
+    trace = error.get("StackTrace", [])
+    texts = [*(trace if isinstance(trace, list) else [None]), *(error[name] for name in error if name != "StackTrace")]
+    is_small = len(orjson.dumps(error)) < limits.LAMBDA_DURABLE_ERROR_BYTES_MAX
+    return error if is_small and all(isinstance(text, str) for text in texts) else None
+
+
 def _own_error(payload: bytes) -> dict[str, Any] | None:
     document = _document(payload)
-    error = document.get("Error") if document.get("Status") == "FAILED" else None
-    return error if isinstance(error, dict) else None
+    return _error(document.get("Error")) if document.get("Status") == "FAILED" else None
 
 
 # --- who waits for it ------------------------------------------------------------------------------------------------
@@ -271,6 +301,7 @@ async def begin(
     starts.check(asked, version.durable, kind)
     beginning = starts.Beginning(
         function=replace(asked, qualifier=version.version),
+        asked=asked.qualifier,
         config=version.durable,
         role=version.role_arn,
         input=invocation.payload.decode(),
@@ -305,11 +336,8 @@ async def run(node: Node, version: Version, invocation: Invocation, *traces: Tra
 def outcome_of(execution: Execution, version: Version) -> Outcome:
     """What the caller of a durable function is told."""
     has_failed = execution.status != "SUCCEEDED"
-    payload = (execution.result or "null").encode()
-    if has_failed:
-        payload = orjson.dumps(_error_document(execution.error or {}))
     return Outcome(
-        payload=payload,
+        payload=execution.answer,
         error="Unhandled" if has_failed else None,
         error_type=None,
         status="timeout" if execution.status == "TIMED_OUT" else "error" if has_failed else "success",
@@ -324,13 +352,3 @@ def outcome_of(execution: Execution, version: Version) -> Outcome:
         environment_id="",
         log_stream="",
     )
-
-
-def _error_document(error: Mapping[str, Any]) -> dict[str, Any]:
-    named = (
-        ("errorMessage", "ErrorMessage"),
-        ("errorType", "ErrorType"),
-        ("errorData", "ErrorData"),
-        ("stackTrace", "StackTrace"),
-    )
-    return {ours: error[theirs] for ours, theirs in named if error.get(theirs) is not None}

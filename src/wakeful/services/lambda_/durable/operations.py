@@ -236,8 +236,9 @@ def delete_durable_execution(
     if execution.is_open:
         raise ResourceConflictException(_not_in_state(execution, "SUCCEEDED, FAILED, STOPPED, or TIMED_OUT"))
     if execution.status != "DELETING":
-        executions.save(tx, execution.becomes("DELETING"))
-    executions.plan_removal(tx, execution, tx.now)
+        execution = execution.becomes("DELETING")
+        executions.save(tx, execution)
+    executions.plan_removal(tx, execution, execution.kept_until)
     return cast("shapes.DeleteDurableExecutionResponse", {"DeletionRequestTimestamp": tx.now})
 
 

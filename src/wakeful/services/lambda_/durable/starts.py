@@ -9,7 +9,7 @@ from typing import Any
 from wakeful import limits, names
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import aliases, functions
-from wakeful.services.lambda_.durable import executions, telling
+from wakeful.services.lambda_.durable import executions, spending, telling
 from wakeful.services.lambda_.durable.executions import DurableExecutionAlreadyStartedException, Execution
 from wakeful.services.lambda_.durable.rules import Event, Operation
 from wakeful.services.lambda_.errors import InvalidParameterValueException, TooManyRequestsException
@@ -22,9 +22,10 @@ TOO_LONG = "You cannot synchronously invoke a durable function with an execution
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What an execution is begun with. `function` names the version that will run, not an alias."""
+    """What an execution is begun with. `function` names the version that will run, `asked` what was invoked."""
 
     function: Reference
+    asked: str
     config: Mapping[str, Any]
     role: str
     input: str | None
@@ -77,6 +78,7 @@ def start(tx: Tx, beginning: Beginning) -> Execution:
     executions.run_soon(tx, execution)
     executions.plan(tx, execution)
     telling.started(tx, execution)
+    spending.spend(tx, execution, 1, spending.size(execution.input, None))
     return execution
 
 
@@ -86,6 +88,7 @@ def _new(beginning: Beginning, name: str, now: float) -> Execution:
         arn=f"{executions.qualified(function)}/durable-execution/{name}/{names.new_uuid()}",
         function=function.arn,
         version=function.qualifier,
+        asked=beginning.asked,
         name=name,
         kind=beginning.kind,
         started=now,
@@ -149,6 +152,7 @@ def of_event(tx: Tx, reference: Reference, payload: str, trace: Trace, tenant: s
         tx,
         Beginning(
             function=replace(reference, qualifier=version.version),
+            asked=reference.qualifier,
             config=config["DurableConfig"],
             role=config["Role"],
             input=payload,

@@ -23,7 +23,8 @@ def fall_due(tx: Tx, arn: str) -> None:
     if execution is None:
         return
     if not execution.is_open:
-        executions.drop(tx, execution)  # its retention is over, or somebody has deleted it
+        if execution.kept_until <= tx.now:  # else it has ended while this row, due for something else, was at work
+            executions.drop(tx, execution)
         return
     if execution.deadline <= tx.now:
         error = {"ErrorMessage": f"Execution timed out after {execution.timeout_s} seconds."}
