@@ -86,7 +86,7 @@ def forged(*parts: Any) -> str:
 
 def test_who_completes_a_callback_needs_the_right_to_it_and_its_id(tmp_path: Path) -> None:
     with running_node(tmp_path / "data", iam="enforce") as node:
-        role(node, trusts="lambda.amazonaws.com", allows="lambda:*")
+        role(node, allows="lambda:*")
         puppet = Puppet(node, tmp_path / "puppet", Role="arn:aws:iam::000000000000:role/r")
         iam = node.client("iam")
         iam.create_user(UserName="u")
