@@ -138,7 +138,12 @@ def fork(flags: int = 0, cgroup: int | None = None) -> int:
 
     With CLONE_NEWPID the child is the first process of its namespace and still our own child. Doing this by `unshare`
     and `os.fork` would need a way back for the caller, and an ordinary user has none.
+
+    Only a process with one thread may ask for either: in the child of any other one the interpreter may give way to a
+    thread that is not there before it knows that it was forked.
     """
+    if not flags and cgroup is None:
+        return os.fork()
     ctypes.pythonapi.PyOS_BeforeFork()
     try:
         if cgroup is None:
