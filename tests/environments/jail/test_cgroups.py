@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from wakeful.environments.jail import linux
 from wakeful.environments.jail.cgroup_trees import open_groups
 from wakeful.environments.jail.cgroups import Group, Groups, Memory, Place
+
+from .alone import alone
 
 VERSION_1 = {
     "memory.limit_in_bytes": "9223372036854771712",
@@ -116,43 +119,55 @@ def test_a_group_survives_being_described(group: Group) -> None:
     assert Group.of(group.described).places == group.places
 
 
-@pytest.fixture
+def test_a_process_that_enters_is_in_every_group_and_leaves_them_empty() -> None:
+    alone(a_process_enters_and_leaves)
+
+
+def a_process_enters_and_leaves() -> None:
+    with groups() as opened:
+        group = opened.make(1)
+        pid = entered(group)
+        for place in group.places.values():
+            while str(pid) not in place.read("cgroup.procs").split():
+                pass
+        assert not group.remove()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        while not group.remove():
+            pass
+        assert not any(Path(place.path).exists() for place in group.places.values())
+
+
+def test_closing_kills_what_still_lives_there() -> None:
+    alone(closing_kills)
+
+
+def closing_kills() -> None:
+    with groups() as opened:
+        pid = entered(opened.make(2))
+    # Before it entered, or after: it does not live on.
+    os.kill(pid, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+
+
+@contextmanager
 def groups() -> Iterator[Groups]:
+    """Real control groups, closed at the end; skipped where there are none."""
     opened = open_groups()
-    if not opened.features:
+    try:
+        if not opened.features:
+            pytest.skip("NO CONTROL GROUPS: real ones were not tested")
+        yield opened
+    finally:
         opened.close()
-        pytest.skip("NO CONTROL GROUPS: real ones were not tested")
-    yield opened
-    opened.close()
 
 
-def test_a_process_that_enters_is_in_every_group_and_leaves_them_empty(groups: Groups) -> None:
-    group = groups.make(1)
+def entered(group: Group) -> int:
+    """The number of a new process that goes into the group and waits there."""
     entrance = group.entrance()
     pid = linux.fork(cgroup=entrance.directory)
     if pid == 0:
         entrance.enter()
         signal.pause()
     entrance.close()
-    for place in group.places.values():
-        while str(pid) not in place.read("cgroup.procs").split():
-            pass
-    assert not group.remove()
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    while not group.remove():
-        pass
-    assert not any(Path(place.path).exists() for place in group.places.values())
-
-
-def test_closing_kills_what_still_lives_there(groups: Groups) -> None:
-    entrance = groups.make(2).entrance()
-    pid = linux.fork(cgroup=entrance.directory)
-    if pid == 0:
-        entrance.enter()
-        signal.pause()
-    entrance.close()
-    groups.close()
-    # Before it entered, or after: it does not live on.
-    os.kill(pid, signal.SIGKILL)
-    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
+    return pid

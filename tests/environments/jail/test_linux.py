@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
 from wakeful.environments.jail import linux
+
+from .alone import alone
 
 
 def test_a_call_that_fails_raises_as_os_does() -> None:
@@ -32,6 +35,10 @@ def test_a_fork_is_a_child_of_ours_that_runs_on() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces without a user namespace")
 def test_a_fork_into_a_process_namespace_is_its_first_process_and_our_child() -> None:
+    alone(a_fork_into_a_process_namespace)
+
+
+def a_fork_into_a_process_namespace() -> None:
     read_end, write_end = os.pipe()
     pid = linux.fork(linux.CLONE_NEWPID)
     if pid == 0:
@@ -43,7 +50,21 @@ def test_a_fork_into_a_process_namespace_is_its_first_process_and_our_child() ->
     os.close(read_end)
 
 
+def test_a_process_with_more_than_one_thread_is_not_forked_into_anything() -> None:
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    with pytest.raises(RuntimeError, match="one thread"):
+        linux.fork(linux.CLONE_NEWPID)
+    over.set()
+    other.join()
+
+
 def test_a_fork_that_fails_leaves_us_as_we_were() -> None:
+    alone(a_fork_fails)
+
+
+def a_fork_fails() -> None:
     with pytest.raises(OSError, match="clone3"):
         linux.fork(cgroup=0)  # not a control group
     assert os.getpid() > 0

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import time
 from typing import NamedTuple
 
@@ -139,11 +140,13 @@ def fork(flags: int = 0, cgroup: int | None = None) -> int:
     With CLONE_NEWPID the child is the first process of its namespace and still our own child. Doing this by `unshare`
     and `os.fork` would need a way back for the caller, and an ordinary user has none.
 
-    Only a process with one thread may ask for either: in the child of any other one the interpreter may give way to a
-    thread that is not there before it knows that it was forked.
+    Only a process with one thread may ask for either: in the child of any other one the interpreter may give way, for
+    ever, to a thread that is not there before it knows that it was forked. RuntimeError where there are more.
     """
     if not flags and cgroup is None:
         return os.fork()
+    if len(sys._current_frames()) > 1:
+        raise RuntimeError("only a process with one thread forks into namespaces or a control group")
     ctypes.pythonapi.PyOS_BeforeFork()
     try:
         if cgroup is None:
