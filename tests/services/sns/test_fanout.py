@@ -211,7 +211,7 @@ def _subscribe_many(tx: Tx, topic: str, count: int) -> None:
     call = Call("000000000000", "us-east-1", principal, "r", Trace("t"), "http://x")
     for number in range(count):
         queue = queues.create(tx, call, f"q{number}", {}, {})
-        subscriptions.create(tx, call, topics.find(tx, topic), "sqs", queue.arn, {})
+        subscriptions.create(tx, call, topics.find(tx, topic), "sqs", queue.arn, "000000000000", {})
 
 
 def _counts(tx: Tx) -> dict[int, int]:

@@ -6,21 +6,18 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from wakeful import limits
-from wakeful.fabric.deliver import DeadLetter, Delivery, Refused, bury, deliver
+from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.filter_policy import attribute_values
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import measuring
+from wakeful.services.sns import measuring, protocols
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.protocols.protocol import Sending
 from wakeful.services.sns.subscription import Subscription
-from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Tx
-
-SERVICE = "sns.amazonaws.com"
 
 
 def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> None:
@@ -35,23 +32,8 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> Non
         wish = _Wishes(message)
         for subscription in subscribers:
             if wish.is_wanted_by(subscription):
-                _send(tx, topic, subscription, message, trace)
-
-
-def ask(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None:
-    """The endpoint of a pending subscription has been told how to confirm it."""
-    deliver(
-        tx,
-        Delivery(
-            target_arn=subscription.endpoint,
-            body=messages.confirmation(topic, subscription, tx.now),
-            source_arn=topic.arn,
-            principal=SERVICE,
-            account=topic.account,
-            trace=trace,
-            label="SubscriptionConfirmation",
-        ),
-    )
+                is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
+                tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -98,41 +80,3 @@ class _Wishes:
             except (ValueError, RecursionError):
                 self._bodies[text] = None
         return self._bodies[text]
-
-
-def _send(tx: Tx, topic: Topic, subscription: Subscription, message: Message, trace: Trace) -> None:
-    text = message.text(subscription.protocol)
-    letter: str | None = None
-    if subscription.is_raw:
-        body = text
-    elif subscription.protocol == "lambda":
-        body = messages.function_event(message, text, topic, subscription, tx.now)
-        letter = messages.envelope(message, text, topic, subscription, tx.now)
-    else:
-        body = messages.envelope(message, text, topic, subscription, tx.now)
-    is_too_much = subscription.is_raw and len(message.attributes) > limits.SNS_RAW_ATTRIBUTES_MAX
-    if is_too_much:
-        letter = messages.envelope(message, text, topic, subscription, tx.now)
-    delivery = Delivery(
-        target_arn=subscription.endpoint,
-        body=body,
-        source_arn=topic.arn,
-        principal=SERVICE,
-        account=topic.account,
-        trace=trace,
-        label=f"Publish:{topic.name}",
-        dead_letter=_dead_letter(subscription, letter),
-        attributes=message.attributes if subscription.is_raw and not is_too_much else {},
-        group_id=message.group_id if subscription.protocol == "sqs" else None,
-    )
-    if is_too_much:
-        reason = f"a raw message has at most {limits.SNS_RAW_ATTRIBUTES_MAX} attributes, not {len(message.attributes)}"
-        bury(tx, delivery, Refused(reason, "INVALID_PARAMETER"))
-    is_taken = not is_too_much and deliver(tx, delivery)
-    tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
-
-
-def _dead_letter(subscription: Subscription, body: str | None) -> DeadLetter | None:
-    """Its letters say nothing of why, as SNS's do not ("Amazon SNS dead-letter queues")."""
-    arn = subscription.dead_letter_arn
-    return None if arn is None else DeadLetter(arn, code_attribute=None, reason_attribute=None, body=body)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Operations, Request
-from wakeful.services.sns import fanout
+from wakeful.services.sns import fanout, protocols
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
@@ -127,11 +127,13 @@ def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.Subs
     Asked again with the same attributes, or with fewer, the subscription there is is answered again.
     """
     found = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    protocol, endpoint = protocols.find(request["Protocol"]), request.get("Endpoint", "")
+    owner = protocol.owner(tx, call, found, endpoint)
     subscription = subscriptions.create(
-        tx, call, found, request["Protocol"], request.get("Endpoint", ""), request.get("Attributes", {})
+        tx, call, found, request["Protocol"], endpoint, owner, request.get("Attributes", {})
     )
     if subscription.is_pending:
-        fanout.ask(tx, found, subscription, call.effects)
+        protocol.ask(tx, found, subscription, call.effects)
     is_told = request.get("ReturnSubscriptionArn", False) or not subscription.is_pending
     return {"SubscriptionArn": subscription.arn if is_told else "pending confirmation"}
 

@@ -24,7 +24,7 @@ from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import NotImplementedHere
 
-_ABSENT_PROTOCOLS = ("http", "https", "email", "email-json", "sms", "application", "firehose")
+_RAW_PROTOCOLS = ("sqs",)
 _SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
 _REFUSED = {
     "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
@@ -112,14 +112,13 @@ class Subscription:
 
 
 def create(
-    tx: Tx, call: Call, topic: Topic, protocol: str, endpoint: str, attributes: Mapping[str, str]
+    tx: Tx, call: Call, topic: Topic, protocol: str, endpoint: str, owner: str | None, attributes: Mapping[str, str]
 ) -> Subscription:
-    """The subscription, which is there now.
+    """The subscription, which is there now. `owner` is the account of the endpoint, None where nobody can know.
 
     It waits for a confirmation where the endpoint belongs to another account than the one that subscribes it; asked
     again while it waits, it has another token, good for two days from now.
     """
-    owner = _check_endpoint(protocol, endpoint)
     wanted = _checked({}, attributes, protocol, _ON_SUBSCRIBING)
     token = None if owner == call.account else names.new_token(64)
     tx.lock("sns", topic.arn)
@@ -224,28 +223,6 @@ def of_caller(tx: Tx, call: Call, after: str, limit: int) -> list[Subscription]:
 # --- what may be asked for -------------------------------------------------------------------------------------------
 
 
-def _check_endpoint(protocol: str, endpoint: str) -> str:
-    """The account of the endpoint. Raises unless messages can be delivered to such a one."""
-    if protocol in _ABSENT_PROTOCOLS:
-        raise NotImplementedHere(f"Wakeful does not deliver messages by {protocol} yet.")
-    if protocol not in ("sqs", "lambda"):
-        raise InvalidParameterException(
-            f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}"
-        )
-    try:
-        arn = names.parse_arn(endpoint)
-    except ValueError:
-        arn = None
-    if arn is None or arn.service != protocol or not arn.account:
-        raise InvalidParameterException(f"Invalid parameter: {'SQS' if protocol == 'sqs' else 'Lambda'} endpoint ARN")
-    if protocol == "sqs" and endpoint.endswith(".fifo"):
-        raise InvalidParameterException(
-            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard"
-            " SNS topics"
-        )
-    return arn.account
-
-
 def _checked(there: Mapping[str, str], asked: Mapping[str, str], protocol: str, prefix: str) -> dict[str, str]:
     """The attributes, once what is asked for is added to those that are there. `prefix` begins the complaints."""
     attributes = dict(there)
@@ -272,7 +249,7 @@ def _checked_raw(value: str, protocol: str, prefix: str) -> str:
     text = value.lower()
     if text not in ("true", "false"):
         raise InvalidParameterException(f"{prefix}RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
-    if text == "true" and protocol != "sqs":
+    if text == "true" and protocol not in _RAW_PROTOCOLS:
         raise InvalidParameterException(
             f"{prefix}Delivery protocol [{protocol}] does not support raw message delivery."
         )

@@ -1,0 +1,22 @@
+"""How messages reach the endpoints of subscriptions: one module for each kind of endpoint, and the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wakeful.services.sns.errors import InvalidParameterException
+from wakeful.services.sns.protocols import functions, queues
+from wakeful.services.sns.protocols.protocol import Protocol
+from wakeful.wire.errors import NotImplementedHere
+
+PROTOCOLS: Mapping[str, Protocol] = {"sqs": queues.protocol, "lambda": functions.protocol}
+_ABSENT = ("http", "https", "email", "email-json", "sms", "application", "firehose")
+
+
+def find(name: str) -> Protocol:
+    """Raises what SNS answers where there is no such protocol."""
+    if name in _ABSENT:
+        raise NotImplementedHere(f"Wakeful does not deliver messages by {name} yet.")
+    if name not in PROTOCOLS:
+        raise InvalidParameterException(f"Invalid parameter: Amazon SNS does not support this protocol string: {name}")
+    return PROTOCOLS[name]
