@@ -6,9 +6,10 @@ from pathlib import Path
 
 from wakeful.fabric.service import Service
 from wakeful.services.sns import fanout, operations, topic
+from wakeful.services.sns.api import api
 
 service = Service(
-    operations=operations.api,
+    operations=api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=fanout.accept,
     needs=operations.needs,

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
-from wakeful.fabric.service import Call, Need, Node, Operations, Request
+from wakeful.fabric.service import Call, Need, Node, Request
 from wakeful.services.sns import fanout, protocols
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
+from wakeful.services.sns.api import api
 from wakeful.services.sns.arns import subscription_arn, topic_arn
 from wakeful.services.sns.errors import (
     BatchEntryIdsNotDistinctException,
@@ -28,9 +29,6 @@ from wakeful.wire.errors import NotImplementedHere
 
 if TYPE_CHECKING:
     from wakeful.shapes import sns as shapes
-
-api = Operations("sns")
-
 
 # --- topics ----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,7 @@
+"""Where the functions that answer the API meet."""
+
+from __future__ import annotations
+
+from wakeful.fabric.service import Operations
+
+api = Operations("sns")
