@@ -21,10 +21,8 @@ from wakeful.services.lambda_ import (
     layer_operations,
     layers,
     managed,
-    mapping_operations,
     operations,
     permissions,
-    poller,
     provisioning,
     recursion_operations,
     resource_policy_operations,
@@ -43,6 +41,8 @@ from wakeful.services.lambda_.durable import chains, executions, invocations, ti
 from wakeful.services.lambda_.durable import operations as durable_operations
 from wakeful.services.lambda_.references import reference
 from wakeful.services.lambda_.replay_front import ReplayFront
+from wakeful.services.lambda_.sources import operations as source_operations
+from wakeful.services.lambda_.sources import poller
 from wakeful.services.lambda_.urls import operations as url_operations
 from wakeful.services.lambda_.urls.front import UrlFront
 from wakeful.store.tx import Tx
@@ -150,12 +150,12 @@ __all__ = [
     "event_config_operations",
     "invoke",
     "layer_operations",
-    "mapping_operations",
     "operations",
     "recursion_operations",
     "resource_policy_operations",
     "runtime_management",
     "service",
+    "source_operations",
     "streaming",
     "tag_operations",
     "url_operations",

@@ -14,8 +14,8 @@ from functools import lru_cache
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Node
-from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import LATEST, Reference
+from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.store.metric_points import Dimensions
 from wakeful.store.metrics import Family, Gauge, Measures, Sample, family, measures
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Source
-from wakeful.services.lambda_ import functions, mappings, tags
+from wakeful.services.lambda_ import functions, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.durable import starts
 from wakeful.services.lambda_.errors import (
@@ -15,9 +15,10 @@ from wakeful.services.lambda_.errors import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import Reference, reference
+from wakeful.services.lambda_.sources import mappings
+from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ from wakeful.fabric.pattern import Pattern, compile_pattern
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import merged
-from wakeful.services.lambda_ import functions, mappings, measuring, recursion, runs
+from wakeful.services.lambda_ import functions, measuring, recursion, runs
 from wakeful.services.lambda_.durable import invocations
 from wakeful.services.lambda_.errors import RecursiveInvocationException
-from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import of_arn
+from wakeful.services.lambda_.sources import mappings
+from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.store.tx import Tx
 from wakeful.store.wakes import Listener
 from wakeful.wire.errors import AwsError
