@@ -1,4 +1,9 @@
-"""Event source mappings: what they are, how they are changed, what is refused."""
+"""Event source mappings: their rows, and the states they go through.
+
+A mapping that draws, or is about to begin or to stop, has a work row: the node that holds it is the one that draws. It
+alone makes Creating, Enabling and Updating into Enabled, Disabling into Disabled, and what is Deleting go away, once
+nothing is in work any more.
+"""
 
 from __future__ import annotations
 
@@ -8,59 +13,31 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from wakeful import limits, names
-from wakeful.fabric.pattern import InvalidEventPatternException, compile_pattern
+from wakeful import names
 from wakeful.services.lambda_ import tags
-from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
+from wakeful.services.lambda_.errors import ResourceNotFoundException
+from wakeful.services.lambda_.sources import rules
+from wakeful.store import work
 from wakeful.store.tx import Row, Tx
 
 if TYPE_CHECKING:
     from wakeful.shapes import lambda_ as shapes
 
+KIND = "lambda.mapping"
+"""The kind of work row that says that a mapping wants to be tended."""
+
 CHANGED = "lambda.mappings"
 """Woken when a mapping comes, goes, or is changed."""
 
-SOURCES = ("sqs",)
-"""Services we can draw from."""
-
-_KEPT = (
-    "BatchSize",
-    "MaximumBatchingWindowInSeconds",
-    "FilterCriteria",
-    "ScalingConfig",
-    "FunctionResponseTypes",
-    "MetricsConfig",
-)
-_DEFAULTS: dict[str, Any] = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []}
-_OF_STREAMS: dict[str, Any] = {
-    "ParallelizationFactor": None,
-    "StartingPosition": None,
-    "StartingPositionTimestamp": None,
-    "MaximumRecordAgeInSeconds": None,
-    "BisectBatchOnFunctionError": False,
-    "MaximumRetryAttempts": None,
-    "TumblingWindowInSeconds": 0,
-    "DestinationConfig": {},
-}
-"""What only mappings of streams have, and with which value it asks for nothing."""
-
-_NOT_YET = (
-    "KMSKeyArn",
-    "LoggingConfig",
-    "Topics",
-    "Queues",
-    "SourceAccessConfigurations",
-    "SelfManagedEventSource",
-    "AmazonManagedKafkaEventSourceConfig",
-    "SelfManagedKafkaEventSourceConfig",
-    "DocumentDBEventSourceConfig",
-    "ProvisionedPollerConfig",
-)
+CREATING, ENABLING, ENABLED = "Creating", "Enabling", "Enabled"
+UPDATING, DISABLING, DISABLED, DELETING = "Updating", "Disabling", "Disabled", "Deleting"
+BEGINNING = frozenset((CREATING, ENABLING, UPDATING))
+ENDING = frozenset((DISABLING, DELETING))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class SourceMapping:
-    """One mapping's row. Two are equal when they draw alike: what became of the last batch does not count."""
+    """One mapping's row."""
 
     uuid: str
     account: str
@@ -72,19 +49,13 @@ class SourceMapping:
     result: str
     modified: float
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SourceMapping) and self._rules == other._rules
-
-    def __hash__(self) -> int:
-        return hash(self._rules)
-
-    @property
-    def _rules(self) -> tuple[str, str, str, bytes]:
-        return self.uuid, self.function, self.state, orjson.dumps(self.config, option=orjson.OPT_SORT_KEYS)
-
     @property
     def arn(self) -> str:
         return f"arn:aws:lambda:{self.region}:{self.account}:event-source-mapping:{self.uuid}"
+
+    @property
+    def is_in_transition(self) -> bool:
+        return self.state in BEGINNING or self.state in ENDING
 
     @property
     def batch_size(self) -> int:
@@ -100,42 +71,34 @@ class SourceMapping:
         return "ReportBatchItemFailures" in self.config["FunctionResponseTypes"]
 
     @property
-    def concurrency(self) -> int:
-        scaling = self.config.get("ScalingConfig") or {}
-        return int(scaling.get("MaximumConcurrency") or limits.LAMBDA_MAPPING_CONCURRENCY)
-
-    @property
     def counts_events(self) -> bool:
         """Whether CloudWatch shall hear what becomes of its events."""
         return "EventCount" in ((self.config.get("MetricsConfig") or {}).get("Metrics") or ())
 
-    @property
-    def patterns(self) -> list[str]:
-        return [each["Pattern"] for each in (self.config.get("FilterCriteria") or {}).get("Filters") or []]
-
 
 def find(tx: Tx, uuid: str) -> SourceMapping:
+    mapping = get(tx, uuid)
+    if mapping is None:
+        raise _not_found()
+    return mapping
+
+
+def get(tx: Tx, uuid: str) -> SourceMapping | None:
     row = tx.one("SELECT * FROM lambda_mappings WHERE uuid = ?", uuid)
-    if row is None:
-        raise ResourceNotFoundException("The resource you requested does not exist.")
-    return _mapping(row)
+    return None if row is None else _mapping(row)
 
 
 def find_of(tx: Tx, account: str, region: str, uuid: str) -> SourceMapping:
     """Nobody finds those of others."""
     mapping = find(tx, uuid)
     if (mapping.account, mapping.region) != (account, region):
-        raise ResourceNotFoundException("The resource you requested does not exist.")
+        raise _not_found()
     return mapping
 
 
 def find_by_arn(tx: Tx, arn: str) -> SourceMapping:
     parts = names.parse_arn(arn)
     return find_of(tx, parts.account, parts.region, arn.rsplit(":", 1)[1])
-
-
-def every(tx: Tx) -> list[SourceMapping]:
-    return [_mapping(row) for row in tx.all("SELECT * FROM lambda_mappings ORDER BY uuid")]
 
 
 def listed(
@@ -149,46 +112,83 @@ def listed(
     return [_mapping(row) for row in rows]
 
 
+def wake_name(uuid: str) -> str:
+    """Woken when this one mapping is changed."""
+    return f"{CHANGED}.{uuid}"
+
+
+# --- what its owner does ---------------------------------------------------------------------------------------------
+
+
 def create(tx: Tx, account: str, region: str, function: str, source: str, request: Mapping[str, Any]) -> SourceMapping:
-    """The mapping is there and begins to draw, unless it was made disabled."""
-    config = _checked(source, {**_DEFAULTS, **{name: request[name] for name in _KEPT if name in request}}, request)
+    """The mapping is there; it is about to begin, unless it was made disabled."""
+    config = rules.config_of(rules.kind_of_source(source), source, {}, request)
     uuid = names.new_uuid()
-    state = "Enabled" if request.get("Enabled", True) else "Disabled"
+    tx.lock("lambda", uuid)
     tx.run(
         "INSERT INTO lambda_mappings(uuid, account, region, function, source, config, state, result, modified)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        *(uuid, account, region, function, source, orjson.dumps(config), state, "No records processed", tx.now),
+        *(uuid, account, region, function, source, orjson.dumps(config), DISABLED, "No records processed", tx.now),
     )
-    tx.wake(CHANGED)
+    if request.get("Enabled", True):
+        _turn(tx, uuid, CREATING)
     return find(tx, uuid)
 
 
-def update(tx: Tx, uuid: str, function: str | None, request: Mapping[str, Any]) -> SourceMapping:
+def update(tx: Tx, mapping: SourceMapping, function: str | None, request: Mapping[str, Any]) -> SourceMapping:
     """What the request names is replaced; a batch that is in work ends under the old rules."""
-    tx.lock("lambda", uuid)
-    mapping = find(tx, uuid)
-    config = _checked(
-        mapping.source, {**mapping.config, **{name: request[name] for name in _KEPT if name in request}}, request
-    )
-    state = mapping.state
-    if "Enabled" in request:
-        state = "Enabled" if request["Enabled"] else "Disabled"
+    config = rules.config_of(rules.kind_of_source(mapping.source), mapping.source, mapping.config, request)
     tx.run(
-        "UPDATE lambda_mappings SET function = ?, config = ?, state = ?, modified = ? WHERE uuid = ?",
-        *(function or mapping.function, orjson.dumps(config), state, tx.now, uuid),
+        "UPDATE lambda_mappings SET function = ?, config = ?, modified = ? WHERE uuid = ?",
+        *(function or mapping.function, orjson.dumps(config), tx.now, mapping.uuid),
     )
-    tx.wake(CHANGED)
-    return find(tx, uuid)
+    is_enabled = mapping.state == ENABLED
+    if request.get("Enabled", is_enabled):
+        _turn(tx, mapping.uuid, UPDATING if is_enabled else ENABLING)
+    elif is_enabled:
+        _turn(tx, mapping.uuid, DISABLING)
+    return find(tx, mapping.uuid)
 
 
-def delete(tx: Tx, uuid: str) -> SourceMapping:
-    """The mapping is gone; the answer shows it as it was."""
+def delete(tx: Tx, mapping: SourceMapping) -> SourceMapping:
+    """Nothing more is drawn, and once nothing is in work the mapping is gone."""
+    _turn(tx, mapping.uuid, DELETING)
+    return find(tx, mapping.uuid)
+
+
+def _turn(tx: Tx, uuid: str, state: str) -> None:
+    """It is in this state, which is one that passes, and somebody tends it."""
+    tx.run("UPDATE lambda_mappings SET state = ? WHERE uuid = ?", state, uuid)
+    work.ensure(tx, KIND, _work_name(uuid), {"uuid": uuid})
+    _wake(tx, uuid)
+
+
+# --- what the node that holds it does --------------------------------------------------------------------------------
+
+
+def begun(tx: Tx, uuid: str) -> None:
+    """What was about to begin draws."""
     tx.lock("lambda", uuid)
-    mapping = find(tx, uuid)
-    tx.run("DELETE FROM lambda_mappings WHERE uuid = ?", uuid)
-    tags.forget_mapping(tx, mapping.arn)
-    tx.wake(CHANGED)
-    return mapping
+    mapping = get(tx, uuid)
+    if mapping is not None and mapping.state in BEGINNING:
+        tx.run("UPDATE lambda_mappings SET state = ? WHERE uuid = ?", ENABLED, uuid)
+        _wake(tx, uuid)
+
+
+def ended(tx: Tx, uuid: str, item: work.Item) -> bool:
+    """Whether what was about to stop has stopped, or gone, and needs nobody to tend it any more."""
+    tx.lock("lambda", uuid)
+    mapping = get(tx, uuid)
+    if mapping is not None and mapping.state not in ENDING:
+        return False  # it was begun again in this very moment
+    if mapping is not None and mapping.state == DISABLING:
+        tx.run("UPDATE lambda_mappings SET state = ? WHERE uuid = ?", DISABLED, uuid)
+    elif mapping is not None:
+        tx.run("DELETE FROM lambda_mappings WHERE uuid = ?", uuid)
+        tags.forget_mapping(tx, mapping.arn)
+    work.finish(tx, item)
+    _wake(tx, uuid)
+    return True
 
 
 def processed(tx: Tx, uuid: str, result: str) -> None:
@@ -197,6 +197,12 @@ def processed(tx: Tx, uuid: str, result: str) -> None:
     if row is not None and row["result"] != result:
         tx.lock("lambda", uuid)
         tx.run("UPDATE lambda_mappings SET result = ? WHERE uuid = ?", result, uuid)
+
+
+def first(tx: Tx) -> None:
+    """Every mapping that draws has its work row, also in a store of a version that had none."""
+    for row in tx.all("SELECT uuid FROM lambda_mappings WHERE state <> ?", DISABLED):
+        work.ensure(tx, KIND, _work_name(row["uuid"]), {"uuid": row["uuid"]})
 
 
 def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.EventSourceMappingConfiguration:
@@ -215,43 +221,20 @@ def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.Eve
     return cast("shapes.EventSourceMappingConfiguration", shown)
 
 
-def _checked(source: str, config: dict[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    for member in _NOT_YET:
-        if request.get(member):
-            raise InvalidParameterValueException(f"Wakeful does not have {member} of event source mappings yet.")
-    for member, nothing in _OF_STREAMS.items():
-        if member in request and request[member] != nothing:
-            raise InvalidParameterValueException(f"Unsupported {member} parameter for given event source mapping type.")
-    size, window_s = config["BatchSize"], config["MaximumBatchingWindowInSeconds"]
-    if not 1 <= size <= limits.LAMBDA_BATCH_MAX:
-        raise InvalidParameterValueException(f"BatchSize must be between 1 and {limits.LAMBDA_BATCH_MAX}")
-    if not 0 <= window_s <= limits.LAMBDA_WINDOW_MAX_S:
-        raise InvalidParameterValueException(
-            f"MaximumBatchingWindowInSeconds must be between 0 and {limits.LAMBDA_WINDOW_MAX_S}"
-        )
-    if source.endswith(".fifo") and window_s > 0:
-        raise InvalidParameterValueException("Batching window is not supported for FIFO queues")
-    if size > limits.LAMBDA_BATCH_WITHOUT_WINDOW_MAX and window_s == 0:
-        raise InvalidParameterValueException(
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-        )
-    for metric in (config.get("MetricsConfig") or {}).get("Metrics") or ():
-        if metric != "EventCount":
-            raise InvalidParameterValueException(
-                f"Unsupported metric {metric} for given event source mapping type. Only EventCount is supported."
-            )
-    for each in (config.get("FilterCriteria") or {}).get("Filters") or []:
-        _check_pattern(each.get("Pattern", ""))
-    return {member: value for member, value in config.items() if value or member in _DEFAULTS}
+# --- below -----------------------------------------------------------------------------------------------------------
 
 
-def _check_pattern(pattern: str) -> None:
-    try:
-        compile_pattern(pattern)
-    except InvalidEventPatternException as error:
-        raise InvalidParameterValueException(
-            f"Invalid filter pattern definition. (Pattern: {pattern}, {error.reason})"
-        ) from error
+def _wake(tx: Tx, uuid: str) -> None:
+    tx.wake(CHANGED)
+    tx.wake(wake_name(uuid))
+
+
+def _work_name(uuid: str) -> str:
+    return f"{KIND} {uuid}"
+
+
+def _not_found() -> ResourceNotFoundException:
+    return ResourceNotFoundException("The resource you requested does not exist.")
 
 
 def _mapping(row: Row) -> SourceMapping:

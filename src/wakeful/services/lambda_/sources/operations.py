@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wakeful import limits, names
+from wakeful import limits
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Source
 from wakeful.services.lambda_ import functions, tags
@@ -13,11 +13,12 @@ from wakeful.services.lambda_.durable import starts
 from wakeful.services.lambda_.errors import (
     InvalidParameterValueException,
     ResourceConflictException,
+    ResourceInUseException,
     ResourceNotFoundException,
 )
 from wakeful.services.lambda_.pages import marked, unmarked
 from wakeful.services.lambda_.references import Reference, reference
-from wakeful.services.lambda_.sources import mappings
+from wakeful.services.lambda_.sources import mappings, rights, rules
 from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.store.tx import Tx
 
@@ -29,50 +30,47 @@ if TYPE_CHECKING:
 async def create_event_source_mapping(
     call: Call, node: Node, request: shapes.CreateEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    """The mapping draws from now on. The answer says Creating, as on AWS, where it takes its time."""
-    source = request.get("EventSourceArn", "")
-    if not names.is_arn(source):
-        raise InvalidParameterValueException("Unrecognized event source.")
-    service = names.parse_arn(source).service
-    if service not in mappings.SOURCES:
-        raise InvalidParameterValueException(
-            f"Unrecognized event source, must be one of {', '.join(mappings.SOURCES)}: Wakeful cannot draw from"
-            f" {service} yet."
-        )
+    """The mapping is there, and about to draw."""
+    kind = rules.kind_of(request)
+    source = request["EventSourceArn"]
     function = reference(call, request["FunctionName"])
-    made = await node.store.write(_create, call, function, source, node.sources[service], request)
-    return mappings.described(made, state="Creating" if made.state == "Enabled" else made.state)
+    role = await node.store.read(_role, function)
+    if role is not None:
+        await rights.check(node, function, role, source)
+    made = await node.store.write(_create, call, function, source, node.sources[kind.name], request)
+    return mappings.described(made)
 
 
 @api.reads
 def get_event_source_mapping(
     call: Call, tx: Tx, request: shapes.GetEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    return mappings.described(_find(call, tx, request["UUID"]))
+    return mappings.described(_find(tx, call, request["UUID"]))
 
 
-@api.writes
-def update_event_source_mapping(
-    call: Call, tx: Tx, request: shapes.UpdateEventSourceMappingRequest
+@api.waits
+async def update_event_source_mapping(
+    call: Call, node: Node, request: shapes.UpdateEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    before = _find(call, tx, request["UUID"])
-    function = None
-    if "FunctionName" in request:
-        wanted = reference(call, request["FunctionName"])
-        _check_function(tx, wanted)
-        function = wanted.qualified
-    changed = mappings.update(tx, request["UUID"], function, request)
-    if changed.state == before.state:
-        return mappings.described(changed, state="Updating")
-    return mappings.described(changed, state="Enabling" if changed.state == "Enabled" else "Disabling")
+    """What the request names is replaced. Raises ResourceInUseException while an earlier change is not complete."""
+    before = await _settled(node, call, request["UUID"], "update")
+    function = reference(call, request["FunctionName"]) if "FunctionName" in request else None
+    if function is not None:
+        role = await node.store.read(_role, function)
+        if role is not None:
+            await rights.check(node, function, role, before.source)
+    changed = await node.store.write(_update, call, function, node.sources, request)
+    is_still = changed.state == before.state == mappings.DISABLED
+    return mappings.described(changed, state=mappings.UPDATING if is_still else None)
 
 
-@api.writes
-def delete_event_source_mapping(
-    call: Call, tx: Tx, request: shapes.DeleteEventSourceMappingRequest
+@api.waits
+async def delete_event_source_mapping(
+    call: Call, node: Node, request: shapes.DeleteEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
-    uuid = _find(call, tx, request["UUID"]).uuid
-    return mappings.described(mappings.delete(tx, uuid), state="Deleting")
+    """The mapping is about to go: what it has in work ends first."""
+    await _settled(node, call, request["UUID"], "delete")
+    return mappings.described(await node.store.write(_delete, call, request["UUID"]))
 
 
 @api.reads
@@ -91,14 +89,64 @@ def list_event_source_mappings(
     return answer
 
 
+# --- below -----------------------------------------------------------------------------------------------------------
+
+
+async def _settled(node: Node, call: Call, uuid: str, change: str) -> SourceMapping:
+    """The mapping, no longer on its way from one state to another, which takes milliseconds unless batches are in work.
+
+    Raises what AWS answers at once where it takes longer, and where the mapping is about to go.
+    """
+    deadline = node.clock.now() + limits.LAMBDA_MAPPING_PATIENCE_S
+    with node.wakes.listen(mappings.wake_name(uuid)) as listener:
+        while True:
+            mapping = await node.store.read(_find, call, uuid)
+            if not mapping.is_in_transition:
+                return mapping
+            if mapping.state == mappings.DELETING or node.clock.now() >= deadline:
+                raise _in_use(change)
+            await listener.wait(deadline)
+
+
 def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, request: Any) -> SourceMapping:
-    """Raises what Lambda answers where the function or the source is missing, or the two are mapped already."""
-    version = _check_function(tx, function)
     tags.check(request.get("Tags", {}))
+    _check(tx, call, function, source, drawn)
+    made = mappings.create(tx, call.account, call.region, function.qualified, source, request)
+    if request.get("Tags"):
+        tags.put_of_mapping(tx, made.arn, request["Tags"])
+    return made
+
+
+def _update(tx: Tx, call: Call, function: Reference | None, sources: Any, request: Any) -> SourceMapping:
+    tx.lock("lambda", request["UUID"])
+    mapping = _find(tx, call, request["UUID"])
+    if mapping.is_in_transition:
+        raise _in_use("update")
+    if function is not None:
+        drawn = sources[rules.kind_of_source(mapping.source).name]
+        _check(tx, call, function, mapping.source, drawn, but=mapping.uuid)
+    return mappings.update(tx, mapping, None if function is None else function.qualified, request)
+
+
+def _delete(tx: Tx, call: Call, uuid: str) -> SourceMapping:
+    tx.lock("lambda", uuid)
+    mapping = _find(tx, call, uuid)
+    if mapping.is_in_transition:
+        raise _in_use("delete")
+    return mappings.delete(tx, mapping)
+
+
+def _check(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, but: str = "") -> None:
+    """Raises what Lambda answers where the function or the source is missing, or the two are mapped already."""
+    version = _function(tx, function)
     if "TenancyConfig" in version.config:
         raise InvalidParameterValueException("Event source mappings cannot be used with tenant isolation.")
     tx.lock("lambda", source, function.qualified)
-    same = mappings.listed(tx, call.account, call.region, source, function.qualified, "", 1)
+    same = [
+        each
+        for each in mappings.listed(tx, call.account, call.region, source, function.qualified, "", 2)
+        if each.uuid != but
+    ]
     if same:
         raise ResourceConflictException(
             f'An event source mapping with SQS arn (" {source} ") and function (" {function.name} ") already exists.'
@@ -107,18 +155,26 @@ def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source,
     complaint = drawn.complaint(tx, source, version.config["Timeout"])
     if complaint is not None:
         raise InvalidParameterValueException(complaint)
-    made = mappings.create(tx, call.account, call.region, function.qualified, source, request)
-    if request.get("Tags"):
-        tags.put_of_mapping(tx, made.arn, request["Tags"])
-    return made
 
 
-def _check_function(tx: Tx, function: Reference) -> functions.Version:
+def _function(tx: Tx, function: Reference) -> functions.Version:
     try:
         return starts.check_mapping(tx, function)
     except ResourceNotFoundException as error:
         raise InvalidParameterValueException("Function does not exist") from error
 
 
-def _find(call: Call, tx: Tx, uuid: str) -> SourceMapping:
+def _role(tx: Tx, function: Reference) -> str | None:
+    """The role of the function; None where there is no function, which is told in its turn."""
+    try:
+        return str(functions.find(tx, function).config["Role"])
+    except ResourceNotFoundException:
+        return None
+
+
+def _find(tx: Tx, call: Call, uuid: str) -> SourceMapping:
     return mappings.find_of(tx, call.account, call.region, uuid)
+
+
+def _in_use(change: str) -> ResourceInUseException:
+    return ResourceInUseException(f"Cannot {change} the event source mapping because it is in use.")
