@@ -167,7 +167,7 @@ def test_what_asks_for_nothing_is_no_parameter_of_another_kind(emptied: Any) -> 
     nothing: dict[str, Any] = {
         "BisectBatchOnFunctionError": False,
         "TumblingWindowInSeconds": 0,
-        "DestinationConfig": {},
+        "DestinationConfig": {"OnFailure": {"Destination": ""}},
         "KMSKeyArn": "",
         "SourceAccessConfigurations": [],
         "FilterCriteria": {},
@@ -225,6 +225,23 @@ def test_a_mapping_is_shown_as_it_was_made_and_goes_through_awss_states(emptied:
 def test_one_that_was_made_disabled_is_so_at_once(emptied: Any) -> None:
     request = {"EventSourceArn": f"arn:aws:sqs:{HERE}:q", "FunctionName": "f", "Enabled": False}
     assert emptied.create_event_source_mapping(**request)["State"] == "Disabled"
+
+
+def test_a_mapping_of_a_store_that_knew_no_work_rows_is_tended(emptied: Any, shared_node: RunningNode) -> None:
+    def forget(tx: Any) -> None:
+        tx.lock("work", "all")
+        tx.run("DELETE FROM work_items WHERE kind = ?", mappings.KIND)
+
+    uuid = made(emptied, Enabled=False)
+    ended = made(emptied, "q.fifo", Enabled=False)
+    emptied.update_event_source_mapping(UUID=uuid, Enabled=True)
+    settled(emptied, uuid, "Enabled")
+    store = shared_node.node.store
+    shared_node.run(store.write(forget))
+    shared_node.run(store.write(mappings.first))
+    tended = shared_node.run(store.read(lambda tx: tx.all("SELECT name FROM work_items WHERE kind = ?", mappings.KIND)))
+    assert [row["name"] for row in tended] == [f"lambda.mapping {uuid}"]
+    assert settled(emptied, ended, "Disabled")
 
 
 def test_provisioned_pollers_have_both_bounds_and_can_be_taken_away(emptied: Any) -> None:

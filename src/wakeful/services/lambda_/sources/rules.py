@@ -36,12 +36,8 @@ _OF_MAPPINGS = frozenset(("EventSourceArn", "FunctionName", "Enabled", "Tags", "
 _NOTHING: Mapping[str, tuple[Any, ...]] = {
     "BisectBatchOnFunctionError": (False,),
     "TumblingWindowInSeconds": (0,),
-    "DestinationConfig": ({}, {"OnFailure": {}}, {"OnSuccess": {}}, {"OnSuccess": {}, "OnFailure": {}}),
-    "KMSKeyArn": ("",),
-    "SourceAccessConfigurations": ([],),
-    "LoggingConfig": ({},),
 }
-"""With which values a parameter asks for nothing, so that a source that does not have it need not complain."""
+"""With which values, beside empty ones, a parameter asks for nothing, so that nobody need complain of it."""
 
 
 def kind_of(request: Mapping[str, Any]) -> Kind:
@@ -73,7 +69,8 @@ def config_of(kind: Kind, source: str, before: Config, request: Mapping[str, Any
     Raises what Lambda answers where its kind has no such parameter, or where values do not go together.
     """
     for member, value in request.items():
-        if member not in _OF_MAPPINGS and member not in kind.members and value not in _NOTHING.get(member, ()):
+        asks = not _is_empty(value) and value not in _NOTHING.get(member, ())
+        if asks and member not in _OF_MAPPINGS and member not in kind.members:
             raise _unsupported(kind, member)
     if request.get("KMSKeyArn"):
         raise InvalidParameterValueException("Wakeful does not have KMSKeyArn of event source mappings yet.")
@@ -81,12 +78,14 @@ def config_of(kind: Kind, source: str, before: Config, request: Mapping[str, Any
     config = {**kind.defaults, **before, **said}
     _check_filters(config)
     kind.check(source, config)
-    return {member: value for member, value in config.items() if _says(value) or member in kind.defaults}
+    return {member: value for member, value in config.items() if not _is_empty(value) or member in kind.defaults}
 
 
-def _says(value: Any) -> bool:
-    """Whether a structure has anything in it."""
-    return any(value.values()) if isinstance(value, dict) else bool(value)
+def _is_empty(value: Any) -> bool:
+    """Whether it is a text, list or structure with nothing in it, at whatever depth. A number never is."""
+    if isinstance(value, dict):
+        return all(map(_is_empty, value.values()))
+    return value in ("", []) if isinstance(value, str | list) else value is None
 
 
 def _unsupported(kind: Kind, member: str) -> InvalidParameterValueException:
@@ -133,9 +132,9 @@ def _check_queue(source: str, config: Config) -> None:
             raise InvalidParameterValueException(
                 f"Unsupported metric {metric} for given event source mapping type. Only EventCount is supported."
             )
-    if _says(config.get("ProvisionedPollerConfig", {})):
+    if config.get("ProvisionedPollerConfig"):
         config["ProvisionedPollerConfig"] = _pollers(config["ProvisionedPollerConfig"])
-        if _says(config.get("ScalingConfig", {})):
+        if config.get("ScalingConfig"):
             raise InvalidParameterValueException("ScalingConfig and ProvisionedPollerConfig exclude each other.")
 
 
