@@ -67,10 +67,13 @@ class _Tender:
         self._uuid: str = item.body["uuid"]
         self._tasks = tasks
         self._running: set[asyncio.Task[None]] = set()
-        self._listener: Listener | None = None
+        self._awaits_end: Listener | None = None
+        """Its listener, while it is the end of a batch that it sleeps for, too."""
+
         self._mapping: SourceMapping | None = None
         self._bounds: Bounds | None = None
         self._has_more = False
+        """Whether there was more to take than it could begin with."""
 
     async def tend(self) -> None:
         """Returns when the mapping has stopped drawing. A mistake of ours does not end that: it begins again later."""
@@ -92,12 +95,11 @@ class _Tender:
             source = self._source_of(first)
             watched += [source.wake_name(first.source), functions.CHANGED, RIGHTS_CHANGED]
         with self._node.wakes.listen(*watched) as listener:
-            self._listener = listener
             while True:
                 mapping = await self._read()
                 if mapping is None or mapping.state in mappings.ENDING:
                     if self._running:
-                        await listener.wait()  # each tells when it ends
+                        await self._until_one_ends(listener, None)
                     elif await self._node.store.write(mappings.ended, self._uuid, self._item):
                         return
                     continue
@@ -131,7 +133,7 @@ class _Tender:
         if self._has_more and len(self._running) >= self._scale.limit:
             self._scale.crowded(self._node.clock.now())
             if len(self._running) >= self._scale.limit:
-                await listener.wait(self._scale.grows_at())
+                await self._until_one_ends(listener, self._scale.grows_at())
                 return
         due = await self._next_due(mapping, source)
         self._has_more = due is not None and due <= self._node.clock.now()
@@ -169,10 +171,15 @@ class _Tender:
             task.add_done_callback(self._ended)
             await asyncio.sleep(0)  # the batch has begun, and counts as awake itself
 
+    async def _until_one_ends(self, listener: Listener, deadline: float | None) -> None:
+        self._awaits_end = listener
+        await listener.wait(deadline)
+        self._awaits_end = None
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if self._listener is not None:
-            self._listener.notify()
+        if self._awaits_end is not None:
+            self._awaits_end.notify()
 
     async def _gather(
         self, mapping: SourceMapping, source: Source, listener: Listener, window_ends: float
