@@ -16,6 +16,7 @@ from tests.functions import deploy
 from tests.running_node import RunningNode
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.services.lambda_.sources import poller
+from wakeful.store import work
 
 pytestmark = pytest.mark.slow
 
@@ -323,6 +324,21 @@ def test_an_alias_is_followed_where_it_points(stage: Stage, monkeypatch: pytest.
     stage.send("b")
     stage.node.settle()
     assert ran == ["1", "$LATEST"]
+
+
+def test_who_was_taken_for_dead_draws_no_more(stage: Stage) -> None:
+    def given_to_another(tx: Any) -> None:
+        tx.lock("work", name)
+        tx.run("UPDATE work_items SET attempts = attempts + 1, holder = 'another' WHERE name = ?", name)
+
+    name = f"lambda.mapping {stage.map()}"
+    stage.node.settle()
+    store = stage.node.node.store
+    stage.node.run(store.write(given_to_another))
+    stage.send("m")
+    assert (stage.bodies(), stage.left()) == ([], (1, 0))
+    stage.node.run(store.write(work.re_enter, [stage.node.node.id]))
+    assert stage.bodies() == ["m"]
 
 
 def test_provisioned_pollers_are_counted(stage: Stage) -> None:

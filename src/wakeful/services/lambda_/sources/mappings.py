@@ -176,8 +176,10 @@ def begun(tx: Tx, uuid: str) -> None:
 
 
 def ended(tx: Tx, uuid: str, item: work.Item) -> bool:
-    """Whether what was about to stop has stopped, or gone, and needs nobody to tend it any more."""
+    """Whether there is no more to tend: what was about to stop has stopped, or gone, or is another node's."""
     tx.lock("lambda", uuid)
+    if not work.is_held(tx, item):
+        return True
     mapping = get(tx, uuid)
     if mapping is not None and mapping.state not in ENDING:
         return False  # it was begun again in this very moment

@@ -58,6 +58,10 @@ async def run(node: Node) -> None:
                 await asyncio.sleep(0)  # the tenders have begun, and count as awake themselves
 
 
+class _TakenOver(Exception):
+    """The mapping is another node's: this one was taken for dead."""
+
+
 class _Tender:
     """What draws for one mapping, for as long as this node holds it."""
 
@@ -81,6 +85,9 @@ class _Tender:
         while True:
             try:
                 await self._tend()
+                return
+            except _TakenOver:
+                log.warning("mapping %s is tended by another node now", self._uuid)
                 return
             except Exception:
                 attempts += 1
@@ -192,7 +199,9 @@ class _Tender:
         batch: list[Taken] = []
         while wanted := batches.next_slice(mapping.batch_size - len(batch), batch, bytes_max):
             now = self._node.clock.now()
-            more = await self._node.store.write(_take, source, mapping, wanted, window_ends - now)
+            more = await self._node.store.write(_take, self._item, source, mapping, wanted, window_ends - now)
+            if more is None:
+                raise _TakenOver
             batch += more
             if not batch or (now >= window_ends and len(more) < wanted):
                 break
@@ -217,5 +226,10 @@ def _look(tx: Tx, source: Source, arn: str) -> tuple[float | None, str | None]:
     return due, source.complaint(tx, arn, 0) if due is None else None
 
 
-def _take(tx: Tx, source: Source, mapping: SourceMapping, count: int, longer_s: float) -> Sequence[Taken]:
+def _take(
+    tx: Tx, item: work.Item, source: Source, mapping: SourceMapping, count: int, longer_s: float
+) -> Sequence[Taken] | None:
+    """None where it is no longer ours to take: asked in the same transaction, so that two nodes never draw."""
+    if not work.is_held(tx, item):
+        return None
     return source.take(tx, mapping.source, mapping.uuid, count, max(0.0, longer_s))
