@@ -158,7 +158,7 @@ def delete(tx: Tx, mapping: SourceMapping) -> SourceMapping:
 
 def _turn(tx: Tx, uuid: str, state: str) -> None:
     """It is in this state, which is one that passes, and somebody tends it."""
-    tx.run("UPDATE lambda_mappings SET state = ? WHERE uuid = ?", state, uuid)
+    _put_state(tx, uuid, state)
     work.ensure(tx, KIND, _work_name(uuid), {"uuid": uuid})
     _wake(tx, uuid)
 
@@ -171,7 +171,7 @@ def begun(tx: Tx, uuid: str) -> None:
     tx.lock("lambda", uuid)
     mapping = get(tx, uuid)
     if mapping is not None and mapping.state in BEGINNING:
-        tx.run("UPDATE lambda_mappings SET state = ? WHERE uuid = ?", ENABLED, uuid)
+        _put_state(tx, uuid, ENABLED)
         _wake(tx, uuid)
 
 
@@ -184,7 +184,7 @@ def ended(tx: Tx, uuid: str, item: work.Item) -> bool:
     if mapping is not None and mapping.state not in ENDING:
         return False  # it was begun again in this very moment
     if mapping is not None and mapping.state == DISABLING:
-        tx.run("UPDATE lambda_mappings SET state = ? WHERE uuid = ?", DISABLED, uuid)
+        _put_state(tx, uuid, DISABLED)
     elif mapping is not None:
         tx.run("DELETE FROM lambda_mappings WHERE uuid = ?", uuid)
         tags.forget_mapping(tx, mapping.arn)
@@ -224,6 +224,11 @@ def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.Eve
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
+
+
+def _put_state(tx: Tx, uuid: str, state: str) -> None:
+    """`LastModified` says when the mapping was changed, or its state."""
+    tx.run("UPDATE lambda_mappings SET state = ?, modified = ? WHERE uuid = ?", state, tx.now, uuid)
 
 
 def _wake(tx: Tx, uuid: str) -> None:
