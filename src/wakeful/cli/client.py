@@ -41,16 +41,19 @@ def endpoint_of(given: str | None) -> str:
     return endpoint.rstrip("/")
 
 
-def aws(service: str, endpoint: str | None) -> Any:
+def aws(service: str, endpoint: str | None, *, tries: int = 1, connections: int = 10) -> Any:
     """A boto3 client of the node. Without credentials in the environment it uses the ones an open node takes.
 
-    It never tries again: a function that is invoked once runs once.
+    It never tries again unless told to: a function that is invoked once runs once.
     """
     import boto3  # it takes a quarter of a second to load, and most commands do without
     from botocore.config import Config
 
     patience = Config(
-        connect_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S, retries={"total_max_attempts": 1}
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries={"total_max_attempts": tries},
+        max_pool_connections=connections,
     )
     session = boto3.Session(region_name=_region(), **_open_node())
     return session.client(service, endpoint_url=endpoint_of(endpoint), config=patience)
