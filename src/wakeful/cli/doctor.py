@@ -65,7 +65,9 @@ def look_at_wiring(asked: Asked, *, is_needed: bool) -> bool:
     if unknown:
         raise typer.BadParameter(f"there is no check {unknown[0]}")
     at = client.endpoint_of(asked.endpoint)
-    if not is_needed and not _answers(at):
+    if not _answers(at):
+        if is_needed:
+            client.nobody_at(at)
         typer.echo(f"\nWiring\n{Line(False, f'no node answers at {at}: nothing is wired')}")
         return True
     with client.in_words(asked.endpoint):

@@ -301,9 +301,7 @@ def test_what_helps_ends_with_a_command_that_a_shell_reads() -> None:
     for code, (bad, _, _) in BITES.items():
         for hit in told(bad, code):
             assert hit.what.endswith("."), code
-            _, begins, rest = (
-                hit.do.rpartition(": aws ") if not hit.do.startswith("aws ") else ("", "aws ", hit.do[4:])
-            )
+            _, begins, rest = hit.do.rpartition(": aws ") if not hit.do.startswith("aws ") else ("", "aws ", hit.do[4:])
             if not begins:
                 prose.add(code)
                 continue
@@ -391,3 +389,4 @@ def test_every_check_is_on_its_page_as_it_is_and_no_other_is() -> None:
     assert rows == wanted
     codes = [check.code for check in CHECKS]
     assert codes == sorted(set(codes))
+    assert f"all {len(codes)} checks" in (PAGE.parent.parent / "README.md").read_text()

@@ -27,7 +27,7 @@ def reaches(found: list[Edge], start: str) -> set[str]:
     return seen
 
 
-@examples(300)
+@examples(150)
 @given(EDGES)
 def test_there_is_a_way_around_through_every_place_that_reaches_itself_and_no_other(found: list[Edge]) -> None:
     ways = loops(found)

@@ -180,7 +180,7 @@ def put(pattern: dict[str, Any], path: tuple[str, ...], asked: list[Any]) -> Non
     pattern[path[-1]] = asked
 
 
-@examples(200)
+@examples(150)
 @given(st.data(), st.sampled_from(SHAPES))
 def test_where_an_event_matches_never_is_not_said(data: st.DataObject, shape: Shape) -> None:
     document = data.draw(of_shape(shape), label="event")

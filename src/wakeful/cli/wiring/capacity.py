@@ -58,7 +58,7 @@ def below_pollers(wiring: Wiring) -> Iterator[Hit]:
         if not function.reserved or function.reserved >= _POLLERS_AT_FIRST:
             continue
         for mapping in _mappings(wiring, function):
-            if ":sqs:" in mapping.source and not mapping.source.endswith(".fifo") and mapping.concurrency_max is None:
+            if _begins_with_five(mapping):
                 few = max(_MAXIMUM_CONCURRENCY_MIN, function.reserved)
                 yield Hit(
                     function.arn,
@@ -71,6 +71,11 @@ def below_pollers(wiring: Wiring) -> Iterator[Hit]:
                         scaling_config={"MaximumConcurrency": few},
                     ),
                 )
+
+
+def _begins_with_five(mapping: SourceMapping) -> bool:
+    is_standard = ":sqs:" in mapping.source and not mapping.source.endswith(".fifo")
+    return is_standard and mapping.concurrency_max is None and not mapping.has_pollers
 
 
 def deprecated_runtime(wiring: Wiring) -> Iterator[Hit]:

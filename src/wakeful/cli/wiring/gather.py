@@ -35,7 +35,6 @@ R = TypeVar("R")
 Document = Mapping[str, Any]
 
 _AT_A_TIME = 8
-_TRIES = 4
 _PENDING = "PendingConfirmation"
 _GONE = frozenset(
     (
@@ -53,7 +52,7 @@ _NOTIFICATIONS = (
 def gather(endpoint: str | None) -> Wiring:
     """The wiring of the caller's account in its region. What AWS's client raises of the connection is not caught."""
     services = ("sts", "lambda", "sqs", "sns", "events", "s3", "iam", "logs")
-    clients = {name: client.aws(name, endpoint, tries=_TRIES, connections=_AT_A_TIME) for name in services}
+    clients = client.readers(services, endpoint, _AT_A_TIME)
     account = clients["sts"].get_caller_identity()["Account"]
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         return _Reading(clients, account, pool).wiring()
@@ -101,8 +100,12 @@ class _Reading:
         return self._tried(kind, lambda: getattr(self._clients[service], operation)(**parameters))
 
     def _pages(self, kind: str, service: str, operation: str, **parameters: Any) -> list[Any]:
-        """Everything in the list, whatever number of pages it has."""
-        return self._tried(kind, lambda: _listed(self._clients[service], operation, parameters)) or []
+        """Everything in the list, whatever number of pages it has; nothing where it cannot be read."""
+        return self._all(kind, service, operation, **parameters) or []
+
+    def _all(self, kind: str, service: str, operation: str, **parameters: Any) -> list[Any] | None:
+        """As `_pages`, but None where it is gone or cannot be read."""
+        return self._tried(kind, lambda: _listed(self._clients[service], operation, parameters))
 
     def _tried(self, kind: str, ask: Callable[[], T]) -> T | None:
         from botocore.exceptions import ClientError
@@ -158,9 +161,9 @@ class _Reading:
     def _role(self, arn: str) -> tuple[str, tuple[str, ...]] | None:
         """The role and its policies; None where it, or any of them, cannot be read."""
         name = {"RoleName": arn.rsplit("/", 1)[-1]}
-        if self._ask("roles", "iam", "get_role", **name) is None:
+        inline = self._all("roles", "iam", "list_role_policies", **name)
+        if inline is None:
             return None
-        inline = self._pages("roles", "iam", "list_role_policies", **name)
         attached = self._pages("roles", "iam", "list_attached_role_policies", **name)
         told = [self._ask("roles", "iam", "get_role_policy", **name, PolicyName=each) for each in inline]
         told += [self._managed(each["PolicyArn"]) for each in attached]
@@ -336,6 +339,7 @@ def _mapping(told: Document) -> SourceMapping:
         window_s=told.get("MaximumBatchingWindowInSeconds", 0),
         reports_items="ReportBatchItemFailures" in told.get("FunctionResponseTypes", ()),
         concurrency_max=told.get("ScalingConfig", {}).get("MaximumConcurrency"),
+        has_pollers=bool(told.get("ProvisionedPollerConfig")),
         filters=tuple(
             each["Pattern"] for each in told.get("FilterCriteria", {}).get("Filters", ()) if "Pattern" in each
         ),

@@ -157,6 +157,8 @@ class SourceMapping:
     window_s: int = 0
     reports_items: bool = False
     concurrency_max: int | None = None
+    has_pollers: bool = False
+    """It has pollers of its own, provisioned, and no maximum concurrency with them."""
     filters: tuple[str, ...] = ()
 
     @property
