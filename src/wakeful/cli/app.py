@@ -106,7 +106,7 @@ def status(endpoint: Endpoint = None) -> None:
 
 @app.command()
 def doctor(
-    what: Annotated[str | None, typer.Argument(help="host or wiring; else both.", metavar="[host|wiring]")] = None,
+    what: Annotated[str | None, typer.Argument(help="host or wiring; else both.", metavar="host|wiring")] = None,
     data_dir: Annotated[Path, typer.Option(help="The state that a node would use.")] = Path(".wakeful"),
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
     endpoint: Endpoint = None,
@@ -127,12 +127,16 @@ def doctor(
     _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))
     _one_of("what is examined", what, ("host", "wiring"))
     asked = examination.Asked(endpoint, tuple(only or ()), tuple(ignore or ()), strict, as_json)
-    if what == "host" and asked != examination.Asked():
-        raise typer.BadParameter("--endpoint, --only, --ignore, --strict and --json are about the wiring")
-    if what != "wiring" and not as_json:
+    if asked.is_of_wiring:
+        if what == "host":
+            raise typer.BadParameter("--endpoint, --only, --ignore, --strict and --json are about the wiring")
+        what = "wiring"
+    if what != "wiring":
         for line in examination.examine(data_dir, isolation):
             typer.echo(line)
-    if what != "host" and not examination.look_at_wiring(asked, is_needed=what == "wiring" or asked.is_needed):
+    if what is None:
+        typer.echo("")
+    if what != "host" and not examination.look_at_wiring(asked, is_needed=what == "wiring"):
         raise typer.Exit(1)
 
 

@@ -54,8 +54,8 @@ class Asked:
     as_json: bool = False
 
     @property
-    def is_needed(self) -> bool:
-        """Whoever says how wants it looked at, and be told where that cannot be."""
+    def is_of_wiring(self) -> bool:
+        """Whoever says how wants it looked at, and nothing else."""
         return self != Asked()
 
 
@@ -68,7 +68,7 @@ def look_at_wiring(asked: Asked, *, is_needed: bool) -> bool:
     if not _answers(at):
         if is_needed:
             client.nobody_at(at)
-        typer.echo(f"\nWiring\n{Line(False, f'no node answers at {at}: nothing is wired')}")
+        typer.echo(f"Wiring\n{Line(False, f'no node answers at {at}: nothing is wired')}")
         return True
     with client.in_words(asked.endpoint):
         wiring = gather(asked.endpoint)
