@@ -337,6 +337,15 @@ def test_what_belongs_to_others_is_not_judged() -> None:
     assert told(wiring(own, rule(S3_CREATED)), "W407") == []
 
 
+def test_partners_of_aws_send_to_buses_of_their_own() -> None:
+    partner = Bus(arn=arn("events", "event-bus/aws.partner/example.com/1"))
+    assert told(wiring(partner, rule({"source": [{"prefix": "aws.partner/"}]}, partner)), "W406") == []
+
+
+def test_provisioned_pollers_have_no_maximum_concurrency_to_set() -> None:
+    assert told(wiring(replace(bill, reserved=1), replace(reads, has_pollers=True)), "W603") == []
+
+
 def test_each_event_of_a_bucket_is_known_to_those_behind_it() -> None:
     """A filter on what S3's messages have is silent; one on what they lack is not."""
     tells = bucket(target=ORDERS)

@@ -131,7 +131,9 @@ def aws_on_own_bus(wiring: Wiring) -> Iterator[Hit]:
     fed = {target.arn for rule in wiring.rules for target in rule.targets}
     for rule, pattern in _at_work(wiring):
         bus = wiring.buses.get(rule.bus)
-        if bus is None or bus.name == "default" or bus.policy is not None or bus.arn in fed:
+        if bus is None or bus.name == "default" or bus.name.startswith("aws.partner/"):
+            continue
+        if bus.policy is not None or bus.arn in fed:
             continue
         if may_match(pattern, [events.bus_event()]) and not may_match(pattern, [events.put_event()]):
             yield Hit(

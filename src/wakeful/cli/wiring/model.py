@@ -201,7 +201,7 @@ class Wiring:
         except ValueError:
             return False
         kind, there = self._listed(parts.service, parts.resource)
-        is_ours = parts.service == "s3" or (parts.account, parts.region) == (self.account, self.region)
+        is_ours = (parts.account, parts.region) == (self.account, self.region)
         return is_ours and there is not None and kind not in self.unread and unqualified(arn) not in there
 
     def _listed(self, service: str, resource: str) -> tuple[str, Mapping[str, object] | None]:

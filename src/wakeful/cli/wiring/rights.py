@@ -40,18 +40,16 @@ def role_may(wiring: Wiring, role: str, action: str, resource: str) -> bool:
     return evaluator.evaluate(Request(who, action, resource, resource_account=account), known).is_allowed
 
 
-def is_meant_to(wiring: Wiring, role: str, action: str, resource: str) -> bool:
-    """Whether the role may do it, and a statement names the resource: a right to everything tells of no intention."""
-    return names(named_resources(wiring, role, action), resource) and role_may(wiring, role, action, resource)
-
-
 def names(resources: Iterable[str], arn: str) -> bool:
     """Whether one of the resources of policies covers the ARN."""
     return any(fnmatch.fnmatchcase(arn, text.replace("[", "[[]")) for text in resources)
 
 
 def named_resources(wiring: Wiring, role: str, action: str) -> Iterator[str]:
-    """The resources that the role's policies allow the action on, but for those that are only a wildcard."""
+    """The resources that the role's policies allow the action on, but for those that are only a wildcard.
+
+    A right to everything tells of no intention.
+    """
     for document in wiring.roles.get(role, ()):
         for statement in _statements(document):
             if statement.get("Effect") != "Allow" or not any(
