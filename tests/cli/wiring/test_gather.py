@@ -60,11 +60,12 @@ class Account:
         allowed = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in rights]
         self.iam.put_role_policy(RoleName=name, PolicyName="its", PolicyDocument=policy(*allowed))
 
-    def wiring(self, monkeypatch: pytest.MonkeyPatch) -> Wiring:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", self.number)
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
-        return gather(self._node.endpoint)
+    def wiring(self) -> Wiring:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ACCESS_KEY_ID", self.number)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+            patch.setenv("AWS_REGION", "us-east-1")
+            return gather(self._node.endpoint)
 
     def said(self, *words: str) -> Any:
         variables = {"AWS_ACCESS_KEY_ID": self.number, "AWS_SECRET_ACCESS_KEY": "test"}
@@ -127,8 +128,12 @@ def wired(shared: RunningNode) -> Account:
     return it
 
 
-def test_everything_is_read_as_it_was_wired(wired: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = wired.wiring(monkeypatch)
+@pytest.fixture(scope="module")
+def found(wired: Account) -> Wiring:
+    return wired.wiring()
+
+
+def test_everything_is_read_as_it_was_wired(wired: Account, found: Wiring) -> None:
     orders, dead, bill = (f"arn:aws:{each}" for each in _arns(wired.number))
     assert (found.account, found.region, dict(found.unread)) == (wired.number, "us-east-1", {})
     function = found.functions[bill]
@@ -160,21 +165,20 @@ def _arns(account: str) -> Iterator[str]:
         yield f"{service}:us-east-1:{account}:{name}"
 
 
-def test_what_bites_on_a_node_is_named(wired: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = {each.check.code for each in examine(wired.wiring(monkeypatch), CHECKS)}
+def test_what_bites_on_a_node_is_named(found: Wiring) -> None:
+    codes = {each.check.code for each in examine(found, CHECKS)}
     assert codes >= {"W106", "W107", "W109", "W202", "W203", "W302", "W303", "W401", "W504", "W602", "W702"}
     assert not codes & {"W101", "W102", "W103", "W104", "W105", "W205", "W301", "W407", "W503"}
 
 
 def test_it_is_told_in_words_and_for_programs_with_a_status_for_scripts(
-    wired: Account, monkeypatch: pytest.MonkeyPatch
+    wired: Account, found: Wiring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = wired.said("wiring")
     assert said.status == 1
     assert "1 function, 2 queues, 1 topic, 1 rule, 1 bucket, 1 mapping in us-east-1" in said.out
     assert "  W401  error  filter-never-matches" in said.out
     assert "→ ask for what is in the message, below body, or for nothing: aws lambda" in said.out
-    found = wired.wiring(monkeypatch)
     monkeypatch.setattr("wakeful.cli.doctor.gather", lambda endpoint: found)
     document = json.loads(wired.said("--json", "--only", "W4", "--only", "W109").out)
     assert [(each["code"], each["severity"]) for each in document["findings"]] == [
@@ -190,7 +194,7 @@ def test_it_is_told_in_words_and_for_programs_with_a_status_for_scripts(
 
 
 @pytest.mark.slow
-def test_what_the_caller_may_not_see_is_said_and_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_caller_may_not_see_is_said_and_not_judged(tmp_path: Path) -> None:
     with running_node(tmp_path / "data", iam="enforce") as node:
         it = Account(node, "100000000004")
         it.queue("orders", RedrivePolicy=json.dumps({"deadLetterTargetArn": it.queue("dead"), "maxReceiveCount": 5}))
@@ -208,7 +212,7 @@ def test_what_the_caller_may_not_see_is_said_and_not_judged(tmp_path: Path, monk
 
 
 @pytest.mark.slow
-def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode) -> None:
     """By AWS's own command line, each as it was said."""
     it = Account(shared, "000000000000")
     orders, news = it.queue("orders"), it.sns.create_topic(Name="news")["TopicArn"]
@@ -219,7 +223,7 @@ def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode, mo
     it.events.put_rule(Name="r", EventPattern='{"source": ["mine"]}')
     it.events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": bill, "InputPath": "$.detail"}])
     ignored = ("W702",)
-    before = examine(it.wiring(monkeypatch), CHECKS, ignore=ignored)
+    before = examine(it.wiring(), CHECKS, ignore=ignored)
     assert {each.check.code for each in before} == {"W101", "W102", "W103", "W104", "W202", "W205", "W504"}
     with aws_cli(shared.endpoint) as cli:
         for finding in before:
@@ -227,7 +231,7 @@ def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode, mo
             for command in line[line.index("aws ") :].split(" && "):
                 told = cli.run(*shlex.split(command)[1:], "--endpoint-url", shared.endpoint)
                 assert (told.code, told.err) == (0, ""), (command, told)
-    found = examine(it.wiring(monkeypatch), CHECKS, ignore=ignored)
+    found = examine(it.wiring(), CHECKS, ignore=ignored)
     assert [(each.check.code, each.hit.what) for each in found] == []
     (target,) = it.events.list_targets_by_rule(Rule="r")["Targets"]
     assert target["InputPath"] == "$.detail"
