@@ -1,0 +1,30 @@
+"""Which experiments run, in memory: who sends, receives or runs looks at one attribute, and mostly finds nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wakeful.fabric.chaos import rows
+from wakeful.fabric.chaos.experiment import Experiment
+
+if TYPE_CHECKING:
+    from wakeful.fabric.service import Node
+    from wakeful.store.tx import Store
+
+
+class Chaos:
+    """One for each node. What stands in the rows counts: this is read again whenever they change."""
+
+    def __init__(self) -> None:
+        self.running: tuple[Experiment, ...] = ()
+
+    async def look(self, store: Store) -> None:
+        """`running` is as the rows are."""
+        self.running = await store.read(rows.running)
+
+    async def follow(self, node: Node) -> None:
+        """The same for ever, whichever node has begun or ended one."""
+        with node.wakes.listen(rows.CHANGED) as listener:
+            while True:
+                await self.look(node.store)
+                await listener.wait()
