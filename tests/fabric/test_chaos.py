@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import OpenStore
 from tests.examples import examples
+from wakeful import limits
+from wakeful.fabric.chaos import rows
 from wakeful.fabric.chaos.experiment import (
     FAULTS,
     KINDS,
@@ -21,6 +25,8 @@ from wakeful.fabric.chaos.experiment import (
     wish_of,
 )
 from wakeful.fabric.page import Unclear
+from wakeful.store import schema
+from wakeful.store.tx import Tx
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:orders"
 
@@ -145,3 +151,50 @@ def test_what_aws_never_does_is_refused() -> None:
     }
     only_in_order = {each[:2] for each in refused if each[2]} - {each[:2] for each in refused if not each[2]}
     assert only_in_order == in_order
+
+
+async def test_rows_count_what_was_asked_and_done_and_keep_what_was_done_last(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CHAOS_DEEDS_KEPT", 3)
+    place, one = Place(QUEUE), experiment(until=1e12)
+
+    def happens(tx: Tx, number: int) -> int:
+        occasion = rows.ask(tx, one, "duplicate", place)
+        rows.did(tx, one, "duplicate", place, f"message {number}", "1-x", "a copy")
+        return occasion
+
+    async with open_store(rehearse=True) as store:
+        await store.write(schema.apply, {"fabric": rows.SCHEMA})
+        await store.write(rows.begin, one)
+        assert [await store.write(happens, number) for number in range(5)] == [1, 2, 3, 4, 5]
+        await store.write(rows.ask, one, "duplicate", Place("elsewhere"))
+        assert await store.read(rows.counts, one) == {"duplicate": {"occasions": 6, "times": 5}}
+        kept = await store.read(rows.deeds, one.id, 10)
+        assert [(deed["number"], deed["subject"]) for deed in kept] == [
+            (number, f"message {number - 1}") for number in (5, 4, 3)
+        ]
+        assert await store.read(rows.running) == (one,)
+        await store.write(rows.end, one.id)
+        assert await store.read(rows.running) == ()
+        (over,) = await store.read(rows.every, one.account, one.region)
+        assert over.ended is not None
+        assert await store.read(rows.every, "111111111111") == []
+
+
+async def test_so_many_experiments_run_and_so_many_that_are_over_are_kept(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CHAOS_RUNNING_MAX", 2)
+    monkeypatch.setattr(limits, "CHAOS_ENDED_KEPT", 2)
+
+    async with open_store() as store:
+        await store.write(schema.apply, {"fabric": rows.SCHEMA})
+        for number in range(6):
+            await store.write(rows.begin, replace(experiment(), id=str(number), since=float(number)))
+            if number != 5:
+                await store.write(rows.end, str(number))
+        assert [each.id for each in await store.read(rows.every)] == ["3", "4", "5"]
+        await store.write(rows.begin, replace(experiment(), id="6"))
+        with pytest.raises(Unclear, match="2 experiments run already"):
+            await store.write(rows.begin, replace(experiment(), id="7"))

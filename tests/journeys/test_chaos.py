@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -315,12 +318,24 @@ def test_under_chaos_on_everything_a_fifo_queue_keeps_its_order(
     ask(queue.at, "DELETE")
 
 
-def test_an_experiment_outlives_the_node_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    with running_node(tmp_path / "data") as node:
+@pytest.fixture
+def state(engine: str, request: pytest.FixtureRequest) -> str | None:
+    """Where a node of the test's own has its state: an empty database, or its data directory."""
+    if engine == "sqlite":
+        return None
+    dsn, name = str(request.getfixturevalue("postgres_dsn")), f"chaos_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(dsn, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}")
+    return dsn.rpartition("/")[0] + f"/{name}"
+
+
+def test_an_experiment_outlives_the_node_and_goes_on_where_it_was(tmp_path: Path, state: str | None) -> None:
+    with running_node(tmp_path / "data", store=state) as node:
         queue = Queue(node, node.client("sqs"))
-        which = begun(queue.at, queue.arn, 7, duplicate={"rate": 0.5, "apart_s": [0, 0]})["id"]
+        faults: dict[str, Any] = {"duplicate": {"rate": 0.5, "apart_s": [0, 0]}, "reorder": {"rate": 0.5, "window": 3}}
+        which = begun(queue.at, queue.arn, 7, **faults)["id"]
         queue.send(*words(4))
-    with running_node(tmp_path / "data") as node:
+    with running_node(tmp_path / "data", store=state) as node:
         assert [each.id for each in node.node.chaos.running] == [which]
         again = Queue.__new__(Queue)
         again.__dict__.update(queue.__dict__, node=node, sqs=node.client("sqs"), at=node.endpoint)
@@ -329,3 +344,24 @@ def test_an_experiment_outlives_the_node_and_goes_on_where_it_was(tmp_path: Path
         told = report(node.endpoint, which)
         assert told["counts"]["duplicate"]["occasions"] == 8
         assert len(again.drain()) == 8 + told["counts"]["duplicate"]["times"]
+
+
+def test_the_test_in_the_documentation_fails_where_a_consumer_is_not_idempotent(
+    shared_node: RunningNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"AWS_ENDPOINT_URL": shared_node.endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in {**given, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    page = (Path(__file__).parent.parent.parent / "docs" / "chaos.md").read_text()
+    code = page.partition("```python\n")[2].partition("```")[0].replace("pytest.fixture", "contextlib.contextmanager")
+    assert "without this line" in code
+
+    def run(code: str) -> None:
+        module: dict[str, Any] = {"contextlib": contextlib}
+        exec(code, module)
+        with module["chaos"]() as chaos:
+            module["test_an_order_is_charged_once_however_often_it_comes"](chaos)
+
+    run(code)
+    with pytest.raises(AssertionError):
+        run(code.replace('if message["Body"] not in charged:', "if True:"))

@@ -69,8 +69,7 @@ def is_on(tx: Tx) -> bool:
 
 def is_wanted(tx: Tx, fault: str, place: Place) -> bool:
     """Whether an experiment would have it happen there, now or another time."""
-    running = parts_of(tx).chaos.running
-    return fault not in place.never and any(fault in each.doses and each.is_about(place) for each in running)
+    return parts_of(tx).chaos.wants(fault, place)
 
 
 def hits(tx: Tx, fault: str, place: Place) -> list[Hit]:

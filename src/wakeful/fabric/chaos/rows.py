@@ -167,7 +167,7 @@ def deeds(tx: Tx, experiment_id: str, limit: int) -> list[dict[str, Any]]:
 
 def _forget_old(tx: Tx, account: str, region: str) -> None:
     over = [each for each in every(tx, account, region) if not each.is_running(tx.now)]
-    for gone in over[: max(0, len(over) - limits.CHAOS_ENDED_KEPT + 1)]:
+    for gone in over[: max(0, len(over) - limits.CHAOS_ENDED_KEPT)]:
         work.drop(tx, f"{_END}/{gone.id}")
         for table, column in _TABLES.items():
             tx.run(f"DELETE FROM {table} WHERE {column} = ?", gone.id)  # noqa: S608 - names of ours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wakeful.fabric.chaos import rows
-from wakeful.fabric.chaos.experiment import Experiment
+from wakeful.fabric.chaos.experiment import Experiment, Place
 
 if TYPE_CHECKING:
     from wakeful.fabric.service import Node
@@ -17,6 +17,10 @@ class Chaos:
 
     def __init__(self) -> None:
         self.running: tuple[Experiment, ...] = ()
+
+    def wants(self, fault: str, place: Place) -> bool:
+        """Whether an experiment would have it happen there, now or another time."""
+        return fault not in place.never and any(fault in each.doses and each.is_about(place) for each in self.running)
 
     async def look(self, store: Store) -> None:
         """`running` is as the rows are."""

@@ -38,14 +38,17 @@ async def check(node: Node, call: Call, needs: Iterable[Need]) -> None:
     """Raises what the service answers a caller who is too fast, where an experiment wants that."""
     for need in needs:
         error = _ERRORS.get(need.action)
-        if error is not None and await node.store.write(_is_throttled, call, need):
+        place = Place(need.resource)
+        if error is None or not node.chaos.wants("throttle", place):
+            continue
+        if await node.store.write(_is_throttled, call, need.action, place):
             raise error()
 
 
-def _is_throttled(tx: Tx, call: Call, need: Need) -> bool:
+def _is_throttled(tx: Tx, call: Call, action: str, place: Place) -> bool:
     # In a transaction of its own: one that is refused is undone, and the next attempt would meet the same fate.
-    found = hit(tx, "throttle", Place(need.resource))
+    found = hit(tx, "throttle", place)
     if found is None:
         return False
-    found.did(tx, call.effects, call.request_id, f"{need.action} was refused")
+    found.did(tx, call.effects, call.request_id, f"{action} was refused")
     return True

@@ -59,8 +59,7 @@ async def _ask(
 ) -> list[Hit]:
     """What is to happen to the invocation, already told: in its own story, or in those of `traces` that led to it."""
     places = _places(version, invocation)
-    wanted = [each for each in node.chaos.running if fault in each.doses and any(map(each.is_about, places))]
-    if not wanted:
+    if not any(node.chaos.wants(fault, place) for place in places):
         return []
     assert invocation.trace is not None
     stories = tuple({trace.id: trace for trace in traces}.values()) or (invocation.trace,)

@@ -1,6 +1,7 @@
-"""A topic as a chaos experiment wants it: subscribers hear late, or twice ("Amazon SNS message delivery").
+"""A topic as a chaos experiment wants it: subscribers hear late, or twice.
 
-What is late is a work row, put in the transaction that published it: nothing is lost on the way.
+Standard topics do both on AWS ("Amazon SNS message delivery retries", "Amazon SNS FAQs"). What is late is a work
+row, put in the transaction that published it: nothing is lost on the way.
 """
 
 from __future__ import annotations
