@@ -122,6 +122,8 @@ class Node:
         """A transaction is on disk: its notes are kept and its waiters woken."""
         for note in outbox.notes:
             self.telemetry.note(note)
+        if self.chaos.running:
+            self.chaos.log(outbox.notes)
         for name in dict.fromkeys(outbox.wakes):
             self.caches.drop(name)
             self.wakes.wake(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -183,11 +184,17 @@ def test_a_topic_tells_its_subscribers_late_and_twice_and_who_publishes_is_throt
     assert queue.drain() == ["enough"]
 
 
-def test_everything_it_did_is_in_the_story_of_the_message(queue: Queue) -> None:
+def test_everything_it_did_is_in_the_story_of_the_message_and_in_the_log(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "wakeful.fabric.chaos.running")
     with chaos(queue.at, queue.name, duplicate={"rate": 1, "apart_s": [3, 3]}, delay={"s": [2, 2]}) as which:
         (sent,) = queue.send("a")
         told = report(queue.at, which)["did"]
     assert {deed["subject"] for deed in told} == {sent}
+    logged = [each.getMessage() for each in caplog.records if each.levelno == logging.INFO]
+    assert len(logged) == 2, "though every transaction was rehearsed"
+    assert all(sent in line and which in line for line in logged)
     queue.node.run(queue.node.node.telemetry.flush())
     notes = queue.node.run(queue.node.node.telemetry.notes_of(told[0]["trace"]))
     shown = timeline.lines([{name: getattr(note, name) for name in note.__slots__} for note in notes])
@@ -255,6 +262,8 @@ def test_targets_are_found_by_what_people_call_them(queue: Queue) -> None:
         f"there are several of that name: queue:{queue.name}, topic:{queue.name}",
     )
     assert target_of("nobody")[1] == "there is no queue or topic or function nobody in 000000000000, us-east-1"
+    status, told = ask(queue.at, "POST", "", {"target": "mapping:*", "faults": {"delay": {"s": [0, 1]}}})
+    assert (status, told["message"].rpartition(": ")[2]) == (400, "name the queues")
     assert target_of("q*")[1] == "say of what kind: queue:q*, topic:q*, function:q*, mapping:q*"
     assert target_of(queue.arn, account="111111111111")[1] == f"{queue.arn} is not in this account and region"
     assert target_of("arn:aws:s3:::bucket")[1] == "arn:aws:s3:::bucket names no account and region"

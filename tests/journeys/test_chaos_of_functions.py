@@ -88,6 +88,12 @@ def test_a_mapping_runs_a_batch_twice_or_again_and_may_not_always(scene: Scene) 
         assert scene.came() == [["again"]]
         scene.node.advance(31)
         assert scene.came() == [], "once"
+    with chaos(scene.at, mapping, delay={"s": [10, 10]}) as which:
+        scene.sqs.send_message(QueueUrl=url, MessageBody="late")
+        assert scene.came() == []
+        scene.node.advance(10)
+        assert scene.came() == [["late"]]
+        assert report(scene.at, which)["counts"]["delay"] == {"occasions": 1, "times": 1}
     with chaos(scene.at, mapping, throttle={"rate": 1, "times": 1}):
         scene.sqs.send_message(QueueUrl=url, MessageBody="patience")
         assert scene.came() == []
@@ -151,6 +157,19 @@ def test_an_asynchronous_event_comes_twice_and_a_synchronous_one_never(scene: Sc
         assert scene.came() == ["tried again"]
         scene.node.advance(61)
         assert scene.came() == ["tried again"]
+
+
+def test_what_a_mapping_of_a_durable_function_does_not_see_is_refused(scene: Scene) -> None:
+    deploy(scene.client, "durable", DurableConfig={"ExecutionTimeout": 60})
+    url = scene.sqs.create_queue(QueueName="executions")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:000000000000:executions"
+    mapping = scene.client.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName="durable:$LATEST", Enabled=False
+    )
+    status, told = ask(scene.at, "POST", "", {"target": mapping["UUID"], "faults": {"fail": {}}})
+    assert (status, "name the function" in told["message"]) == (400, True)
+    with chaos(scene.at, mapping["UUID"], redeliver=1), chaos(scene.at, "durable", fail=1):
+        scene.sqs.delete_queue(QueueUrl=url)
 
 
 def test_what_happened_to_a_run_is_in_its_story(scene: Scene) -> None:

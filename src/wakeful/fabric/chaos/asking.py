@@ -6,21 +6,15 @@ its seed does the same again to the same messages, as long as they come in the s
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from wakeful import names
 from wakeful.fabric.chaos import rows
-from wakeful.fabric.chaos.experiment import Dose, Experiment, Place
+from wakeful.fabric.chaos.experiment import NOTE, Dose, Experiment, Place
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.trace import Trace
 from wakeful.store.telemetry import Note
 from wakeful.store.tx import Tx
-
-NOTE = "chaos"
-"""The kind of notes that tell what an experiment did."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +39,6 @@ class Hit:
     def did(self, tx: Tx, trace: Trace, subject: str, what: str) -> None:
         """It has happened to the subject, a message or a request: that is counted, and told in the subject's story."""
         rows.did(tx, self.experiment, self.fault, self.place, subject, trace.id, what)
-        log.info("chaos %s: %s at %s: %s (%s)", self.experiment.id, self.fault, self.place.name, what, subject)
         tx.note(
             Note(
                 id=names.new_uuid(),
@@ -70,6 +63,11 @@ def is_on(tx: Tx) -> bool:
 def is_wanted(tx: Tx, fault: str, place: Place) -> bool:
     """Whether an experiment would have it happen there, now or another time."""
     return parts_of(tx).chaos.wants(fault, place)
+
+
+def concerns(tx: Tx, place: Place) -> bool:
+    """Whether any experiment is about that place."""
+    return any(each.is_about(place) for each in parts_of(tx).chaos.running)
 
 
 def hits(tx: Tx, fault: str, place: Place) -> list[Hit]:

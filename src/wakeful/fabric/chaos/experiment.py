@@ -13,18 +13,21 @@ from typing import Any
 from wakeful import limits
 from wakeful.fabric.page import Unclear
 
+NOTE = "chaos"
+"""The kind of notes that tell what an experiment did."""
+
 KINDS = ("queue", "topic", "mapping", "function")
 
 FAULTS: Mapping[str, tuple[str, ...]] = {
     "duplicate": KINDS,
-    "delay": ("queue", "topic"),
-    "reorder": ("queue",),
+    "delay": ("queue", "topic", "mapping"),
+    "reorder": ("queue", "mapping"),
     "redeliver": ("queue", "mapping"),
     "throttle": KINDS,
     "fail": ("mapping", "function"),
     "crash": ("mapping", "function"),
 }
-"""Every fault, and what it can happen to."""
+"""Every fault, and what it can happen to. A mapping's messages are late or disordered in its queue."""
 
 FIFO = ".fifo"
 """How the names of queues and topics end whose messages come in order, and once."""
@@ -32,7 +35,7 @@ FIFO = ".fifo"
 NEVER_IN_ORDER: Mapping[str, tuple[str, ...]] = {
     "queue": ("duplicate", "reorder"),
     "topic": ("duplicate", "delay"),
-    "mapping": ("duplicate",),
+    "mapping": ("duplicate", "reorder"),
     "function": (),
 }
 """What would break the order of such a queue or topic, or give something a second time that was done with."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,8 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _MAPPING = "event-source-mapping:"
 _FUNCTION = "function:"
+_IN_ITS_QUEUE = ("delay", "reorder")
+"""What happens to a mapping's messages in its queue, for whoever else receives there, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +39,14 @@ class Target:
     name: str
     patterns: tuple[str, ...]
     is_ordered: bool = False
-    is_durable: bool = False
-    """A mapping's function that runs as a durable execution: the mapping begins one, and does not see it run."""
+    impossible: Mapping[str, str] = field(default_factory=dict)
+    """By fault, why it would never happen to just this one."""
 
     def check(self, faults: Collection[str]) -> None:
         """Raises Unclear for what would never happen."""
-        if self.is_durable and (unseen := sorted(set(faults) - {"redeliver"})):
-            raise Unclear(
-                f"{self.name} begins durable executions and does not see them run: name its function for"
-                f" {', '.join(unseen)}"
-            )
+        for fault in faults:
+            if fault in self.impossible:
+                raise Unclear(f"{fault} does not happen to {self.name}: {self.impossible[fault]}")
 
 
 async def found(node: Node, text: str, account: str | None, region: str | None) -> Target:
@@ -112,7 +112,9 @@ def _every(kind: str, name: str, account: str, region: str) -> Target:
         if name != "*":
             raise Unclear("mappings have no names: mapping:* is all of them")
         arn = f"arn:aws:lambda:{at}:{_MAPPING}*"
-        return Target(kind, account, region, arn, (arn, f"mapping:*→arn:aws:lambda:{at}:{_FUNCTION}*"))
+        patterns = (arn, f"mapping:*→arn:aws:lambda:{at}:{_FUNCTION}*")
+        impossible = dict.fromkeys(_IN_ITS_QUEUE, "name the queues")
+        return Target(kind, account, region, arn, patterns, impossible=impossible)
     arns = {"queue": "sqs:{}:", "topic": "sns:{}:", "function": f"lambda:{{}}:{_FUNCTION}"}
     arn = f"arn:aws:{arns[kind].format(at)}{name}"
     return Target(kind, account, region, arn, (arn,), is_ordered=name.endswith(FIFO))
@@ -135,10 +137,17 @@ async def _topic(node: Node, name: str, account: str, region: str) -> Target | N
 async def _function(node: Node, name: str, account: str, region: str) -> Target | None:
     if ":" in name:
         raise Unclear(f"{name} is a version or an alias; an experiment is on the whole function")
-    if await _ask(node, account, region, "lambda", "GetFunctionConfiguration", {"FunctionName": name}) is None:
+    there = await _ask(node, account, region, "lambda", "GetFunctionConfiguration", {"FunctionName": name})
+    if there is None:
         return None
     arn = f"arn:aws:lambda:{region}:{account}:{_FUNCTION}{name}"
-    return Target("function", account, region, arn, (arn,))
+    return Target("function", account, region, arn, (arn,), impossible=_impossible(there))
+
+
+def _impossible(function: Mapping[str, Any]) -> dict[str, str]:
+    if "CapacityProviderConfig" in function:
+        return {"crash": "its environments are shared by those who run beside it (managed instances)"}
+    return {}
 
 
 async def _mapping(node: Node, uuid: str, account: str, region: str) -> Target | None:
@@ -146,11 +155,16 @@ async def _mapping(node: Node, uuid: str, account: str, region: str) -> Target |
     if there is None:
         return None
     source, function = there["EventSourceArn"], there["FunctionArn"]
-    runs = await _ask(node, account, region, "lambda", "GetFunctionConfiguration", {"FunctionName": function})
+    runs = await _ask(node, account, region, "lambda", "GetFunctionConfiguration", {"FunctionName": function}) or {}
     arn = f"arn:aws:lambda:{region}:{account}:{_MAPPING}{uuid}"
-    patterns = (arn, f"reader:{uuid}", f"mapping:{source}→{function}")
-    is_durable = bool((runs or {}).get("DurableConfig"))
-    return Target("mapping", account, region, arn, patterns, source.endswith(FIFO), is_durable)
+    patterns = (arn, f"reader:{uuid}", f"mapping:{source}→{function}", f"source:{source}")
+    impossible = _impossible(runs)
+    if runs.get("DurableConfig"):
+        unseen = "it begins durable executions and does not see them run; name the function"
+        impossible |= dict.fromkeys(("duplicate", "throttle", "fail", "crash"), unseen)
+    if names.parse_arn(source).service != "sqs":
+        impossible |= dict.fromkeys((*_IN_ITS_QUEUE, "redeliver"), "it does not draw from a queue of SQS")
+    return Target("mapping", account, region, arn, patterns, source.endswith(FIFO), impossible)
 
 
 _LOOK = {"queue": _queue, "topic": _topic, "function": _function, "mapping": _mapping}

@@ -36,7 +36,9 @@ async def run(node: Node, version: Version, invocation: Invocation, traces: tupl
     for twice in await _ask(node, "duplicate", version, invocation, "run a second time"):
         for _ in range(twice.dose.copies):
             outcome = await once(node, version, _anew(invocation), *traces)
-    crashed = await _ask(node, "crash", version, invocation, "its environment ended when it had run")
+    crashed = version.sharing is None and await _ask(
+        node, "crash", version, invocation, "its environment ended when it had run"
+    )
     if crashed:
         node.environments.retire(version.arn, version.version, revision=version.revision)
         return _failed(outcome, invocation, "Runtime.ExitError", "Runtime exited with error: signal: killed")

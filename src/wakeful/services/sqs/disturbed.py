@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from wakeful.fabric.chaos.asking import hit, hits, is_wanted
+from wakeful.fabric.chaos.asking import concerns, hit, hits, is_wanted
 from wakeful.fabric.chaos.experiment import NEVER_IN_ORDER, Place
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
@@ -22,8 +22,11 @@ _NEXT_TO_NOTHING_S = 0.01
 
 def shown(tx: Tx, queue: Queue, visible: float, message_id: str, trace: Trace) -> list[float]:
     """When a message that was just sent shows itself, which would be `visible`; then the same of each copy of it."""
-    place = _place(queue)
-    for late in hits(tx, "delay", place):
+    place, in_order = _place(queue), _place(queue, f"source:{queue.arn}")
+    if not concerns(tx, in_order):
+        return [visible]
+    tx.lock("sqs", queue.arn)
+    for late in hits(tx, "delay", in_order):
         delay_s = late.seconds()
         visible += delay_s
         late.did(tx, trace, message_id, f"visible {delay_s:.3f} s later")
@@ -32,8 +35,8 @@ def shown(tx: Tx, queue: Queue, visible: float, message_id: str, trace: Trace) -
         apart_s = [twice.seconds(f"copy {number}") for number in range(twice.dose.copies)]
         copies += [visible + each for each in apart_s]
         twice.did(tx, trace, message_id, f"a copy {', '.join(f'{each:.3f}' for each in apart_s)} s after it")
-    if visible <= tx.now and is_wanted(tx, "reorder", place):
-        before = hit(tx, "reorder", place)
+    if visible <= tx.now and is_wanted(tx, "reorder", in_order):
+        before = hit(tx, "reorder", in_order)
         count, visible = _overtake(tx, queue, visible, 0 if before is None else before.one_of(before.dose.window))
         if before is not None and count:
             before.did(tx, trace, message_id, f"before {count} that came earlier")
@@ -45,11 +48,13 @@ def stays(tx: Tx, queue: Queue, seq: int, ticket: str) -> bool:
 
     Only one that was received for the first time: whoever goes on deleting has an end.
     """
+    if queue.is_fifo or not is_wanted(tx, "redeliver", _place(queue)):
+        return False
     row = tx.one(
         "SELECT id, receives, trace, cause, hops FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ?",
         *(seq, queue.id, ticket),
     )
-    if queue.is_fifo or row is None or row["receives"] > 1:
+    if row is None or row["receives"] > 1:
         return False
     again = hit(tx, "redeliver", _place(queue))
     if again is None:
@@ -81,7 +86,6 @@ def _overtake(tx: Tx, queue: Queue, visible: float, most: int) -> tuple[int, flo
     Messages are given out by the time at which they showed themselves, then by their place. Those that are overtaken
     show themselves later by next to nothing, each a little after the one before it.
     """
-    tx.lock("sqs", queue.arn)
     last = tx.all(
         "SELECT seq, visible FROM sqs_messages WHERE queue = ? AND visible <= ?"
         " ORDER BY visible DESC, seq DESC LIMIT ?",
