@@ -160,7 +160,7 @@ def test_an_asynchronous_event_comes_twice_and_a_synchronous_one_never(scene: Sc
 
 
 def test_what_a_mapping_of_a_durable_function_does_not_see_is_refused(scene: Scene) -> None:
-    deploy(scene.client, "durable", DurableConfig={"ExecutionTimeout": 60})
+    deploy(scene.client, "durable", Timeout=10, DurableConfig={"ExecutionTimeout": 10})
     url = scene.sqs.create_queue(QueueName="executions")["QueueUrl"]
     arn = "arn:aws:sqs:us-east-1:000000000000:executions"
     mapping = scene.client.create_event_source_mapping(

@@ -57,7 +57,8 @@ class Hit:
 
 def is_on(tx: Tx) -> bool:
     """Whether any experiment runs, anywhere. All that chaos costs while none does."""
-    return bool(parts_of(tx).chaos.running)
+    parts = tx.parts  # a store that nobody's node is around has none
+    return parts is not None and bool(parts.chaos.running)
 
 
 def is_wanted(tx: Tx, fault: str, place: Place) -> bool:
