@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from wakeful import __version__
-from wakeful.cli import client, timeline
+from wakeful.cli import chaos, client, timeline
 from wakeful.config import DEFAULT_PORT, DEFAULT_RECORD_MB, RECORD_HOURS_MAX, Config, IamMode, Isolation
 from wakeful.names import DEFAULT_ACCOUNT
 
@@ -173,6 +173,8 @@ def add_runtimes(
         raise typer.BadParameter("--package adds to the SDK; leave --sdk none out")
     ours.add(data_dir, names, None if sdk == "none" else tuple(package or ()))
 
+
+app.add_typer(chaos.app, name="chaos")
 
 keys = typer.Typer(no_args_is_help=True, help="Access keys of the roots of accounts.")
 app.add_typer(keys, name="keys")

@@ -112,6 +112,27 @@ def find(path: str, endpoint: str | None) -> Any:
     return answer if status == 200 else None
 
 
+def tell(method: str, path: str, endpoint: str | None, document: Any = None) -> Any:
+    """What the node itself answers to another method than GET; None where it does not know of such a thing."""
+    at = endpoint_of(endpoint)
+    url, body = f"{at}/_wakeful/{path}", b"" if document is None else json.dumps(document).encode()
+    try:
+        status, answer = _request(method, url, {}, body, 30)
+        if status == 403:
+            status, answer = _request(method, url, signature(url, method, body), body, 30)
+        told = json.loads(answer)
+    except ValueError:
+        _no_node_at(at)
+    if status not in (200, 404):
+        give_up(str(told.get("message", told)) if isinstance(told, dict) else f"{at} answered {status}.")
+    return told if status == 200 else None
+
+
+def region() -> str:
+    """The region that AWS's client would take, or the first of all."""
+    return _region()
+
+
 def lambda_(method: str, path: str, endpoint: str | None, body: bytes = b"") -> Any:
     """What the node's Lambda answers below /_wakeful/lambda/, asked with the credentials that AWS's client finds."""
     at = endpoint_of(endpoint)
