@@ -134,8 +134,10 @@ def test_asking_again_makes_another_token_and_a_question_that_failed_is_asked_ag
         assert answer.status == 200
 
 
-def test_a_subscription_that_nobody_confirms_is_gone_after_two_days(node: RunningNode, hook: Receiver) -> None:
-    topic = node.client("sns").create_topic(Name="t")["TopicArn"]
+def test_a_subscription_that_nobody_confirms_is_gone_after_two_days(
+    shared_node: RunningNode, topic: str, hook: Receiver
+) -> None:
+    node = shared_node
     arn = asked(node, topic, hook)
     node.advance(2 * DAY_S - 10)
     assert attributes(node, arn)["PendingConfirmation"] == "true"
