@@ -304,7 +304,8 @@ def test_nobody_listening_is_a_failure_like_others_and_nothing_is_tried_after_an
 def test_a_subscription_gets_no_more_in_a_second_than_its_policy_allows(
     shared_node: RunningNode, sns: Any, topic: str, hook: Receiver
 ) -> None:
-    subscribed(shared_node, topic, hook, DeliveryPolicy=json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 3}}))
+    policy = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 3}})
+    arn = subscribed(shared_node, topic, hook, DeliveryPolicy=policy)
     shared_node.advance(1)  # the question was one, too
     for _ in range(7):
         sns.publish(TopicArn=topic, Message="m")
@@ -314,6 +315,18 @@ def test_a_subscription_gets_no_more_in_a_second_than_its_policy_allows(
         shared_node.advance(1)
         came.append(len(hook.got))
     assert came == [3, 6, 7, 7]
+    for _ in range(4):
+        sns.publish(TopicArn=topic, Message="m")
+    shared_node.settle()
+    slower = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 1}})
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="DeliveryPolicy", AttributeValue=slower)
+    sns.publish(TopicArn=topic, Message="m")
+    shared_node.settle()
+    came = [len(hook.got)]
+    for _ in range(3):
+        shared_node.advance(1)
+        came.append(len(hook.got))
+    assert came == [10, 11, 12, 12]
 
 
 def test_few_requests_are_under_way_to_one_endpoint(

@@ -88,7 +88,7 @@ def forget(tx: Tx, arn: str) -> None:
 def forget_all(tx: Tx, topic: str) -> None:
     """The same for every subscription of a topic; none of them can return."""
     tx.lock("sns", topic)
-    tx.run("DELETE FROM sns_confirmations WHERE subscription > ? AND subscription < ?", f"{topic}:", f"{topic};")
+    tx.run("DELETE FROM sns_confirmations WHERE substr(subscription, 1, ?) = ?", len(topic) + 1, f"{topic}:")
     tx.run("DELETE FROM sns_ended WHERE topic = ?", topic)
 
 

@@ -147,7 +147,7 @@ class _Pace:
             return limits.SNS_HTTP_AT_ONCE
         if now >= self.begun + 1:
             self.begun, self.sent = now, 0
-        return min(limits.SNS_HTTP_AT_ONCE, per_second_max - self.sent)
+        return max(0, min(limits.SNS_HTTP_AT_ONCE, per_second_max - self.sent))
 
 
 async def _carry_out(node: Node, item: work.Item) -> Done:
