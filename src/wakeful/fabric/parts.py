@@ -30,6 +30,8 @@ class Parts:
     iam_mode: IamMode = "audit"
     chaos: Chaos = field(default_factory=Chaos)
     """What shall go wrong on purpose."""
+    has_internal_endpoints: bool = True
+    """Whether subscribers may be at addresses that are not public."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

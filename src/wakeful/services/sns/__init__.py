@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import disturbed, fanout, operations, topic
+from wakeful.services.sns import confirmations, disturbed, fanout, feedback, operations, topic
 from wakeful.services.sns.api import api
+from wakeful.services.sns.protocols import web
+from wakeful.services.sns.signing import CertificateFront
 
 service = Service(
     operations=api,
@@ -14,6 +16,7 @@ service = Service(
     accept=fanout.accept,
     needs=operations.needs,
     policy=topic.policy,
-    workers=(disturbed.worker,),
+    fronts=(CertificateFront(),),
+    workers=(confirmations.worker, disturbed.worker, feedback.worker, web.worker),
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
 )

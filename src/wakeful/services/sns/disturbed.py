@@ -65,7 +65,8 @@ async def _send(node: Node, item: work.Item) -> Done:
         except NotFoundException:
             return
         is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
-        tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+        if is_taken is not None:
+            tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
 
     return Done(now)
 

@@ -16,13 +16,18 @@ from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.services.sns.protocols.protocol import Sending
 from wakeful.services.sns.subscription import Subscription
 from wakeful.store.tx import Tx
 
 
-def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> None:
-    """Every subscriber that wants one of these messages has it; where it cannot take it, its dead-letter queue has."""
+def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary: Notary | None = None) -> None:
+    """Every subscriber that wants one of these messages has it; where it cannot take it, its dead-letter queue has.
+
+    What nobody has signed before is signed here, while other transactions wait.
+    """
+    notary = notary or Notary()
     topic = topics.find(tx, arn)
     every = list(published)
     if any(message.size > topic.message_bytes_max for message in every):
@@ -33,11 +38,14 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> Non
         wish = _Wishes(message)
         for subscription in subscribers:
             if wish.is_wanted_by(subscription):
-                sending = Sending(topic, subscription, message, trace)
+                sending = Sending(topic, subscription, message, trace, notary)
                 if is_on(tx) and disturbed.is_late(tx, sending):
                     continue
                 is_taken = protocols.find(subscription.protocol).send(tx, sending)
-                tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+                if is_taken is not None:
+                    tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+            else:
+                tx.note(measuring.filtered_out(topic, tx.now, wish.faults(subscription)))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -76,6 +84,14 @@ class _Wishes:
             return policy.pattern.matches(self._values)
         body = self._body(self._message.text(subscription.protocol))
         return isinstance(body, dict) and policy.pattern.matches(body)
+
+    def faults(self, subscription: Subscription) -> tuple[str, ...]:
+        """Why it is not wanted, as the names of metrics say it."""
+        policy = subscription.filter_policy
+        if policy is not None and policy.scope == "MessageBody":
+            is_readable = isinstance(self._body(self._message.text(subscription.protocol)), dict)
+            return ("MessageBody",) if is_readable else ("MessageBody", "InvalidMessageBody")
+        return ("MessageAttributes",) if self._message.attributes else ("MessageAttributes", "NoMessageAttributes")
 
     def _body(self, text: str) -> Any:
         if text not in self._bodies:

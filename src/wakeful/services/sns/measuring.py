@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wakeful import names
 from wakeful.services.sns.topic import Topic
-from wakeful.store.metrics import Family, Sample, family, measures
+from wakeful.store.metrics import Family, Measures, Sample, family, measures
 
 _PUBLISHED = measures(("NumberOfMessagesPublished", "Count"), ("PublishSize", "Bytes"))
 _DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
 _FAILED = measures(("NumberOfNotificationsFailed", "Count"))
+_REDRIVEN = measures(("NumberOfNotificationsRedrivenToDlq", "Count"))
+_NOT_REDRIVEN = measures(("NumberOfNotificationsFailedToRedriveToDlq", "Count"))
 
 
 def published(topic: Topic, now: float, size: int) -> Sample:
@@ -18,6 +22,22 @@ def published(topic: Topic, now: float, size: int) -> Sample:
 def delivered(topic: Topic, now: float, *, is_taken: bool) -> Sample:
     """A subscriber has a message, or did not take it."""
     return Sample(_of(topic), _DELIVERED if is_taken else _FAILED, now, (1,))
+
+
+def filtered_out(topic: Topic, now: float, reasons: tuple[str, ...]) -> Sample:
+    """A subscriber did not want a message."""
+    return Sample(_of(topic), _filtered_out(reasons), now, (1,) * (1 + len(reasons)))
+
+
+@lru_cache
+def _filtered_out(reasons: tuple[str, ...]) -> Measures:
+    name = "NumberOfNotificationsFilteredOut"
+    return measures((name, "Count"), *((f"{name}-{reason}", "Count") for reason in reasons))
+
+
+def redriven(topic: Topic, now: float, *, is_kept: bool) -> Sample:
+    """A message that nobody took is in its dead-letter queue, or could not be put there."""
+    return Sample(_of(topic), _REDRIVEN if is_kept else _NOT_REDRIVEN, now, (1,))
 
 
 def _of(topic: Topic) -> Family:
