@@ -70,6 +70,8 @@ class Delivery:
     """Message attributes, in the shape of SQS's API."""
     group_id: str | None = None
     deduplication_id: str | None = None
+    is_ordered: bool = False
+    """Its place among others counts, so it is never put off; for targets that only store."""
     id: str = field(default_factory=names.new_uuid)
 
     @property
@@ -83,7 +85,7 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
 
     What no longer fits into the transaction (its fan-out, its depth) is a work row and counts as delivered.
     """
-    if tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX:
+    if not delivery.is_ordered and _is_full(tx):
         work.put(tx, LATER, to_json(delivery))
         return True
     tx.deliveries += 1
@@ -98,6 +100,10 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
         tx.depth -= 1
     _note(tx, delivery, status="ok")
     return True
+
+
+def _is_full(tx: Tx) -> bool:
+    return tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX
 
 
 def refusal(tx: Tx, delivery: Delivery) -> Refused | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import fanout, operations, topic
+from wakeful.services.sns import archive, fanout, operations, protection, replaying, sweep, topic
 from wakeful.services.sns.api import api
 
 service = Service(
@@ -15,4 +15,8 @@ service = Service(
     needs=operations.needs,
     policy=topic.policy,
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
+    workers=(sweep.worker, archive.worker, replaying.worker),
+    first=sweep.first,
 )
+
+__all__ = ["protection", "service"]

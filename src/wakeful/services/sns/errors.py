@@ -21,6 +21,18 @@ class ResourceNotFoundException(AwsError):
     """Resource does not exist"""
 
 
+class InvalidStateException(AwsError):
+    """Invalid state"""
+
+
+class FilterPolicyLimitExceededException(AwsError):
+    """The number of filter policies has reached its limit."""
+
+
+class AuthorizationErrorException(AwsError):
+    """This subscription requires authentication for deletion."""
+
+
 class TagLimitExceededException(AwsError):
     """Could not complete request: tag quota of per resource exceeded"""
 

@@ -35,6 +35,19 @@ class Message:
     size: int = 0
     """Bytes of the body and the attributes, as they count against the topic's MaximumMessageSize."""
     id: str = field(default_factory=names.new_uuid)
+    structured: str | None = None
+    """The JSON document that the texts are from."""
+    deduplication_id: str | None = None
+    sequence: int | None = None
+    """Its number in a FIFO topic."""
+    published: float | None = None
+    """When, where it was not now: it comes from the archive."""
+    is_replayed: bool = False
+
+    @property
+    def body(self) -> str:
+        """What was published, to the letter."""
+        return self.default if self.structured is None else self.structured
 
     def text(self, protocol: str) -> str:
         return self.texts.get(protocol, self.default)
@@ -48,26 +61,24 @@ def read(request: Mapping[str, Any]) -> Message:
     subject = request.get("Subject")
     if subject is not None and not _is_subject(subject):
         raise InvalidParameterException("Invalid parameter: Subject")
-    if "MessageDeduplicationId" in request:
-        raise InvalidParameterException(
-            "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter"
-            " that is not valid for this topic type"
-        )
-    group_id = request.get("MessageGroupId")
-    if group_id is not None and not _GROUP_ID.fullmatch(group_id):
-        raise InvalidParameterException("Invalid parameter: MessageGroupId")
+    for member in ("MessageGroupId", "MessageDeduplicationId"):
+        if member in request and not _GROUP_ID.fullmatch(request[member]):
+            raise InvalidParameterException(f"Invalid parameter: {member}")
     attributes = request.get("MessageAttributes", {})
     for name, value in attributes.items():
         _check_attribute_name(name)
         _check_attribute(name, value)
     stored = _stored(attributes)
-    texts = _texts(body, request.get("MessageStructure"))
+    structure = request.get("MessageStructure")
+    texts = _texts(body, structure)
     return Message(
         default=texts.pop("default"),
         texts=texts,
         subject=subject,
         attributes=stored,
-        group_id=group_id,
+        group_id=request.get("MessageGroupId"),
+        deduplication_id=request.get("MessageDeduplicationId"),
+        structured=None if structure is None else body,
         size=len(body.encode()) + size_of(stored),
     )
 
@@ -87,7 +98,10 @@ def size_of(attributes: Attributes) -> int:
 
 def envelope(message: Message, text: str, topic: Topic, subscription: Subscription, at: float) -> str:
     """As a queue gets it ("Amazon SNS message format for Amazon SQS"), laid out as AWS lays it out."""
-    fields = [("Type", "Notification"), ("MessageId", message.id), ("TopicArn", topic.arn)]
+    fields = [("Type", "Notification"), ("MessageId", message.id)]
+    if message.sequence is not None:
+        fields.append(("SequenceNumber", sequence_number(message.sequence)))
+    fields.append(("TopicArn", topic.arn))
     if message.subject is not None:
         fields.append(("Subject", message.subject))
     fields += [("Message", text), ("Timestamp", timestamp(at)), ("UnsubscribeURL", subscription.unsubscribe_url)]
@@ -95,6 +109,8 @@ def envelope(message: Message, text: str, topic: Topic, subscription: Subscripti
     if message.attributes:
         shown = [f"    {_json(name)} : {_json(value)}" for name, value in _shown(message.attributes).items()]
         lines.append('  "MessageAttributes" : {\n' + ",\n".join(shown) + "\n  }")
+    if message.is_replayed:
+        lines.append('  "Replayed" : "true"')
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
@@ -135,6 +151,11 @@ def confirmation(topic: Topic, subscription: Subscription, at: float) -> str:
     urls = {"SubscribeURL": subscription.confirm_url, "Timestamp": timestamp(at)}
     lines = [f"  {_json(name)} : {_json(value)}" for name, value in {**fields, **urls}.items()]
     return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def sequence_number(seq: int) -> str:
+    """Of the message of that number: twenty digits that grow."""
+    return str(10**19 + seq)
 
 
 def timestamp(at: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Request
-from wakeful.services.sns import fanout, protocols
+from wakeful.services.sns import archive, fanout, fifo, paging, protection, protocols, replay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 @api.writes
 def create_topic(call: Call, tx: Tx, request: shapes.CreateTopicInput) -> shapes.CreateTopicResponse:
     """The topic is there; asked again with the same attributes, or with fewer, its ARN is answered again."""
-    if "DataProtectionPolicy" in request:
-        raise NotImplementedHere("Wakeful does not look into messages (DataProtectionPolicy).")
     tags = topics.tags_of(request["Tags"]) if "Tags" in request else None
-    return {"TopicArn": topics.create(tx, call, request["Name"], request.get("Attributes", {}), tags).arn}
+    made = topics.create(tx, call, request["Name"], request.get("Attributes", {}), tags)
+    if "DataProtectionPolicy" in request:
+        protection.put(tx, made, request["DataProtectionPolicy"])
+    return {"TopicArn": made.arn}
 
 
 @api.writes
@@ -48,15 +49,18 @@ def delete_topic(call: Call, tx: Tx, request: shapes.DeleteTopicInput) -> None:
     arn = topic_arn(call, request["TopicArn"])
     subscriptions.delete_all(tx, arn)
     topics.delete(tx, arn)
+    if arn.endswith(topics.FIFO):
+        fifo.forget(tx, arn)
+        archive.discard(tx, arn, tx.now)
 
 
 @api.reads
 def list_topics(call: Call, tx: Tx, request: shapes.ListTopicsInput) -> shapes.ListTopicsResponse:
-    found = topics.named(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = topics.named(tx, call, paging.after(request), limits.SNS_LIST_MAX + 1)
     page = found[: limits.SNS_LIST_MAX]
     return {
         "Topics": [{"TopicArn": each.arn} for each in page],
-        "NextToken": page[-1].name if len(found) > len(page) else None,
+        "NextToken": paging.token(page[-1].name) if len(found) > len(page) else None,
     }
 
 
@@ -66,7 +70,9 @@ def get_topic_attributes(
 ) -> shapes.GetTopicAttributesResponse:
     """What was set, as it was set, with AWS's defaults for what was not; the counts are exact."""
     found = topics.find(tx, topic_arn(call, request["TopicArn"]))
-    return {"Attributes": found.shown(**subscriptions.counts(tx, found))}
+    since = found.archived_since(tx.now)
+    beginning = {} if since is None else {"BeginningArchiveTime": messages.timestamp(since)}
+    return {"Attributes": {**found.shown(**subscriptions.counts(tx, found)), **beginning}}
 
 
 @api.writes
@@ -74,6 +80,8 @@ def set_topic_attributes(call: Call, tx: Tx, request: shapes.SetTopicAttributesI
     arn, name, value = topic_arn(call, request["TopicArn"]), request["AttributeName"], request.get("AttributeValue", "")
     topics.set_attribute(tx, arn, name, value)
     found = topics.find(tx, arn)
+    if name == "ArchivePolicy" and found.archiving is None:
+        replay.end_archive(tx, found)
     most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
     if found.message_bytes_max > limits.SNS_MESSAGE_BYTES and sum(subscriptions.counts(tx, found).values()) > most:
         raise InvalidParameterException(
@@ -125,11 +133,14 @@ def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.Subs
     Asked again with the same attributes, or with fewer, the subscription there is is answered again.
     """
     found = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    protocols.check(found, request["Protocol"])
     protocol, endpoint = protocols.find(request["Protocol"]), request.get("Endpoint", "")
     owner = protocol.owner(tx, call, found, endpoint)
     subscription = subscriptions.create(
         tx, call, found, request["Protocol"], endpoint, owner, request.get("Attributes", {})
     )
+    if replay.get(tx, subscription.arn) is None:
+        replay.follow(tx, found, subscription, call.effects, "Invalid parameter: Attributes Reason: ")
     if subscription.is_pending:
         protocol.ask(tx, found, subscription, call.effects)
     is_told = request.get("ReturnSubscriptionArn", False) or not subscription.is_pending
@@ -141,24 +152,30 @@ def confirm_subscription(
     call: Call, tx: Tx, request: shapes.ConfirmSubscriptionInput
 ) -> shapes.ConfirmSubscriptionResponse:
     """The endpoint gets messages from now on. Whoever has the token has it from the endpoint."""
-    if "AuthenticateOnUnsubscribe" in request:
-        raise NotImplementedHere("Wakeful does not keep who confirmed a subscription (AuthenticateOnUnsubscribe).")
     try:
         found = topics.find(tx, request["TopicArn"])
     except NotFoundException:
         raise InvalidParameterException("Invalid parameter: Topic") from None
-    return {"SubscriptionArn": subscriptions.confirm(tx, found, request["Token"]).arn}
+    confirmed = subscriptions.confirm(
+        tx,
+        found,
+        request["Token"],
+        is_known=call.principal.kind != "anonymous",
+        is_guarded=request.get("AuthenticateOnUnsubscribe", "").lower() == "true",
+    )
+    replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
+    return {"SubscriptionArn": confirmed.arn}
 
 
 @api.writes
 def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
     """No subscription of that ARN is left; there may have been none."""
-    subscriptions.delete(tx, subscription_arn(request["SubscriptionArn"]))
+    subscriptions.delete(tx, subscription_arn(request["SubscriptionArn"]), call)
 
 
 @api.reads
 def list_subscriptions(call: Call, tx: Tx, request: shapes.ListSubscriptionsInput) -> shapes.ListSubscriptionsResponse:
-    found = subscriptions.of_caller(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = subscriptions.of_caller(tx, call, paging.after(request), limits.SNS_LIST_MAX + 1)
     return cast("shapes.ListSubscriptionsResponse", _page(found))
 
 
@@ -167,7 +184,7 @@ def list_subscriptions_by_topic(
     call: Call, tx: Tx, request: shapes.ListSubscriptionsByTopicInput
 ) -> shapes.ListSubscriptionsByTopicResponse:
     topic = topics.find(tx, topic_arn(call, request["TopicArn"]))
-    found = subscriptions.of_topic(tx, topic, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = subscriptions.of_topic(tx, topic, paging.after(request), limits.SNS_LIST_MAX + 1)
     return cast("shapes.ListSubscriptionsByTopicResponse", _page(found))
 
 
@@ -175,13 +192,17 @@ def list_subscriptions_by_topic(
 def get_subscription_attributes(
     call: Call, tx: Tx, request: shapes.GetSubscriptionAttributesInput
 ) -> shapes.GetSubscriptionAttributesResponse:
-    return {"Attributes": subscriptions.find(tx, subscription_arn(request["SubscriptionArn"])).shown()}
+    found = subscriptions.find(tx, subscription_arn(request["SubscriptionArn"]))
+    return {"Attributes": {**found.shown(), **replay.shown(tx, found)}}
 
 
 @api.writes
 def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscriptionAttributesInput) -> None:
-    arn = subscription_arn(request["SubscriptionArn"])
-    subscriptions.set_attribute(tx, arn, request["AttributeName"], request.get("AttributeValue", ""))
+    arn, name = subscription_arn(request["SubscriptionArn"]), request["AttributeName"]
+    subscriptions.set_attribute(tx, arn, name, request.get("AttributeValue", ""))
+    if name == replay.POLICY:
+        found = subscriptions.find(tx, arn)
+        replay.follow(tx, topics.find(tx, found.topic), found, call.effects, "Invalid parameter: ")
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -191,9 +212,9 @@ def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscript
 async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shapes.PublishResponse:
     """Whoever is subscribed and wants the message has it, or will have it though the node should die now."""
     arn = _target(call, request)
-    message = messages.read(request)
-    await node.store.write(fanout.publish, arn, (message,), call.effects)
-    return {"MessageId": message.id}
+    fifo.check(arn, request)
+    (message,) = await node.store.write(fanout.publish, arn, (messages.read(request),), call.effects)
+    return {"MessageId": message.id, "SequenceNumber": _number_of(message)}
 
 
 @api.waits
@@ -202,11 +223,13 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
     arn = topic_arn(call, request["TopicArn"])
     entries = request["PublishBatchRequestEntries"]
     _check_batch(entries)
-    batch = [messages.read(entry) for entry in entries]
-    await node.store.write(_publish_batch, arn, batch, call)
+    for entry in entries:
+        fifo.check(arn, entry)
+    batch = await node.store.write(_publish_batch, arn, [messages.read(entry) for entry in entries], call)
     return {
         "Successful": [
-            {"Id": entry["Id"], "MessageId": message.id} for entry, message in zip(entries, batch, strict=True)
+            {"Id": entry["Id"], "MessageId": message.id, "SequenceNumber": _number_of(message)}
+            for entry, message in zip(entries, batch, strict=True)
         ],
         "Failed": [],
     }
@@ -269,13 +292,17 @@ def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
         raise BatchEntryIdsNotDistinctException()
 
 
-def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call) -> None:
+def _number_of(message: Message) -> str | None:
+    return None if message.sequence is None else messages.sequence_number(message.sequence)
+
+
+def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call) -> list[Message]:
     if sum(message.size for message in batch) > topics.find(tx, arn).message_bytes_max:
         raise BatchRequestTooLongException()
-    fanout.publish(tx, arn, batch, call.effects)
+    return fanout.publish(tx, arn, batch, call.effects)
 
 
 def _page(found: Sequence[subscriptions.Subscription]) -> dict[str, Any]:
     page = found[: limits.SNS_LIST_MAX]
-    token = page[-1].arn if len(found) > len(page) else None
+    token = paging.token(page[-1].arn) if len(found) > len(page) else None
     return {"Subscriptions": [each.listed() for each in page], "NextToken": token}

@@ -16,6 +16,8 @@ from wakeful.fabric.json_tokens import JsonFault, check_json
 from wakeful.fabric.service import Call
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import (
+    AuthorizationErrorException,
+    FilterPolicyLimitExceededException,
     InvalidParameterException,
     NotFoundException,
     SubscriptionLimitExceededException,
@@ -24,12 +26,18 @@ from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import NotImplementedHere
 
-_RAW_PROTOCOLS = ("sqs",)
-_SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+_RAW_PROTOCOLS = ("sqs", "firehose")
+_SETTABLE = (
+    "RawMessageDelivery",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RedrivePolicy",
+    "ReplayPolicy",
+    "SubscriptionRoleArn",
+)
+_LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")
 _REFUSED = {
     "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
-    "ReplayPolicy": "Wakeful does not have FIFO topics yet (ReplayPolicy).",
-    "SubscriptionRoleArn": "Wakeful has no Firehose subscriptions (SubscriptionRoleArn).",
 }
 _ON_SUBSCRIBING = "Invalid parameter: Attributes Reason: "
 _ON_SETTING = "Invalid parameter: "
@@ -51,6 +59,10 @@ class Subscription:
     base_url: str
     created: float
     token: str | None
+    is_known: bool = True
+    """Whether whoever confirmed it signed the request."""
+    is_guarded: bool = False
+    """Whether only its owner and the topic's may end it."""
 
     @property
     def is_pending(self) -> bool:
@@ -100,7 +112,7 @@ class Subscription:
             "RawMessageDelivery": "false",
             **scope,
             **self.attributes,
-            "ConfirmationWasAuthenticated": str(not self.is_pending).lower(),
+            "ConfirmationWasAuthenticated": str(not self.is_pending and self.is_known).lower(),
             "Endpoint": self.endpoint,
             "Owner": self.account,
             "PendingConfirmation": str(self.is_pending).lower(),
@@ -120,6 +132,8 @@ def create(
     again while it waits, it has another token, good for two days from now.
     """
     wanted = _checked({}, attributes, protocol, _ON_SUBSCRIBING)
+    if protocol == "firehose" and "SubscriptionRoleArn" not in wanted:
+        _check_role("", protocol, _ON_SUBSCRIBING)
     token = None if owner == call.account else names.new_token(64)
     tx.lock("sns", topic.arn)
     existing = _of_endpoint(tx, topic, protocol, endpoint)
@@ -128,27 +142,36 @@ def create(
         if existing.is_pending:
             tx.run("UPDATE sns_subscriptions SET token = ?, created = ? WHERE arn = ?", token, tx.now, existing.arn)
         return find(tx, existing.arn)
-    _check_room(tx, topic)
+    _check_room(tx, topic, protocol)
+    _check_filters(tx, topic.arn, call.account, {}, wanted)
     arn = f"{topic.arn}:{names.new_uuid()}"
     tx.run(
         "INSERT INTO sns_subscriptions(arn, topic, account, region, protocol, endpoint, attributes, principal,"
-        " base_url, created, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " base_url, created, token, filtered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(arn, topic.arn, call.account, topic.region, protocol, endpoint, orjson.dumps(wanted), call.principal.arn),
-        *(call.endpoint, tx.now, token),
+        *(call.endpoint, tx.now, token, _is_filtered(wanted)),
     )
     return find(tx, arn)
 
 
 def find(tx: Tx, arn: str) -> Subscription:
     """Raises NotFoundException."""
-    row = tx.one("SELECT * FROM sns_subscriptions WHERE arn = ?", arn)
-    if row is None:
+    subscription = get(tx, arn)
+    if subscription is None:
         raise NotFoundException("Subscription does not exist")
-    return _subscription(row)
+    return subscription
 
 
-def confirm(tx: Tx, topic: Topic, token: str) -> Subscription:
-    """The subscription that was given this token gets messages from now on."""
+def get(tx: Tx, arn: str) -> Subscription | None:
+    row = tx.one("SELECT * FROM sns_subscriptions WHERE arn = ?", arn)
+    return None if row is None else _subscription(row)
+
+
+def confirm(tx: Tx, topic: Topic, token: str, *, is_known: bool = True, is_guarded: bool = False) -> Subscription:
+    """The subscription that was given this token gets messages from now on.
+
+    `is_known` says whether the request was signed, `is_guarded` whether it asks that only owners may unsubscribe.
+    """
     tx.lock("sns", topic.arn)
     row = tx.one(
         "SELECT * FROM sns_subscriptions WHERE topic = ? AND token = ? AND created > ?",
@@ -156,7 +179,10 @@ def confirm(tx: Tx, topic: Topic, token: str) -> Subscription:
     )
     if row is None:
         raise InvalidParameterException("Invalid parameter: Token")
-    tx.run("UPDATE sns_subscriptions SET token = NULL WHERE arn = ?", row["arn"])
+    tx.run(
+        "UPDATE sns_subscriptions SET token = NULL, known = ?, guarded = ? WHERE arn = ?",
+        *(int(is_known), int(is_known and is_guarded), row["arn"]),
+    )
     return find(tx, row["arn"])
 
 
@@ -167,13 +193,25 @@ def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     tx.lock("sns", arn.rpartition(":")[0])
     subscription = find(tx, arn)
     kept = _checked(subscription.attributes, {name: value}, subscription.protocol, _ON_SETTING)
-    tx.run("UPDATE sns_subscriptions SET attributes = ? WHERE arn = ?", orjson.dumps(kept), arn)
+    _check_filters(tx, subscription.topic, subscription.account, subscription.attributes, kept)
+    tx.run(
+        "UPDATE sns_subscriptions SET attributes = ?, filtered = ? WHERE arn = ?",
+        *(orjson.dumps(kept), _is_filtered(kept), arn),
+    )
 
 
-def delete(tx: Tx, arn: str) -> None:
-    """No subscription of that ARN is left."""
+def delete(tx: Tx, arn: str, call: Call) -> None:
+    """No subscription of that ARN is left. Raises where the caller may not end it, or where it is not confirmed."""
     topic = arn.rpartition(":")[0]
     tx.lock("sns", topic)
+    subscription = get(tx, arn)
+    if subscription is not None and subscription.is_pending:
+        raise InvalidParameterException(
+            "Invalid parameter: SubscriptionArn Reason: Cannot unsubscribe a subscription that is pending confirmation"
+        )
+    if subscription is not None and subscription.is_guarded and not _is_owner(call, subscription):
+        raise AuthorizationErrorException()
+    tx.run("DELETE FROM sns_replays WHERE subscription = ?", arn)
     if tx.run("DELETE FROM sns_subscriptions WHERE arn = ?", arn):
         topics.count_deleted(tx, topic)
 
@@ -181,7 +219,19 @@ def delete(tx: Tx, arn: str) -> None:
 def delete_all(tx: Tx, topic: str) -> None:
     """No subscription to the topic is left."""
     tx.lock("sns", topic)
+    tx.run("DELETE FROM sns_replays WHERE topic = ?", topic)
     tx.run("DELETE FROM sns_subscriptions WHERE topic = ?", topic)
+
+
+def forget_pending(tx: Tx) -> bool:
+    """Subscriptions that nobody has confirmed for three days are gone. Whether there may be more of them."""
+    tx.lock("sns", "pending")
+    count = tx.run(
+        "DELETE FROM sns_subscriptions WHERE arn IN (SELECT arn FROM sns_subscriptions WHERE token IS NOT NULL"
+        " AND created <= ? ORDER BY created LIMIT ?)",
+        *(tx.now - limits.SNS_PENDING_S, limits.SNS_PENDING_BATCH),
+    )
+    return count == limits.SNS_PENDING_BATCH
 
 
 def confirmed(tx: Tx, topic: Topic) -> list[Subscription]:
@@ -233,10 +283,12 @@ def _checked(there: Mapping[str, str], asked: Mapping[str, str], protocol: str, 
             raise InvalidParameterException(f"{prefix}Unknown attribute: {name}")
         if name == "RawMessageDelivery":
             attributes[name] = _checked_raw(value, protocol, prefix)
-        elif value == "" or (name == "FilterPolicy" and value.strip() == "{}"):
+        elif value == "" or (name in ("FilterPolicy", "ReplayPolicy") and value.strip() == "{}"):
             attributes.pop(name, None)
         else:
             attributes[name] = value
+    if "SubscriptionRoleArn" in asked:
+        _check_role(attributes.get("SubscriptionRoleArn", ""), protocol, prefix)
     if "RedrivePolicy" in asked and "RedrivePolicy" in attributes:
         _check_redrive(attributes["RedrivePolicy"], prefix)
     if asked.keys() & {"FilterPolicy", "FilterPolicyScope"}:
@@ -286,7 +338,47 @@ def _comparable(value: str) -> Any:
         return value
 
 
-def _check_room(tx: Tx, topic: Topic) -> None:
+def _check_role(text: str, protocol: str, prefix: str) -> None:
+    """A delivery stream is written to with a role, and nothing else is."""
+    try:
+        arn = names.parse_arn(text)
+    except ValueError:
+        arn = None
+    if protocol != "firehose" or arn is None or arn.service != "iam" or not arn.resource.startswith("role/"):
+        raise InvalidParameterException(f"{prefix}SubscriptionRoleArn: must be the ARN of a role, for firehose only")
+
+
+def _check_filters(tx: Tx, topic: str, account: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Raises where one filter policy more would be too many ("Filter policy constraints in Amazon SNS")."""
+    if "FilterPolicy" in before or "FilterPolicy" not in after:
+        return
+    region = names.parse_arn(topic).region
+    counted = "SELECT count(*) AS found FROM sns_subscriptions WHERE filtered = 1 AND account = ? AND region = ?"
+    of_topic = tx.one(f"{counted} AND topic = ?", account, region, topic)
+    of_account = tx.one(counted, account, region)
+    assert of_topic is not None
+    assert of_account is not None
+    if of_topic["found"] >= limits.SNS_TOPIC_FILTERS_MAX or of_account["found"] >= limits.SNS_ACCOUNT_FILTERS_MAX:
+        raise FilterPolicyLimitExceededException()
+
+
+def _is_filtered(attributes: Mapping[str, str]) -> int:
+    return int("FilterPolicy" in attributes)
+
+
+def _is_owner(call: Call, subscription: Subscription) -> bool:
+    owners = {subscription.account, names.parse_arn(subscription.topic).account}
+    return call.principal.kind != "anonymous" and call.account in owners
+
+
+def _check_room(tx: Tx, topic: Topic, protocol: str) -> None:
+    if topic.is_fifo and sum(counts(tx, topic).values()) >= limits.SNS_FIFO_SUBSCRIPTIONS_MAX:
+        raise SubscriptionLimitExceededException("The FIFO topic cannot have more subscriptions.")
+    if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES and protocol not in _LARGE_MESSAGE_PROTOCOLS:
+        raise InvalidParameterException(
+            f"Invalid parameter: Protocol Reason: a topic that takes messages of more than {limits.SNS_MESSAGE_BYTES}"
+            f" bytes cannot have subscriptions by {protocol}"
+        )
     if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES:
         most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
         if sum(counts(tx, topic).values()) >= most:
@@ -321,4 +413,6 @@ def _subscription(row: Row) -> Subscription:
         base_url=row["base_url"],
         created=row["created"],
         token=row["token"],
+        is_known=bool(row["known"]),
+        is_guarded=bool(row["guarded"]),
     )
