@@ -18,6 +18,6 @@ def token(last: str) -> str:
 def after(request: Mapping[str, Any]) -> str:
     """Behind what the page begins that the request asks for; "" for the first. Raises for what is no token of ours."""
     try:
-        return base64.urlsafe_b64decode(request.get("NextToken", "").encode()).decode()
+        return base64.b64decode(request.get("NextToken", ""), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
         raise InvalidParameterException("Invalid parameter: NextToken") from None

@@ -86,10 +86,8 @@ def follow(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace, prefi
     since = topic.archived_since(tx.now)
     if since is None:
         raise InvalidParameterException(f"{prefix}ReplayPolicy: the topic has no ArchivePolicy")
-    if not since <= span.start <= tx.now:
-        raise InvalidParameterException(
-            f"{prefix}ReplayPolicy: StartingPoint must not be before the topic's BeginningArchiveTime or in the future"
-        )
+    if span.start > tx.now:
+        raise InvalidParameterException(f"{prefix}ReplayPolicy: StartingPoint is in the future")
     if subscription.is_pending:
         return
     newest = archive.newest(tx, topic)
@@ -100,7 +98,7 @@ def follow(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace, prefi
         topic=topic.arn,
         status=PENDING,
         ending=span.end,
-        after=archive.before(tx, topic, span.start),
+        after=archive.before(tx, topic, max(span.start, since)),
         newest=newest,
         waits=True,
         trace=trace,
