@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode, running_node
+from tests.services.cloudwatch.test_of_services import totals
 from tests.services.sink import Sink
 from tests.services.sns.test_fifo import NAMES, fifo_sink, made
 from tests.services.sns.test_topic import attributes, refusal
@@ -259,11 +260,14 @@ def test_a_replay_that_is_stopped_owes_only_what_was_published_meanwhile(
 
 def test_a_replay_takes_the_place_of_the_one_before(node: RunningNode, sns: Any, topic: str) -> None:
     queue = fifo_sink(node, sns, topic)
+    name = topic.rpartition(":")[2]
     publish(sns, topic, *"ab")
     for _ in range(2):
         node.advance(limits.SQS_DEDUPLICATION_S)
         replay(node, sns, topic, queue, from_the_beginning(sns, topic))
     assert queue.bodies() == ["a", "b"] * 3
+    counted = totals(node, "AWS/SNS", TopicName=name)
+    assert (counted["NumberOfNotificationsDelivered"], counted["NumberOfReplayedNotificationsDelivered"]) == (2, 4)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,8 @@ def send(tx: Tx, topic: Topic, subscription: Subscription, message: Message, tra
     """The subscriber has the message, if it wants it."""
     if _Wishes(message).is_wanted_by(subscription):
         is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
-        tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+        measured = measuring.replayed if message.is_replayed else measuring.delivered
+        tx.note(measured(topic, tx.now, is_taken=is_taken))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:

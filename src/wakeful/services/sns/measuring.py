@@ -9,6 +9,8 @@ from wakeful.store.metrics import Family, Sample, family, measures
 _PUBLISHED = measures(("NumberOfMessagesPublished", "Count"), ("PublishSize", "Bytes"))
 _DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
 _FAILED = measures(("NumberOfNotificationsFailed", "Count"))
+_REPLAYED = measures(("NumberOfReplayedNotificationsDelivered", "Count"))
+_REPLAY_FAILED = measures(("NumberOfReplayedNotificationsFailed", "Count"))
 
 
 def published(topic: Topic, now: float, size: int) -> Sample:
@@ -18,6 +20,11 @@ def published(topic: Topic, now: float, size: int) -> Sample:
 def delivered(topic: Topic, now: float, *, is_taken: bool) -> Sample:
     """A subscriber has a message, or did not take it."""
     return Sample(_of(topic), _DELIVERED if is_taken else _FAILED, now, (1,))
+
+
+def replayed(topic: Topic, now: float, *, is_taken: bool) -> Sample:
+    """The same of a message from the archive."""
+    return Sample(_of(topic), _REPLAYED if is_taken else _REPLAY_FAILED, now, (1,))
 
 
 def _of(topic: Topic) -> Family:
