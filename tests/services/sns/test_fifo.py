@@ -17,6 +17,7 @@ from tests.examples import examples
 from tests.running_node import RunningNode, running_node
 from tests.services.sink import Sink, sink
 from tests.services.sns.test_topic import attributes, refusal
+from wakeful.fabric.deliver import Delivery, deliver
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
 from wakeful.services.sns import fifo
@@ -234,6 +235,22 @@ def test_a_dead_letter_keeps_its_group_and_its_identity(node: RunningNode, sns: 
     letters = dead.messages()
     assert [letter["Body"] for letter in letters] == ["0", "1", "2"]
     assert [letter["Attributes"]["MessageDeduplicationId"] for letter in letters] == ["d0", "d1", "d2"]
+
+
+def test_what_others_deliver_to_a_fifo_topic_has_a_group_and_an_identity(
+    node: RunningNode, sns: Any, topic: str
+) -> None:
+    queue = fifo_sink(node, sns, topic)
+
+    def given(**more: Any) -> bool:
+        delivery = Delivery(topic, "m", "arn:aws:x:::y", "x.amazonaws.com", "000000000000", Trace("t"), **more)
+        return bool(node.run(node.node.store.write(deliver, delivery)))
+
+    assert not given()
+    assert not given(group_id="g")
+    assert not given(deduplication_id="d")
+    assert given(group_id="g", deduplication_id="d")
+    assert queue.bodies() == ["m"]
 
 
 def test_a_topic_made_again_has_forgotten_what_was_published(node: RunningNode, sns: Any, topic: str) -> None:

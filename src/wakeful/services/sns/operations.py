@@ -82,12 +82,8 @@ def set_topic_attributes(call: Call, tx: Tx, request: shapes.SetTopicAttributesI
     found = topics.find(tx, arn)
     if name == "ArchivePolicy" and found.archiving is None:
         replay.end_archive(tx, found)
-    most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
-    if found.message_bytes_max > limits.SNS_MESSAGE_BYTES and sum(subscriptions.counts(tx, found).values()) > most:
-        raise InvalidParameterException(
-            f"Invalid parameter: MaximumMessageSize Reason: a topic with more than {most} subscriptions cannot take"
-            f" messages of more than {limits.SNS_MESSAGE_BYTES} bytes"
-        )
+    if name == "MaximumMessageSize":
+        subscriptions.check_large_messages(tx, found)
 
 
 @api.writes
@@ -256,7 +252,7 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
 
 # --- below -----------------------------------------------------------------------------------------------------------
 
-_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_BATCH_ID = re.compile(r"[A-Za-z0-9_-]+")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 
@@ -286,10 +282,15 @@ def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
         raise EmptyBatchRequestException()
     if len(entries) > limits.SNS_BATCH_MAX:
         raise TooManyEntriesInBatchRequestException()
-    if not all(_BATCH_ID.fullmatch(entry["Id"]) for entry in entries):
-        raise InvalidBatchEntryIdException()
     if len({entry["Id"] for entry in entries}) < len(entries):
         raise BatchEntryIdsNotDistinctException()
+    for entry_id in (entry["Id"] for entry in entries):
+        if len(entry_id) > limits.SNS_BATCH_ID_CHARS_MAX:
+            raise InvalidBatchEntryIdException(f"The Id of a batch entry in the batch request is too long: {entry_id}")
+        if not _BATCH_ID.fullmatch(entry_id):
+            raise InvalidBatchEntryIdException(
+                f"The Id of a batch entry in the batch request contains an impermissible character: {entry_id}"
+            )
 
 
 def _number_of(message: Message) -> str | None:

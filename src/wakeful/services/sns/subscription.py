@@ -253,6 +253,20 @@ def counts(tx: Tx, topic: Topic) -> dict[str, int]:
     return {"confirmed": row["every"] - row["pending"], "pending": row["pending"]}
 
 
+def check_large_messages(tx: Tx, topic: Topic) -> None:
+    """Raises where the topic takes larger messages than its subscriptions do."""
+    if topic.message_bytes_max <= limits.SNS_MESSAGE_BYTES:
+        return
+    most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
+    if sum(counts(tx, topic).values()) > most:
+        raise InvalidParameterException(
+            f"Invalid parameter: MaximumMessageSize Reason: a topic with more than {most} subscriptions cannot take"
+            f" messages of more than {limits.SNS_MESSAGE_BYTES} bytes"
+        )
+    for row in tx.all("SELECT DISTINCT protocol FROM sns_subscriptions WHERE topic = ?", topic.arn):
+        _check_protocol(topic, row["protocol"])
+
+
 def of_topic(tx: Tx, topic: Topic, after: str, limit: int) -> list[Subscription]:
     """By ARN, from the one after `after`."""
     rows = tx.all(
@@ -374,15 +388,19 @@ def _is_owner(call: Call, subscription: Subscription) -> bool:
 def _check_room(tx: Tx, topic: Topic, protocol: str) -> None:
     if topic.is_fifo and sum(counts(tx, topic).values()) >= limits.SNS_FIFO_SUBSCRIPTIONS_MAX:
         raise SubscriptionLimitExceededException("The FIFO topic cannot have more subscriptions.")
+    _check_protocol(topic, protocol)
+    if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES:
+        most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
+        if sum(counts(tx, topic).values()) >= most:
+            raise SubscriptionLimitExceededException()
+
+
+def _check_protocol(topic: Topic, protocol: str) -> None:
     if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES and protocol not in _LARGE_MESSAGE_PROTOCOLS:
         raise InvalidParameterException(
             f"Invalid parameter: Protocol Reason: a topic that takes messages of more than {limits.SNS_MESSAGE_BYTES}"
             f" bytes cannot have subscriptions by {protocol}"
         )
-    if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES:
-        most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
-        if sum(counts(tx, topic).values()) >= most:
-            raise SubscriptionLimitExceededException()
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
