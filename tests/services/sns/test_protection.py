@@ -36,6 +36,10 @@ def test_a_policy_is_put_shown_to_the_letter_and_taken_away(sns: Any) -> None:
     text = policy(STATEMENT, AUDIT)
     arn = sns.create_topic(Name=f"t{next(NAMES)}", DataProtectionPolicy=text)["TopicArn"]
     assert sns.get_data_protection_policy(ResourceArn=arn)["DataProtectionPolicy"] == text
+    again = {"Name": arn.rpartition(":")[2], "DataProtectionPolicy": text}
+    assert sns.create_topic(**again)["TopicArn"] == arn
+    code, message = refusal(sns.create_topic, **{**again, "DataProtectionPolicy": policy(AUDIT)})
+    assert (code, "already exists" in message) == ("InvalidParameter", True)
     other = policy({**STATEMENT, "DataDirection": "Outbound", "Operation": {"Deidentify": {"RedactConfig": {}}}})
     sns.put_data_protection_policy(ResourceArn=arn, DataProtectionPolicy=other)
     assert sns.get_data_protection_policy(ResourceArn=arn)["DataProtectionPolicy"] == other

@@ -130,6 +130,20 @@ def test_a_token_that_is_none_of_ours_is_refused(sns: Any, topic: str, operation
     )
 
 
+def test_a_topic_of_large_messages_has_only_subscribers_that_take_them(node: RunningNode, sns: Any, topic: str) -> None:
+    arn = subscribe(sns, topic, QUEUE)
+
+    def turn(tx: Tx, protocol: str) -> None:
+        tx.lock("sns", topic)
+        tx.run("UPDATE sns_subscriptions SET protocol = ? WHERE arn = ?", protocol, arn)
+
+    large = {"TopicArn": topic, "AttributeName": "MaximumMessageSize", "AttributeValue": "1048576"}
+    node.run(node.node.store.write(turn, "http"))
+    assert "cannot have subscriptions by http" in refusal(sns.set_topic_attributes, **large)[1]
+    node.run(node.node.store.write(turn, "lambda"))
+    sns.set_topic_attributes(**large)
+
+
 def test_a_key_of_kms_is_shown_as_it_was_set(sns: Any) -> None:
     arn = sns.create_topic(Name=f"t{next(NAMES)}", Attributes={"KmsMasterKeyId": "alias/aws/sns"})["TopicArn"]
     assert attributes(sns, arn)["KmsMasterKeyId"] == "alias/aws/sns"

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 def create_topic(call: Call, tx: Tx, request: shapes.CreateTopicInput) -> shapes.CreateTopicResponse:
     """The topic is there; asked again with the same attributes, or with fewer, its ARN is answered again."""
     tags = topics.tags_of(request["Tags"]) if "Tags" in request else None
+    is_new = topics.get(tx, call.arn("sns", request["Name"])) is None
     made = topics.create(tx, call, request["Name"], request.get("Attributes", {}), tags)
     if "DataProtectionPolicy" in request:
-        protection.put(tx, made, request["DataProtectionPolicy"])
+        protection.put_first(tx, made, request["DataProtectionPolicy"], is_new=is_new)
     return {"TopicArn": made.arn}
 
 

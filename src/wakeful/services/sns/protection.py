@@ -38,8 +38,15 @@ def get_data_protection_policy(
     call: Call, tx: Tx, request: shapes.GetDataProtectionPolicyInput
 ) -> shapes.GetDataProtectionPolicyResponse:
     found = topics.find(tx, topic_arn(call, request["ResourceArn"], "ResourceArn"))
-    row = tx.one("SELECT protection FROM sns_topics WHERE arn = ?", found.arn)
-    return {"DataProtectionPolicy": "" if row is None else row["protection"] or ""}
+    return {"DataProtectionPolicy": _of(tx, found)}
+
+
+def put_first(tx: Tx, topic: Topic, text: str, *, is_new: bool) -> None:
+    """A topic is made with the policy. One that was there already has to have the same."""
+    if is_new:
+        put(tx, topic, text)
+    elif text != _of(tx, topic):
+        raise _fault("Topic already exists with a different policy")
 
 
 def put(tx: Tx, topic: Topic, text: str) -> None:
@@ -50,6 +57,11 @@ def put(tx: Tx, topic: Topic, text: str) -> None:
         check(text)
     tx.lock("sns", topic.arn)
     tx.run("UPDATE sns_topics SET protection = ? WHERE arn = ?", text or None, topic.arn)
+
+
+def _of(tx: Tx, topic: Topic) -> str:
+    row = tx.one("SELECT protection FROM sns_topics WHERE arn = ?", topic.arn)
+    return "" if row is None else row["protection"] or ""
 
 
 def check(text: str) -> None:

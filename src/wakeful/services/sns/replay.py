@@ -98,7 +98,7 @@ def follow(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace, prefi
         topic=topic.arn,
         status=PENDING,
         ending=span.end,
-        after=archive.before(tx, topic, max(span.start, since)),
+        after=min(archive.before(tx, topic, max(span.start, since)), newest),
         newest=newest,
         waits=True,
         trace=trace,
