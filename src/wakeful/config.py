@@ -47,6 +47,10 @@ class Config:
     """For how long."""
     runtime_fallback: bool = False
     """Whether a function whose runtime is absent runs on the nearest version of its language."""
+    trust: Path | None = None
+    """A file of certificates (PEM) that vouch for HTTPS endpoints, beside those that this machine trusts."""
+    internal_endpoints: bool | None = None
+    """Whether topics may send to addresses that are not public. None: on loopback they may, beyond it they may not."""
     home: Path = field(default_factory=default_home)
     """What `wakeful runtimes add` got is in its folder `runtimes`."""
     rehearse: bool = False
@@ -64,6 +68,10 @@ class Config:
             return str(self.data_dir.resolve())
         parts = urlsplit(self.store)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+    @property
+    def has_internal_endpoints(self) -> bool:
+        return self.is_loopback if self.internal_endpoints is None else self.internal_endpoints
 
     @property
     def iam_mode(self) -> IamMode:

@@ -75,6 +75,14 @@ def start(
         int, typer.Option(min=1, max=RECORD_HOURS_MAX, help="For how long they are kept.")
     ] = RECORD_HOURS_MAX,
     runtime_fallback: RuntimeFallback = False,
+    trust: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Certificates (PEM) that vouch for HTTPS endpoints."),
+    ] = None,
+    internal_endpoints: Annotated[
+        bool | None,
+        typer.Option(help="Whether topics may send to addresses that are not public; on loopback they may."),
+    ] = None,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     gc.disable()  # until the node is ready: it makes much, and nearly all of it stays
@@ -92,6 +100,8 @@ def start(
             record_mb=record_mb,
             record_hours=record_hours,
             runtime_fallback=runtime_fallback,
+            trust=trust,
+            internal_endpoints=internal_endpoints,
         )
     )
 

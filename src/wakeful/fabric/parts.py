@@ -27,6 +27,8 @@ class Parts:
     accepts: Mapping[str, Accept] = field(default_factory=dict)
     policies: Mapping[str, PolicyOf] = field(default_factory=dict)
     iam_mode: IamMode = "audit"
+    has_internal_endpoints: bool = True
+    """Whether subscribers may be at addresses that are not public."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

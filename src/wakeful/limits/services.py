@@ -78,7 +78,7 @@ SNS_TAGS_MAX = 50
 SNS_CONFIRMATION_S = 2 * 86_400.0  # how long a confirmation's token is good for
 SNS_FILTERS_KEPT = 10_000  # compiled filter policies in memory
 
-# --- SNS: FIFO topics, archives, filter policies, subscriptions nobody confirms --------------------------------------
+# --- SNS: FIFO topics, archives, filter policies ----------------------------------------------------------------
 
 SNS_DEDUPLICATION_S = 300.0  # how long a FIFO topic takes a message but once
 SNS_FIFO_SUBSCRIPTIONS_MAX = 100  # of a FIFO topic; "Amazon SNS endpoints and quotas"
@@ -86,8 +86,6 @@ SNS_ARCHIVE_DAYS_RANGE = (1, 365)  # what MessageRetentionPeriod of an ArchivePo
 SNS_ARCHIVE_DISCARD_BATCH = 1000  # archived messages that are let go in one transaction
 SNS_REPLAY_BATCH = 100  # archived messages that a replay looks at in one transaction
 SNS_SWEEP_S = 600.0  # how often what is too old is looked for
-SNS_PENDING_S = 3 * 86_400.0  # a subscription that nobody confirms is gone after that
-SNS_PENDING_BATCH = 1000  # of them, in one transaction
 SNS_TOPIC_FILTERS_MAX = 200  # filter policies of one topic; "Filter policy constraints in Amazon SNS"
 SNS_ACCOUNT_FILTERS_MAX = 10_000  # and of an account in one region
 SNS_PROTECTION_POLICY_CHARS_MAX = 30_720
@@ -149,3 +147,17 @@ DECISIONS_REMEMBERED_MAX = 4096  # things that one principal may do for sure
 DENIALS_REMEMBERED_MAX = 10_000  # denials that are not told again at once
 DENIAL_TOLD_S = 60.0  # how often at most the same denial is told in audit mode
 POLICIES_COMPILED_MAX = 4096  # policy documents that are kept compiled
+
+# --- SNS: HTTP endpoints, signatures and delivery status -------------------------------------------------------------
+
+SNS_RETRIES_MAX = 100  # of one message; "Creating an HTTP/S delivery policy"
+SNS_RETRY_DELAY_MAX_S = 3600
+SNS_HTTP_LIFE_S = 3600.0  # after it was published, a message is tried no more, whatever the policy
+SNS_HTTP_TIMEOUT_S = 15.0  # for an endpoint's whole answer
+SNS_HTTP_ANSWER_BYTES_MAX = 4096  # of an endpoint's answer that are read; the delivery status has them
+SNS_HTTP_AT_ONCE = 8  # messages that are under way to one subscription
+SNS_HTTP_ROUND = 128  # messages to one subscription before another's turn
+SNS_HTTP_SLOTS = 32  # subscriptions that are sent to at a time, and, where they all wait:
+SNS_HTTP_SLOTS_MAX = 512
+SNS_URL_CHARS_MAX = 2048  # of an HTTP endpoint; ours
+SNS_FEEDBACK_SLOTS = 16  # delivery statuses that are being written

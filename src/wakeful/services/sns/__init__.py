@@ -5,8 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import archive, fanout, operations, protection, replaying, sweep, topic
+from wakeful.services.sns import (
+    archive,
+    confirmations,
+    fanout,
+    feedback,
+    operations,
+    protection,
+    replaying,
+    sweep,
+    topic,
+)
 from wakeful.services.sns.api import api
+from wakeful.services.sns.protocols import web
+from wakeful.services.sns.signing import CertificateFront
 
 service = Service(
     operations=api,
@@ -14,9 +26,17 @@ service = Service(
     accept=fanout.accept,
     needs=operations.needs,
     policy=topic.policy,
-    unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
-    workers=(sweep.worker, archive.worker, replaying.worker),
+    fronts=(CertificateFront(),),
+    workers=(
+        archive.worker,
+        confirmations.worker,
+        feedback.worker,
+        replaying.worker,
+        sweep.worker,
+        web.worker,
+    ),
     first=sweep.first,
+    unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
 )
 
 __all__ = ["protection", "service"]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import orjson
 
@@ -27,17 +27,22 @@ class Archived:
     """A message in the archive. `trace` is of what its publication set off."""
 
     sequence: int
-    published: float
     message: Message
     trace: Trace
 
 
-def keep(tx: Tx, topic: Topic, messages: Sequence[Message], trace: Trace) -> None:
-    """The messages, which have their numbers, are in the archive."""
+def keep(tx: Tx, topic: Topic, messages: Sequence[Message], trace: Trace, at: float) -> None:
+    """The messages, which have their numbers, are in the archive. `at` is the Timestamp that they were sent with."""
     for message in messages:
         tx.run(
             "INSERT INTO sns_archive(seq, topic, published, message, trace) VALUES (?, ?, ?, ?, ?)",
-            *(message.sequence, topic.arn, tx.now, orjson.dumps(asdict(message)), orjson.dumps(asdict(trace))),
+            *(
+                message.sequence,
+                topic.arn,
+                tx.now,
+                orjson.dumps(asdict(replace(message, published=at))),
+                orjson.dumps(asdict(trace)),
+            ),
         )
 
 
@@ -78,7 +83,7 @@ def expire(tx: Tx) -> None:
 
 def _archived(row: Row) -> Archived:
     message, trace = Message(**orjson.loads(row["message"])), Trace(**orjson.loads(row["trace"]))
-    return Archived(row["seq"], row["published"], message, trace)
+    return Archived(row["seq"], message, trace)
 
 
 async def _discard(node: Node, item: work.Item) -> Done | Again:

@@ -13,6 +13,10 @@ class InvalidParameterValueException(AwsError):
     """A message attribute is not as it has to be."""
 
 
+class AuthorizationErrorException(AwsError):
+    """Access Denied"""
+
+
 class NotFoundException(AwsError):
     """Topic does not exist"""
 
@@ -27,10 +31,6 @@ class InvalidStateException(AwsError):
 
 class FilterPolicyLimitExceededException(AwsError):
     """The number of filter policies has reached its limit."""
-
-
-class AuthorizationErrorException(AwsError):
-    """This subscription requires authentication for deletion."""
 
 
 class TagLimitExceededException(AwsError):

@@ -15,17 +15,22 @@ from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.services.sns.protocols.protocol import Sending
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Tx
 
 
-def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> list[Message]:
+def publish(
+    tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary: Notary | None = None
+) -> list[Message]:
     """Every subscriber that wants one of these messages has it; where it cannot take it, its dead-letter queue has.
 
     The messages as the topic has them: where a FIFO topic had one before, it is the earlier one's id that is answered.
+    What nobody has signed before is signed here, while other transactions wait.
     """
+    notary = notary or Notary()
     topic = topics.find(tx, arn)
     every = list(published)
     if any(message.size > topic.message_bytes_max for message in every):
@@ -36,23 +41,27 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> lis
         waiting = replay.waiting(tx, topic)
         subscribers = [each for each in subscribers if each.arn not in waiting]
         if waiting or topic.archiving is not None:
-            archive.keep(tx, topic, fresh, trace)
+            archive.keep(tx, topic, fresh, trace, notary.time(tx))
     for message in fresh:
         tx.note(measuring.published(topic, tx.now, message.size))
         wish = _Wishes(message)
         for subscription in subscribers:
             if wish.is_wanted_by(subscription):
-                is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
-                tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+                sending = Sending(topic, subscription, message, trace, notary)
+                is_taken = protocols.find(subscription.protocol).send(tx, sending)
+                if is_taken is not None:
+                    tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
     return known
 
 
 def send(tx: Tx, topic: Topic, subscription: Subscription, message: Message, trace: Trace) -> None:
-    """The subscriber has the message, if it wants it."""
+    """The subscriber has a message of the archive, if it wants it."""
     if _Wishes(message).is_wanted_by(subscription):
-        is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
+        sending = Sending(topic, subscription, message, trace, Notary(at=message.published))
+        is_taken = protocols.find(subscription.protocol).send(tx, sending)
         measured = measuring.replayed if message.is_replayed else measuring.delivered
-        tx.note(measured(topic, tx.now, is_taken=is_taken))
+        if is_taken is not None:
+            tx.note(measured(topic, tx.now, is_taken=is_taken))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:

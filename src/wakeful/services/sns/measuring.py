@@ -11,6 +11,8 @@ _DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
 _FAILED = measures(("NumberOfNotificationsFailed", "Count"))
 _REPLAYED = measures(("NumberOfReplayedNotificationsDelivered", "Count"))
 _REPLAY_FAILED = measures(("NumberOfReplayedNotificationsFailed", "Count"))
+_REDRIVEN = measures(("NumberOfNotificationsRedrivenToDlq", "Count"))
+_NOT_REDRIVEN = measures(("NumberOfNotificationsFailedToRedriveToDlq", "Count"))
 
 
 def published(topic: Topic, now: float, size: int) -> Sample:
@@ -25,6 +27,11 @@ def delivered(topic: Topic, now: float, *, is_taken: bool) -> Sample:
 def replayed(topic: Topic, now: float, *, is_taken: bool) -> Sample:
     """The same of a message from the archive."""
     return Sample(_of(topic), _REPLAYED if is_taken else _REPLAY_FAILED, now, (1,))
+
+
+def redriven(topic: Topic, now: float, *, is_kept: bool) -> Sample:
+    """A message that nobody took is in its dead-letter queue, or could not be put there."""
+    return Sample(_of(topic), _REDRIVEN if is_kept else _NOT_REDRIVEN, now, (1,))
 
 
 def _of(topic: Topic) -> Family:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Request
-from wakeful.services.sns import archive, fanout, fifo, paging, protection, protocols, replay
+from wakeful.services.sns import archive, confirmations, fanout, fifo, paging, protection, protocols, replay
 from wakeful.services.sns import message as messages
+from wakeful.services.sns import notary as notaries
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.api import api
@@ -24,6 +25,7 @@ from wakeful.services.sns.errors import (
     TooManyEntriesInBatchRequestException,
 )
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import NotImplementedHere
 
@@ -49,6 +51,7 @@ def delete_topic(call: Call, tx: Tx, request: shapes.DeleteTopicInput) -> None:
     """Neither the topic nor a subscription to it is left; there may have been none."""
     arn = topic_arn(call, request["TopicArn"])
     subscriptions.delete_all(tx, arn)
+    confirmations.forget_all(tx, arn)
     topics.delete(tx, arn)
     if arn.endswith(topics.FIFO):
         fifo.forget(tx, arn)
@@ -140,6 +143,7 @@ def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.Subs
         replay.follow(tx, found, subscription, call.effects, "Invalid parameter: Attributes Reason: ")
     if subscription.is_pending:
         protocol.ask(tx, found, subscription, call.effects)
+        confirmations.await_confirmation(tx, subscription)
     is_told = request.get("ReturnSubscriptionArn", False) or not subscription.is_pending
     return {"SubscriptionArn": subscription.arn if is_told else "pending confirmation"}
 
@@ -153,21 +157,24 @@ def confirm_subscription(
         found = topics.find(tx, request["TopicArn"])
     except NotFoundException:
         raise InvalidParameterException("Invalid parameter: Topic") from None
-    confirmed = subscriptions.confirm(
-        tx,
-        found,
-        request["Token"],
-        is_known=call.principal.kind != "anonymous",
-        is_guarded=request.get("AuthenticateOnUnsubscribe", "").lower() == "true",
-    )
+    guarded = request.get("AuthenticateOnUnsubscribe")
+    confirmed = confirmations.confirm(tx, call, found, request["Token"], guarded)
     replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
     return {"SubscriptionArn": confirmed.arn}
 
 
 @api.writes
 def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
-    """No subscription of that ARN is left; there may have been none."""
-    subscriptions.delete(tx, subscription_arn(request["SubscriptionArn"]), call)
+    """No subscription of that ARN is left; there may have been none. An HTTP endpoint hears how to have it back."""
+    arn = subscription_arn(request["SubscriptionArn"])
+    confirmations.check_may_end(tx, call, arn)
+    ended, topic = subscriptions.get(tx, arn), topics.get(tx, arn.rpartition(":")[0])
+    subscriptions.delete(tx, arn)
+    confirmations.forget(tx, arn)
+    if ended is not None and topic is not None and not ended.is_pending:
+        part = protocols.find(ended.protocol).part
+        if part is not None:
+            part(tx, topic, ended, call.effects)
 
 
 @api.reads
@@ -190,7 +197,9 @@ def get_subscription_attributes(
     call: Call, tx: Tx, request: shapes.GetSubscriptionAttributesInput
 ) -> shapes.GetSubscriptionAttributesResponse:
     found = subscriptions.find(tx, subscription_arn(request["SubscriptionArn"]))
-    return {"Attributes": {**found.shown(), **replay.shown(tx, found)}}
+    topic = topics.find(tx, found.topic)
+    told = {**confirmations.shown(tx, found), **protocols.shown(topic, found), **replay.shown(tx, found)}
+    return {"Attributes": {**found.shown(), **told}}
 
 
 @api.writes
@@ -210,7 +219,9 @@ async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shape
     """Whoever is subscribed and wants the message has it, or will have it though the node should die now."""
     arn = _target(call, request)
     fifo.check(arn, request)
-    (message,) = await node.store.write(fanout.publish, arn, (messages.read(request),), call.effects)
+    published = (messages.read(request),)
+    notary = await notaries.prepared(node, arn, published)
+    (message,) = await node.store.write(fanout.publish, arn, published, call.effects, notary)
     return {"MessageId": message.id, "SequenceNumber": _number_of(message)}
 
 
@@ -222,7 +233,9 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
     _check_batch(entries)
     for entry in entries:
         fifo.check(arn, entry)
-    batch = await node.store.write(_publish_batch, arn, [messages.read(entry) for entry in entries], call)
+    published = [messages.read(entry) for entry in entries]
+    notary = await notaries.prepared(node, arn, published)
+    batch = await node.store.write(_publish_batch, arn, published, call, notary)
     return {
         "Successful": [
             {"Id": entry["Id"], "MessageId": message.id, "SequenceNumber": _number_of(message)}
@@ -298,10 +311,10 @@ def _number_of(message: Message) -> str | None:
     return None if message.sequence is None else messages.sequence_number(message.sequence)
 
 
-def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call) -> list[Message]:
+def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call, notary: Notary) -> list[Message]:
     if sum(message.size for message in batch) > topics.find(tx, arn).message_bytes_max:
         raise BatchRequestTooLongException()
-    return fanout.publish(tx, arn, batch, call.effects)
+    return fanout.publish(tx, arn, batch, call.effects, notary)
 
 
 def _page(found: Sequence[subscriptions.Subscription]) -> dict[str, Any]:

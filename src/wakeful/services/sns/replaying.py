@@ -34,10 +34,11 @@ def step(tx: Tx, subscription_arn: str) -> bool:
     subscription = subscriptions.find(tx, subscription_arn)
     batch = archive.after(tx, found.topic, found.after, limits.SNS_REPLAY_BATCH)
     for archived in batch:
-        message = replace(archived.message, published=archived.published)
+        message = archived.message
+        assert message.published is not None
         if archived.sequence > found.newest:
             fanout.send(tx, topic, subscription, message, archived.trace)
-        elif found.ending is None or archived.published <= found.ending:
+        elif found.ending is None or message.published <= found.ending:
             fanout.send(tx, topic, subscription, replace(message, is_replayed=True), found.trace)
     if batch:
         status = replay.IN_PROGRESS if found.status == replay.PENDING else found.status

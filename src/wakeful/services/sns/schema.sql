@@ -27,13 +27,10 @@ CREATE TABLE IF NOT EXISTS sns_subscriptions(
     created     REAL NOT NULL,
     token       TEXT,                  -- what confirms it; none where nobody has to be asked any more
     filtered    INTEGER NOT NULL DEFAULT 0, -- 1 where it has a filter policy
-    known       INTEGER NOT NULL DEFAULT 1, -- 1 where whoever confirmed it signed the request
-    guarded     INTEGER NOT NULL DEFAULT 0, -- 1 where only its owner and the topic's may end it
     UNIQUE(topic, protocol, endpoint)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sns_subscriptions_account ON sns_subscriptions(account, region, arn);
 CREATE INDEX IF NOT EXISTS sns_subscriptions_filtered ON sns_subscriptions(account, region, topic) WHERE filtered = 1;
-CREATE INDEX IF NOT EXISTS sns_subscriptions_pending ON sns_subscriptions(created) WHERE token IS NOT NULL;
 
 -- FIFO topics: what was published in the last five minutes, what is archived, and who has it replayed.
 
@@ -69,3 +66,35 @@ CREATE TABLE IF NOT EXISTS sns_replays( -- the latest of each subscription
     trace     BLOB NOT NULL            -- of who asked for it
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sns_replays_waits ON sns_replays(topic) WHERE waits = 1;
+
+-- --- HTTP endpoints and signatures ----------------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS sns_signing_keys(
+    name        TEXT PRIMARY KEY,
+    private_key TEXT NOT NULL,         -- PEM
+    certificate TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sns_posts(  -- messages on their way to HTTP endpoints
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscription TEXT NOT NULL,        -- its ARN; it may be gone
+    due          REAL NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0, -- that have failed
+    published    REAL NOT NULL,
+    body         BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sns_posts_due ON sns_posts(subscription, due, id);
+
+CREATE TABLE IF NOT EXISTS sns_confirmations( -- of subscriptions that were confirmed by a token
+    subscription     TEXT PRIMARY KEY, -- its ARN
+    is_authenticated INTEGER NOT NULL, -- whether who confirmed had signed
+    is_guarded       INTEGER NOT NULL  -- whether who ends it must sign (AuthenticateOnUnsubscribe)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sns_ended(  -- subscriptions that their endpoint may have again
+    token        TEXT PRIMARY KEY,
+    topic        TEXT NOT NULL,
+    subscription TEXT NOT NULL,
+    until        REAL NOT NULL,
+    content      BLOB NOT NULL         -- the subscription's row
+) WITHOUT ROWID;

@@ -14,9 +14,9 @@ from wakeful import limits, names
 from wakeful.fabric.filter_policy import FilterPolicy, compile_filter_policy
 from wakeful.fabric.json_tokens import JsonFault, check_json
 from wakeful.fabric.service import Call
+from wakeful.services.sns import delivery_policy
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import (
-    AuthorizationErrorException,
     FilterPolicyLimitExceededException,
     InvalidParameterException,
     NotFoundException,
@@ -24,21 +24,21 @@ from wakeful.services.sns.errors import (
 )
 from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Row, Tx
-from wakeful.wire.errors import NotImplementedHere
 
-_RAW_PROTOCOLS = ("sqs", "firehose")
+CHANGED = topics.CHANGED
+
+_RAW_PROTOCOLS = ("sqs", "firehose", "http", "https")
+_WEB_PROTOCOLS = ("http", "https")
+_LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")
 _SETTABLE = (
-    "RawMessageDelivery",
+    "DeliveryPolicy",
     "FilterPolicy",
     "FilterPolicyScope",
+    "RawMessageDelivery",
     "RedrivePolicy",
     "ReplayPolicy",
     "SubscriptionRoleArn",
 )
-_LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")
-_REFUSED = {
-    "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
-}
 _ON_SUBSCRIBING = "Invalid parameter: Attributes Reason: "
 _ON_SETTING = "Invalid parameter: "
 _ANY_POLICY = '{"any": [true]}'
@@ -59,10 +59,6 @@ class Subscription:
     base_url: str
     created: float
     token: str | None
-    is_known: bool = True
-    """Whether whoever confirmed it signed the request."""
-    is_guarded: bool = False
-    """Whether only its owner and the topic's may end it."""
 
     @property
     def is_pending(self) -> bool:
@@ -112,7 +108,7 @@ class Subscription:
             "RawMessageDelivery": "false",
             **scope,
             **self.attributes,
-            "ConfirmationWasAuthenticated": str(not self.is_pending and self.is_known).lower(),
+            "ConfirmationWasAuthenticated": str(not self.is_pending).lower(),
             "Endpoint": self.endpoint,
             "Owner": self.account,
             "PendingConfirmation": str(self.is_pending).lower(),
@@ -136,7 +132,7 @@ def create(
         _check_role("", protocol, _ON_SUBSCRIBING)
     token = None if owner == call.account else names.new_token(64)
     tx.lock("sns", topic.arn)
-    existing = _of_endpoint(tx, topic, protocol, endpoint)
+    existing = of_endpoint(tx, topic, protocol, endpoint)
     if existing is not None:
         _check_same(existing, attributes)
         if existing.is_pending:
@@ -151,15 +147,16 @@ def create(
         *(arn, topic.arn, call.account, topic.region, protocol, endpoint, orjson.dumps(wanted), call.principal.arn),
         *(call.endpoint, tx.now, token, _is_filtered(wanted)),
     )
+    tx.wake(CHANGED)
     return find(tx, arn)
 
 
 def find(tx: Tx, arn: str) -> Subscription:
     """Raises NotFoundException."""
-    subscription = get(tx, arn)
-    if subscription is None:
+    found = get(tx, arn)
+    if found is None:
         raise NotFoundException("Subscription does not exist")
-    return subscription
+    return found
 
 
 def get(tx: Tx, arn: str) -> Subscription | None:
@@ -167,11 +164,22 @@ def get(tx: Tx, arn: str) -> Subscription | None:
     return None if row is None else _subscription(row)
 
 
-def confirm(tx: Tx, topic: Topic, token: str, *, is_known: bool = True, is_guarded: bool = False) -> Subscription:
-    """The subscription that was given this token gets messages from now on.
+def restore(tx: Tx, topic: Topic, arn: str, content: Mapping[str, Any]) -> Subscription:
+    """The subscription that once was is there again, confirmed. `content` are the columns that say what it was."""
+    tx.lock("sns", topic.arn)
+    tx.run(
+        "INSERT INTO sns_subscriptions(arn, topic, account, region, protocol, endpoint, attributes, principal,"
+        " base_url, created, token, filtered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
+        *(arn, topic.arn, content["account"], topic.region, content["protocol"], content["endpoint"]),
+        *(orjson.dumps(content["attributes"]), content["principal"], content["base_url"], tx.now),
+        _is_filtered(content["attributes"]),
+    )
+    tx.wake(CHANGED)
+    return find(tx, arn)
 
-    `is_known` says whether the request was signed, `is_guarded` whether it asks that only owners may unsubscribe.
-    """
+
+def confirm(tx: Tx, topic: Topic, token: str) -> Subscription:
+    """The subscription that was given this token gets messages from now on."""
     tx.lock("sns", topic.arn)
     row = tx.one(
         "SELECT * FROM sns_subscriptions WHERE topic = ? AND token = ? AND created > ?",
@@ -179,16 +187,14 @@ def confirm(tx: Tx, topic: Topic, token: str, *, is_known: bool = True, is_guard
     )
     if row is None:
         raise InvalidParameterException("Invalid parameter: Token")
-    tx.run(
-        "UPDATE sns_subscriptions SET token = NULL, known = ?, guarded = ? WHERE arn = ?",
-        *(int(is_known), int(is_known and is_guarded), row["arn"]),
-    )
+    tx.run("UPDATE sns_subscriptions SET token = NULL WHERE arn = ?", row["arn"])
+    tx.wake(CHANGED)
     return find(tx, row["arn"])
 
 
 def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     """The attribute is set; an empty policy takes it away."""
-    if name not in _SETTABLE and name not in _REFUSED:
+    if name not in _SETTABLE:
         raise InvalidParameterException("Invalid parameter: AttributeName")
     tx.lock("sns", arn.rpartition(":")[0])
     subscription = find(tx, arn)
@@ -198,22 +204,17 @@ def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
         "UPDATE sns_subscriptions SET attributes = ?, filtered = ? WHERE arn = ?",
         *(orjson.dumps(kept), _is_filtered(kept), arn),
     )
+    tx.wake(CHANGED)
 
 
-def delete(tx: Tx, arn: str, call: Call) -> None:
-    """No subscription of that ARN is left. Raises where the caller may not end it, or where it is not confirmed."""
+def delete(tx: Tx, arn: str) -> None:
+    """No subscription of that ARN is left."""
     topic = arn.rpartition(":")[0]
     tx.lock("sns", topic)
-    subscription = get(tx, arn)
-    if subscription is not None and subscription.is_pending:
-        raise InvalidParameterException(
-            "Invalid parameter: SubscriptionArn Reason: Cannot unsubscribe a subscription that is pending confirmation"
-        )
-    if subscription is not None and subscription.is_guarded and not _is_owner(call, subscription):
-        raise AuthorizationErrorException()
     tx.run("DELETE FROM sns_replays WHERE subscription = ?", arn)
     if tx.run("DELETE FROM sns_subscriptions WHERE arn = ?", arn):
         topics.count_deleted(tx, topic)
+        tx.wake(CHANGED)
 
 
 def delete_all(tx: Tx, topic: str) -> None:
@@ -223,17 +224,6 @@ def delete_all(tx: Tx, topic: str) -> None:
     tx.run("DELETE FROM sns_subscriptions WHERE topic = ?", topic)
 
 
-def forget_pending(tx: Tx) -> bool:
-    """Subscriptions that nobody has confirmed for three days are gone. Whether there may be more of them."""
-    tx.lock("sns", "pending")
-    count = tx.run(
-        "DELETE FROM sns_subscriptions WHERE arn IN (SELECT arn FROM sns_subscriptions WHERE token IS NOT NULL"
-        " AND created <= ? ORDER BY created LIMIT ?)",
-        *(tx.now - limits.SNS_PENDING_S, limits.SNS_PENDING_BATCH),
-    )
-    return count == limits.SNS_PENDING_BATCH
-
-
 def confirmed(tx: Tx, topic: Topic) -> list[Subscription]:
     """Those that get the topic's messages, the longest subscribed first."""
     rows = tx.all(
@@ -241,6 +231,14 @@ def confirmed(tx: Tx, topic: Topic) -> list[Subscription]:
         topic.arn,
     )
     return [_subscription(row) for row in rows]
+
+
+def of_endpoint(tx: Tx, topic: Topic, protocol: str, endpoint: str) -> Subscription | None:
+    row = tx.one(
+        "SELECT * FROM sns_subscriptions WHERE topic = ? AND protocol = ? AND endpoint = ?",
+        *(topic.arn, protocol, endpoint),
+    )
+    return None if row is None else _subscription(row)
 
 
 def counts(tx: Tx, topic: Topic) -> dict[str, int]:
@@ -291,8 +289,6 @@ def _checked(there: Mapping[str, str], asked: Mapping[str, str], protocol: str, 
     """The attributes, once what is asked for is added to those that are there. `prefix` begins the complaints."""
     attributes = dict(there)
     for name, value in asked.items():
-        if name in _REFUSED:
-            raise NotImplementedHere(_REFUSED[name])
         if name not in _SETTABLE:
             raise InvalidParameterException(f"{prefix}Unknown attribute: {name}")
         if name == "RawMessageDelivery":
@@ -303,6 +299,10 @@ def _checked(there: Mapping[str, str], asked: Mapping[str, str], protocol: str, 
             attributes[name] = value
     if "SubscriptionRoleArn" in asked:
         _check_role(attributes.get("SubscriptionRoleArn", ""), protocol, prefix)
+    if asked.get("DeliveryPolicy"):
+        if protocol not in _WEB_PROTOCOLS:
+            raise InvalidParameterException(f"{prefix}Delivery protocol [{protocol}] does not support DeliveryPolicy.")
+        delivery_policy.check_of_subscription(asked["DeliveryPolicy"], prefix)
     if "RedrivePolicy" in asked and "RedrivePolicy" in attributes:
         _check_redrive(attributes["RedrivePolicy"], prefix)
     if asked.keys() & {"FilterPolicy", "FilterPolicyScope"}:
@@ -380,11 +380,6 @@ def _is_filtered(attributes: Mapping[str, str]) -> int:
     return int("FilterPolicy" in attributes)
 
 
-def _is_owner(call: Call, subscription: Subscription) -> bool:
-    owners = {subscription.account, names.parse_arn(subscription.topic).account}
-    return call.principal.kind != "anonymous" and call.account in owners
-
-
 def _check_room(tx: Tx, topic: Topic, protocol: str) -> None:
     if topic.is_fifo and sum(counts(tx, topic).values()) >= limits.SNS_FIFO_SUBSCRIPTIONS_MAX:
         raise SubscriptionLimitExceededException("The FIFO topic cannot have more subscriptions.")
@@ -411,14 +406,6 @@ def _compiled(text: str, scope: str) -> FilterPolicy:
     return compile_filter_policy(text, scope)
 
 
-def _of_endpoint(tx: Tx, topic: Topic, protocol: str, endpoint: str) -> Subscription | None:
-    row = tx.one(
-        "SELECT * FROM sns_subscriptions WHERE topic = ? AND protocol = ? AND endpoint = ?",
-        *(topic.arn, protocol, endpoint),
-    )
-    return None if row is None else _subscription(row)
-
-
 def _subscription(row: Row) -> Subscription:
     return Subscription(
         arn=row["arn"],
@@ -431,6 +418,4 @@ def _subscription(row: Row) -> Subscription:
         base_url=row["base_url"],
         created=row["created"],
         token=row["token"],
-        is_known=bool(row["known"]),
-        is_guarded=bool(row["guarded"]),
     )

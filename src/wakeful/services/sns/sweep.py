@@ -1,11 +1,10 @@
-"""What SNS tidies by itself: identities, archived messages and questions that nobody has answered, once too old."""
+"""What SNS tidies by itself: identities and archived messages, once too old."""
 
 from __future__ import annotations
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
 from wakeful.services.sns import archive, fifo
-from wakeful.services.sns import subscription as subscriptions
 from wakeful.store import work
 from wakeful.store.tx import Tx
 
@@ -17,8 +16,6 @@ def first(tx: Tx) -> None:
 
 
 async def _sweep(node: Node, item: work.Item) -> Done | Again:
-    while await node.store.write(subscriptions.forget_pending):
-        pass  # a batch of them at a time
     await node.store.write(_forget)
     return Again(node.clock.now() + limits.SNS_SWEEP_S)
 

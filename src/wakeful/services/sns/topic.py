@@ -13,7 +13,7 @@ import orjson
 from wakeful import limits
 from wakeful.fabric.policy import parse_policy
 from wakeful.fabric.service import Call
-from wakeful.services.sns import archive_policy
+from wakeful.services.sns import archive_policy, delivery_policy, signing, status_attributes
 from wakeful.services.sns.errors import (
     InvalidParameterException,
     InvalidStateException,
@@ -24,6 +24,9 @@ from wakeful.services.sns.errors import (
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import NotImplementedHere
 
+CHANGED = "sns.subscriptions"
+"""Woken when it changes who gets a topic's messages, or how they are signed."""
+
 FIFO = ".fifo"
 """What the names of FIFO topics end in, and only theirs."""
 
@@ -31,15 +34,17 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _NAME_CHARS_MAX = 256
 
 _OF_FIFO = ("ArchivePolicy", "ContentBasedDeduplication", "FifoThroughputScope")
-_SETTABLE = ("DisplayName", "MaximumMessageSize", "Policy", "TracingConfig", "KmsMasterKeyId", *_OF_FIFO)
-_ON_CREATION = ("FifoTopic",)
-_REFUSED = {
-    "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
-    "SignatureVersion": "Wakeful does not sign messages yet (SignatureVersion).",
-}
-_FEEDBACK = re.compile(
-    r"(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedback(RoleArn|SampleRate)|FailureFeedbackRoleArn)"
+_SETTABLE = (
+    "DeliveryPolicy",
+    "DisplayName",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "Policy",
+    "SignatureVersion",
+    "TracingConfig",
+    *_OF_FIFO,
 )
+_ON_CREATION = ("FifoTopic",)
 _DEFAULTS = {
     "DisplayName": "",
     "MaximumMessageSize": str(limits.SNS_MESSAGE_BYTES),
@@ -71,23 +76,6 @@ _POLICY_ACTIONS = {
 }
 _OUT_OF_SCOPE = "Invalid parameter: Policy statement action out of service scope!"
 _POLICY_FAULT = "Invalid parameter: Policy Error: null"
-
-# What AWS does with HTTP endpoints where nobody says otherwise ("Amazon SNS message delivery retries").
-_DELIVERY_POLICY = {
-    "http": {
-        "defaultHealthyRetryPolicy": {
-            "minDelayTarget": 20,
-            "maxDelayTarget": 20,
-            "numRetries": 3,
-            "numMaxDelayRetries": 0,
-            "numNoDelayRetries": 0,
-            "numMinDelayRetries": 0,
-            "backoffFunction": "linear",
-        },
-        "disableSubscriptionOverrides": False,
-        "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
-    }
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +116,15 @@ class Topic:
         return int(self.attributes.get("MaximumMessageSize") or limits.SNS_MESSAGE_BYTES)
 
     @property
+    def signature_version(self) -> str:
+        return self.attributes.get("SignatureVersion", signing.DEFAULT_VERSION)
+
+    @property
+    def logs_deliveries(self) -> bool:
+        """Whether it asks for logs of any of them."""
+        return any(status_attributes.is_one(name) for name in self.attributes)
+
+    @property
     def policy(self) -> str:
         return self.attributes.get("Policy") or _json(_default_policy(self))
 
@@ -137,7 +134,7 @@ class Topic:
             "DisplayName": "",
             **({"FifoTopic": "true", "ContentBasedDeduplication": "false"} if self.is_fifo else {}),
             **self.attributes,
-            "EffectiveDeliveryPolicy": _json(_DELIVERY_POLICY),
+            "EffectiveDeliveryPolicy": _json(delivery_policy.effective_of_topic(self.attributes.get("DeliveryPolicy"))),
             "Owner": self.account,
             "Policy": self.policy,
             "SubscriptionsConfirmed": str(confirmed),
@@ -165,7 +162,7 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
     attributes = {attribute: _normal(attribute, value) for attribute, value in attributes.items()}
     _check_name(name, is_fifo=attributes.get("FifoTopic") == "true")
     for attribute, value in attributes.items():
-        if attribute not in (*_SETTABLE, *_ON_CREATION) and not _is_refused(attribute):
+        if not _is_settable(attribute) and attribute not in _ON_CREATION:
             raise InvalidParameterException(f"Invalid parameter: Attributes Reason: Unknown attribute: {attribute}")
         check_attribute(attribute, value, is_fifo=name.endswith(FIFO))
     arn = call.arn("sns", name)
@@ -174,8 +171,11 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
     if existing is not None:
         _check_same(existing, attributes, tags)
         return existing
-    settable = [attribute for attribute in _SETTABLE if name.endswith(FIFO) or attribute not in _OF_FIFO]
-    kept = {attribute: value for attribute, value in attributes.items() if value and attribute in settable}
+    kept = {
+        attribute: value
+        for attribute, value in attributes.items()
+        if value and _is_settable(attribute) and (name.endswith(FIFO) or attribute not in _OF_FIFO)
+    }
     archiving = archive_policy.floor_ms(tx.now) if "ArchivePolicy" in kept else None
     tx.run(
         "INSERT INTO sns_topics(arn, account, region, name, attributes, tags, archiving) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -191,11 +191,12 @@ def delete(tx: Tx, arn: str) -> None:
     if topic is not None and topic.archiving is not None:
         raise InvalidStateException("Invalid state: Cannot delete a topic with an ArchivePolicy")
     tx.run("DELETE FROM sns_topics WHERE arn = ?", arn)
+    tx.wake(CHANGED)
 
 
 def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     """The attribute is set; an empty value is the default again."""
-    if name in _ON_CREATION or (name not in _SETTABLE and not _is_refused(name)):
+    if name in _ON_CREATION or not _is_settable(name):
         raise InvalidParameterException("Invalid parameter: AttributeName")
     value = _normal(name, value)
     tx.lock("sns", arn)
@@ -208,6 +209,8 @@ def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     if name == "ArchivePolicy":
         archiving = (topic.archiving or archive_policy.floor_ms(tx.now)) if value else None
     tx.run("UPDATE sns_topics SET attributes = ?, archiving = ? WHERE arn = ?", orjson.dumps(kept), archiving, arn)
+    if name == "SignatureVersion":
+        tx.wake(CHANGED)
 
 
 def check_attribute(name: str, value: str, *, is_fifo: bool) -> None:
@@ -216,9 +219,16 @@ def check_attribute(name: str, value: str, *, is_fifo: bool) -> None:
         return
     if name in _OF_FIFO and not is_fifo and value != "false":
         raise InvalidParameterException(f"Invalid parameter: Attributes Reason: {name} is only valid for FIFO topics")
-    if _is_refused(name):
-        raise NotImplementedHere(_REFUSED.get(name) or f"Wakeful does not log the deliveries of topics yet ({name}).")
+    if status_attributes.is_one(name):
+        status_attributes.check(name, value)
     match name:
+        case "DeliveryPolicy":
+            delivery_policy.check_of_topic(value)
+        case "SignatureVersion":
+            if value not in signing.VERSIONS:
+                raise InvalidParameterException(
+                    f"Invalid parameter: SignatureVersion Reason: must be one of {', '.join(signing.VERSIONS)}"
+                )
         case "DisplayName":
             if len(value) > limits.SNS_DISPLAY_NAME_CHARS_MAX or not value.isprintable():
                 raise InvalidParameterException("Invalid parameter: DisplayName")
@@ -358,8 +368,8 @@ def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
-def _is_refused(name: str) -> bool:
-    return name in _REFUSED or _FEEDBACK.fullmatch(name) is not None
+def _is_settable(name: str) -> bool:
+    return name in _SETTABLE or status_attributes.is_one(name)
 
 
 def _check_name(name: str, *, is_fifo: bool) -> None:

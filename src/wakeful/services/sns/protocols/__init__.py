@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
+from wakeful.services.sns import delivery_policy
 from wakeful.services.sns.errors import InvalidParameterException
-from wakeful.services.sns.protocols import functions, queues, streams
+from wakeful.services.sns.protocols import functions, queues, streams, web
 from wakeful.services.sns.protocols.protocol import Protocol
+from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 from wakeful.wire.errors import NotImplementedHere
 
 PROTOCOLS: Mapping[str, Protocol] = {
-    "sqs": queues.protocol,
-    "lambda": functions.protocol,
     "firehose": streams.protocol,
+    "http": web.protocol,
+    "https": web.secure_protocol,
+    "lambda": functions.protocol,
+    "sqs": queues.protocol,
 }
-_ABSENT = ("http", "https", "email", "email-json", "sms", "application")
+_ABSENT = ("email", "email-json", "sms", "application")
 
 
 def check(topic: Topic, name: str) -> None:
     """Raises where a topic of this kind has no subscribers by that protocol ("Message delivery for FIFO topics")."""
     if topic.is_fifo and name != "sqs" and (name in PROTOCOLS or name in _ABSENT):
         raise InvalidParameterException(f"Invalid parameter: Invalid protocol type: {name}")
+
+
+def shown(topic: Topic, subscription: Subscription) -> dict[str, str]:
+    """What GetSubscriptionAttributes says beside what was set: how an HTTP endpoint is tried again."""
+    if subscription.protocol not in ("http", "https"):
+        return {}
+    policies = (topic.attributes.get("DeliveryPolicy"), subscription.attributes.get("DeliveryPolicy"))
+    document = delivery_policy.effective_of_subscription(*policies)
+    return {"EffectiveDeliveryPolicy": json.dumps(document, separators=(",", ":"))}
 
 
 def find(name: str) -> Protocol:

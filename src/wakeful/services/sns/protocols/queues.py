@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.fabric.deliver import Delivery, Refused, bury, deliver, text_attribute
+from wakeful.fabric.deliver import Delivery, Refused, deliver, text_attribute
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import message as messages
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.message import Message
-from wakeful.services.sns.protocols.protocol import Protocol, Sending, delivery_of, owner_of_arn, question
+from wakeful.services.sns.protocols.protocol import (
+    Protocol,
+    Sending,
+    delivery_of,
+    give_up,
+    hand_over,
+    owner_of_arn,
+    question,
+)
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import FIFO, Topic
 from wakeful.store.tx import Tx
@@ -30,22 +37,19 @@ def _owner(tx: Tx, call: Call, topic: Topic, endpoint: str) -> str:
 
 
 def _ask(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None:
-    deliver(tx, question(topic, subscription, messages.confirmation(topic, subscription, tx.now), trace))
+    deliver(tx, question(topic, subscription, trace, tx))
 
 
 def _send(tx: Tx, sending: Sending) -> bool:
     message = sending.message
-    at = tx.now if message.published is None else message.published
     if not sending.subscription.is_raw:
-        body = messages.envelope(message, sending.text, sending.topic, sending.subscription, at)
-        return deliver(tx, _placed(delivery_of(sending, body), sending))
+        return hand_over(tx, sending, _placed(delivery_of(sending, sending.envelope(tx)), sending))
     if len(message.attributes) <= limits.SNS_RAW_ATTRIBUTES_MAX:
         delivery = dataclasses.replace(delivery_of(sending, sending.text), attributes=_raw_attributes(message))
-        return deliver(tx, _placed(delivery, sending))
-    letter = messages.envelope(message, sending.text, sending.topic, sending.subscription, at)
+        return hand_over(tx, sending, _placed(delivery, sending))
     reason = f"a raw message has at most {limits.SNS_RAW_ATTRIBUTES_MAX} attributes, not {len(message.attributes)}"
-    bury(tx, _placed(delivery_of(sending, sending.text, letter), sending), Refused(reason, "INVALID_PARAMETER"))
-    return False
+    delivery = _placed(delivery_of(sending, sending.text, sending.envelope(tx)), sending)
+    return give_up(tx, sending, delivery, Refused(reason, "INVALID_PARAMETER"))
 
 
 def _placed(delivery: Delivery, sending: Sending) -> Delivery:

@@ -12,13 +12,13 @@ from wakeful.fabric.deliver import deliver
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import message as messages
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.protocols.protocol import (
     PRINCIPAL,
     Protocol,
     Sending,
     delivery_of,
+    hand_over,
     owner_of_arn,
     question,
 )
@@ -40,16 +40,17 @@ def _owner(tx: Tx, call: Call, topic: Topic, endpoint: str) -> str:
 
 
 def _ask(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None:
-    deliver(tx, question(topic, subscription, messages.confirmation(topic, subscription, tx.now), trace))
+    deliver(tx, question(topic, subscription, trace, tx))
 
 
 def _send(tx: Tx, sending: Sending) -> bool:
     body, subscription = sending.text, sending.subscription
-    envelope = messages.envelope(sending.message, sending.text, sending.topic, subscription, tx.now)
+    envelope = sending.envelope(tx)
     delivery = delivery_of(sending, body if subscription.is_raw else envelope, envelope)
     letter = delivery.dead_letter
-    return deliver(
+    return hand_over(
         tx,
+        sending,
         dataclasses.replace(
             delivery,
             principal=subscription.attributes["SubscriptionRoleArn"],
