@@ -166,3 +166,40 @@ def test_the_scope_is_one_of_two() -> None:
         "Invalid parameter: FilterPolicyScope: Invalid value [RandomValue]. "
         "Please use either MessageBody or MessageAttributes"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "fault", "column"),
+    [
+        ('{"key":[["value"]]}', "Match value must be String, number, true, false, or null", 10),
+        ('{"key":[{"wrong-operator":true}]}', "Unrecognized match type wrong-operator", 31),
+        ('{"key":[{"suffix":"value","prefix":"value2"}]}', "Only one key allowed in match expression", 37),
+        ('{"key":[{"suffix":100}]}', "suffix match pattern must be a string", 22),
+        ('{"key":[{"suffix":null}]}', "suffix match pattern must be a string", 23),
+        ('{"key":{"suffix":"value"}}', '"suffix" must be an object or an array', 19),
+        ('{"key":[{"suffix":["test","test2"]}]}', "suffix match pattern must be a string", 20),
+        ('{"key":{"not-an-operator":"value"}}', '"not-an-operator" must be an object or an array', 28),
+        ('{"key":[{"numeric":[]}]}', "Invalid member in numeric match: ]", 22),
+        ('{"key":[{"numeric":["operator"]}]}', "Unrecognized numeric range operator: operator", 32),
+        ('{"key":[{"numeric":[1,"<="]}]}', "Invalid member in numeric match: 1", 22),
+        ('{"key":[{"numeric":["=","000"]}]}', "Value of equals must be numeric", 26),
+        ('{"key":[{"numeric":[">="]}]}', "Value of >= must be numeric", 26),
+        ('{"key":[{"numeric":["<",100,">",10]}]}', "Too many elements in numeric expression", 30),
+        ('{"key":[{"numeric":[">=",1,">",2]}]}', "Bad numeric range operator: >", 31),
+        ('{"key":[{"numeric":[">",3,"<",1]}]}', "Bottom must be less than top", 33),
+        ('{"key":[{"numeric":[">",20,"<="]}]}', "Value of <= must be numeric", 33),
+        ('{"key":[{"numeric":[">",20,30]}]}', "Bad value in numeric range: 30", 30),
+        ('{"key":[{"numeric":[">",20,"test"]}]}', "Bad numeric range operator: test", 34),
+        ('{"key":[{"numeric":[">",20,"<",30,"<",50]}]}', "Too many terms in numeric range expression", 36),
+        ('{"key":[{"exists":null}]}', "exists match pattern must be either true or false.", 23),
+        ('{"key":[{"exists":"no"}]}', "exists match pattern must be either true or false.", 20),
+    ],
+)
+def test_a_fault_is_told_as_aws_tells_it(text: str, fault: str, column: int) -> None:
+    place = f'\n at [Source: (String)"{text}"; line: 1, column: {column}]'
+    assert complaint(text) == f"Invalid parameter: FilterPolicy: {fault}{place}"
+
+
+@pytest.mark.parametrize("operator", ['{"wildcard":"a*"}', '{"anything-but":{"suffix":"a"}}'])
+def test_what_only_event_patterns_know_is_no_operator_of_sns(operator: str) -> None:
+    assert complaint(f'{{"key":[{operator}]}}').startswith("Invalid parameter: FilterPolicy: Un")

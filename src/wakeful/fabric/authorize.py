@@ -44,6 +44,7 @@ _KINDS: Mapping[str, PrincipalKind] = {
 _DEFAULT_BUS = "event-bus/default"
 _DELIVERING: Mapping[str, tuple[str, ...]] = {
     "events": ("events:PutEvents",),
+    "firehose": ("firehose:PutRecord",),
     "lambda": ("lambda:InvokeFunction",),
     "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
     "sns": ("sns:Publish",),

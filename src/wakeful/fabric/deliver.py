@@ -70,6 +70,8 @@ class Delivery:
     """Message attributes, in the shape of SQS's API."""
     group_id: str | None = None
     deduplication_id: str | None = None
+    is_ordered: bool = False
+    """Its place among others counts, so it is never put off; for targets that only store."""
     id: str = field(default_factory=names.new_uuid)
 
     @property
@@ -97,7 +99,7 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
 
 def attempt(tx: Tx, delivery: Delivery) -> Undelivered | None:
     """As `deliver`, for givers that tell why: None where the target has the event."""
-    if tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX:
+    if not delivery.is_ordered and _is_full(tx):
         work.put(tx, LATER, to_json(delivery))
         return None
     tx.deliveries += 1
@@ -116,6 +118,10 @@ def attempt(tx: Tx, delivery: Delivery) -> Undelivered | None:
 def carried(tx: Tx, delivery: Delivery) -> None:
     """The giver has brought the event itself to a target that is none of ours: a note says so."""
     _note(tx, delivery, status="ok")
+
+
+def _is_full(tx: Tx) -> bool:
+    return tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX
 
 
 def refusal(tx: Tx, delivery: Delivery) -> Refused | None:

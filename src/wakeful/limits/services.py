@@ -67,6 +67,7 @@ SNS_MESSAGE_BYTES = 256 * 1024  # body and attributes, where the topic's Maximum
 SNS_MESSAGE_BYTES_RANGE = (1024, 1024 * 1024)  # what MaximumMessageSize may be
 SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX = 100  # of a topic that takes more than SNS_MESSAGE_BYTES
 SNS_BATCH_MAX = 10
+SNS_BATCH_ID_CHARS_MAX = 80
 SNS_LIST_MAX = 100
 SNS_SUBJECT_CHARS_MAX = 100
 SNS_DISPLAY_NAME_CHARS_MAX = 100
@@ -76,6 +77,18 @@ SNS_GROUP_ID_CHARS_MAX = 128
 SNS_TAGS_MAX = 50
 SNS_CONFIRMATION_S = 2 * 86_400.0  # how long a confirmation's token is good for
 SNS_FILTERS_KEPT = 10_000  # compiled filter policies in memory
+
+# --- SNS: FIFO topics, archives, filter policies ----------------------------------------------------------------
+
+SNS_DEDUPLICATION_S = 300.0  # how long a FIFO topic takes a message but once
+SNS_FIFO_SUBSCRIPTIONS_MAX = 100  # of a FIFO topic; "Amazon SNS endpoints and quotas"
+SNS_ARCHIVE_DAYS_RANGE = (1, 365)  # what MessageRetentionPeriod of an ArchivePolicy may be
+SNS_ARCHIVE_DISCARD_BATCH = 1000  # archived messages that are let go in one transaction
+SNS_REPLAY_BATCH = 100  # archived messages that a replay looks at in one transaction
+SNS_SWEEP_S = 600.0  # how often what is too old is looked for
+SNS_TOPIC_FILTERS_MAX = 200  # filter policies of one topic; "Filter policy constraints in Amazon SNS"
+SNS_ACCOUNT_FILTERS_MAX = 10_000  # and of an account in one region
+SNS_PROTECTION_POLICY_CHARS_MAX = 30_720
 
 # --- EventBridge -----------------------------------------------------------------------------------------------------
 

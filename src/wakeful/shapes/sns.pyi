@@ -34,6 +34,12 @@ class CreateTopicResponse(TypedDict, total=False):
 class DeleteTopicInput(TypedDict, total=False):
     TopicArn: Required[str]
 
+class GetDataProtectionPolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetDataProtectionPolicyResponse(TypedDict, total=False):
+    DataProtectionPolicy: str | None
+
 class GetSubscriptionAttributesInput(TypedDict, total=False):
     SubscriptionArn: Required[str]
 
@@ -115,6 +121,10 @@ class PublishInput(TypedDict, total=False):
 class PublishResponse(TypedDict, total=False):
     MessageId: str | None
     SequenceNumber: str | None
+
+class PutDataProtectionPolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    DataProtectionPolicy: Required[str]
 
 class RemovePermissionInput(TypedDict, total=False):
     TopicArn: Required[str]

@@ -130,7 +130,7 @@ def test_words_for_protocols_have_to_be_json_with_a_default(body: str, message: 
         ({"Message": "m", "Subject": "x" * 101}, "Invalid parameter: Subject"),
         ({"Message": "m", "Subject": "two\nlines"}, "Invalid parameter: Subject"),
         ({"Message": "m", "MessageStructure": "xml"}, "Invalid parameter: MessageStructure"),
-        ({"Message": "m", "MessageDeduplicationId": "d"}, "Invalid parameter: MessageDeduplicationId Reason: "),
+        ({"Message": "m", "MessageDeduplicationId": "with space"}, "Invalid parameter: MessageDeduplicationId"),
         ({"Message": "m", "MessageGroupId": "with space"}, "Invalid parameter: MessageGroupId"),
     ],
 )

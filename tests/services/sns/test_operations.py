@@ -77,6 +77,7 @@ def test_a_batch_is_published_in_its_order_under_the_entries_ids(sns: Any, queue
         (entries(*"abcdefghijk"), "TooManyEntriesInBatchRequest"),
         ([*entries("a"), *entries("b")], "BatchEntryIdsNotDistinct"),
         ([{"Id": "with space", "Message": "m"}], "InvalidBatchEntryId"),
+        ([{"Id": "x" * 81, "Message": "m"}], "InvalidBatchEntryId"),
         (entries("x" * 200_000, "x" * 100_000), "BatchRequestTooLong"),
         ([*entries("good"), {"Id": "bad", "Message": ""}], "InvalidParameter"),
         ([*entries("good"), {"Id": "bad", "Message": "{}", "MessageStructure": "json"}], "InvalidParameter"),

@@ -75,9 +75,6 @@ def test_a_name_that_no_topic_may_have_is_refused(sns: Any, name: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "value", "word"),
     [
-        ("FifoTopic", "true", "FIFO"),
-        ("ContentBasedDeduplication", "true", "FIFO"),
-        ("KmsMasterKeyId", "alias/aws/sns", "KMS"),
         ("TracingConfig", "Active", "X-Ray"),
     ],
 )
@@ -85,14 +82,6 @@ def test_what_would_have_no_effect_is_refused_by_name(sns: Any, attribute: str, 
     code, message = refusal(sns.create_topic, Name="t", Attributes={attribute: value})
     assert code == "NotImplemented"
     assert word in message
-
-
-def test_fifo_topics_and_data_protection_are_refused_by_name(sns: Any) -> None:
-    assert refusal(sns.create_topic, Name="t.fifo") == (
-        "NotImplemented",
-        "Wakeful does not have FIFO topics yet (t.fifo).",
-    )
-    assert refusal(sns.create_topic, Name="t", DataProtectionPolicy="{}")[0] == "NotImplemented"
 
 
 def test_attributes_are_set_and_reset(sns: Any) -> None:

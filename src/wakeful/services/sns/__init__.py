@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import confirmations, disturbed, fanout, feedback, operations, topic
+from wakeful.services.sns import (
+    archive,
+    confirmations,
+    disturbed,
+    fanout,
+    feedback,
+    operations,
+    protection,
+    replaying,
+    sweep,
+    topic,
+)
 from wakeful.services.sns.api import api
 from wakeful.services.sns.protocols import web
 from wakeful.services.sns.signing import CertificateFront
@@ -17,6 +28,17 @@ service = Service(
     needs=operations.needs,
     policy=topic.policy,
     fronts=(CertificateFront(),),
-    workers=(confirmations.worker, disturbed.worker, feedback.worker, web.worker),
+    workers=(
+        archive.worker,
+        confirmations.worker,
+        disturbed.worker,
+        feedback.worker,
+        replaying.worker,
+        sweep.worker,
+        web.worker,
+    ),
+    first=sweep.first,
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
 )
+
+__all__ = ["protection", "service"]

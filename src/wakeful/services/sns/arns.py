@@ -9,7 +9,7 @@ from wakeful.fabric.service import Call
 from wakeful.services.sns.errors import InvalidParameterException
 
 _PARTS = 6
-_SUBSCRIPTION = re.compile(r"[A-Za-z0-9_-]+:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SUBSCRIPTION = re.compile(r"[A-Za-z0-9_-]+(?:\.fifo)?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def topic_arn(call: Call, text: str, member: str = "TopicArn") -> str:

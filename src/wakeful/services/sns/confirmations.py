@@ -44,12 +44,20 @@ def confirm(tx: Tx, call: Call, topic: Topic, token: str, guarded: str | None) -
 
 
 def check_may_end(tx: Tx, call: Call, arn: str) -> None:
-    """Raises AuthorizationErrorException for who has not signed where that was asked for."""
-    if call.principal.kind != "anonymous":
+    """Raises for a subscription that is not confirmed, and for who is no owner where only owners were to end it."""
+    subscription = subscriptions.get(tx, arn)
+    if subscription is None:
+        return
+    if subscription.is_pending:
+        raise InvalidParameterException(
+            "Invalid parameter: SubscriptionArn Reason: Cannot unsubscribe a subscription that is pending confirmation"
+        )
+    owners = (subscription.account, names.parse_arn(subscription.topic).account)
+    if call.principal.kind != "anonymous" and call.account in owners:
         return
     row = tx.one("SELECT is_guarded FROM sns_confirmations WHERE subscription = ?", arn)
     if row is not None and row["is_guarded"]:
-        raise AuthorizationErrorException("This subscription is ended by a signed request only")
+        raise AuthorizationErrorException("This subscription requires authentication for deletion.")
 
 
 def shown(tx: Tx, subscription: Subscription) -> dict[str, str]:

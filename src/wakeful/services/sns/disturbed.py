@@ -17,6 +17,7 @@ from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import NotFoundException
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.services.sns.protocols.protocol import Sending
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -50,6 +51,7 @@ def _put(tx: Tx, sending: Sending, due: float) -> None:
         "subscription": sending.subscription.arn,
         "message": asdict(sending.message),
         "trace": asdict(sending.trace),
+        "published": sending.published(tx),
     }
     work.put(tx, _LATE, body, due=due)
 
@@ -64,7 +66,8 @@ async def _send(node: Node, item: work.Item) -> Done:
             topic = topics.find(tx, subscription.topic)
         except NotFoundException:
             return
-        is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
+        sending = Sending(topic, subscription, message, trace, Notary(at=item.body["published"]))
+        is_taken = protocols.find(subscription.protocol).send(tx, sending)
         if is_taken is not None:
             tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
 

@@ -25,6 +25,14 @@ class ResourceNotFoundException(AwsError):
     """Resource does not exist"""
 
 
+class InvalidStateException(AwsError):
+    """Invalid state"""
+
+
+class FilterPolicyLimitExceededException(AwsError):
+    """The number of filter policies has reached its limit."""
+
+
 class TagLimitExceededException(AwsError):
     """Could not complete request: tag quota of per resource exceeded"""
 

@@ -10,7 +10,7 @@ from wakeful.fabric.chaos.asking import is_on
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.filter_policy import attribute_values
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import disturbed, measuring, protocols
+from wakeful.services.sns import archive, disturbed, fifo, measuring, protocols, replay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
@@ -19,12 +19,16 @@ from wakeful.services.sns.message import Message
 from wakeful.services.sns.notary import Notary
 from wakeful.services.sns.protocols.protocol import Sending
 from wakeful.services.sns.subscription import Subscription
+from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Tx
 
 
-def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary: Notary | None = None) -> None:
+def publish(
+    tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary: Notary | None = None
+) -> list[Message]:
     """Every subscriber that wants one of these messages has it; where it cannot take it, its dead-letter queue has.
 
+    The messages as the topic has them: where a FIFO topic had one before, it is the earlier one's id that is answered.
     What nobody has signed before is signed here, while other transactions wait.
     """
     notary = notary or Notary()
@@ -32,8 +36,14 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary
     every = list(published)
     if any(message.size > topic.message_bytes_max for message in every):
         raise InvalidParameterException("Invalid parameter: Message too long")
+    known, fresh = fifo.admit(tx, topic, every) if topic.is_fifo else (every, every)
     subscribers = subscriptions.confirmed(tx, topic)
-    for message in every:
+    if topic.is_fifo:
+        waiting = replay.waiting(tx, topic)
+        subscribers = [each for each in subscribers if each.arn not in waiting]
+        if waiting or topic.archiving is not None:
+            archive.keep(tx, topic, fresh, trace, notary.time(tx))
+    for message in fresh:
         tx.note(measuring.published(topic, tx.now, message.size))
         wish = _Wishes(message)
         for subscription in subscribers:
@@ -46,6 +56,17 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary
                     tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
             else:
                 tx.note(measuring.filtered_out(topic, tx.now, wish.faults(subscription)))
+    return known
+
+
+def send(tx: Tx, topic: Topic, subscription: Subscription, message: Message, trace: Trace) -> None:
+    """The subscriber has a message of the archive, if it wants it."""
+    if _Wishes(message).is_wanted_by(subscription):
+        sending = Sending(topic, subscription, message, trace, Notary(at=message.published))
+        is_taken = protocols.find(subscription.protocol).send(tx, sending)
+        measured = measuring.replayed if message.is_replayed else measuring.delivered
+        if is_taken is not None:
+            tx.note(measured(topic, tx.now, is_taken=is_taken))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -61,9 +82,15 @@ def accept(tx: Tx, delivery: Delivery) -> None:
         subject=delivery.subject,
         attributes=delivery.attributes,
         group_id=delivery.group_id,
+        deduplication_id=delivery.deduplication_id,
         size=size,
     )
-    publish(tx, topic.arn, (message,), delivery.effects)
+    if topic.is_fifo and not delivery.group_id:
+        raise Refused("a FIFO topic wants to know a message's group", "INVALID_PARAMETER")
+    try:
+        publish(tx, topic.arn, (message,), delivery.effects)
+    except InvalidParameterException as error:  # a FIFO topic that was not told the message's identity
+        raise Refused(error.message, "INVALID_PARAMETER") from error
 
 
 class _Wishes:

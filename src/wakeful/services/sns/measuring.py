@@ -11,6 +11,8 @@ from wakeful.store.metrics import Family, Measures, Sample, family, measures
 _PUBLISHED = measures(("NumberOfMessagesPublished", "Count"), ("PublishSize", "Bytes"))
 _DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
 _FAILED = measures(("NumberOfNotificationsFailed", "Count"))
+_REPLAYED = measures(("NumberOfReplayedNotificationsDelivered", "Count"))
+_REPLAY_FAILED = measures(("NumberOfReplayedNotificationsFailed", "Count"))
 _REDRIVEN = measures(("NumberOfNotificationsRedrivenToDlq", "Count"))
 _NOT_REDRIVEN = measures(("NumberOfNotificationsFailedToRedriveToDlq", "Count"))
 
@@ -33,6 +35,11 @@ def filtered_out(topic: Topic, now: float, reasons: tuple[str, ...]) -> Sample:
 def _filtered_out(reasons: tuple[str, ...]) -> Measures:
     name = "NumberOfNotificationsFilteredOut"
     return measures((name, "Count"), *((f"{name}-{reason}", "Count") for reason in reasons))
+
+
+def replayed(topic: Topic, now: float, *, is_taken: bool) -> Sample:
+    """The same of a message from the archive."""
+    return Sample(_of(topic), _REPLAYED if is_taken else _REPLAY_FAILED, now, (1,))
 
 
 def redriven(topic: Topic, now: float, *, is_kept: bool) -> Sample:

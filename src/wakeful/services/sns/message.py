@@ -16,7 +16,7 @@ from wakeful.services.sns.signing import Seal
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 
-_AFTER_SIGNATURE = ("UnsubscribeURL", "MessageAttributes")
+_AFTER_SIGNATURE = ("UnsubscribeURL", "MessageAttributes", "Replayed")
 
 Attributes = Mapping[str, Mapping[str, str]]
 """Message attributes as rows and deliveries carry them: binary values are base64 text."""
@@ -34,6 +34,19 @@ class Message:
     size: int = 0
     """Bytes of the body and the attributes, as they count against the topic's MaximumMessageSize."""
     id: str = field(default_factory=names.new_uuid)
+    structured: str | None = None
+    """The JSON document that the texts are from."""
+    deduplication_id: str | None = None
+    sequence: int | None = None
+    """Its number in a FIFO topic."""
+    published: float | None = None
+    """When, where it was not now: it comes from the archive."""
+    is_replayed: bool = False
+
+    @property
+    def body(self) -> str:
+        """What was published, to the letter."""
+        return self.default if self.structured is None else self.structured
 
     def text(self, protocol: str) -> str:
         return self.texts.get(protocol, self.default)
@@ -47,26 +60,24 @@ def read(request: Mapping[str, Any]) -> Message:
     subject = request.get("Subject")
     if subject is not None and not _is_subject(subject):
         raise InvalidParameterException("Invalid parameter: Subject")
-    if "MessageDeduplicationId" in request:
-        raise InvalidParameterException(
-            "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter"
-            " that is not valid for this topic type"
-        )
-    group_id = request.get("MessageGroupId")
-    if group_id is not None and not _GROUP_ID.fullmatch(group_id):
-        raise InvalidParameterException("Invalid parameter: MessageGroupId")
+    for member in ("MessageGroupId", "MessageDeduplicationId"):
+        if member in request and not _GROUP_ID.fullmatch(request[member]):
+            raise InvalidParameterException(f"Invalid parameter: {member}")
     attributes = request.get("MessageAttributes", {})
     for name, value in attributes.items():
         _check_attribute_name(name)
         _check_attribute(name, value)
     stored = _stored(attributes)
-    texts = _texts(body, request.get("MessageStructure"))
+    structure = request.get("MessageStructure")
+    texts = _texts(body, structure)
     return Message(
         default=texts.pop("default"),
         texts=texts,
         subject=subject,
         attributes=stored,
-        group_id=group_id,
+        group_id=request.get("MessageGroupId"),
+        deduplication_id=request.get("MessageDeduplicationId"),
+        structured=None if structure is None else body,
         size=len(body.encode()) + size_of(stored),
     )
 
@@ -100,8 +111,11 @@ def signed_members(message: Message, text: str, topic: Topic, at: float) -> dict
 def notification(message: Message, text: str, topic: Topic, subscription: Subscription, at: float) -> dict[str, Any]:
     """The members of what a queue or an HTTP endpoint gets, in AWS's order, but for the signature's."""
     attributes = {"MessageAttributes": _shown(message.attributes)} if message.attributes else {}
+    number = {} if message.sequence is None else {"SequenceNumber": sequence_number(message.sequence)}
+    replayed = {"Replayed": "true"} if message.is_replayed else {}
     members = signed_members(message, text, topic, at)
-    return {**members, "UnsubscribeURL": subscription.unsubscribe_url, **attributes}
+    begin = {"Type": members["Type"], "MessageId": members["MessageId"], **number}
+    return {**begin, **members, "UnsubscribeURL": subscription.unsubscribe_url, **attributes, **replayed}
 
 
 def envelope(
@@ -202,6 +216,11 @@ def _signature_in_event(subscription: Subscription, seal: Seal | None) -> dict[s
         "Signature": seal.signature,
         "SigningCertUrl": f"{subscription.base_url}{seal.certificate_path}",
     }
+
+
+def sequence_number(seq: int) -> str:
+    """Of the message of that number: twenty digits that grow."""
+    return str(10**19 + seq)
 
 
 def timestamp(at: float) -> str:

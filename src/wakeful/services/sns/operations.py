@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Request
-from wakeful.services.sns import confirmations, fanout, protocols
+from wakeful.services.sns import archive, confirmations, fanout, fifo, paging, protection, protocols, replay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import notary as notaries
 from wakeful.services.sns import subscription as subscriptions
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 @api.writes
 def create_topic(call: Call, tx: Tx, request: shapes.CreateTopicInput) -> shapes.CreateTopicResponse:
     """The topic is there; asked again with the same attributes, or with fewer, its ARN is answered again."""
-    if "DataProtectionPolicy" in request:
-        raise NotImplementedHere("Wakeful does not look into messages (DataProtectionPolicy).")
     tags = topics.tags_of(request["Tags"]) if "Tags" in request else None
-    return {"TopicArn": topics.create(tx, call, request["Name"], request.get("Attributes", {}), tags).arn}
+    is_new = topics.get(tx, call.arn("sns", request["Name"])) is None
+    made = topics.create(tx, call, request["Name"], request.get("Attributes", {}), tags)
+    if "DataProtectionPolicy" in request:
+        protection.put_first(tx, made, request["DataProtectionPolicy"], is_new=is_new)
+    return {"TopicArn": made.arn}
 
 
 @api.writes
@@ -51,15 +53,18 @@ def delete_topic(call: Call, tx: Tx, request: shapes.DeleteTopicInput) -> None:
     subscriptions.delete_all(tx, arn)
     confirmations.forget_all(tx, arn)
     topics.delete(tx, arn)
+    if arn.endswith(topics.FIFO):
+        fifo.forget(tx, arn)
+        archive.discard(tx, arn, tx.now)
 
 
 @api.reads
 def list_topics(call: Call, tx: Tx, request: shapes.ListTopicsInput) -> shapes.ListTopicsResponse:
-    found = topics.named(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = topics.named(tx, call, paging.after(request), limits.SNS_LIST_MAX + 1)
     page = found[: limits.SNS_LIST_MAX]
     return {
         "Topics": [{"TopicArn": each.arn} for each in page],
-        "NextToken": page[-1].name if len(found) > len(page) else None,
+        "NextToken": paging.token(page[-1].name) if len(found) > len(page) else None,
     }
 
 
@@ -69,7 +74,9 @@ def get_topic_attributes(
 ) -> shapes.GetTopicAttributesResponse:
     """What was set, as it was set, with AWS's defaults for what was not; the counts are exact."""
     found = topics.find(tx, topic_arn(call, request["TopicArn"]))
-    return {"Attributes": found.shown(**subscriptions.counts(tx, found))}
+    since = found.archived_since(tx.now)
+    beginning = {} if since is None else {"BeginningArchiveTime": messages.timestamp(since)}
+    return {"Attributes": {**found.shown(**subscriptions.counts(tx, found)), **beginning}}
 
 
 @api.writes
@@ -77,12 +84,10 @@ def set_topic_attributes(call: Call, tx: Tx, request: shapes.SetTopicAttributesI
     arn, name, value = topic_arn(call, request["TopicArn"]), request["AttributeName"], request.get("AttributeValue", "")
     topics.set_attribute(tx, arn, name, value)
     found = topics.find(tx, arn)
-    most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
-    if found.message_bytes_max > limits.SNS_MESSAGE_BYTES and sum(subscriptions.counts(tx, found).values()) > most:
-        raise InvalidParameterException(
-            f"Invalid parameter: MaximumMessageSize Reason: a topic with more than {most} subscriptions cannot take"
-            f" messages of more than {limits.SNS_MESSAGE_BYTES} bytes"
-        )
+    if name == "ArchivePolicy" and found.archiving is None:
+        replay.end_archive(tx, found)
+    if name == "MaximumMessageSize":
+        subscriptions.check_large_messages(tx, found)
 
 
 @api.writes
@@ -128,11 +133,14 @@ def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.Subs
     Asked again with the same attributes, or with fewer, the subscription there is is answered again.
     """
     found = topics.find(tx, topic_arn(call, request["TopicArn"]))
+    protocols.check(found, request["Protocol"])
     protocol, endpoint = protocols.find(request["Protocol"]), request.get("Endpoint", "")
     owner = protocol.owner(tx, call, found, endpoint)
     subscription = subscriptions.create(
         tx, call, found, request["Protocol"], endpoint, owner, request.get("Attributes", {})
     )
+    if replay.get(tx, subscription.arn) is None:
+        replay.follow(tx, found, subscription, call.effects, "Invalid parameter: Attributes Reason: ")
     if subscription.is_pending:
         protocol.ask(tx, found, subscription, call.effects)
         confirmations.await_confirmation(tx, subscription)
@@ -150,7 +158,9 @@ def confirm_subscription(
     except NotFoundException:
         raise InvalidParameterException("Invalid parameter: Topic") from None
     guarded = request.get("AuthenticateOnUnsubscribe")
-    return {"SubscriptionArn": confirmations.confirm(tx, call, found, request["Token"], guarded).arn}
+    confirmed = confirmations.confirm(tx, call, found, request["Token"], guarded)
+    replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
+    return {"SubscriptionArn": confirmed.arn}
 
 
 @api.writes
@@ -169,7 +179,7 @@ def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
 
 @api.reads
 def list_subscriptions(call: Call, tx: Tx, request: shapes.ListSubscriptionsInput) -> shapes.ListSubscriptionsResponse:
-    found = subscriptions.of_caller(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = subscriptions.of_caller(tx, call, paging.after(request), limits.SNS_LIST_MAX + 1)
     return cast("shapes.ListSubscriptionsResponse", _page(found))
 
 
@@ -178,7 +188,7 @@ def list_subscriptions_by_topic(
     call: Call, tx: Tx, request: shapes.ListSubscriptionsByTopicInput
 ) -> shapes.ListSubscriptionsByTopicResponse:
     topic = topics.find(tx, topic_arn(call, request["TopicArn"]))
-    found = subscriptions.of_topic(tx, topic, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = subscriptions.of_topic(tx, topic, paging.after(request), limits.SNS_LIST_MAX + 1)
     return cast("shapes.ListSubscriptionsByTopicResponse", _page(found))
 
 
@@ -188,13 +198,17 @@ def get_subscription_attributes(
 ) -> shapes.GetSubscriptionAttributesResponse:
     found = subscriptions.find(tx, subscription_arn(request["SubscriptionArn"]))
     topic = topics.find(tx, found.topic)
-    return {"Attributes": {**found.shown(), **confirmations.shown(tx, found), **protocols.shown(topic, found)}}
+    told = {**confirmations.shown(tx, found), **protocols.shown(topic, found), **replay.shown(tx, found)}
+    return {"Attributes": {**found.shown(), **told}}
 
 
 @api.writes
 def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscriptionAttributesInput) -> None:
-    arn = subscription_arn(request["SubscriptionArn"])
-    subscriptions.set_attribute(tx, arn, request["AttributeName"], request.get("AttributeValue", ""))
+    arn, name = subscription_arn(request["SubscriptionArn"]), request["AttributeName"]
+    subscriptions.set_attribute(tx, arn, name, request.get("AttributeValue", ""))
+    if name == replay.POLICY:
+        found = subscriptions.find(tx, arn)
+        replay.follow(tx, topics.find(tx, found.topic), found, call.effects, "Invalid parameter: ")
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -204,10 +218,11 @@ def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscript
 async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shapes.PublishResponse:
     """Whoever is subscribed and wants the message has it, or will have it though the node should die now."""
     arn = _target(call, request)
-    message = messages.read(request)
-    notary = await notaries.prepared(node, arn, (message,))
-    await node.store.write(fanout.publish, arn, (message,), call.effects, notary)
-    return {"MessageId": message.id}
+    fifo.check(arn, request)
+    published = (messages.read(request),)
+    notary = await notaries.prepared(node, arn, published)
+    (message,) = await node.store.write(fanout.publish, arn, published, call.effects, notary)
+    return {"MessageId": message.id, "SequenceNumber": _number_of(message)}
 
 
 @api.waits
@@ -216,12 +231,15 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
     arn = topic_arn(call, request["TopicArn"])
     entries = request["PublishBatchRequestEntries"]
     _check_batch(entries)
-    batch = [messages.read(entry) for entry in entries]
-    notary = await notaries.prepared(node, arn, batch)
-    await node.store.write(_publish_batch, arn, batch, call, notary)
+    for entry in entries:
+        fifo.check(arn, entry)
+    published = [messages.read(entry) for entry in entries]
+    notary = await notaries.prepared(node, arn, published)
+    batch = await node.store.write(_publish_batch, arn, published, call, notary)
     return {
         "Successful": [
-            {"Id": entry["Id"], "MessageId": message.id} for entry, message in zip(entries, batch, strict=True)
+            {"Id": entry["Id"], "MessageId": message.id, "SequenceNumber": _number_of(message)}
+            for entry, message in zip(entries, batch, strict=True)
         ],
         "Failed": [],
     }
@@ -248,7 +266,7 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
 
 # --- below -----------------------------------------------------------------------------------------------------------
 
-_BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_BATCH_ID = re.compile(r"[A-Za-z0-9_-]+")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 
@@ -278,19 +296,28 @@ def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
         raise EmptyBatchRequestException()
     if len(entries) > limits.SNS_BATCH_MAX:
         raise TooManyEntriesInBatchRequestException()
-    if not all(_BATCH_ID.fullmatch(entry["Id"]) for entry in entries):
-        raise InvalidBatchEntryIdException()
     if len({entry["Id"] for entry in entries}) < len(entries):
         raise BatchEntryIdsNotDistinctException()
+    for entry_id in (entry["Id"] for entry in entries):
+        if len(entry_id) > limits.SNS_BATCH_ID_CHARS_MAX:
+            raise InvalidBatchEntryIdException(f"The Id of a batch entry in the batch request is too long: {entry_id}")
+        if not _BATCH_ID.fullmatch(entry_id):
+            raise InvalidBatchEntryIdException(
+                f"The Id of a batch entry in the batch request contains an impermissible character: {entry_id}"
+            )
 
 
-def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call, notary: Notary) -> None:
+def _number_of(message: Message) -> str | None:
+    return None if message.sequence is None else messages.sequence_number(message.sequence)
+
+
+def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call, notary: Notary) -> list[Message]:
     if sum(message.size for message in batch) > topics.find(tx, arn).message_bytes_max:
         raise BatchRequestTooLongException()
-    fanout.publish(tx, arn, batch, call.effects, notary)
+    return fanout.publish(tx, arn, batch, call.effects, notary)
 
 
 def _page(found: Sequence[subscriptions.Subscription]) -> dict[str, Any]:
     page = found[: limits.SNS_LIST_MAX]
-    token = page[-1].arn if len(found) > len(page) else None
+    token = paging.token(page[-1].arn) if len(found) > len(page) else None
     return {"Subscriptions": [each.listed() for each in page], "NextToken": token}

@@ -7,9 +7,12 @@ CREATE TABLE IF NOT EXISTS sns_topics(
     name        TEXT NOT NULL,
     attributes  BLOB NOT NULL,         -- as they were set, byte for byte
     tags        BLOB NOT NULL,
-    deleted     INTEGER NOT NULL DEFAULT 0 -- how many subscriptions it has lost
+    deleted     INTEGER NOT NULL DEFAULT 0, -- how many subscriptions it has lost
+    archiving   REAL,                  -- since when messages are archived; NULL where they are not
+    protection  TEXT                   -- its data protection policy, byte for byte
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sns_topics_name ON sns_topics(account, region, name);
+CREATE INDEX IF NOT EXISTS sns_topics_archiving ON sns_topics(arn) WHERE archiving IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS sns_subscriptions(
     arn         TEXT PRIMARY KEY,
@@ -23,9 +26,46 @@ CREATE TABLE IF NOT EXISTS sns_subscriptions(
     base_url    TEXT NOT NULL,         -- as the subscriber addressed us; the links in messages begin with it
     created     REAL NOT NULL,
     token       TEXT,                  -- what confirms it; none where nobody has to be asked any more
+    filtered    INTEGER NOT NULL DEFAULT 0, -- 1 where it has a filter policy
     UNIQUE(topic, protocol, endpoint)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sns_subscriptions_account ON sns_subscriptions(account, region, arn);
+CREATE INDEX IF NOT EXISTS sns_subscriptions_filtered ON sns_subscriptions(account, region, topic) WHERE filtered = 1;
+
+-- FIFO topics: what was published in the last five minutes, what is archived, and who has it replayed.
+
+CREATE TABLE IF NOT EXISTS sns_publications(
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice: sequence numbers only grow
+    topic   TEXT NOT NULL,             -- its ARN
+    scope   TEXT NOT NULL,             -- the group, where the topic deduplicates by group
+    id      TEXT NOT NULL,
+    until   REAL NOT NULL,
+    message TEXT NOT NULL,
+    UNIQUE(topic, scope, id)
+);
+CREATE INDEX IF NOT EXISTS sns_publications_until ON sns_publications(until);
+
+CREATE TABLE IF NOT EXISTS sns_archive(
+    seq       INTEGER PRIMARY KEY,     -- of its publication
+    topic     TEXT NOT NULL,
+    published REAL NOT NULL,
+    message   BLOB NOT NULL,
+    trace     BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sns_archive_order ON sns_archive(topic, seq);
+CREATE INDEX IF NOT EXISTS sns_archive_time ON sns_archive(topic, published, seq);
+
+CREATE TABLE IF NOT EXISTS sns_replays( -- the latest of each subscription
+    subscription TEXT PRIMARY KEY,
+    topic     TEXT NOT NULL,
+    status    TEXT NOT NULL,           -- as ReplayStatus shows it
+    ending    REAL,                    -- what was published later is not replayed
+    after     INTEGER NOT NULL,        -- how far it is: the last message that was looked at
+    newest    INTEGER NOT NULL,        -- of the archive when it began; what came later is delivered as new
+    waits     INTEGER NOT NULL,        -- 1 as long as new messages wait behind it
+    trace     BLOB NOT NULL            -- of who asked for it
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sns_replays_waits ON sns_replays(topic) WHERE waits = 1;
 
 -- --- HTTP endpoints and signatures ----------------------------------------------------------------------------------
 

@@ -17,23 +17,28 @@ from wakeful.fabric.service import Call
 from wakeful.services.sns import delivery_policy
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import (
+    FilterPolicyLimitExceededException,
     InvalidParameterException,
     NotFoundException,
     SubscriptionLimitExceededException,
 )
 from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Row, Tx
-from wakeful.wire.errors import NotImplementedHere
 
 CHANGED = topics.CHANGED
 
-_RAW_PROTOCOLS = ("sqs", "http", "https")
+_RAW_PROTOCOLS = ("sqs", "firehose", "http", "https")
 _WEB_PROTOCOLS = ("http", "https")
-_SETTABLE = ("DeliveryPolicy", "RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
-_REFUSED = {
-    "ReplayPolicy": "Wakeful does not have FIFO topics yet (ReplayPolicy).",
-    "SubscriptionRoleArn": "Wakeful has no Firehose subscriptions (SubscriptionRoleArn).",
-}
+_LARGE_MESSAGE_PROTOCOLS = ("sqs", "lambda", "firehose")
+_SETTABLE = (
+    "DeliveryPolicy",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RawMessageDelivery",
+    "RedrivePolicy",
+    "ReplayPolicy",
+    "SubscriptionRoleArn",
+)
 _ON_SUBSCRIBING = "Invalid parameter: Attributes Reason: "
 _ON_SETTING = "Invalid parameter: "
 _ANY_POLICY = '{"any": [true]}'
@@ -123,6 +128,8 @@ def create(
     again while it waits, it has another token, good for two days from now.
     """
     wanted = _checked({}, attributes, protocol, _ON_SUBSCRIBING)
+    if protocol == "firehose" and "SubscriptionRoleArn" not in wanted:
+        _check_role("", protocol, _ON_SUBSCRIBING)
     token = None if owner == call.account else names.new_token(64)
     tx.lock("sns", topic.arn)
     existing = of_endpoint(tx, topic, protocol, endpoint)
@@ -131,13 +138,14 @@ def create(
         if existing.is_pending:
             tx.run("UPDATE sns_subscriptions SET token = ?, created = ? WHERE arn = ?", token, tx.now, existing.arn)
         return find(tx, existing.arn)
-    _check_room(tx, topic)
+    _check_room(tx, topic, protocol)
+    _check_filters(tx, topic.arn, call.account, {}, wanted)
     arn = f"{topic.arn}:{names.new_uuid()}"
     tx.run(
         "INSERT INTO sns_subscriptions(arn, topic, account, region, protocol, endpoint, attributes, principal,"
-        " base_url, created, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " base_url, created, token, filtered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(arn, topic.arn, call.account, topic.region, protocol, endpoint, orjson.dumps(wanted), call.principal.arn),
-        *(call.endpoint, tx.now, token),
+        *(call.endpoint, tx.now, token, _is_filtered(wanted)),
     )
     tx.wake(CHANGED)
     return find(tx, arn)
@@ -161,9 +169,10 @@ def restore(tx: Tx, topic: Topic, arn: str, content: Mapping[str, Any]) -> Subsc
     tx.lock("sns", topic.arn)
     tx.run(
         "INSERT INTO sns_subscriptions(arn, topic, account, region, protocol, endpoint, attributes, principal,"
-        " base_url, created, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        " base_url, created, token, filtered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
         *(arn, topic.arn, content["account"], topic.region, content["protocol"], content["endpoint"]),
         *(orjson.dumps(content["attributes"]), content["principal"], content["base_url"], tx.now),
+        _is_filtered(content["attributes"]),
     )
     tx.wake(CHANGED)
     return find(tx, arn)
@@ -185,12 +194,16 @@ def confirm(tx: Tx, topic: Topic, token: str) -> Subscription:
 
 def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     """The attribute is set; an empty policy takes it away."""
-    if name not in _SETTABLE and name not in _REFUSED:
+    if name not in _SETTABLE:
         raise InvalidParameterException("Invalid parameter: AttributeName")
     tx.lock("sns", arn.rpartition(":")[0])
     subscription = find(tx, arn)
     kept = _checked(subscription.attributes, {name: value}, subscription.protocol, _ON_SETTING)
-    tx.run("UPDATE sns_subscriptions SET attributes = ? WHERE arn = ?", orjson.dumps(kept), arn)
+    _check_filters(tx, subscription.topic, subscription.account, subscription.attributes, kept)
+    tx.run(
+        "UPDATE sns_subscriptions SET attributes = ?, filtered = ? WHERE arn = ?",
+        *(orjson.dumps(kept), _is_filtered(kept), arn),
+    )
     tx.wake(CHANGED)
 
 
@@ -198,6 +211,7 @@ def delete(tx: Tx, arn: str) -> None:
     """No subscription of that ARN is left."""
     topic = arn.rpartition(":")[0]
     tx.lock("sns", topic)
+    tx.run("DELETE FROM sns_replays WHERE subscription = ?", arn)
     if tx.run("DELETE FROM sns_subscriptions WHERE arn = ?", arn):
         topics.count_deleted(tx, topic)
         tx.wake(CHANGED)
@@ -206,6 +220,7 @@ def delete(tx: Tx, arn: str) -> None:
 def delete_all(tx: Tx, topic: str) -> None:
     """No subscription to the topic is left."""
     tx.lock("sns", topic)
+    tx.run("DELETE FROM sns_replays WHERE topic = ?", topic)
     tx.run("DELETE FROM sns_subscriptions WHERE topic = ?", topic)
 
 
@@ -236,6 +251,20 @@ def counts(tx: Tx, topic: Topic) -> dict[str, int]:
     return {"confirmed": row["every"] - row["pending"], "pending": row["pending"]}
 
 
+def check_large_messages(tx: Tx, topic: Topic) -> None:
+    """Raises where the topic takes larger messages than its subscriptions do."""
+    if topic.message_bytes_max <= limits.SNS_MESSAGE_BYTES:
+        return
+    most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
+    if sum(counts(tx, topic).values()) > most:
+        raise InvalidParameterException(
+            f"Invalid parameter: MaximumMessageSize Reason: a topic with more than {most} subscriptions cannot take"
+            f" messages of more than {limits.SNS_MESSAGE_BYTES} bytes"
+        )
+    for row in tx.all("SELECT DISTINCT protocol FROM sns_subscriptions WHERE topic = ?", topic.arn):
+        _check_protocol(topic, row["protocol"])
+
+
 def of_topic(tx: Tx, topic: Topic, after: str, limit: int) -> list[Subscription]:
     """By ARN, from the one after `after`."""
     rows = tx.all(
@@ -260,16 +289,16 @@ def _checked(there: Mapping[str, str], asked: Mapping[str, str], protocol: str, 
     """The attributes, once what is asked for is added to those that are there. `prefix` begins the complaints."""
     attributes = dict(there)
     for name, value in asked.items():
-        if name in _REFUSED:
-            raise NotImplementedHere(_REFUSED[name])
         if name not in _SETTABLE:
             raise InvalidParameterException(f"{prefix}Unknown attribute: {name}")
         if name == "RawMessageDelivery":
             attributes[name] = _checked_raw(value, protocol, prefix)
-        elif value == "" or (name == "FilterPolicy" and value.strip() == "{}"):
+        elif value == "" or (name in ("FilterPolicy", "ReplayPolicy") and value.strip() == "{}"):
             attributes.pop(name, None)
         else:
             attributes[name] = value
+    if "SubscriptionRoleArn" in asked:
+        _check_role(attributes.get("SubscriptionRoleArn", ""), protocol, prefix)
     if asked.get("DeliveryPolicy"):
         if protocol not in _WEB_PROTOCOLS:
             raise InvalidParameterException(f"{prefix}Delivery protocol [{protocol}] does not support DeliveryPolicy.")
@@ -323,11 +352,50 @@ def _comparable(value: str) -> Any:
         return value
 
 
-def _check_room(tx: Tx, topic: Topic) -> None:
+def _check_role(text: str, protocol: str, prefix: str) -> None:
+    """A delivery stream is written to with a role, and nothing else is."""
+    try:
+        arn = names.parse_arn(text)
+    except ValueError:
+        arn = None
+    if protocol != "firehose" or arn is None or arn.service != "iam" or not arn.resource.startswith("role/"):
+        raise InvalidParameterException(f"{prefix}SubscriptionRoleArn: must be the ARN of a role, for firehose only")
+
+
+def _check_filters(tx: Tx, topic: str, account: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Raises where one filter policy more would be too many ("Filter policy constraints in Amazon SNS")."""
+    if "FilterPolicy" in before or "FilterPolicy" not in after:
+        return
+    region = names.parse_arn(topic).region
+    counted = "SELECT count(*) AS found FROM sns_subscriptions WHERE filtered = 1 AND account = ? AND region = ?"
+    of_topic = tx.one(f"{counted} AND topic = ?", account, region, topic)
+    of_account = tx.one(counted, account, region)
+    assert of_topic is not None
+    assert of_account is not None
+    if of_topic["found"] >= limits.SNS_TOPIC_FILTERS_MAX or of_account["found"] >= limits.SNS_ACCOUNT_FILTERS_MAX:
+        raise FilterPolicyLimitExceededException()
+
+
+def _is_filtered(attributes: Mapping[str, str]) -> int:
+    return int("FilterPolicy" in attributes)
+
+
+def _check_room(tx: Tx, topic: Topic, protocol: str) -> None:
+    if topic.is_fifo and sum(counts(tx, topic).values()) >= limits.SNS_FIFO_SUBSCRIPTIONS_MAX:
+        raise SubscriptionLimitExceededException("The FIFO topic cannot have more subscriptions.")
+    _check_protocol(topic, protocol)
     if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES:
         most = limits.SNS_LARGE_MESSAGE_SUBSCRIPTIONS_MAX
         if sum(counts(tx, topic).values()) >= most:
             raise SubscriptionLimitExceededException()
+
+
+def _check_protocol(topic: Topic, protocol: str) -> None:
+    if topic.message_bytes_max > limits.SNS_MESSAGE_BYTES and protocol not in _LARGE_MESSAGE_PROTOCOLS:
+        raise InvalidParameterException(
+            f"Invalid parameter: Protocol Reason: a topic that takes messages of more than {limits.SNS_MESSAGE_BYTES}"
+            f" bytes cannot have subscriptions by {protocol}"
+        )
 
 
 # --- below -----------------------------------------------------------------------------------------------------------

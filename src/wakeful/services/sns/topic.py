@@ -13,9 +13,10 @@ import orjson
 from wakeful import limits
 from wakeful.fabric.policy import parse_policy
 from wakeful.fabric.service import Call
-from wakeful.services.sns import delivery_policy, signing, status_attributes
+from wakeful.services.sns import archive_policy, delivery_policy, signing, status_attributes
 from wakeful.services.sns.errors import (
     InvalidParameterException,
+    InvalidStateException,
     NotFoundException,
     ResourceNotFoundException,
     TagLimitExceededException,
@@ -26,23 +27,31 @@ from wakeful.wire.errors import NotImplementedHere
 CHANGED = "sns.subscriptions"
 """Woken when it changes who gets a topic's messages, or how they are signed."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_FIFO = "Wakeful does not have FIFO topics yet"
+FIFO = ".fifo"
+"""What the names of FIFO topics end in, and only theirs."""
 
-_SETTABLE = ("DeliveryPolicy", "DisplayName", "MaximumMessageSize", "Policy", "SignatureVersion", "TracingConfig")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_NAME_CHARS_MAX = 256
+
+_OF_FIFO = ("ArchivePolicy", "ContentBasedDeduplication", "FifoThroughputScope")
+_SETTABLE = (
+    "DeliveryPolicy",
+    "DisplayName",
+    "KmsMasterKeyId",
+    "MaximumMessageSize",
+    "Policy",
+    "SignatureVersion",
+    "TracingConfig",
+    *_OF_FIFO,
+)
 _ON_CREATION = ("FifoTopic",)
-_REFUSED = {
-    "ArchivePolicy": f"{_FIFO} (ArchivePolicy).",
-    "ContentBasedDeduplication": f"{_FIFO} (ContentBasedDeduplication).",
-    "FifoThroughputScope": f"{_FIFO} (FifoThroughputScope).",
-    "FifoTopic": f"{_FIFO} (FifoTopic).",
-    "KmsMasterKeyId": "Wakeful has no KMS: a topic cannot be encrypted with a key of it (KmsMasterKeyId).",
-}
 _DEFAULTS = {
     "DisplayName": "",
     "MaximumMessageSize": str(limits.SNS_MESSAGE_BYTES),
     "TracingConfig": "PassThrough",
     "FifoTopic": "false",
+    "ContentBasedDeduplication": "false",
+    "FifoThroughputScope": "Topic",
 }
 
 _DEFAULT_ACTIONS = (
@@ -80,6 +89,27 @@ class Topic:
     attributes: Mapping[str, str]
     tags: Mapping[str, str]
     deleted: int
+    archiving: float | None = None
+    """Since when its messages are archived."""
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.name.endswith(FIFO)
+
+    @property
+    def is_content_deduplicated(self) -> bool:
+        return self.attributes.get("ContentBasedDeduplication") == "true"
+
+    @property
+    def deduplicates_by_group(self) -> bool:
+        return self.attributes.get("FifoThroughputScope") == "MessageGroup"
+
+    def archived_since(self, now: float) -> float | None:
+        """From when on its archive has every message; None where it has no archive."""
+        if self.archiving is None:
+            return None
+        kept_s = archive_policy.retention_s(self.attributes["ArchivePolicy"])
+        return max(self.archiving, archive_policy.floor_ms(now - kept_s))
 
     @property
     def message_bytes_max(self) -> int:
@@ -102,6 +132,7 @@ class Topic:
         """As GetTopicAttributes answers, with the counts of its subscriptions."""
         return {
             "DisplayName": "",
+            **({"FifoTopic": "true", "ContentBasedDeduplication": "false"} if self.is_fifo else {}),
             **self.attributes,
             "EffectiveDeliveryPolicy": _json(delivery_policy.effective_of_topic(self.attributes.get("DeliveryPolicy"))),
             "Owner": self.account,
@@ -128,24 +159,27 @@ def get(tx: Tx, arn: str) -> Topic | None:
 
 def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: Mapping[str, str] | None) -> Topic:
     """The topic is there. Asked again with the same attributes and tags, or without, it answers the one there is."""
-    if name.endswith(".fifo"):
-        raise NotImplementedHere(f"{_FIFO} ({name}).")
-    if not _NAME.fullmatch(name):
-        raise InvalidParameterException("Invalid parameter: Topic Name")
+    attributes = {attribute: _normal(attribute, value) for attribute, value in attributes.items()}
+    _check_name(name, is_fifo=attributes.get("FifoTopic") == "true")
     for attribute, value in attributes.items():
-        if not _is_settable(attribute) and attribute not in _ON_CREATION and not _is_refused(attribute):
+        if not _is_settable(attribute) and attribute not in _ON_CREATION:
             raise InvalidParameterException(f"Invalid parameter: Attributes Reason: Unknown attribute: {attribute}")
-        check_attribute(attribute, value)
+        check_attribute(attribute, value, is_fifo=name.endswith(FIFO))
     arn = call.arn("sns", name)
     tx.lock("sns", arn)
     existing = get(tx, arn)
     if existing is not None:
         _check_same(existing, attributes, tags)
         return existing
-    kept = {attribute: value for attribute, value in attributes.items() if value and _is_settable(attribute)}
+    kept = {
+        attribute: value
+        for attribute, value in attributes.items()
+        if value and _is_settable(attribute) and (name.endswith(FIFO) or attribute not in _OF_FIFO)
+    }
+    archiving = archive_policy.floor_ms(tx.now) if "ArchivePolicy" in kept else None
     tx.run(
-        "INSERT INTO sns_topics(arn, account, region, name, attributes, tags) VALUES (?, ?, ?, ?, ?, ?)",
-        *(arn, call.account, call.region, name, orjson.dumps(kept), orjson.dumps(dict(tags or {}))),
+        "INSERT INTO sns_topics(arn, account, region, name, attributes, tags, archiving) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        *(arn, call.account, call.region, name, orjson.dumps(kept), orjson.dumps(dict(tags or {})), archiving),
     )
     return find(tx, arn)
 
@@ -153,29 +187,38 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
 def delete(tx: Tx, arn: str) -> None:
     """No topic of that ARN is left. Its subscriptions are the caller's to delete."""
     tx.lock("sns", arn)
+    topic = get(tx, arn)
+    if topic is not None and topic.archiving is not None:
+        raise InvalidStateException("Invalid state: Cannot delete a topic with an ArchivePolicy")
     tx.run("DELETE FROM sns_topics WHERE arn = ?", arn)
     tx.wake(CHANGED)
 
 
 def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     """The attribute is set; an empty value is the default again."""
-    if name in _ON_CREATION or not (_is_settable(name) or _is_refused(name)):
+    if name in _ON_CREATION or not _is_settable(name):
         raise InvalidParameterException("Invalid parameter: AttributeName")
-    check_attribute(name, value)
+    value = _normal(name, value)
     tx.lock("sns", arn)
     topic = find(tx, arn)
+    if name in _OF_FIFO and not topic.is_fifo:
+        raise InvalidParameterException("Invalid parameter: AttributeName")
+    check_attribute(name, value, is_fifo=topic.is_fifo)
     kept = {attribute: text for attribute, text in {**topic.attributes, name: value}.items() if text}
-    tx.run("UPDATE sns_topics SET attributes = ? WHERE arn = ?", orjson.dumps(kept), arn)
+    archiving = topic.archiving
+    if name == "ArchivePolicy":
+        archiving = (topic.archiving or archive_policy.floor_ms(tx.now)) if value else None
+    tx.run("UPDATE sns_topics SET attributes = ?, archiving = ? WHERE arn = ?", orjson.dumps(kept), archiving, arn)
     if name == "SignatureVersion":
         tx.wake(CHANGED)
 
 
-def check_attribute(name: str, value: str) -> None:
+def check_attribute(name: str, value: str, *, is_fifo: bool) -> None:
     """Raises unless a topic may have it. What would have no effect here is refused; an empty value asks for nothing."""
-    if not value or (name, value.lower()) == ("FifoTopic", "false"):
+    if not value:
         return
-    if _is_refused(name):
-        raise NotImplementedHere(_REFUSED[name])
+    if name in _OF_FIFO and not is_fifo and value != "false":
+        raise InvalidParameterException(f"Invalid parameter: Attributes Reason: {name} is only valid for FIFO topics")
     if status_attributes.is_one(name):
         status_attributes.check(name, value)
     match name:
@@ -195,6 +238,14 @@ def check_attribute(name: str, value: str) -> None:
                 raise InvalidParameterException(
                     f"Invalid parameter: MaximumMessageSize Reason: must be between {low} and {high}"
                 )
+        case "ContentBasedDeduplication" | "FifoTopic":
+            if value not in ("true", "false"):
+                raise InvalidParameterException(f"Invalid parameter: {name} Reason: must be true or false")
+        case "FifoThroughputScope":
+            if value not in ("Topic", "MessageGroup"):
+                raise InvalidParameterException(f"Invalid parameter: {name} Reason: must be Topic or MessageGroup")
+        case "ArchivePolicy":
+            archive_policy.check(value)
         case "TracingConfig":
             if value == "Active":
                 raise NotImplementedHere("Wakeful does not record X-Ray segments (TracingConfig Active).")
@@ -317,16 +368,27 @@ def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 # --- below -----------------------------------------------------------------------------------------------------------
 
 
-def _is_refused(name: str) -> bool:
-    return name in _REFUSED
-
-
 def _is_settable(name: str) -> bool:
     return name in _SETTABLE or status_attributes.is_one(name)
 
 
+def _check_name(name: str, *, is_fifo: bool) -> None:
+    """A topic is FIFO where its name says so, and the attribute has to agree ("Creating an Amazon SNS topic")."""
+    stem = name.removesuffix(FIFO) if is_fifo else name
+    if not _NAME.fullmatch(stem) or len(name) > _NAME_CHARS_MAX or name.endswith(FIFO) != is_fifo:
+        raise InvalidParameterException("Invalid parameter: Topic Name")
+
+
+def _normal(name: str, value: str) -> str:
+    """Flags are said in small letters; an archive policy that says nothing is none."""
+    if name in ("FifoTopic", "ContentBasedDeduplication"):
+        return value.lower()
+    return "" if name == "ArchivePolicy" and value.strip() == "{}" else value
+
+
 def _check_same(topic: Topic, attributes: Mapping[str, str], tags: Mapping[str, str] | None) -> None:
-    there = {**_DEFAULTS, "Policy": topic.policy, **topic.attributes}
+    kind = {"FifoTopic": "true"} if topic.is_fifo else {}
+    there = {**_DEFAULTS, "Policy": topic.policy, **topic.attributes, **kind}
     if any(there.get(name, "") != value for name, value in attributes.items()):
         raise InvalidParameterException(
             "Invalid parameter: Attributes Reason: Topic already exists with different attributes"
@@ -369,4 +431,5 @@ def _topic(row: Row) -> Topic:
         attributes=orjson.loads(row["attributes"]),
         tags=orjson.loads(row["tags"]),
         deleted=row["deleted"],
+        archiving=row["archiving"],
     )

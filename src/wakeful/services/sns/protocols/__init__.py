@@ -7,19 +7,26 @@ from collections.abc import Mapping
 
 from wakeful.services.sns import delivery_policy
 from wakeful.services.sns.errors import InvalidParameterException
-from wakeful.services.sns.protocols import functions, queues, web
+from wakeful.services.sns.protocols import functions, queues, streams, web
 from wakeful.services.sns.protocols.protocol import Protocol
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 from wakeful.wire.errors import NotImplementedHere
 
 PROTOCOLS: Mapping[str, Protocol] = {
+    "firehose": streams.protocol,
     "http": web.protocol,
     "https": web.secure_protocol,
     "lambda": functions.protocol,
     "sqs": queues.protocol,
 }
-_ABSENT = ("email", "email-json", "sms", "application", "firehose")
+_ABSENT = ("email", "email-json", "sms", "application")
+
+
+def check(topic: Topic, name: str) -> None:
+    """Raises where a topic of this kind has no subscribers by that protocol ("Message delivery for FIFO topics")."""
+    if topic.is_fifo and name != "sqs" and (name in PROTOCOLS or name in _ABSENT):
+        raise InvalidParameterException(f"Invalid parameter: Invalid protocol type: {name}")
 
 
 def shown(topic: Topic, subscription: Subscription) -> dict[str, str]:
