@@ -136,6 +136,7 @@ class Node:
             "iam": self.config.iam_mode,
             "isolation": self.isolation.summary.removeprefix("isolation "),
             "memory": f"functions may hold {self.memory_mb:,} MB together",
+            **({} if self.config.smtp is None else {"mail": f"e-mail goes out to {self.config.smtp.address}"}),
             "state": self.config.state,
             **self._being_worked_on(),
         }
@@ -269,6 +270,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     parts = Parts(
         authorizer=node.authorizer,
         iam_mode=config.iam_mode,
+        relays_mail=config.smtp_relay is not None,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )

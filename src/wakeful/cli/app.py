@@ -6,6 +6,7 @@ import base64
 import gc
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -74,26 +75,43 @@ def start(
     record_hours: Annotated[
         int, typer.Option(min=1, max=RECORD_HOURS_MAX, help="For how long they are kept.")
     ] = RECORD_HOURS_MAX,
+    smtp_relay: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WAKEFUL_SMTP_RELAY",
+            help="smtp://user:password@host:port or smtps://…: SNS's e-mails go out there, not to the inbox alone.",
+        ),
+    ] = None,
+    smtp_from: Annotated[
+        str | None, typer.Option(envvar="WAKEFUL_SMTP_FROM", help="The address that mail comes from which goes out.")
+    ] = None,
     runtime_fallback: RuntimeFallback = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
+    if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
+        raise typer.BadParameter("--smtp-from is an e-mail address")
     gc.disable()  # until the node is ready: it makes much, and nearly all of it stays
     from wakeful.cli import serve  # what a node needs takes its time to load; the other commands do without
 
-    serve.forever(
-        Config(
-            data_dir=data_dir,
-            host=host,
-            port=port,
-            store=store,
-            iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
-            isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
-            memory_mb=memory_mb,
-            record_mb=record_mb,
-            record_hours=record_hours,
-            runtime_fallback=runtime_fallback,
-        )
+    config = Config(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        store=store,
+        iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
+        isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
+        memory_mb=memory_mb,
+        record_mb=record_mb,
+        record_hours=record_hours,
+        smtp_relay=smtp_relay,
+        smtp_from=smtp_from,
+        runtime_fallback=runtime_fallback,
     )
+    try:
+        _ = config.smtp
+    except ValueError as error:
+        raise typer.BadParameter(f"--smtp-relay: {error}") from error
+    serve.forever(config)
 
 
 @app.command()
@@ -388,6 +406,50 @@ def bill(
         typer.echo(json.dumps(told, indent=2))
     else:
         typer.echo(paper.invocations(told) if invocations else paper.text(told))
+
+
+@app.command()
+def inbox(
+    id_: Annotated[str | None, typer.Argument(metavar="ID", help="One message, whole.")] = None,
+    to: Annotated[str | None, typer.Option(help="An address, a phone number, or the ARN of an endpoint.")] = None,
+    kind: Annotated[str | None, typer.Option(help="email, sms or push.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="So many messages at most.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it, or all, or those of --to and --kind.")] = False,
+    stop: Annotated[str | None, typer.Option(metavar="NUMBER", help="Answer STOP from this phone.")] = None,
+    remove_app: Annotated[
+        str | None, typer.Option(metavar="ARN", help="Remove the app of this endpoint from its device.")
+    ] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(metavar="on|off", help="Whether text messages go to verified numbers only.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Show what SNS sent to people and devices: e-mails, text messages and pushes, with the links that confirm.
+
+    The marks: ✗ could not be delivered, → went out to the SMTP relay, … is on its way there.
+    """
+    from wakeful.cli import inbox as box
+
+    _one_of("--kind", kind, ("email", "sms", "push"))
+    _one_of("--sandbox", sandbox, ("on", "off"))
+    wanted = {"to": to, "kind": kind}
+    if stop is not None:
+        box.stop(stop, endpoint)
+    elif remove_app is not None:
+        box.remove_app(remove_app, endpoint)
+    elif sandbox is not None:
+        box.set_sandbox(sandbox == "on", endpoint)
+    elif delete:
+        box.delete(id_, wanted, endpoint)
+    elif id_ is not None:
+        box.one(id_, endpoint, as_json=as_json)
+    elif follow:
+        with suppress(KeyboardInterrupt):
+            box.followed({**wanted, "limit": str(limit)}, endpoint, as_json=as_json)
+    else:
+        box.listed({**wanted, "limit": str(limit)}, endpoint, as_json=as_json)
 
 
 def _query(given: Mapping[str, str | None]) -> str:

@@ -27,6 +27,8 @@ class Parts:
     accepts: Mapping[str, Accept] = field(default_factory=dict)
     policies: Mapping[str, PolicyOf] = field(default_factory=dict)
     iam_mode: IamMode = "audit"
+    relays_mail: bool = False
+    """Whether e-mail goes out to an SMTP server."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

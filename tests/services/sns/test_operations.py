@@ -51,7 +51,6 @@ def test_a_topic_is_published_to_by_either_arn(sns: Any, queue: Sink) -> None:
             "InvalidParameter",
             "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
         ),
-        ({"PhoneNumber": "+15551234567"}, "NotImplemented", "Wakeful does not send text messages (PhoneNumber)."),
         ({"TopicArn": TOPIC, "TargetArn": TOPIC}, "InvalidParameter", "You must specify only one of"),
     ],
 )

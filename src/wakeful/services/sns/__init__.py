@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import fanout, operations, topic
+from wakeful.services.sns import (
+    fanout,
+    inbox,
+    inbox_front,
+    mail_pages,
+    operations,
+    platform_operations,
+    relay,
+    sms_operations,
+    telling,
+    topic,
+)
 from wakeful.services.sns.api import api
 
 service = Service(
@@ -15,4 +26,10 @@ service = Service(
     needs=operations.needs,
     policy=topic.policy,
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
+    pages={"inbox": inbox.page},
+    fronts=(inbox_front.InboxFront(), mail_pages.MailFront()),
+    workers=(inbox.worker, relay.worker, telling.worker),
+    first=inbox.first,
 )
+
+__all__ = ["operations", "platform_operations", "service", "sms_operations"]

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wakeful import limits, names
+from wakeful.services.sns import reserved_attributes
 from wakeful.services.sns.errors import InvalidParameterException, InvalidParameterValueException
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
@@ -40,8 +41,11 @@ class Message:
         return self.texts.get(protocol, self.default)
 
 
-def read(request: Mapping[str, Any]) -> Message:
-    """The message in a Publish request or a batch's entry. Raises what SNS answers where it cannot be published."""
+def read(request: Mapping[str, Any], *, needs_default: bool = True) -> Message:
+    """The message in a Publish request or a batch's entry. Raises what SNS answers where it cannot be published.
+
+    One that goes to a single phone or device needs no `default` beside what is for those; it is empty then.
+    """
     body: str = request["Message"]
     if not body:
         raise InvalidParameterException("Invalid parameter: Empty message")
@@ -61,9 +65,12 @@ def read(request: Mapping[str, Any]) -> Message:
         _check_attribute_name(name)
         _check_attribute(name, value)
     stored = _stored(attributes)
+    reserved_attributes.check(stored)
     texts = _texts(body, request.get("MessageStructure"))
+    if needs_default and "default" not in texts:
+        raise InvalidParameterException("Invalid parameter: Message Structure - No default entry in JSON message body")
     return Message(
-        default=texts.pop("default"),
+        default=texts.pop("default", ""),
         texts=texts,
         subject=subject,
         attributes=stored,
@@ -175,7 +182,7 @@ def _is_subject(subject: str) -> bool:
 
 
 def _texts(body: str, structure: str | None) -> dict[str, str]:
-    """The bodies by protocol, `default` among them."""
+    """The bodies by protocol, `default` among them where it is there."""
     if structure is None:
         return {"default": body}
     if structure != "json":
@@ -187,10 +194,7 @@ def _texts(body: str, structure: str | None) -> dict[str, str]:
         document = None
     if not isinstance(document, dict):
         raise InvalidParameterException("Invalid parameter: Message Structure - JSON message body failed to parse")
-    texts = {protocol: text for protocol, text in document.items() if isinstance(text, str)}
-    if "default" not in texts:
-        raise InvalidParameterException("Invalid parameter: Message Structure - No default entry in JSON message body")
-    return texts
+    return {protocol: text for protocol, text in document.items() if isinstance(text, str)}
 
 
 def _check_attribute_name(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Request
-from wakeful.services.sns import fanout, protocols
+from wakeful.services.sns import direct, fanout, protocols
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
@@ -191,6 +191,8 @@ def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscript
 async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shapes.PublishResponse:
     """Whoever is subscribed and wants the message has it, or will have it though the node should die now."""
     arn = _target(call, request)
+    if direct.is_direct(request):
+        return {"MessageId": (await node.store.write(direct.publish, call, request)).id}
     message = messages.read(request)
     await node.store.write(fanout.publish, arn, (message,), call.effects)
     return {"MessageId": message.id}
@@ -238,7 +240,7 @@ _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 
 def _target(call: Call, request: Mapping[str, Any]) -> str:
-    """The ARN of the topic to publish to."""
+    """The ARN of the topic to publish to, or the one phone or device."""
     given = [member for member in _TARGETS if member in request]
     if not given:
         raise InvalidParameterException(
@@ -249,12 +251,8 @@ def _target(call: Call, request: Mapping[str, Any]) -> str:
             "Invalid parameter: You must specify only one of TopicArn, TargetArn, PhoneNumber"
         )
     member = given[0]
-    if member == "PhoneNumber":
-        raise NotImplementedHere("Wakeful does not send text messages (PhoneNumber).")
-    if member == "TargetArn" and ":endpoint/" in request[member]:
-        raise InvalidParameterException(
-            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
-        )
+    if direct.is_direct(request):
+        return str(request[member])
     return topic_arn(call, request[member], member)
 
 

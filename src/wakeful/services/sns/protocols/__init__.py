@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wakeful.services.sns.errors import InvalidParameterException
-from wakeful.services.sns.protocols import functions, queues
+from wakeful.services.sns.protocols import devices, functions, mail, phones, queues
 from wakeful.services.sns.protocols.protocol import Protocol
 from wakeful.wire.errors import NotImplementedHere
 
-PROTOCOLS: Mapping[str, Protocol] = {"sqs": queues.protocol, "lambda": functions.protocol}
-_ABSENT = ("http", "https", "email", "email-json", "sms", "application", "firehose")
+PROTOCOLS: Mapping[str, Protocol] = {
+    "application": devices.protocol,
+    "email": mail.protocol,
+    "email-json": mail.protocol,
+    "lambda": functions.protocol,
+    "sms": phones.protocol,
+    "sqs": queues.protocol,
+}
+_ABSENT = ("http", "https", "firehose")
 
 
 def find(name: str) -> Protocol:
