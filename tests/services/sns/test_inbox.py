@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
-from tests.running_node import RunningNode
-from tests.services.sns.people import Inbox, new_inbox
+from tests.running_node import RunningNode, running_node
+from tests.services.sns.people import Inbox, new_inbox, page_of
 from wakeful import limits
 from wakeful.services.sns import inbox as box
 
@@ -110,3 +113,40 @@ def test_the_oldest_go_where_there_are_too_many_or_too_large(
     monkeypatch.setattr(limits, "SNS_INBOX_BYTES_MAX", 1)
     node.run(node.node.store.write(box.trim))
     assert [each["body"] for each in inbox.messages()] == ["4"]
+
+
+@pytest.mark.slow
+def test_people_and_devices_are_reached_on_postgresql_as_well(tmp_path: Path, postgres_dsn: str) -> None:
+    with psycopg.connect(postgres_dsn, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE people")
+    store = urlsplit(postgres_dsn)._replace(path="/people").geturl()
+    with running_node(tmp_path / "data", store=store) as node:
+        inbox = new_inbox(node)
+        sns = inbox.client()
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ann@example.com")
+        assert page_of(inbox.messages()[0]["link"])[0] == 200
+        app = sns.create_platform_application(Name="a", Platform="GCM", Attributes={"PlatformCredential": "k"})
+        application = app["PlatformApplicationArn"]
+        sns.set_platform_application_attributes(
+            PlatformApplicationArn=application, Attributes={"EventDeliveryFailure": topic}
+        )
+        device = sns.create_platform_endpoint(PlatformApplicationArn=application, Token="t")["EndpointArn"]
+        sns.subscribe(TopicArn=topic, Protocol="application", Endpoint=device)
+        sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15550100001")
+        inbox.ask("POST", "replies", {"from": "+15550100001", "text": "STOP"})
+        sns.publish(TopicArn=topic, Message="m")
+        told = {each["kind"]: each["state"] for each in inbox.messages(limit="3")}
+        assert told == {"email": "captured", "push": "captured", "sms": "failed"}
+        inbox.ask("POST", "devices", {"gone": device})
+        sns.publish(TargetArn=device, Message="m")
+        node.settle()
+        assert "DeliveryFailure event" in inbox.messages(kind="email")[0]["subject"]
+        sns.opt_in_phone_number(phoneNumber="+15550100001")
+        sns.set_sms_attributes(attributes={"DefaultSMSType": "Transactional"})
+        sns.create_sms_sandbox_phone_number(PhoneNumber="+15550100001")
+        inbox.ask("POST", "sandbox", {"is_in_sandbox": True})
+        assert sns.get_sms_sandbox_account_status()["IsInSandbox"] is True
+        node.run(node.node.store.write(box.trim))
+        assert inbox.ask("DELETE", "inbox?kind=sms")["deleted"] == 3
+        assert inbox.messages(to="ann@example.com", after="0", limit="1")[0]["link"]

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wakeful import limits, names
-from wakeful.config import Smtp
 from wakeful.fabric import deliver
 from wakeful.fabric.deliver import Delivery, Refused, bury
 from wakeful.fabric.parts import parts_of
@@ -22,6 +21,9 @@ from wakeful.store import work
 from wakeful.store.telemetry import Note
 from wakeful.store.tx import Tx
 
+if TYPE_CHECKING:
+    from wakeful.config import Smtp
+
 _KIND = "sns.mail"
 _ADDRESS = "no-reply@sns.amazonaws.com"
 """AWS's; where mail really goes out, the relay is told of another."""
@@ -31,7 +33,7 @@ _NO_RELAY = "there is no relay any more"
 
 def sender(name: str) -> str:
     """Whom a mail comes from, as its header says it."""
-    return str(Address(name, addr_spec=_ADDRESS))
+    return str(Address(_one_line(name), addr_spec=_ADDRESS))
 
 
 def post(tx: Tx, letter: Letter, delivery: Delivery | None) -> None:
@@ -89,6 +91,11 @@ async def _relay(node: Node, item: work.Item) -> Done | Again:
 worker = Worker(_KIND, _relay, slots=limits.SNS_RELAY_SLOTS)
 
 
+def _one_line(text: str) -> str:
+    """A header is one line, whatever was put in."""
+    return " ".join(text.split())
+
+
 class _Failed(Exception):
     """The server has not taken it. `is_final`: asking again will not help."""
 
@@ -109,7 +116,7 @@ class _From:
         message = EmailMessage(policy=email.policy.SMTP)
         message["From"] = self.header
         message["To"] = body["to"]
-        message["Subject"] = body["subject"] or ""
+        message["Subject"] = _one_line(body["subject"] or "")
         message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
         message["Message-ID"] = f"<{body['message_id']}@{self.address.rpartition('@')[2]}>"
         message.set_content(body["body"])
