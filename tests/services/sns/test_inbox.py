@@ -139,7 +139,7 @@ def test_people_and_devices_are_reached_on_postgresql_as_well(tmp_path: Path, po
         told = {each["kind"]: each["state"] for each in inbox.messages(limit="3")}
         assert told == {"email": "captured", "push": "captured", "sms": "failed"}
         inbox.ask("POST", "devices", {"gone": device})
-        sns.publish(TargetArn=device, Message="m")
+        sns.publish(TargetArn=device, Message="m\0")
         node.settle()
         assert "DeliveryFailure event" in inbox.messages(kind="email")[0]["subject"]
         sns.opt_in_phone_number(phoneNumber="+15550100001")

@@ -10,6 +10,7 @@ from tests.running_node import REGION, RunningNode
 from tests.services.sink import sink
 from tests.services.sns.people import Inbox, new_inbox
 from tests.services.sns.test_topic import refusal
+from wakeful import limits
 from wakeful.services.sns import sms_accounts
 
 DAY_S = 86_400.0
@@ -129,8 +130,9 @@ def test_what_a_phone_does_not_take_is_in_the_subscriptions_dead_letter_queue(sn
     assert inbox.messages()[0]["reason"] == "Message body is too long"
 
 
-def test_pages_of_numbers_that_are_opted_out(sns: Any, inbox: Inbox) -> None:
-    numbers = [f"+1555010{number:04d}" for number in range(101)]
+def test_pages_of_numbers_that_are_opted_out(sns: Any, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SNS_LIST_MAX", 2)
+    numbers = [f"+1555010{number:04d}" for number in range(3)]
     for number in numbers:
         inbox.node.run(inbox.node.node.store.write(sms_accounts.opt_out, inbox.account, REGION, number))
     first = sns.list_phone_numbers_opted_out()

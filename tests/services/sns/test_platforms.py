@@ -11,6 +11,7 @@ from tests.running_node import RunningNode
 from tests.services.sink import Sink, sink
 from tests.services.sns.people import Inbox, new_inbox
 from tests.services.sns.test_topic import refusal
+from wakeful import limits
 
 TOKEN = "0123456789abcdef" * 4
 APPLE = {"PlatformPrincipal": "certificate", "PlatformCredential": "key"}
@@ -130,11 +131,12 @@ def test_an_endpoint_is_made_once_for_a_token(sns: Any) -> None:
     assert refusal(sns.get_endpoint_attributes, EndpointArn=arn) == ("NotFound", "Endpoint does not exist")
 
 
-def test_endpoints_are_listed_in_pages(sns: Any) -> None:
+def test_endpoints_are_listed_in_pages(sns: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SNS_LIST_MAX", 2)
     arn = application(sns)
     made = {
         sns.create_platform_endpoint(PlatformApplicationArn=arn, Token=f"t{number}")["EndpointArn"]
-        for number in range(101)
+        for number in range(3)
     }
     first = sns.list_endpoints_by_platform_application(PlatformApplicationArn=arn)
     rest = sns.list_endpoints_by_platform_application(PlatformApplicationArn=arn, NextToken=first["NextToken"])
@@ -148,6 +150,7 @@ def test_endpoints_are_listed_in_pages(sns: Any) -> None:
     ("platform", "request_", "message"),
     [
         ("GCM", {"Token": ""}, "Invalid parameter: Token Reason: cannot be empty"),
+        ("GCM", {"Token": "a\0b"}, "Invalid parameter: Token"),
         ("GCM", {"Token": "x" * 8193}, "Token Reason: must be at most 8192 bytes long in UTF-8 encoding"),
         ("APNS", {"Token": "no hex"}, "iOS device tokens must be no more than 400 hexadecimal characters"),
         ("GCM", {"Attributes": {"Colour": "blue"}}, "Attributes Reason: Invalid attribute name: Colour"),
@@ -272,6 +275,25 @@ def test_topics_hear_what_happens_to_endpoints(sns: Any, inbox: Inbox) -> None:
     first = json.loads(told[0]["Message"])
     assert first.pop("Time")
     assert first == {"Service": "SNS", "EventType": "EndpointCreated", "EndpointArn": arn, "Resource": app}
+
+
+def test_an_event_for_a_topic_that_is_not_there_is_in_the_story_and_harms_nobody(sns: Any, inbox: Inbox) -> None:
+    topic = f"arn:aws:sns:us-east-1:{inbox.account}:missing"
+    app = application(sns, EventEndpointCreated=topic)
+    answer = sns.create_platform_endpoint(PlatformApplicationArn=app, Token="t")
+    inbox.node.settle()
+    inbox.node.run(inbox.node.node.telemetry.flush())
+    notes = inbox.read(f"traces/{answer['ResponseMetadata']['RequestId']}")[1]["notes"]
+    assert [(note["name"], note["status"]) for note in notes if note["resource"] == topic] == [
+        ("EndpointCreated", "NO_RESOURCE")
+    ]
+
+
+def test_devices_are_their_accounts_own(sns: Any, inbox: Inbox) -> None:
+    other = new_inbox(inbox.node).client()
+    topic, arn = other.create_topic(Name="t")["TopicArn"], endpoint(sns)
+    refused = refusal(other.subscribe, TopicArn=topic, Protocol="application", Endpoint=arn)
+    assert "Endpoint does not exist for endpoint" in refused[1]
 
 
 def test_a_token_that_its_platform_refuses_disables_the_endpoint_and_is_told(sns: Any, inbox: Inbox) -> None:

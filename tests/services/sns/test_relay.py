@@ -58,6 +58,11 @@ class Server:
         return AuthResult(success=data.password == b"p@ss/word")
 
 
+def inbox_health(node: RunningNode) -> str:
+    """What a person is told of where mail goes; no password."""
+    return str(new_inbox(node).read("health")[1]["mail"])
+
+
 @contextmanager
 def serving(server: Server, **settings: Any) -> Iterator[Server]:
     loop = asyncio.new_event_loop()
@@ -195,6 +200,7 @@ def test_a_password_and_mail_that_waits_survive_a_restart_and_go_under_tls(
     with serving(server, require_starttls=True, **settings):
         relay = f"smtp://ann%40x:p%40ss%2Fword@localhost:{server.port}"
         with running_node(tmp_path / "data", smtp_relay=relay) as node:
+            assert inbox_health(node) == f"e-mail goes out to smtp://localhost:{server.port}"
             node.advance(60)
             assert Inbox(node, inbox.account).messages()[0]["state"] == "relayed"
     assert server.users[-1] == "ann@x"

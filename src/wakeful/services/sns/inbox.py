@@ -69,13 +69,14 @@ class Captured:
 def put(tx: Tx, letter: Letter, state: State = "captured", reason: str = "") -> Captured:
     """The message is in the inbox and in the story of its cause."""
     note = names.new_uuid()
-    size = len(letter.body.encode())
+    body = _storable(letter.body)
+    size = len(body.encode())
     row = tx.one(
         "INSERT INTO sns_inbox(at, kind, account, region, recipient, sender, subject, body, topic, message, trace,"
         " note, link, detail, state, reason, size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " RETURNING id",
         *(tx.now, letter.kind, letter.account, letter.region, letter.recipient, letter.sender, letter.subject),
-        *(letter.body, letter.topic, letter.message_id, letter.trace.id, note, letter.link),
+        *(body, letter.topic, letter.message_id, letter.trace.id, note, letter.link),
         *(orjson.dumps(letter.detail), state, reason, size),
     )
     assert row is not None
@@ -173,15 +174,16 @@ def delete(tx: Tx, account: str, id_: int | None = None, kind: str | None = None
 
 async def page(node: Node, rest: str, query: Mapping[str, str]) -> dict[str, Any] | None:
     """GET /_wakeful/inbox?to=…&kind=…&state=…&account=…&after=…&limit=…, and GET /_wakeful/inbox/{id}"""
+    account = None if "account" not in query else _storable(query["account"])
     if rest:
         id_ = _number("the id of a message", rest, _ID_MAX)
-        found: dict[str, Any] | None = await node.store.read(get, id_, query.get("account"))
+        found: dict[str, Any] | None = await node.store.read(get, id_, account)
         return found
     after = query.get("after")
     wanted = Wanted(
-        account=query.get("account"),
+        account=account,
         kind=_one_of("kind", query.get("kind"), _KINDS),
-        to=query.get("to"),
+        to=None if "to" not in query else _storable(query["to"]),
         state=_one_of("state", query.get("state"), _STATES),
         after=None if after is None else _number("after", after, _ID_MAX),
         limit=_number("limit", query.get("limit", "50"), limits.SNS_INBOX_LISTED_MAX),
@@ -200,6 +202,11 @@ def first(tx: Tx) -> None:
 
 
 worker = Worker(_SWEEP, _sweep, slots=1, is_lazy=True)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL has no text with a NUL in it, and no person reads one."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _told(row: Row) -> dict[str, Any]:

@@ -63,7 +63,7 @@ async def _answer(node: Node, signer: Signer, http: HttpRequest, route: str) -> 
             return await _delete(node, account, name)
         case "DELETE", "inbox", False:
             query = {key: values[-1] for key, values in parse_qs(http.query).items()}
-            gone = await node.store.write(inbox.delete, account, None, query.get("kind"), query.get("to"))
+            gone = await node.store.write(inbox.delete, account, None, _query(query, "kind"), _query(query, "to"))
             return {"deleted": gone}
         case "POST", "replies", False:
             return await _reply(node, account, region, _document(http.body))
@@ -111,6 +111,10 @@ def _document(body: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise InvalidParameterException("Invalid parameter: the request body is a JSON object")
     return document
+
+
+def _query(query: Mapping[str, str], name: str) -> str | None:
+    return None if name not in query else _text(query, name)
 
 
 def _text(request: Mapping[str, Any], name: str) -> str:

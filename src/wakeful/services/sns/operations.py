@@ -220,7 +220,7 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SNS asks for ("Actions, resources, and condition keys for Amazon SNS")."""
     action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
-    resource = request.get("TopicArn") or request.get("TargetArn") or request.get("ResourceArn") or "*"
+    resource = next((request[member] for member in _RESOURCES if request.get(member)), "*")
     context: dict[str, str] = {}
     if operation == "CreateTopic":
         resource = call.arn("sns", request["Name"])
@@ -236,6 +236,7 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
 # --- below -----------------------------------------------------------------------------------------------------------
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 

@@ -324,6 +324,8 @@ def _checked_endpoint(application: Application, asked: Mapping[str, str]) -> dic
 def _checked_token(platform: str, token: str) -> str:
     if not token:
         raise InvalidParameterException("Invalid parameter: Token Reason: cannot be empty")
+    if "\0" in token:
+        raise InvalidParameterException("Invalid parameter: Token")
     if len(token.encode()) > limits.SNS_ENDPOINT_TOKEN_BYTES_MAX:
         raise InvalidParameterException(
             f"Invalid parameter: Token Reason: must be at most {limits.SNS_ENDPOINT_TOKEN_BYTES_MAX} bytes long in"

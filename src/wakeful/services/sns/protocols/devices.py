@@ -53,13 +53,13 @@ def publish(tx: Tx, call: Call, arn: str, message: Message) -> None:
 def _owner(tx: Tx, call: Call, topic: Topic, endpoint: str) -> str:
     if ":endpoint/" not in endpoint:
         raise InvalidParameterException("Invalid parameter: Application endpoint arn invalid")
-    owner_of_arn("sns", "Application", endpoint)
-    if platforms.get_endpoint(tx, endpoint) is None:
+    owner = owner_of_arn("sns", "Application", endpoint)
+    if owner != call.account or platforms.get_endpoint(tx, endpoint) is None:
         # AWS, too, writes it without a space.
         raise InvalidParameterException(
             f"Invalid parameter: Endpoint Reason: Endpoint does not exist for endpoint arn{endpoint}"
         )
-    return call.account  # an app that gave its token is asked nothing more
+    return owner  # an app that gave its token is asked nothing more
 
 
 def _ask(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None:
