@@ -289,6 +289,26 @@ def test_an_event_for_a_topic_that_is_not_there_is_in_the_story_and_harms_nobody
     ]
 
 
+def test_what_is_published_without_a_topic_is_measured(sns: Any, inbox: Inbox) -> None:
+    sns.publish(TargetArn=endpoint(sns), Message="four")
+    inbox.ask("POST", "replies", {"from": "+15550100001", "text": "STOP"})
+    sns.publish(PhoneNumber="+15550100001", Message="m")
+    inbox.node.run(inbox.node.node.telemetry.flush())
+    cloudwatch = inbox.client("cloudwatch")
+    found = {
+        (metric["MetricName"], *(each["Value"] for each in metric["Dimensions"]))
+        for metric in cloudwatch.list_metrics(Namespace="AWS/SNS")["Metrics"]
+    }
+    assert found == {
+        ("NumberOfMessagesPublished", "app", "GCM"),
+        ("PublishSize", "app", "GCM"),
+        ("NumberOfNotificationsDelivered", "app", "GCM"),
+        ("NumberOfMessagesPublished", "PhoneNumberDirect"),
+        ("PublishSize", "PhoneNumberDirect"),
+        ("NumberOfNotificationsFailed", "PhoneNumberDirect"),
+    }
+
+
 def test_devices_are_their_accounts_own(sns: Any, inbox: Inbox) -> None:
     other = new_inbox(inbox.node).client()
     topic, arn = other.create_topic(Name="t")["TopicArn"], endpoint(sns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wakeful.fabric.deliver import Refused, bury
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import inbox, platforms
+from wakeful.services.sns import inbox, measuring, platforms
 from wakeful.services.sns import message as messages
 from wakeful.services.sns.errors import (
     EndpointDisabledException,
@@ -36,7 +36,10 @@ def publish(tx: Tx, call: Call, arn: str, message: Message) -> None:
     if (fault := _fault(application, endpoint)) is not None:
         raise fault
     letter = _letter(tx, application, endpoint, message, call.effects, f"Publish:{application.platform}", "")
-    if not _put(tx, application, endpoint, letter):
+    is_taken = _put(tx, application, endpoint, letter)
+    for sample in measuring.sent_directly(letter, tx.now, message.size, is_taken=is_taken):
+        tx.note(sample)
+    if not is_taken:
         platforms.tell(
             tx,
             application,

@@ -9,7 +9,7 @@ from wakeful import limits
 from wakeful.fabric.deliver import Refused, bury
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import inbox, reserved_attributes, sms_accounts, text_messages
+from wakeful.services.sns import inbox, measuring, reserved_attributes, sms_accounts, text_messages
 from wakeful.services.sns import message as messages
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.inbox import Letter
@@ -50,7 +50,10 @@ def publish(tx: Tx, call: Call, number: str, message: Message) -> None:
     if len(text) > limits.SNS_SMS_CHARS_MAX:
         raise InvalidParameterException("Invalid parameter: Message too long")
     letter = _letter(tx, call.account, call.region, number, text, message, call.effects, "Publish:sms", "")
-    _put(tx, letter, sms_accounts.refusal(tx, call.account, call.region, number))
+    reason = sms_accounts.refusal(tx, call.account, call.region, number)
+    _put(tx, letter, reason)
+    for sample in measuring.sent_directly(letter, tx.now, message.size, is_taken=not reason):
+        tx.note(sample)
 
 
 def number_to(text: str) -> str:
