@@ -80,6 +80,10 @@ class Config:
     """smtp://user:password@host:port or smtps://…, where e-mail goes out; None keeps it in the inbox."""
     smtp_from: str | None = None
     """The address that mail comes from that goes out; None is AWS's."""
+    trust: Path | None = None
+    """A file of certificates (PEM) that vouch for HTTPS endpoints, beside those that this machine trusts."""
+    internal_endpoints: bool | None = None
+    """Whether topics may send to addresses that are not public. None: on loopback they may, beyond it they may not."""
     home: Path = field(default_factory=default_home)
     """What `wakeful runtimes add` got is in its folder `runtimes`."""
     rehearse: bool = False
@@ -102,6 +106,10 @@ class Config:
     def smtp(self) -> Smtp | None:
         """Where e-mail goes out. Raises ValueError where `smtp_relay` is no such address."""
         return None if self.smtp_relay is None else _smtp(self.smtp_relay, self.smtp_from)
+
+    @property
+    def has_internal_endpoints(self) -> bool:
+        return self.is_loopback if self.internal_endpoints is None else self.internal_endpoints
 
     @property
     def iam_mode(self) -> IamMode:

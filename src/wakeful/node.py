@@ -36,7 +36,7 @@ from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.patience import keep_up
-from wakeful.fabric.service import Call, Principal, Request, Service
+from wakeful.fabric.service import Call, Principal, Request, Result, Service
 from wakeful.fabric.source import Source
 from wakeful.fabric.trace import Trace
 from wakeful.gateway.admin import Admin
@@ -112,6 +112,10 @@ class Node:
         """A public operation in process, with the caller's rights: checked, authorised and noted like any other."""
         inner = dataclasses.replace(call, request_id=names.new_uuid(), trace=call.effects)
         return await perform(self, inner, self.services[service], operation, request)
+
+    async def aside(self, job: Callable[..., Result], *args: Any) -> Result:
+        """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
+        return await asyncio.to_thread(job, *args)
 
     def committed(self, outbox: Outbox) -> None:
         """A transaction is on disk: its notes are kept and its waiters woken."""
@@ -271,6 +275,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
         authorizer=node.authorizer,
         iam_mode=config.iam_mode,
         relays_mail=config.smtp_relay is not None,
+        has_internal_endpoints=config.has_internal_endpoints,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )

@@ -86,6 +86,14 @@ def start(
         str | None, typer.Option(envvar="WAKEFUL_SMTP_FROM", help="The address that mail comes from which goes out.")
     ] = None,
     runtime_fallback: RuntimeFallback = False,
+    trust: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Certificates (PEM) that vouch for HTTPS endpoints."),
+    ] = None,
+    internal_endpoints: Annotated[
+        bool | None,
+        typer.Option(help="Whether topics may send to addresses that are not public; on loopback they may."),
+    ] = None,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
@@ -106,6 +114,8 @@ def start(
         smtp_relay=smtp_relay,
         smtp_from=smtp_from,
         runtime_fallback=runtime_fallback,
+        trust=trust,
+        internal_endpoints=internal_endpoints,
     )
     try:
         _ = config.smtp

@@ -78,26 +78,44 @@ class Delivery:
         return self.trace.caused_by(self.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """An event that its target refused."""
+
+    refusal: Refused
+    is_kept: bool | None
+    """Whether the edge's dead-letter target has it; None where the edge has none."""
+
+
 def deliver(tx: Tx, delivery: Delivery) -> bool:
     """Whether the target has the event. One that was refused is in the edge's dead-letter target, if it has one.
 
     What no longer fits into the transaction (its fan-out, its depth) is a work row and counts as delivered.
     """
+    return attempt(tx, delivery) is None
+
+
+def attempt(tx: Tx, delivery: Delivery) -> Undelivered | None:
+    """As `deliver`, for givers that tell why: None where the target has the event."""
     if tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX:
         work.put(tx, LATER, to_json(delivery))
-        return True
+        return None
     tx.deliveries += 1
     tx.depth += 1
     try:
         with tx.savepoint():
             _accept(tx, delivery)
     except Refused as refusal:
-        bury(tx, delivery, refusal)
-        return False
+        return Undelivered(refusal, bury(tx, delivery, refusal))
     finally:
         tx.depth -= 1
     _note(tx, delivery, status="ok")
-    return True
+    return None
+
+
+def carried(tx: Tx, delivery: Delivery) -> None:
+    """The giver has brought the event itself to a target that is none of ours: a note says so."""
+    _note(tx, delivery, status="ok")
 
 
 def refusal(tx: Tx, delivery: Delivery) -> Refused | None:
@@ -121,14 +139,15 @@ class _OnlyAsking(Exception):
     """Undoes what a target did to be asked whether it would."""
 
 
-def bury(tx: Tx, delivery: Delivery, refusal: Refused) -> None:
+def bury(tx: Tx, delivery: Delivery, refusal: Refused) -> bool | None:
     """The delivery has failed for good: a note says why, and the dead-letter target, where there is one, has the event.
 
-    For givers that know by themselves that the target could not take it.
+    For givers that know by themselves that the target could not take it. Whether the letter was taken; None without.
     """
     _note(tx, delivery, status=refusal.code, reason=str(refusal))
-    if delivery.dead_letter is not None:
-        deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
+    if delivery.dead_letter is None:
+        return None
+    return deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
 
 
 def to_json(delivery: Delivery) -> dict[str, Any]:

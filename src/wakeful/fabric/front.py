@@ -16,6 +16,10 @@ from wakeful.fabric.trace import Trace
 from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 
+FROM_TOPIC = "x-amz-sns-message-type"
+"""The header of every request that a topic's message makes a node send, to whatever address a subscriber wished. A node
+answers it at its fronts alone, as one out of a sandbox, and never at its API or its administration."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -49,7 +53,7 @@ class Arrival:
     signer: Callable[[], Awaitable[Signer]]
     """Asked for only where it matters. Raises AwsError for whom we do not believe, and where nobody signed."""
     is_inside: bool = False
-    """Whether it came out of a sandbox."""
+    """Whether it came out of a sandbox, or is a topic's message."""
 
 
 class Front(Protocol):

@@ -29,6 +29,8 @@ class Parts:
     iam_mode: IamMode = "audit"
     relays_mail: bool = False
     """Whether e-mail goes out to an SMTP server."""
+    has_internal_endpoints: bool = True
+    """Whether subscribers may be at addresses that are not public."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

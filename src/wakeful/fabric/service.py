@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wakeful.fabric.source import Source
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+Result = TypeVar("Result")
 Request = dict[str, Any]
 
 CREDENTIALS_CHANGED = "iam.credentials"
@@ -321,6 +322,9 @@ class Node(Protocol):
     sources: Mapping[str, Source]
     is_stopping: bool
     """The node was told to stop: who only waits for something to come is answered now."""
+
+    async def aside(self, job: Callable[..., Result], *args: Any) -> Result:
+        """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
         """A public operation, in process, with the caller's rights: checked, authorised and noted like any other."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wakeful import names
-from wakeful.fabric.front import Arrival, Front, Place, Signer
+from wakeful.fabric.front import FROM_TOPIC, Arrival, Front, Place, Signer
 from wakeful.fabric.service import Node, Service
 from wakeful.fabric.trace import Trace
 from wakeful.gateway.authenticate import Authenticator
@@ -93,7 +93,7 @@ class Fronts:
             assert scope is not None, "who signed nothing is not admitted"
             return Signer(identity.principal, scope.access_key_id, identity.region)
 
-        is_inside = visit.origin is not None
+        is_inside = visit.origin is not None or FROM_TOPIC in http.headers
         arrival = Arrival(door.place, http, request_id, trace, visit.scheme, visit.client, signer, is_inside)
         return await door.front.answer(self._node, arrival)
 

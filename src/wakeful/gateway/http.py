@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from wakeful import names
 from wakeful.fabric.call import perform
+from wakeful.fabric.front import FROM_TOPIC
 from wakeful.fabric.service import Call, Node, Principal, Service
 from wakeful.fabric.trace import Trace, new_trace, of_header
 from wakeful.gateway import pages
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 _NOT_ROOT = b'{"message":"this needs a signature by the root of an account"}'
 
 _NOT_HERE = b'{"message":"functions are worked on from the machine on which the node runs"}'
+
+_NO_ENDPOINT = b'{"message":"a node takes no messages of topics, but at the URLs of functions"}'
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -98,6 +101,8 @@ class Gateway:
             door = self._fronts.door_of(http)
             if door is not None:
                 return await self._fronts.answer(door, http, pieces, visit, self._trace(http, visit.origin))
+            if FROM_TOPIC in http.headers:
+                return HttpResponse(403, {"content-type": "application/json"}, _NO_ENDPOINT)
             if http.path == "/_wakeful" or http.path.startswith("/_wakeful/"):
                 http.body = await whole(pieces)
                 return await self._administer(http, visit)

@@ -135,6 +135,20 @@ DENIALS_REMEMBERED_MAX = 10_000  # denials that are not told again at once
 DENIAL_TOLD_S = 60.0  # how often at most the same denial is told in audit mode
 POLICIES_COMPILED_MAX = 4096  # policy documents that are kept compiled
 
+# --- SNS: HTTP endpoints, signatures and delivery status -------------------------------------------------------------
+
+SNS_RETRIES_MAX = 100  # of one message; "Creating an HTTP/S delivery policy"
+SNS_RETRY_DELAY_MAX_S = 3600
+SNS_HTTP_LIFE_S = 3600.0  # after it was published, a message is tried no more, whatever the policy
+SNS_HTTP_TIMEOUT_S = 15.0  # for an endpoint's whole answer
+SNS_HTTP_ANSWER_BYTES_MAX = 4096  # of an endpoint's answer that are read; the delivery status has them
+SNS_HTTP_AT_ONCE = 8  # messages that are under way to one subscription
+SNS_HTTP_ROUND = 128  # messages to one subscription before another's turn
+SNS_HTTP_SLOTS = 32  # subscriptions that are sent to at a time, and, where they all wait:
+SNS_HTTP_SLOTS_MAX = 512
+SNS_URL_CHARS_MAX = 2048  # of an HTTP endpoint; ours
+SNS_FEEDBACK_SLOTS = 16  # delivery statuses that are being written
+
 # --- people and devices that SNS sends to ----------------------------------------------------------------------------
 
 SNS_INBOX_MAX = 5000  # messages to people and devices that are kept; the oldest go

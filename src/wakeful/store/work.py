@@ -55,6 +55,21 @@ def ensure(tx: Tx, kind: str, name: str, body: Any, *, due: float | None = None)
         _insert(tx, kind, name, due, body)
 
 
+def hasten(tx: Tx, kind: str, name: str, body: Any, *, due: float | None = None) -> None:
+    """A row of that name is there, to be done then or sooner; one that is being done stays as it is.
+
+    Whoever carries out such rows looks, with `name` locked, whether there is more to do before it lets one go.
+    """
+    wanted = tx.now if due is None else due
+    tx.lock("work", name)
+    row = tx.one("SELECT due, holder FROM work_items WHERE name = ?", name)
+    if row is None:
+        _insert(tx, kind, name, wanted, body)
+    elif row["holder"] is None and row["due"] > wanted:
+        tx.run("UPDATE work_items SET due = ? WHERE name = ? AND holder IS NULL", wanted, name)
+        tx.wake(wake_name(kind))
+
+
 def drop(tx: Tx, name: str) -> None:
     """No row of that name is left."""
     tx.lock("work", name)

@@ -63,14 +63,6 @@ def test_every_subscriber_gets_the_message_under_one_id(node: RunningNode, sns: 
         }
 
 
-def test_messages_carry_no_signature(node: RunningNode, sns: Any, topic: str) -> None:
-    queue = sink(node)
-    subscribe(sns, topic, queue.arn)
-    sns.publish(TopicArn=topic, Message="m")
-    (document,) = queue.documents()
-    assert not [member for member in document if member.startswith("Sign")]
-
-
 def test_a_raw_subscriber_gets_the_body_and_the_attributes_as_they_are(node: RunningNode, sns: Any, topic: str) -> None:
     queue = sink(node)
     subscribe(sns, topic, queue.arn, RawMessageDelivery="true")

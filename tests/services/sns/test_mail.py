@@ -71,6 +71,19 @@ def test_a_topic_with_a_name_sends_under_it_and_without_a_subject_under_awss(sns
     assert mail["body"].startswith("for mail\n")
 
 
+def test_whoever_is_unsubscribed_hears_of_it_and_may_have_the_subscription_back(sns: Any, inbox: Inbox) -> None:
+    topic = subscribed(sns)
+    page_of(inbox.messages()[0]["link"])
+    [before] = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=before["SubscriptionArn"])
+    farewell = inbox.messages()[0]
+    assert farewell["subject"] == "AWS Notification - Unsubscribe Confirmation"
+    assert farewell["body"].startswith(f"Your subscription to the topic below has been deactivated:\n{topic}\n")
+    assert page_of(farewell["link"])[0] == 200
+    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == [before]
+    assert page_of(farewell["link"])[0] == 400
+
+
 def test_email_json_is_asked_and_told_in_json(sns: Any, inbox: Inbox) -> None:
     topic = subscribed(sns, "email-json")
     question = json.loads(inbox.messages()[0]["body"])
@@ -82,6 +95,12 @@ def test_email_json_is_asked_and_told_in_json(sns: Any, inbox: Inbox) -> None:
     told = json.loads(inbox.messages()[0]["body"])
     assert (told["Type"], told["Message"]) == ("Notification", "Hello")
     assert told["MessageAttributes"] == {"n": {"Type": "Number", "Value": "1"}}
+    assert told["SignatureVersion"] == question["SignatureVersion"] == "1"
+    status, _ = page_of(told["UnsubscribeURL"])
+    farewell = json.loads(inbox.messages()[0]["body"])
+    assert (status, farewell["Type"]) == (200, "UnsubscribeConfirmation")
+    sns.confirm_subscription(TopicArn=topic, Token=farewell["Token"])
+    assert len(sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]) == 1
 
 
 @pytest.mark.parametrize("address", ["ann", "ann@", "@example.com", "a b@example.com", "a@b@c", "x" * 320 + "@a.b", ""])

@@ -165,6 +165,8 @@ def test_settings_hold_for_messages_that_say_nothing_else(sns: Any, inbox: Inbox
         ({"DefaultSMSType": "Loud"}, "InvalidParameter", "DefaultSMSType is invalid"),
         ({"DefaultSenderID": "twelve chars"}, "InvalidParameter", "DefaultSenderID is invalid"),
         ({"MonthlySpendLimit": "much"}, "InvalidParameter", "MonthlySpendLimit is invalid"),
+        ({"DeliveryStatusIAMRole": "me"}, "InvalidParameter", "DeliveryStatusIAMRole is invalid"),
+        ({"DeliveryStatusSuccessSamplingRate": "101"}, "InvalidParameter", "DeliveryStatusSuccessSamplingRate is inv"),
         ({"UsageReportS3Bucket": "b"}, "NotImplemented", "UsageReportS3Bucket"),
     ],
 )

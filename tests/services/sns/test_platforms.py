@@ -95,6 +95,8 @@ def test_an_application_shows_how_it_proves_itself_and_no_secrets(sns: Any, inbo
         ({"Attributes": {**APPLE, "Colour": "blue"}}, "Attributes Reason: Invalid attribute name: Colour"),
         ({"Attributes": {**APPLE, "Enabled": "maybe"}}, "Invalid value for attribute: Enabled"),
         ({"Attributes": {**APPLE, "EventEndpointCreated": "t"}}, "Invalid value for attribute: EventEndpointCreated"),
+        ({"Attributes": {**APPLE, "SuccessFeedbackRoleArn": "me"}}, "attribute: SuccessFeedbackRoleArn"),
+        ({"Attributes": {**APPLE, "SuccessFeedbackSampleRate": "101"}}, "attribute: SuccessFeedbackSampleRate"),
         ({"Attributes": {**APPLE, "ApplePlatformTeamID": "t"}}, "are given together"),
         ({"Platform": "GCM", "Attributes": {"PlatformCredential": "{}"}}, "Platform credentials are invalid"),
     ],

@@ -126,6 +126,8 @@ def test_mail_goes_out_from_the_relays_address_and_its_copy_says_so(inbox: Inbox
     inbox.node.run(inbox.node.node.telemetry.flush())
     notes = inbox.read(f"traces/{found['trace']}")[1]["notes"]
     assert [note["name"] for note in notes if note["kind"] == "event"] == ["Publish:news", "Relay"]
+    metrics = inbox.client("cloudwatch").list_metrics(Namespace="AWS/SNS")["Metrics"]
+    assert "NumberOfNotificationsDelivered" in {metric["MetricName"] for metric in metrics}
 
 
 @pytest.mark.slow
@@ -144,6 +146,11 @@ def test_a_server_that_says_later_is_asked_for_six_hours_and_then_the_letter_is_
     assert (found["state"], found["reason"]) == ("failed", "451 later")
     [letter] = dead.documents()
     assert letter["Message"] == "patience"
+    inbox.node.run(inbox.node.node.telemetry.flush())
+    metrics = inbox.client("cloudwatch").list_metrics(Namespace="AWS/SNS")["Metrics"]
+    found = {metric["MetricName"] for metric in metrics}
+    assert {"NumberOfNotificationsFailed", "NumberOfNotificationsRedrivenToDlq"} <= found
+    assert "NumberOfNotificationsDelivered" not in found
 
 
 def test_a_server_that_comes_back_has_the_mail(inbox: Inbox, server: Server) -> None:

@@ -78,10 +78,7 @@ def test_a_name_that_no_topic_may_have_is_refused(sns: Any, name: str) -> None:
         ("FifoTopic", "true", "FIFO"),
         ("ContentBasedDeduplication", "true", "FIFO"),
         ("KmsMasterKeyId", "alias/aws/sns", "KMS"),
-        ("SignatureVersion", "2", "sign"),
-        ("DeliveryPolicy", "{}", "HTTP"),
         ("TracingConfig", "Active", "X-Ray"),
-        ("LambdaSuccessFeedbackRoleArn", "arn:aws:iam::000000000000:role/r", "LambdaSuccessFeedbackRoleArn"),
     ],
 )
 def test_what_would_have_no_effect_is_refused_by_name(sns: Any, attribute: str, value: str, word: str) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from wakeful.fabric.service import Service
 from wakeful.services.sns import (
+    confirmations,
     fanout,
+    feedback,
     inbox,
     inbox_front,
     mail_pages,
@@ -18,6 +20,8 @@ from wakeful.services.sns import (
     topic,
 )
 from wakeful.services.sns.api import api
+from wakeful.services.sns.protocols import web
+from wakeful.services.sns.signing import CertificateFront
 
 service = Service(
     operations=api,
@@ -27,8 +31,8 @@ service = Service(
     policy=topic.policy,
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
     pages={"inbox": inbox.page},
-    fronts=(inbox_front.InboxFront(), mail_pages.MailFront()),
-    workers=(inbox.worker, relay.worker, telling.worker),
+    fronts=(CertificateFront(), inbox_front.InboxFront(), mail_pages.MailFront()),
+    workers=(confirmations.worker, feedback.worker, inbox.worker, relay.worker, telling.worker, web.worker),
     first=inbox.first,
 )
 

@@ -13,6 +13,10 @@ class InvalidParameterValueException(AwsError):
     """A message attribute is not as it has to be."""
 
 
+class AuthorizationErrorException(AwsError):
+    """Access Denied"""
+
+
 class NotFoundException(AwsError):
     """Topic does not exist"""
 

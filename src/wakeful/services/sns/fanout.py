@@ -15,13 +15,18 @@ from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.services.sns.protocols.protocol import Sending
 from wakeful.services.sns.subscription import Subscription
 from wakeful.store.tx import Tx
 
 
-def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> None:
-    """Every subscriber that wants one of these messages has it; where it cannot take it, its dead-letter queue has."""
+def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary: Notary | None = None) -> None:
+    """Every subscriber that wants one of these messages has it; where it cannot take it, its dead-letter queue has.
+
+    What nobody has signed before is signed here, while other transactions wait.
+    """
+    notary = notary or Notary()
     topic = topics.find(tx, arn)
     every = list(published)
     if any(message.size > topic.message_bytes_max for message in every):
@@ -32,8 +37,10 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> Non
         wish = _Wishes(message)
         for subscription in subscribers:
             if wish.is_wanted_by(subscription):
-                is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
-                tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+                sending = Sending(topic, subscription, message, trace, notary)
+                is_taken = protocols.find(subscription.protocol).send(tx, sending)
+                if is_taken is not None:
+                    tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:

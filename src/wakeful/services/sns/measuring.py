@@ -10,6 +10,8 @@ from wakeful.store.metrics import Family, Sample, family, measures
 _PUBLISHED = measures(("NumberOfMessagesPublished", "Count"), ("PublishSize", "Bytes"))
 _DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
 _FAILED = measures(("NumberOfNotificationsFailed", "Count"))
+_REDRIVEN = measures(("NumberOfNotificationsRedrivenToDlq", "Count"))
+_NOT_REDRIVEN = measures(("NumberOfNotificationsFailedToRedriveToDlq", "Count"))
 
 
 def published(topic: Topic, now: float, size: int) -> Sample:
@@ -31,6 +33,11 @@ def sent_directly(letter: Letter, now: float, size: int, *, is_taken: bool) -> t
         Sample(of, _PUBLISHED, now, (1, size)),
         Sample(of, _DELIVERED if is_taken else _FAILED, now, (1,)),
     )
+
+
+def redriven(topic: Topic, now: float, *, is_kept: bool) -> Sample:
+    """A message that nobody took is in its dead-letter queue, or could not be put there."""
+    return Sample(_of(topic), _REDRIVEN if is_kept else _NOT_REDRIVEN, now, (1,))
 
 
 def _of(topic: Topic) -> Family:

@@ -1,8 +1,4 @@
-"""One published message: what may be published, and how it looks to each kind of subscriber.
-
-Messages are not signed yet: where AWS has SignatureVersion, Signature and SigningCertURL, ours have nothing. A made-up
-signature would fail the check of whoever checks, and a missing one says so at once.
-"""
+"""One published message: what may be published, and how it looks to each kind of subscriber."""
 
 from __future__ import annotations
 
@@ -10,15 +6,18 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.services.sns import reserved_attributes
 from wakeful.services.sns.errors import InvalidParameterException, InvalidParameterValueException
+from wakeful.services.sns.signing import Seal
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
+
+_AFTER_SIGNATURE = ("UnsubscribeURL", "MessageAttributes")
 
 Attributes = Mapping[str, Mapping[str, str]]
 """Message attributes as rows and deliveries carry them: binary values are base64 text."""
@@ -92,20 +91,57 @@ def size_of(attributes: Attributes) -> int:
 # --- as subscribers get it -------------------------------------------------------------------------------------------
 
 
-def envelope(message: Message, text: str, topic: Topic, subscription: Subscription, at: float) -> str:
+def signed_members(message: Message, text: str, topic: Topic, at: float) -> dict[str, Any]:
+    """What a signature of the message speaks for: the same for every subscriber who gets this text."""
+    subject = {} if message.subject is None else {"Subject": message.subject}
+    return {
+        "Type": "Notification",
+        "MessageId": message.id,
+        "TopicArn": topic.arn,
+        **subject,
+        "Message": text,
+        "Timestamp": timestamp(at),
+    }
+
+
+def notification(message: Message, text: str, topic: Topic, subscription: Subscription, at: float) -> dict[str, Any]:
+    """The members of what a queue or an HTTP endpoint gets, in AWS's order, but for the signature's."""
+    attributes = {"MessageAttributes": _shown(message.attributes)} if message.attributes else {}
+    members = signed_members(message, text, topic, at)
+    return {**members, "UnsubscribeURL": subscription.unsubscribe_url, **attributes}
+
+
+def envelope(
+    message: Message, text: str, topic: Topic, subscription: Subscription, at: float, seal: Seal | None = None
+) -> str:
     """As a queue gets it ("Amazon SNS message format for Amazon SQS"), laid out as AWS lays it out."""
-    fields = [("Type", "Notification"), ("MessageId", message.id), ("TopicArn", topic.arn)]
-    if message.subject is not None:
-        fields.append(("Subject", message.subject))
-    fields += [("Message", text), ("Timestamp", timestamp(at)), ("UnsubscribeURL", subscription.unsubscribe_url)]
-    lines = [f"  {_json(name)} : {_json(value)}" for name, value in fields]
-    if message.attributes:
-        shown = [f"    {_json(name)} : {_json(value)}" for name, value in _shown(message.attributes).items()]
-        lines.append('  "MessageAttributes" : {\n' + ",\n".join(shown) + "\n  }")
+    return laid_out(notification(message, text, topic, subscription, at), seal, subscription.base_url)
+
+
+def laid_out(members: Mapping[str, Any], seal: Seal | None, base_url: str) -> str:
+    """A message's members as text, signed where there is a seal."""
+    signature = {}
+    if seal is not None:
+        signature = {
+            "SignatureVersion": seal.version,
+            "Signature": seal.signature,
+            "SigningCertURL": f"{base_url}{seal.certificate_path}",
+        }
+    before = {name: value for name, value in members.items() if name not in _AFTER_SIGNATURE}
+    after = {name: value for name, value in members.items() if name in _AFTER_SIGNATURE}
+    lines = []
+    for name, value in {**before, **signature, **after}.items():
+        if isinstance(value, dict):
+            shown = ",\n".join(f"    {_json(key)} : {_json(one)}" for key, one in value.items())
+            lines.append(f"  {_json(name)} : {{\n{shown}\n  }}")
+        else:
+            lines.append(f"  {_json(name)} : {_json(value)}")
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def function_event(message: Message, text: str, topic: Topic, subscription: Subscription, at: float) -> str:
+def function_event(
+    message: Message, text: str, topic: Topic, subscription: Subscription, at: float, seal: Seal | None = None
+) -> str:
     """As a function gets it ("Invoking Lambda functions with Amazon SNS notifications")."""
     return _event(
         subscription,
@@ -116,32 +152,63 @@ def function_event(message: Message, text: str, topic: Topic, subscription: Subs
             "Subject": message.subject,
             "Message": text,
             "Timestamp": timestamp(at),
+            **_signature_in_event(subscription, seal),
             "UnsubscribeUrl": subscription.unsubscribe_url,
             "MessageAttributes": _shown(message.attributes),
         },
     )
 
 
-def confirmation(topic: Topic, subscription: Subscription, at: float) -> str:
-    """What an endpoint of another account gets first: how to say that it wants the messages."""
+def question(topic: Topic, subscription: Subscription, at: float) -> dict[str, Any]:
+    """The members of what an endpoint gets first that is somebody else's: how to say that it wants the messages."""
     assert subscription.token is not None
-    text = (
-        f"You have chosen to subscribe to the topic {topic.arn}.\nTo confirm the subscription, visit the SubscribeURL"
-        " included in this message."
-    )
-    fields = {
+    return {
         "Type": "SubscriptionConfirmation",
         "MessageId": names.new_uuid(),
         "Token": subscription.token,
         "TopicArn": topic.arn,
-        "Message": text,
+        "Message": (
+            f"You have chosen to subscribe to the topic {topic.arn}.\nTo confirm the subscription, visit the"
+            " SubscribeURL included in this message."
+        ),
+        "SubscribeURL": subscription.confirm_url,
+        "Timestamp": timestamp(at),
     }
-    if subscription.protocol == "lambda":
-        urls = {"Timestamp": timestamp(at), "SubscribeUrl": subscription.confirm_url}
-        return _event(subscription, {**fields, **urls})
-    urls = {"SubscribeURL": subscription.confirm_url, "Timestamp": timestamp(at)}
-    lines = [f"  {_json(name)} : {_json(value)}" for name, value in {**fields, **urls}.items()]
-    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def farewell(subscription: Subscription, token: str, at: float) -> dict[str, Any]:
+    """The members of the last that an HTTP endpoint gets: how to have the subscription back."""
+    return {
+        "Type": "UnsubscribeConfirmation",
+        "MessageId": names.new_uuid(),
+        "Token": token,
+        "TopicArn": subscription.topic,
+        "Message": (
+            f"You have chosen to deactivate subscription {subscription.arn}.\nTo cancel this operation and restore the"
+            " subscription, visit the SubscribeURL included in this message."
+        ),
+        "SubscribeURL": replace(subscription, token=token).confirm_url,
+        "Timestamp": timestamp(at),
+    }
+
+
+def question_text(members: Mapping[str, Any], subscription: Subscription, seal: Seal | None) -> str:
+    """The question as a queue or a function gets it."""
+    if subscription.protocol != "lambda":
+        return laid_out(members, seal, subscription.base_url)
+    other = {name: value for name, value in members.items() if name not in ("SubscribeURL", "Timestamp")}
+    urls = {"Timestamp": members["Timestamp"], "SubscribeUrl": members["SubscribeURL"]}
+    return _event(subscription, {**other, **urls, **_signature_in_event(subscription, seal)})
+
+
+def _signature_in_event(subscription: Subscription, seal: Seal | None) -> dict[str, str]:
+    if seal is None:
+        return {}
+    return {
+        "SignatureVersion": seal.version,
+        "Signature": seal.signature,
+        "SigningCertUrl": f"{subscription.base_url}{seal.certificate_path}",
+    }
 
 
 def timestamp(at: float) -> str:

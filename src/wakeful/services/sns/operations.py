@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Request
-from wakeful.services.sns import direct, fanout, protocols
+from wakeful.services.sns import confirmations, direct, fanout, protocols
 from wakeful.services.sns import message as messages
+from wakeful.services.sns import notary as notaries
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.api import api
@@ -24,6 +25,7 @@ from wakeful.services.sns.errors import (
     TooManyEntriesInBatchRequestException,
 )
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import NotImplementedHere
 
@@ -47,6 +49,7 @@ def delete_topic(call: Call, tx: Tx, request: shapes.DeleteTopicInput) -> None:
     """Neither the topic nor a subscription to it is left; there may have been none."""
     arn = topic_arn(call, request["TopicArn"])
     subscriptions.delete_all(tx, arn)
+    confirmations.forget_all(tx, arn)
     topics.delete(tx, arn)
 
 
@@ -132,6 +135,7 @@ def subscribe(call: Call, tx: Tx, request: shapes.SubscribeInput) -> shapes.Subs
     )
     if subscription.is_pending:
         protocol.ask(tx, found, subscription, call.effects)
+        confirmations.await_confirmation(tx, subscription)
     is_told = request.get("ReturnSubscriptionArn", False) or not subscription.is_pending
     return {"SubscriptionArn": subscription.arn if is_told else "pending confirmation"}
 
@@ -141,19 +145,26 @@ def confirm_subscription(
     call: Call, tx: Tx, request: shapes.ConfirmSubscriptionInput
 ) -> shapes.ConfirmSubscriptionResponse:
     """The endpoint gets messages from now on. Whoever has the token has it from the endpoint."""
-    if "AuthenticateOnUnsubscribe" in request:
-        raise NotImplementedHere("Wakeful does not keep who confirmed a subscription (AuthenticateOnUnsubscribe).")
     try:
         found = topics.find(tx, request["TopicArn"])
     except NotFoundException:
         raise InvalidParameterException("Invalid parameter: Topic") from None
-    return {"SubscriptionArn": subscriptions.confirm(tx, found, request["Token"]).arn}
+    guarded = request.get("AuthenticateOnUnsubscribe")
+    return {"SubscriptionArn": confirmations.confirm(tx, call, found, request["Token"], guarded).arn}
 
 
 @api.writes
 def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
-    """No subscription of that ARN is left; there may have been none."""
-    subscriptions.delete(tx, subscription_arn(request["SubscriptionArn"]))
+    """No subscription of that ARN is left; there may have been none. An HTTP endpoint hears how to have it back."""
+    arn = subscription_arn(request["SubscriptionArn"])
+    confirmations.check_may_end(tx, call, arn)
+    ended, topic = subscriptions.get(tx, arn), topics.get(tx, arn.rpartition(":")[0])
+    subscriptions.delete(tx, arn)
+    confirmations.forget(tx, arn)
+    if ended is not None and topic is not None and not ended.is_pending:
+        part = protocols.find(ended.protocol).part
+        if part is not None:
+            part(tx, topic, ended, call.effects)
 
 
 @api.reads
@@ -175,7 +186,9 @@ def list_subscriptions_by_topic(
 def get_subscription_attributes(
     call: Call, tx: Tx, request: shapes.GetSubscriptionAttributesInput
 ) -> shapes.GetSubscriptionAttributesResponse:
-    return {"Attributes": subscriptions.find(tx, subscription_arn(request["SubscriptionArn"])).shown()}
+    found = subscriptions.find(tx, subscription_arn(request["SubscriptionArn"]))
+    topic = topics.find(tx, found.topic)
+    return {"Attributes": {**found.shown(), **confirmations.shown(tx, found), **protocols.shown(topic, found)}}
 
 
 @api.writes
@@ -194,7 +207,8 @@ async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shape
     if direct.is_direct(request):
         return {"MessageId": (await node.store.write(direct.publish, call, request)).id}
     message = messages.read(request)
-    await node.store.write(fanout.publish, arn, (message,), call.effects)
+    notary = await notaries.prepared(node, arn, (message,))
+    await node.store.write(fanout.publish, arn, (message,), call.effects, notary)
     return {"MessageId": message.id}
 
 
@@ -205,7 +219,8 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
     entries = request["PublishBatchRequestEntries"]
     _check_batch(entries)
     batch = [messages.read(entry) for entry in entries]
-    await node.store.write(_publish_batch, arn, batch, call)
+    notary = await notaries.prepared(node, arn, batch)
+    await node.store.write(_publish_batch, arn, batch, call, notary)
     return {
         "Successful": [
             {"Id": entry["Id"], "MessageId": message.id} for entry, message in zip(entries, batch, strict=True)
@@ -268,10 +283,10 @@ def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
         raise BatchEntryIdsNotDistinctException()
 
 
-def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call) -> None:
+def _publish_batch(tx: Tx, arn: str, batch: Sequence[Message], call: Call, notary: Notary) -> None:
     if sum(message.size for message in batch) > topics.find(tx, arn).message_bytes_max:
         raise BatchRequestTooLongException()
-    fanout.publish(tx, arn, batch, call.effects)
+    fanout.publish(tx, arn, batch, call.effects, notary)
 
 
 def _page(found: Sequence[subscriptions.Subscription]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,10 @@ import orjson
 from wakeful import limits, names
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import platform_events
+from wakeful.services.sns import platform_events, status_attributes
 from wakeful.services.sns.errors import InvalidParameterException, NotFoundException
 from wakeful.services.sns.push import PLATFORMS
 from wakeful.store.tx import Row, Tx
-from wakeful.wire.errors import NotImplementedHere
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _HEXADECIMAL = re.compile(rf"[0-9a-fA-F]{{1,{limits.SNS_ENDPOINT_APPLE_TOKEN_CHARS_MAX}}}")
@@ -265,13 +264,11 @@ def _check_name(name: str) -> None:
 
 def _checked(platform: str, asked: Mapping[str, str]) -> dict[str, str]:
     for name, value in asked.items():
-        if name in _FEEDBACK and value:
-            raise NotImplementedHere(f"Wakeful does not log what became of pushes ({name}).")
         if name not in (*_SETTABLE, *_FEEDBACK) or (name in _APPLE and not PLATFORMS[platform].is_apple):
             raise InvalidParameterException(f"{_ATTRIBUTES}Invalid attribute name: {name}")
-        if (name == "Enabled" and value not in _BOOLEANS) or (name in _EVENTS and value and not _is_topic(value)):
+        if (name == "Enabled" or value) and not _RULES.get(name, bool)(value):
             raise InvalidParameterException(f"{_ATTRIBUTES}Invalid value for attribute: {name}")
-    return {name: value for name, value in asked.items() if name not in _FEEDBACK}
+    return dict(asked)
 
 
 def _check_credentials(platform: str, attributes: Mapping[str, str]) -> None:
@@ -354,6 +351,15 @@ def _is_topic(text: str) -> bool:
     except ValueError:
         return False
     return arn.service == "sns" and "/" not in arn.resource and ":" not in arn.resource
+
+
+_RULES: Mapping[str, Callable[[str], bool]] = {
+    **dict.fromkeys(_EVENTS, _is_topic),
+    "Enabled": _BOOLEANS.__contains__,
+    "SuccessFeedbackRoleArn": status_attributes.is_role,
+    "FailureFeedbackRoleArn": status_attributes.is_role,
+    "SuccessFeedbackSampleRate": status_attributes.is_percent,
+}
 
 
 # --- below -----------------------------------------------------------------------------------------------------------

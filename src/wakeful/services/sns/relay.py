@@ -15,8 +15,10 @@ from wakeful.fabric import deliver
 from wakeful.fabric.deliver import Delivery, Refused, bury
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.sns import inbox
+from wakeful.services.sns import inbox, measuring
+from wakeful.services.sns import topic as topics
 from wakeful.services.sns.inbox import Letter
+from wakeful.services.sns.topic import Topic
 from wakeful.store import work
 from wakeful.store.telemetry import Note
 from wakeful.store.tx import Tx
@@ -36,11 +38,14 @@ def sender(name: str) -> str:
     return str(Address(_one_line(name), addr_spec=_ADDRESS))
 
 
-def post(tx: Tx, letter: Letter, delivery: Delivery | None) -> None:
-    """The mail is in the inbox, and where there is a relay it goes out; `delivery` says where those go that cannot."""
+def post(tx: Tx, letter: Letter, delivery: Delivery | None) -> bool:
+    """Whether the mail has arrived: in the inbox. Where there is a relay it goes out from there.
+
+    `delivery` says where those go that cannot.
+    """
     if not parts_of(tx).relays_mail:
         inbox.put(tx, letter)
-        return
+        return True
     captured = inbox.put(tx, letter, "relaying")
     mail = {
         "inbox": captured.id,
@@ -56,6 +61,7 @@ def post(tx: Tx, letter: Letter, delivery: Delivery | None) -> None:
         "delivery": None if delivery is None else deliver.to_json(delivery),
     }
     work.put(tx, _KIND, mail)
+    return False
 
 
 def retry_after_s(attempts: int) -> float | None:
@@ -152,6 +158,7 @@ async def _send(smtp: Smtp, message: EmailMessage, to: str) -> None:
 
 def _went(tx: Tx, body: dict[str, Any], smtp: Smtp, header: str) -> None:
     inbox.become(tx, body["inbox"], "relayed", sender=header)
+    _measure(tx, body, is_taken=True)
     _note(tx, body, smtp.address, "ok", "")
 
 
@@ -162,7 +169,18 @@ def _give_up(tx: Tx, body: dict[str, Any], reason: str) -> None:
         _note(tx, body, body["to"], "failed", reason)
         return
     delivery = deliver.from_json(body["delivery"])
-    bury(tx, delivery, Refused(reason))
+    is_kept = bury(tx, delivery, Refused(reason))
+    topic = _measure(tx, body, is_taken=False)
+    if topic is not None and is_kept is not None:
+        tx.note(measuring.redriven(topic, tx.now, is_kept=is_kept))
+
+
+def _measure(tx: Tx, body: dict[str, Any], *, is_taken: bool) -> Topic | None:
+    """Of a notification, its topic has measured what became of it; None where it has gone."""
+    topic = None if body["delivery"] is None else topics.get(tx, body["delivery"]["source_arn"])
+    if topic is not None:
+        tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+    return topic
 
 
 def _note(tx: Tx, body: dict[str, Any], resource: str, status: str, reason: str) -> None:

@@ -27,6 +27,38 @@ CREATE TABLE IF NOT EXISTS sns_subscriptions(
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sns_subscriptions_account ON sns_subscriptions(account, region, arn);
 
+-- --- HTTP endpoints and signatures ----------------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS sns_signing_keys(
+    name        TEXT PRIMARY KEY,
+    private_key TEXT NOT NULL,         -- PEM
+    certificate TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sns_posts(  -- messages on their way to HTTP endpoints
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscription TEXT NOT NULL,        -- its ARN; it may be gone
+    due          REAL NOT NULL,
+    attempts     INTEGER NOT NULL DEFAULT 0, -- that have failed
+    published    REAL NOT NULL,
+    body         BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sns_posts_due ON sns_posts(subscription, due, id);
+
+CREATE TABLE IF NOT EXISTS sns_confirmations( -- of subscriptions that were confirmed by a token
+    subscription     TEXT PRIMARY KEY, -- its ARN
+    is_authenticated INTEGER NOT NULL, -- whether who confirmed had signed
+    is_guarded       INTEGER NOT NULL  -- whether who ends it must sign (AuthenticateOnUnsubscribe)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sns_ended(  -- subscriptions that their endpoint may have again
+    token        TEXT PRIMARY KEY,
+    topic        TEXT NOT NULL,
+    subscription TEXT NOT NULL,
+    until        REAL NOT NULL,
+    content      BLOB NOT NULL         -- the subscription's row
+) WITHOUT ROWID;
+
 -- People and devices -------------------------------------------------------------------------------------------------
 
 -- What was sent to people and devices: it ends here, or an e-mail also goes out to an SMTP server.

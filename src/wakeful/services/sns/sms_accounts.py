@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import orjson
 
 from wakeful import limits, names
-from wakeful.services.sns import text_messages
+from wakeful.services.sns import status_attributes, text_messages
 from wakeful.services.sns.errors import (
     InvalidParameterException,
     OptedOutException,
@@ -20,12 +20,14 @@ from wakeful.services.sns.reserved_attributes import SMS_TYPES
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import NotImplementedHere
 
-_SETTABLE = ("DefaultSMSType", "DefaultSenderID", "MonthlySpendLimit")
+_SETTABLE = (
+    "DefaultSMSType",
+    "DefaultSenderID",
+    "DeliveryStatusIAMRole",
+    "DeliveryStatusSuccessSamplingRate",
+    "MonthlySpendLimit",
+)
 _REFUSED = {
-    "DeliveryStatusIAMRole": "Wakeful does not log what became of text messages (DeliveryStatusIAMRole).",
-    "DeliveryStatusSuccessSamplingRate": (
-        "Wakeful does not log what became of text messages (DeliveryStatusSuccessSamplingRate)."
-    ),
     "UsageReportS3Bucket": "Wakeful writes no reports on text messages (UsageReportS3Bucket).",
 }
 _MALFORMED = "Invalid parameter: PhoneNumber Reason: input incorrectly formatted"
@@ -197,6 +199,8 @@ def _check(name: str, value: str) -> None:
     is_good = not value or {
         "DefaultSMSType": value in SMS_TYPES,
         "DefaultSenderID": text_messages.is_sender_id(value),
+        "DeliveryStatusIAMRole": status_attributes.is_role(value),
+        "DeliveryStatusSuccessSamplingRate": status_attributes.is_percent(value),
         "MonthlySpendLimit": value.isascii() and value.isdecimal() and len(value) <= 9,
     }.get(name, True)
     if not is_good:

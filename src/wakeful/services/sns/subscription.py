@@ -14,6 +14,7 @@ from wakeful import limits, names
 from wakeful.fabric.filter_policy import FilterPolicy, compile_filter_policy
 from wakeful.fabric.json_tokens import JsonFault, check_json
 from wakeful.fabric.service import Call
+from wakeful.services.sns import delivery_policy
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.errors import (
     InvalidParameterException,
@@ -24,10 +25,12 @@ from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import NotImplementedHere
 
-_RAW_PROTOCOLS = ("sqs",)
-_SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
+CHANGED = topics.CHANGED
+
+_RAW_PROTOCOLS = ("sqs", "http", "https")
+_WEB_PROTOCOLS = ("http", "https")
+_SETTABLE = ("DeliveryPolicy", "RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy")
 _REFUSED = {
-    "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
     "ReplayPolicy": "Wakeful does not have FIFO topics yet (ReplayPolicy).",
     "SubscriptionRoleArn": "Wakeful has no Firehose subscriptions (SubscriptionRoleArn).",
 }
@@ -122,7 +125,7 @@ def create(
     wanted = _checked({}, attributes, protocol, _ON_SUBSCRIBING)
     token = None if owner == call.account else names.new_token(64)
     tx.lock("sns", topic.arn)
-    existing = _of_endpoint(tx, topic, protocol, endpoint)
+    existing = of_endpoint(tx, topic, protocol, endpoint)
     if existing is not None:
         _check_same(existing, attributes)
         if existing.is_pending:
@@ -136,15 +139,34 @@ def create(
         *(arn, topic.arn, call.account, topic.region, protocol, endpoint, orjson.dumps(wanted), call.principal.arn),
         *(call.endpoint, tx.now, token),
     )
+    tx.wake(CHANGED)
     return find(tx, arn)
 
 
 def find(tx: Tx, arn: str) -> Subscription:
     """Raises NotFoundException."""
-    row = tx.one("SELECT * FROM sns_subscriptions WHERE arn = ?", arn)
-    if row is None:
+    found = get(tx, arn)
+    if found is None:
         raise NotFoundException("Subscription does not exist")
-    return _subscription(row)
+    return found
+
+
+def get(tx: Tx, arn: str) -> Subscription | None:
+    row = tx.one("SELECT * FROM sns_subscriptions WHERE arn = ?", arn)
+    return None if row is None else _subscription(row)
+
+
+def restore(tx: Tx, topic: Topic, arn: str, content: Mapping[str, Any]) -> Subscription:
+    """The subscription that once was is there again, confirmed. `content` are the columns that say what it was."""
+    tx.lock("sns", topic.arn)
+    tx.run(
+        "INSERT INTO sns_subscriptions(arn, topic, account, region, protocol, endpoint, attributes, principal,"
+        " base_url, created, token) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        *(arn, topic.arn, content["account"], topic.region, content["protocol"], content["endpoint"]),
+        *(orjson.dumps(content["attributes"]), content["principal"], content["base_url"], tx.now),
+    )
+    tx.wake(CHANGED)
+    return find(tx, arn)
 
 
 def confirm(tx: Tx, topic: Topic, token: str) -> Subscription:
@@ -157,6 +179,7 @@ def confirm(tx: Tx, topic: Topic, token: str) -> Subscription:
     if row is None:
         raise InvalidParameterException("Invalid parameter: Token")
     tx.run("UPDATE sns_subscriptions SET token = NULL WHERE arn = ?", row["arn"])
+    tx.wake(CHANGED)
     return find(tx, row["arn"])
 
 
@@ -168,6 +191,7 @@ def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     subscription = find(tx, arn)
     kept = _checked(subscription.attributes, {name: value}, subscription.protocol, _ON_SETTING)
     tx.run("UPDATE sns_subscriptions SET attributes = ? WHERE arn = ?", orjson.dumps(kept), arn)
+    tx.wake(CHANGED)
 
 
 def delete(tx: Tx, arn: str) -> None:
@@ -176,6 +200,7 @@ def delete(tx: Tx, arn: str) -> None:
     tx.lock("sns", topic)
     if tx.run("DELETE FROM sns_subscriptions WHERE arn = ?", arn):
         topics.count_deleted(tx, topic)
+        tx.wake(CHANGED)
 
 
 def delete_all(tx: Tx, topic: str) -> None:
@@ -191,6 +216,14 @@ def confirmed(tx: Tx, topic: Topic) -> list[Subscription]:
         topic.arn,
     )
     return [_subscription(row) for row in rows]
+
+
+def of_endpoint(tx: Tx, topic: Topic, protocol: str, endpoint: str) -> Subscription | None:
+    row = tx.one(
+        "SELECT * FROM sns_subscriptions WHERE topic = ? AND protocol = ? AND endpoint = ?",
+        *(topic.arn, protocol, endpoint),
+    )
+    return None if row is None else _subscription(row)
 
 
 def counts(tx: Tx, topic: Topic) -> dict[str, int]:
@@ -237,6 +270,10 @@ def _checked(there: Mapping[str, str], asked: Mapping[str, str], protocol: str, 
             attributes.pop(name, None)
         else:
             attributes[name] = value
+    if asked.get("DeliveryPolicy"):
+        if protocol not in _WEB_PROTOCOLS:
+            raise InvalidParameterException(f"{prefix}Delivery protocol [{protocol}] does not support DeliveryPolicy.")
+        delivery_policy.check_of_subscription(asked["DeliveryPolicy"], prefix)
     if "RedrivePolicy" in asked and "RedrivePolicy" in attributes:
         _check_redrive(attributes["RedrivePolicy"], prefix)
     if asked.keys() & {"FilterPolicy", "FilterPolicyScope"}:
@@ -299,14 +336,6 @@ def _check_room(tx: Tx, topic: Topic) -> None:
 @lru_cache(limits.SNS_FILTERS_KEPT)
 def _compiled(text: str, scope: str) -> FilterPolicy:
     return compile_filter_policy(text, scope)
-
-
-def _of_endpoint(tx: Tx, topic: Topic, protocol: str, endpoint: str) -> Subscription | None:
-    row = tx.one(
-        "SELECT * FROM sns_subscriptions WHERE topic = ? AND protocol = ? AND endpoint = ?",
-        *(topic.arn, protocol, endpoint),
-    )
-    return None if row is None else _subscription(row)
 
 
 def _subscription(row: Row) -> Subscription:

@@ -13,6 +13,7 @@ import orjson
 from wakeful import limits
 from wakeful.fabric.policy import parse_policy
 from wakeful.fabric.service import Call
+from wakeful.services.sns import delivery_policy, signing, status_attributes
 from wakeful.services.sns.errors import (
     InvalidParameterException,
     NotFoundException,
@@ -22,23 +23,21 @@ from wakeful.services.sns.errors import (
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import NotImplementedHere
 
+CHANGED = "sns.subscriptions"
+"""Woken when it changes who gets a topic's messages, or how they are signed."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _FIFO = "Wakeful does not have FIFO topics yet"
 
-_SETTABLE = ("DisplayName", "MaximumMessageSize", "Policy", "TracingConfig")
+_SETTABLE = ("DeliveryPolicy", "DisplayName", "MaximumMessageSize", "Policy", "SignatureVersion", "TracingConfig")
 _ON_CREATION = ("FifoTopic",)
 _REFUSED = {
     "ArchivePolicy": f"{_FIFO} (ArchivePolicy).",
     "ContentBasedDeduplication": f"{_FIFO} (ContentBasedDeduplication).",
-    "DeliveryPolicy": "Wakeful has no HTTP subscriptions yet, and nothing else follows a DeliveryPolicy.",
     "FifoThroughputScope": f"{_FIFO} (FifoThroughputScope).",
     "FifoTopic": f"{_FIFO} (FifoTopic).",
     "KmsMasterKeyId": "Wakeful has no KMS: a topic cannot be encrypted with a key of it (KmsMasterKeyId).",
-    "SignatureVersion": "Wakeful does not sign messages yet (SignatureVersion).",
 }
-_FEEDBACK = re.compile(
-    r"(HTTP|Firehose|Lambda|Application|SQS)(SuccessFeedback(RoleArn|SampleRate)|FailureFeedbackRoleArn)"
-)
 _DEFAULTS = {
     "DisplayName": "",
     "MaximumMessageSize": str(limits.SNS_MESSAGE_BYTES),
@@ -69,23 +68,6 @@ _POLICY_ACTIONS = {
 _OUT_OF_SCOPE = "Invalid parameter: Policy statement action out of service scope!"
 _POLICY_FAULT = "Invalid parameter: Policy Error: null"
 
-# What AWS does with HTTP endpoints where nobody says otherwise ("Amazon SNS message delivery retries").
-_DELIVERY_POLICY = {
-    "http": {
-        "defaultHealthyRetryPolicy": {
-            "minDelayTarget": 20,
-            "maxDelayTarget": 20,
-            "numRetries": 3,
-            "numMaxDelayRetries": 0,
-            "numNoDelayRetries": 0,
-            "numMinDelayRetries": 0,
-            "backoffFunction": "linear",
-        },
-        "disableSubscriptionOverrides": False,
-        "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
-    }
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -104,6 +86,15 @@ class Topic:
         return int(self.attributes.get("MaximumMessageSize") or limits.SNS_MESSAGE_BYTES)
 
     @property
+    def signature_version(self) -> str:
+        return self.attributes.get("SignatureVersion", signing.DEFAULT_VERSION)
+
+    @property
+    def logs_deliveries(self) -> bool:
+        """Whether it asks for logs of any of them."""
+        return any(status_attributes.is_one(name) for name in self.attributes)
+
+    @property
     def policy(self) -> str:
         return self.attributes.get("Policy") or _json(_default_policy(self))
 
@@ -112,7 +103,7 @@ class Topic:
         return {
             "DisplayName": "",
             **self.attributes,
-            "EffectiveDeliveryPolicy": _json(_DELIVERY_POLICY),
+            "EffectiveDeliveryPolicy": _json(delivery_policy.effective_of_topic(self.attributes.get("DeliveryPolicy"))),
             "Owner": self.account,
             "Policy": self.policy,
             "SubscriptionsConfirmed": str(confirmed),
@@ -142,7 +133,7 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
     if not _NAME.fullmatch(name):
         raise InvalidParameterException("Invalid parameter: Topic Name")
     for attribute, value in attributes.items():
-        if attribute not in (*_SETTABLE, *_ON_CREATION) and not _is_refused(attribute):
+        if not _is_settable(attribute) and attribute not in _ON_CREATION and not _is_refused(attribute):
             raise InvalidParameterException(f"Invalid parameter: Attributes Reason: Unknown attribute: {attribute}")
         check_attribute(attribute, value)
     arn = call.arn("sns", name)
@@ -151,7 +142,7 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
     if existing is not None:
         _check_same(existing, attributes, tags)
         return existing
-    kept = {attribute: value for attribute, value in attributes.items() if value and attribute in _SETTABLE}
+    kept = {attribute: value for attribute, value in attributes.items() if value and _is_settable(attribute)}
     tx.run(
         "INSERT INTO sns_topics(arn, account, region, name, attributes, tags) VALUES (?, ?, ?, ?, ?, ?)",
         *(arn, call.account, call.region, name, orjson.dumps(kept), orjson.dumps(dict(tags or {}))),
@@ -163,17 +154,20 @@ def delete(tx: Tx, arn: str) -> None:
     """No topic of that ARN is left. Its subscriptions are the caller's to delete."""
     tx.lock("sns", arn)
     tx.run("DELETE FROM sns_topics WHERE arn = ?", arn)
+    tx.wake(CHANGED)
 
 
 def set_attribute(tx: Tx, arn: str, name: str, value: str) -> None:
     """The attribute is set; an empty value is the default again."""
-    if name in _ON_CREATION or (name not in _SETTABLE and not _is_refused(name)):
+    if name in _ON_CREATION or not (_is_settable(name) or _is_refused(name)):
         raise InvalidParameterException("Invalid parameter: AttributeName")
     check_attribute(name, value)
     tx.lock("sns", arn)
     topic = find(tx, arn)
     kept = {attribute: text for attribute, text in {**topic.attributes, name: value}.items() if text}
     tx.run("UPDATE sns_topics SET attributes = ? WHERE arn = ?", orjson.dumps(kept), arn)
+    if name == "SignatureVersion":
+        tx.wake(CHANGED)
 
 
 def check_attribute(name: str, value: str) -> None:
@@ -181,8 +175,17 @@ def check_attribute(name: str, value: str) -> None:
     if not value or (name, value.lower()) == ("FifoTopic", "false"):
         return
     if _is_refused(name):
-        raise NotImplementedHere(_REFUSED.get(name) or f"Wakeful does not log the deliveries of topics yet ({name}).")
+        raise NotImplementedHere(_REFUSED[name])
+    if status_attributes.is_one(name):
+        status_attributes.check(name, value)
     match name:
+        case "DeliveryPolicy":
+            delivery_policy.check_of_topic(value)
+        case "SignatureVersion":
+            if value not in signing.VERSIONS:
+                raise InvalidParameterException(
+                    f"Invalid parameter: SignatureVersion Reason: must be one of {', '.join(signing.VERSIONS)}"
+                )
         case "DisplayName":
             if len(value) > limits.SNS_DISPLAY_NAME_CHARS_MAX or not value.isprintable():
                 raise InvalidParameterException("Invalid parameter: DisplayName")
@@ -315,7 +318,11 @@ def tags_of(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _is_refused(name: str) -> bool:
-    return name in _REFUSED or _FEEDBACK.fullmatch(name) is not None
+    return name in _REFUSED
+
+
+def _is_settable(name: str) -> bool:
+    return name in _SETTABLE or status_attributes.is_one(name)
 
 
 def _check_same(topic: Topic, attributes: Mapping[str, str], tags: Mapping[str, str] | None) -> None:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
+from wakeful.services.sns import delivery_policy
 from wakeful.services.sns.errors import InvalidParameterException
-from wakeful.services.sns.protocols import devices, functions, mail, phones, queues
+from wakeful.services.sns.protocols import devices, functions, mail, phones, queues, web
 from wakeful.services.sns.protocols.protocol import Protocol
+from wakeful.services.sns.subscription import Subscription
+from wakeful.services.sns.topic import Topic
 from wakeful.wire.errors import NotImplementedHere
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "application": devices.protocol,
     "email": mail.protocol,
     "email-json": mail.protocol,
+    "http": web.protocol,
+    "https": web.secure_protocol,
     "lambda": functions.protocol,
     "sms": phones.protocol,
     "sqs": queues.protocol,
 }
-_ABSENT = ("http", "https", "firehose")
+_ABSENT = ("firehose",)
+
+
+def shown(topic: Topic, subscription: Subscription) -> dict[str, str]:
+    """What GetSubscriptionAttributes says beside what was set: how an HTTP endpoint is tried again."""
+    if subscription.protocol not in ("http", "https"):
+        return {}
+    policies = (topic.attributes.get("DeliveryPolicy"), subscription.attributes.get("DeliveryPolicy"))
+    document = delivery_policy.effective_of_subscription(*policies)
+    return {"EffectiveDeliveryPolicy": json.dumps(document, separators=(",", ":"))}
 
 
 def find(name: str) -> Protocol:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from wakeful.fabric.deliver import Refused, bury
+from wakeful.fabric.deliver import Refused
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import inbox, measuring, platforms
-from wakeful.services.sns import message as messages
+from wakeful.services.sns import inbox, measuring, platforms, status_logs
 from wakeful.services.sns.errors import (
     EndpointDisabledException,
     InvalidParameterException,
@@ -15,7 +14,7 @@ from wakeful.services.sns.errors import (
 from wakeful.services.sns.inbox import Letter
 from wakeful.services.sns.message import Message
 from wakeful.services.sns.platforms import Application, Endpoint
-from wakeful.services.sns.protocols.protocol import Protocol, Sending, delivery_of, owner_of_arn
+from wakeful.services.sns.protocols.protocol import Protocol, Sending, delivery_of, give_up, owner_of_arn, tell
 from wakeful.services.sns.push import push_of
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
@@ -71,10 +70,11 @@ def _ask(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None
 
 def _send(tx: Tx, sending: Sending) -> bool:
     reason = _undelivered(tx, sending)
+    delivery = delivery_of(sending, sending.envelope(tx))
     if reason:
-        body = messages.envelope(sending.message, sending.text, sending.topic, sending.subscription, tx.now)
-        bury(tx, delivery_of(sending, body), Refused(reason))
-    return not reason
+        return give_up(tx, sending, delivery, Refused(reason))
+    tell(tx, sending, delivery, None)
+    return True
 
 
 protocol = Protocol(_owner, _ask, _send)
@@ -130,6 +130,7 @@ def _letter(
 
 def _put(tx: Tx, application: Application, endpoint: Endpoint, letter: Letter) -> bool:
     """Whether the platform takes the token."""
+    status_logs.of_push(tx, application, letter, _GONE if endpoint.is_gone else "")
     if endpoint.is_gone:
         inbox.put(tx, letter, "failed", _GONE)
         platforms.disable(tx, application, endpoint, letter.trace)

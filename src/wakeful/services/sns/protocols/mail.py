@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from wakeful import limits
 from wakeful.fabric.deliver import Delivery
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import mail_pages, relay
+from wakeful.services.sns import confirmations, mail_pages, relay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.inbox import Letter
 from wakeful.services.sns.message import Message
+from wakeful.services.sns.notary import Notary
 from wakeful.services.sns.protocols.protocol import Protocol, Sending, delivery_of
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
@@ -25,6 +28,7 @@ from wakeful.store.tx import Tx
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _NAME = "AWS Notifications"
 _SUBJECT = "AWS Notification Message"
+_FAREWELL_SUBJECT = "AWS Notification - Unsubscribe Confirmation"
 _QUESTION_SUBJECT = "AWS Notification - Subscription Confirmation"
 
 _QUESTION = """\
@@ -32,6 +36,15 @@ You have chosen to subscribe to the topic:
 {topic}
 
 To confirm this subscription, click or visit the link below (If this was in error no action is necessary):
+{link}
+
+Please do not reply directly to this email.
+"""
+_FAREWELL = """\
+Your subscription to the topic below has been deactivated:
+{topic}
+
+If this was in error or you wish to resubscribe, click or visit the link below:
 {link}
 
 Please do not reply directly to this email.
@@ -58,27 +71,45 @@ def _ask(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None
     link = mail_pages.confirmation_url(subscription)
     body = _QUESTION.format(topic=topic.arn, link=link)
     if subscription.protocol == "email-json":
-        body, link = messages.confirmation(topic, subscription, tx.now), subscription.confirm_url
+        body, link = _in_json(tx, topic, subscription, messages.question(topic, subscription, tx.now))
     label = "SubscriptionConfirmation"
     letter = _letter(topic, subscription, Message(default=body), trace, label, body, _QUESTION_SUBJECT)
     relay.post(tx, dataclasses.replace(letter, link=link), None)
 
 
-def _send(tx: Tx, sending: Sending) -> bool:
-    """The mail is in the inbox, and goes out where there is a relay: whether that takes it shows later."""
+def _part(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace) -> None:
+    """Whoever reads there hears that the subscription has ended, and how to have it back."""
+    token = confirmations.keep_ended(tx, subscription)
+    link = mail_pages.confirmation_url(dataclasses.replace(subscription, token=token))
+    body = _FAREWELL.format(topic=topic.arn, link=link)
+    if subscription.protocol == "email-json":
+        body, link = _in_json(tx, topic, subscription, messages.farewell(subscription, token, tx.now))
+    label = "UnsubscribeConfirmation"
+    letter = _letter(topic, subscription, Message(default=body), trace, label, body, _FAREWELL_SUBJECT)
+    relay.post(tx, dataclasses.replace(letter, link=link), None)
+
+
+def _in_json(tx: Tx, topic: Topic, subscription: Subscription, members: Mapping[str, Any]) -> tuple[str, str]:
+    """A message with these members, signed, and the link in it."""
+    seal = Notary().seal(tx, members, topic)
+    return messages.laid_out(members, seal, subscription.base_url), members["SubscribeURL"]
+
+
+def _send(tx: Tx, sending: Sending) -> bool | None:
+    """The mail is in the inbox. Where there is a relay it goes out, and what becomes of it is measured then."""
     topic, subscription, message = sending.topic, sending.subscription, sending.message
-    envelope = messages.envelope(message, sending.text, topic, subscription, tx.now)
+    envelope = sending.envelope(tx)
     body = envelope
     if subscription.protocol == "email":
         body = _NOTIFICATION.format(text=sending.text, link=mail_pages.unsubscribe_url(subscription))
     label, subject = f"Publish:{topic.name}", message.subject or _SUBJECT
     letter = _letter(topic, subscription, message, sending.trace, label, body, subject)
     delivery: Delivery = delivery_of(sending, envelope)
-    relay.post(tx, letter, dataclasses.replace(delivery, target_arn=f"mailto:{subscription.endpoint}"))
-    return True
+    is_there = relay.post(tx, letter, dataclasses.replace(delivery, target_arn=f"mailto:{subscription.endpoint}"))
+    return True if is_there else None
 
 
-protocol = Protocol(_owner, _ask, _send)
+protocol = Protocol(_owner, _ask, _send, _part)
 
 
 def _letter(

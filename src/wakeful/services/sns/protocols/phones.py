@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits
-from wakeful.fabric.deliver import Refused, bury
+from wakeful.fabric.deliver import Refused
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import inbox, measuring, reserved_attributes, sms_accounts, text_messages
-from wakeful.services.sns import message as messages
+from wakeful.services.sns import inbox, measuring, reserved_attributes, sms_accounts, status_logs, text_messages
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.inbox import Letter
 from wakeful.services.sns.message import Message
-from wakeful.services.sns.protocols.protocol import Protocol, Sending, delivery_of
+from wakeful.services.sns.protocols.protocol import Protocol, Sending, delivery_of, give_up
 from wakeful.services.sns.reserved_attributes import value_of
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
@@ -90,10 +89,7 @@ def _send(tx: Tx, sending: Sending) -> bool:
     reason = _TOO_LONG if len(text) > limits.SNS_SMS_CHARS_MAX else ""
     reason = reason or sms_accounts.refusal(tx, topic.account, topic.region, number)
     _put(tx, letter, reason)
-    if reason and sending.subscription.dead_letter_arn is not None:
-        body = messages.envelope(message, sending.text, topic, sending.subscription, tx.now)
-        bury(tx, delivery_of(sending, body), Refused(reason))
-    return not reason
+    return not reason or give_up(tx, sending, delivery_of(sending, sending.envelope(tx)), Refused(reason))
 
 
 protocol = Protocol(_owner, _ask, _send)
@@ -148,4 +144,5 @@ def _letter(
 
 
 def _put(tx: Tx, letter: Letter, reason: str) -> None:
+    status_logs.of_text_message(tx, letter, reason)
     inbox.put(tx, letter, "failed" if reason else "captured", reason)
