@@ -35,6 +35,8 @@ class Echo:
     async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
         if arrival.place.id == "broken":
             raise RuntimeError("a secret")
+        if arrival.place.id == "inside":
+            return HttpResponse(200, body=str(arrival.is_inside).encode())
         if arrival.place.id == "signed":
             return HttpResponse(200, body=(await arrival.signer()).access_key_id.encode())
         return HttpResponse(200, body=arrival.http.body, more_headers=(("x-more", "1"), ("x-more", "2")))
@@ -94,3 +96,13 @@ def test_who_signed_is_found_out_when_it_is_asked_for(echo: RunningNode) -> None
     more = {"Authorization": authorization, "X-Amz-Date": "20261121T000000Z"}
     assert ask(echo, "/echo/signed", headers=more)[2] == b"KEY"
     assert ask(echo, "/echo/x", headers={"Authorization": "nonsense"})[0] == 200
+
+
+def test_a_topics_message_comes_to_a_front_as_if_out_of_a_sandbox(echo: RunningNode) -> None:
+    """Whoever may subscribe would otherwise speak as somebody on this machine."""
+    message = {"x-amz-sns-message-type": "Notification"}
+    assert ask(echo, "/echo/inside", b"m")[2] == b"False"
+    assert ask(echo, "/echo/inside", b"m", message)[2] == b"True"
+    for path in ("/", "/_wakeful/health", "/bucket/key"):
+        status, _, body = ask(echo, path, b"m", message)
+        assert (status, b"no messages of topics" in body) == (403, True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.conftest import OpenStore
 from wakeful.clock import Clock
 from wakeful.store import work
@@ -106,3 +108,22 @@ async def test_the_longest_due_come_first(open_store: OpenStore, clock: Clock) -
         await store.write(put_all)
         items = await store.write(work.claim, "k", 3, "n")
         assert [item.body for item in items] == [5, 4, 3]
+
+
+async def test_hastening_brings_forward_what_waits_and_leaves_alone_what_is_being_done(
+    open_store: OpenStore, clock: Clock
+) -> None:
+    def hasten(tx: Tx, due: float | None) -> None:
+        work.hasten(tx, "k", "n", "body", due=due)
+
+    async with open_store() as store:
+        now = clock.now()
+        await store.write(hasten, now + 60)
+        await store.write(hasten, now + 90)
+        assert await store.read(work.next_due, "k") == pytest.approx(now + 60)
+        await store.write(hasten, None)
+        (item,) = await store.write(work.claim, "k", 1, "n")
+        await store.write(hasten, None)
+        assert await store.write(work.claim, "k", 1, "n") == []
+        await store.write(work.finish, item)
+        assert await store.read(work.next_due, "k") is None

@@ -148,9 +148,9 @@ def test_a_server_that_says_later_is_asked_for_six_hours_and_then_the_letter_is_
     assert letter["Message"] == "patience"
     inbox.node.run(inbox.node.node.telemetry.flush())
     metrics = inbox.client("cloudwatch").list_metrics(Namespace="AWS/SNS")["Metrics"]
-    found = {metric["MetricName"] for metric in metrics}
-    assert {"NumberOfNotificationsFailed", "NumberOfNotificationsRedrivenToDlq"} <= found
-    assert "NumberOfNotificationsDelivered" not in found
+    measured = {metric["MetricName"] for metric in metrics}
+    assert {"NumberOfNotificationsFailed", "NumberOfNotificationsRedrivenToDlq"} <= measured
+    assert "NumberOfNotificationsDelivered" not in measured
 
 
 def test_a_server_that_comes_back_has_the_mail(inbox: Inbox, server: Server) -> None:

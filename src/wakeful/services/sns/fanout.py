@@ -41,6 +41,8 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace, notary
                 is_taken = protocols.find(subscription.protocol).send(tx, sending)
                 if is_taken is not None:
                     tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
+            else:
+                tx.note(measuring.filtered_out(topic, tx.now, wish.faults(subscription)))
 
 
 def accept(tx: Tx, delivery: Delivery) -> None:
@@ -79,6 +81,14 @@ class _Wishes:
             return policy.pattern.matches(self._values)
         body = self._body(self._message.text(subscription.protocol))
         return isinstance(body, dict) and policy.pattern.matches(body)
+
+    def faults(self, subscription: Subscription) -> tuple[str, ...]:
+        """Why it is not wanted, as the names of metrics say it."""
+        policy = subscription.filter_policy
+        if policy is not None and policy.scope == "MessageBody":
+            is_readable = isinstance(self._body(self._message.text(subscription.protocol)), dict)
+            return ("MessageBody",) if is_readable else ("MessageBody", "InvalidMessageBody")
+        return ("MessageAttributes",) if self._message.attributes else ("MessageAttributes", "NoMessageAttributes")
 
     def _body(self, text: str) -> Any:
         if text not in self._bodies:

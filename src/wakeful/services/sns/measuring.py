@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wakeful import names
 from wakeful.services.sns.inbox import Letter
 from wakeful.services.sns.topic import Topic
-from wakeful.store.metrics import Family, Sample, family, measures
+from wakeful.store.metrics import Family, Measures, Sample, family, measures
 
 _PUBLISHED = measures(("NumberOfMessagesPublished", "Count"), ("PublishSize", "Bytes"))
 _DELIVERED = measures(("NumberOfNotificationsDelivered", "Count"))
@@ -33,6 +35,17 @@ def sent_directly(letter: Letter, now: float, size: int, *, is_taken: bool) -> t
         Sample(of, _PUBLISHED, now, (1, size)),
         Sample(of, _DELIVERED if is_taken else _FAILED, now, (1,)),
     )
+
+
+def filtered_out(topic: Topic, now: float, reasons: tuple[str, ...]) -> Sample:
+    """A subscriber did not want a message."""
+    return Sample(_of(topic), _filtered_out(reasons), now, (1,) * (1 + len(reasons)))
+
+
+@lru_cache
+def _filtered_out(reasons: tuple[str, ...]) -> Measures:
+    name = "NumberOfNotificationsFilteredOut"
+    return measures((name, "Count"), *((f"{name}-{reason}", "Count") for reason in reasons))
 
 
 def redriven(topic: Topic, now: float, *, is_kept: bool) -> Sample:

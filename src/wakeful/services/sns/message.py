@@ -232,8 +232,7 @@ def _shown(attributes: Attributes) -> dict[str, dict[str, str]]:
     }
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 # --- what may be published -------------------------------------------------------------------------------------------

@@ -29,9 +29,20 @@ class Notary:
         self._seals: dict[tuple[str, str, str], Seal] = {}
         """By text, version and certificate: a transaction that is undone may have had a key that never was."""
 
+        self._texts: dict[tuple[str, str], str] = {}
+
     def time(self, tx: Tx) -> float:
         """When what is signed was published: the Timestamp of the messages."""
         return tx.now if self._at is None else self._at
+
+    def seal_of(self, tx: Tx, message: Message, text: str, topic: Topic) -> Seal:
+        """The signature of a message as the subscribers get it who get this text."""
+        known = (message.id, text)
+        to_sign = self._texts.get(known)
+        if to_sign is None:
+            members = messages.signed_members(message, text, topic, self.time(tx))
+            to_sign = self._texts[known] = signing.string_to_sign(members)
+        return self._sign(self._key or signing.key_in(tx), to_sign, topic.signature_version)
 
     def seal(self, tx: Tx, members: Mapping[str, Any], topic: Topic) -> Seal:
         """The signature of a message, from its members by the names that they have in HTTP bodies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import logging
 import socket
@@ -85,8 +86,8 @@ def without_credentials(endpoint: str) -> str:
 @asynccontextmanager
 async def session(node: Node) -> AsyncIterator[ClientSession]:
     """Connections that last as long as the block."""
-    import aiohttp  # takes its time to load, and most nodes have no use for it
-
+    # It takes its time to load, and most nodes have no use for it.
+    aiohttp = await node.aside(importlib.import_module, "aiohttp")
     has_internal = node.config.has_internal_endpoints
 
     def opened(found: tuple[Any, ...]) -> socket.socket:

@@ -42,8 +42,7 @@ class Sending:
 
     def seal(self, tx: Tx) -> Seal:
         """The message's signature."""
-        members = messages.signed_members(self.message, self.text, self.topic, self.published(tx))
-        return self.notary.seal(tx, members, self.topic)
+        return self.notary.seal_of(tx, self.message, self.text, self.topic)
 
     def envelope(self, tx: Tx) -> str:
         """The message as a queue gets it, signed."""
