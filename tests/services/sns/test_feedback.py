@@ -19,16 +19,21 @@ from wakeful.services.sns.feedback import is_sampled
 ROLE = "arn:aws:iam::000000000000:role/teller"
 
 
-def asking(node: RunningNode, family: str, **more: str) -> str:
+@pytest.fixture
+def node(shared_node: RunningNode) -> RunningNode:
+    return shared_node
+
+
+def asking(node: RunningNode, family: str, *, name: str = "t", **more: str) -> str:
     """A topic that asks for logs of one kind of endpoint."""
     attributes = {f"{family}SuccessFeedbackRoleArn": ROLE, f"{family}FailureFeedbackRoleArn": ROLE, **more}
-    return str(node.client("sns").create_topic(Name="t", Attributes=attributes)["TopicArn"])
+    return str(node.client("sns").create_topic(Name=name, Attributes=attributes)["TopicArn"])
 
 
-def logged(node: RunningNode, suffix: str = "") -> list[dict[str, Any]]:
+def logged(node: RunningNode, group: str = "t") -> list[dict[str, Any]]:
     node.settle()
     logs = node.client("logs")
-    group = f"sns/us-east-1/000000000000/t{suffix}"
+    group = f"sns/us-east-1/000000000000/{group}"
     groups = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     if group not in [each["logGroupName"] for each in groups]:
         return []
@@ -36,11 +41,11 @@ def logged(node: RunningNode, suffix: str = "") -> list[dict[str, Any]]:
 
 
 def test_deliveries_to_queues_are_logged_with_their_outcome(node: RunningNode) -> None:
-    topic, queue = asking(node, "SQS"), sink(node)
+    topic, queue = asking(node, "SQS", name="queues"), sink(node)
     for arn in (queue.arn, f"{queue.arn}-missing"):
         node.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     published = publish(node, topic, "hello")
-    (success,), (failure,) = logged(node), logged(node, "/Failure")
+    (success,), (failure,) = logged(node, "queues"), logged(node, "queues/Failure")
     assert (success["status"], failure["status"]) == ("SUCCESS", "FAILURE")
     assert success["notification"] == {
         "messageMD5Sum": hashlib.md5(b"hello").hexdigest(),
@@ -62,14 +67,14 @@ def test_deliveries_to_queues_are_logged_with_their_outcome(node: RunningNode) -
 
 
 def test_deliveries_to_http_endpoints_are_logged_once_they_are_over(node: RunningNode) -> None:
-    topic = asking(node, "HTTP")
+    topic = asking(node, "HTTP", name="web")
     with receiver() as hook:
         subscribed(node, topic, hook, DeliveryPolicy=policy(numRetries=1))
         hook.answers = [(500, {}), (200, {}), (500, {}), (503, {}), (404, {})]
         for _ in range(3):
             publish(node, topic)
             node.advance(1)
-        (success,), failures = logged(node), logged(node, "/Failure")
+        (success,), failures = logged(node, "web"), logged(node, "web/Failure")
         delivery = success["delivery"]
         assert (delivery["attempts"], delivery["statusCode"], delivery["destination"]) == (2, 200, hook.url)
         assert (delivery["providerResponse"], delivery["dwellTimeMs"] >= 1000) == ("answer 200", True)
@@ -77,7 +82,7 @@ def test_deliveries_to_http_endpoints_are_logged_once_they_are_over(node: Runnin
         assert told == [(2, 503), (1, 404)]
     publish(node, topic)
     node.advance(1)
-    assert "statusCode" not in logged(node, "/Failure")[-1]["delivery"]
+    assert "statusCode" not in logged(node, "web/Failure")[-1]["delivery"]
 
 
 def test_deliveries_to_functions_are_logged(tmp_path: Path) -> None:
@@ -92,11 +97,10 @@ def test_deliveries_to_functions_are_logged(tmp_path: Path) -> None:
 
 
 def test_a_topic_that_asks_for_nothing_or_for_none_of_them_has_no_log(node: RunningNode) -> None:
-    topic, queue = asking(node, "SQS", SQSSuccessFeedbackSampleRate="0"), sink(node)
+    topic, queue = asking(node, "SQS", name="silent", SQSSuccessFeedbackSampleRate="0"), sink(node, "silent")
     node.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
     publish(node, topic)
-    node.settle()
-    assert node.client("logs").describe_log_groups()["logGroups"] == []
+    assert (logged(node, "silent"), len(queue.bodies())) == ([], 1)
 
 
 def test_a_sample_is_of_the_size_that_was_asked_for() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -45,13 +45,20 @@ def check(message: Mapping[str, Any]) -> None:
 
 
 @pytest.fixture
+def node(shared_node: RunningNode) -> RunningNode:
+    return shared_node
+
+
+@pytest.fixture
 def sns(node: RunningNode) -> Any:
     return node.client("sns")
 
 
 @pytest.fixture
-def topic(sns: Any) -> str:
-    return str(sns.create_topic(Name="t")["TopicArn"])
+def topic(sns: Any) -> Iterator[str]:
+    arn = str(sns.create_topic(Name="t")["TopicArn"])
+    yield arn
+    sns.delete_topic(TopicArn=arn)
 
 
 def test_what_queues_and_http_endpoints_get_is_signed_in_both_versions(node: RunningNode, sns: Any, topic: str) -> None:

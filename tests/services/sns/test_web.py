@@ -104,6 +104,7 @@ def test_an_endpoint_is_asked_and_gets_messages_once_its_link_was_followed(
     assert message.headers["x-amz-sns-subscription-arn"] == arn
     assert message.headers["x-amz-sns-message-id"] == message.document["MessageId"] == published
     assert "x-amz-sns-rawdelivery" not in message.headers
+    assert message.headers["x-amzn-trace-id"].startswith("Root=1-")
     assert [message.document[name] for name in ("Type", "Message", "Subject")] == ["Notification", "now", "s"]
     assert message.document["MessageAttributes"] == {"kind": {"Type": "String", "Value": "x"}}
     assert list(message.document)[-5:] == [
@@ -133,8 +134,10 @@ def test_asking_again_makes_another_token_and_a_question_that_failed_is_asked_ag
         assert answer.status == 200
 
 
-def test_a_subscription_that_nobody_confirms_is_gone_after_two_days(node: RunningNode, hook: Receiver) -> None:
-    topic = node.client("sns").create_topic(Name="t")["TopicArn"]
+def test_a_subscription_that_nobody_confirms_is_gone_after_two_days(
+    shared_node: RunningNode, topic: str, hook: Receiver
+) -> None:
+    node = shared_node
     arn = asked(node, topic, hook)
     node.advance(2 * DAY_S - 10)
     assert attributes(node, arn)["PendingConfirmation"] == "true"
@@ -151,12 +154,17 @@ def test_who_confirms_with_a_signature_may_keep_others_from_unsubscribing(
     shared_node: RunningNode, sns: Any, topic: str, hook: Receiver
 ) -> None:
     arn = asked(shared_node, topic, hook)
-    token = hook.taken("SubscriptionConfirmation")[0].document["Token"]
+    question = hook.taken("SubscriptionConfirmation")[0].document
+    token = question["Token"]
     wrong = {"TopicArn": topic, "Token": token, "AuthenticateOnUnsubscribe": "perhaps"}
     assert refusal(sns.confirm_subscription, **wrong) == (
         "InvalidParameter",
         "Invalid parameter: AuthenticateOnUnsubscribe",
     )
+    with pytest.raises(HTTPError) as unsigned:
+        urlopen(f"{question['SubscribeURL']}&AuthenticateOnUnsubscribe=true")
+    assert unsigned.value.code == 403
+    unsigned.value.close()
     sns.confirm_subscription(TopicArn=topic, Token=token, AuthenticateOnUnsubscribe="true")
     assert attributes(shared_node, arn)["ConfirmationWasAuthenticated"] == "true"
     publish(shared_node, topic)

@@ -201,6 +201,7 @@ async def _post(node: Node, session: ClientSession, batch: _Batch, post: _Post) 
         "x-amz-sns-topic-arn": members["TopicArn"],
         "Content-Type": batch.policy.content_type if post.is_notification else delivery_policy.CONTENT_TYPE,
         "User-Agent": _AGENT,
+        "X-Amzn-Trace-Id": Trace(**post.body["trace"]).header,
     }
     if members["Type"] != "SubscriptionConfirmation":
         headers["x-amz-sns-subscription-arn"] = batch.arn
