@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wakeful.fabric.service import Service
 from wakeful.services.sns import (
+    disturbed,
     fanout,
     inbox,
     inbox_front,
@@ -28,7 +29,7 @@ service = Service(
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
     pages={"inbox": inbox.page},
     fronts=(inbox_front.InboxFront(), mail_pages.MailFront()),
-    workers=(inbox.worker, relay.worker, telling.worker),
+    workers=(disturbed.worker, inbox.worker, relay.worker, telling.worker),
     first=inbox.first,
 )
 
