@@ -34,6 +34,9 @@ from wakeful.environments.workshop import Workshop
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
+from wakeful.fabric.chaos import page as chaos_page
+from wakeful.fabric.chaos import rows as experiments
+from wakeful.fabric.chaos.running import Chaos
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.patience import keep_up
 from wakeful.fabric.service import Call, Principal, Request, Result, Service
@@ -46,7 +49,7 @@ from wakeful.gateway.server import Servers
 from wakeful.services import cloudwatch, events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.services.lambda_.developing import Developing
-from wakeful.store import blobs, lease, schema, telemetry, work
+from wakeful.store import blobs, lease, moved_clock, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
 from wakeful.store.sqlite import SqliteStore
@@ -68,9 +71,7 @@ SERVICES: tuple[Service, ...] = (
     sqs.service,
 )
 
-_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
-_CLOCK_OFFSET = "clock_offset_s"
-_CLOCK_MOVED = "node.clock"
+_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "fabric": experiments.SCHEMA}
 
 
 class CannotStart(Exception):
@@ -103,6 +104,8 @@ class Node:
         self.attendant: Attendant
         self.isolation: Isolation
         self.caches = Caches()
+        self.chaos = Chaos()
+        self.disturb = partial(chaos_page.answer, self)
         self.authenticator = Authenticator(self)
         self.servers = Servers(self.clock)
         self.is_stopping = False
@@ -121,6 +124,8 @@ class Node:
         """A transaction is on disk: its notes are kept and its waiters woken."""
         for note in outbox.notes:
             self.telemetry.note(note)
+        if self.chaos.running:
+            self.chaos.log(outbox.notes)
         for name in dict.fromkeys(outbox.wakes):
             self.caches.drop(name)
             self.wakes.wake(name)
@@ -177,15 +182,15 @@ class Node:
     async def _move(self, until: float) -> None:
         """The time is `until`, if it was not later. It jumps before anybody who just fell asleep can be overlooked."""
         self.clock.advance(max(0.0, until - self.clock.now()))
-        await self.store.write(_put_offset, self.clock.offset_s)
+        await self.store.write(moved_clock.put_offset, self.clock.offset_s)
         self.wakes.wake_everybody()
 
     async def follow_clock(self) -> None:
         """Another node of the cluster moved the time: so do we."""
-        with self.wakes.listen(_CLOCK_MOVED) as listener:
+        with self.wakes.listen(moved_clock.MOVED) as listener:
             while True:
                 await listener.wait()
-                ahead_s = await self.store.read(_offset) - self.clock.offset_s
+                ahead_s = await self.store.read(moved_clock.offset) - self.clock.offset_s
                 if ahead_s > 0:
                     self.clock.advance(ahead_s)
                     self.wakes.wake_everybody()
@@ -276,6 +281,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
         iam_mode=config.iam_mode,
         relays_mail=config.smtp_relay is not None,
         has_internal_endpoints=config.has_internal_endpoints,
+        chaos=node.chaos,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
@@ -291,7 +297,8 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
     await node.telemetry.forget_recordings()
     await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
-    node.clock.offset_s = await node.store.read(_offset)
+    node.clock.offset_s = await node.store.read(moved_clock.offset)
+    await node.chaos.look(node.store)
 
 
 async def _sandboxes(
@@ -417,7 +424,8 @@ def _forever(node: Node, servers: Servers) -> Iterator[tuple[str, Callable[[], C
     yield "the attendant", node.attendant.run
     yield "the date", servers.keep_date
     yield "what clients begin and do not go on with", servers.end_silent
-    for each in (deliver.worker, *housekeeping.workers):
+    yield "chaos", partial(node.chaos.follow, node)
+    for each in (deliver.worker, experiments.worker, *housekeeping.workers):
         yield each.kind, partial(worker.run, node, each)
     for service in node.services.values():
         for each in service.workers:
@@ -454,15 +462,6 @@ def _renew(tx: Tx, node_id: str, wall: float, *, takes_over: bool = True) -> Non
 def _leave(tx: Tx, node_id: str, wall: float) -> None:
     lease.give_up(tx, f"node/{node_id}", node_id)
     work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
-
-
-def _offset(tx: Tx) -> float:
-    return float(schema.get_setting(tx, _CLOCK_OFFSET) or 0.0)
-
-
-def _put_offset(tx: Tx, offset_s: float) -> None:
-    schema.put_setting(tx, _CLOCK_OFFSET, repr(max(offset_s, _offset(tx))))  # another node may be further ahead
-    tx.wake(_CLOCK_MOVED)
 
 
 def _check_open_files() -> None:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from wakeful import __version__
-from wakeful.cli import client, timeline
+from wakeful.cli import chaos, client, inbox, timeline
 from wakeful.config import DEFAULT_PORT, DEFAULT_RECORD_MB, RECORD_HOURS_MAX, Config, IamMode, Isolation
 from wakeful.names import DEFAULT_ACCOUNT
 
@@ -134,15 +134,38 @@ def status(endpoint: Endpoint = None) -> None:
 
 @app.command()
 def doctor(
+    what: Annotated[str | None, typer.Argument(help="host or wiring; else both.", metavar="host|wiring")] = None,
     data_dir: Annotated[Path, typer.Option(help="The state that a node would use.")] = Path(".wakeful"),
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+    endpoint: Endpoint = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Of the wiring, only this code, or W4 for all of them. Repeat it.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Of the wiring, not this code. Repeat it.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings end it with status 1 too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The wiring alone, for programs.")] = False,
 ) -> None:
-    """Try what this host gives: isolation, runtimes, storage."""
+    """Try what this host gives, and read how functions, queues, topics, rules and buckets are wired on a node.
+
+    What bites in the wiring is named, with a code, what then happens, and what
+    helps. The exit status is 1 where an error is among it.
+    """
     from wakeful.cli import doctor as examination
 
     _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))
-    for line in examination.examine(data_dir, isolation):
-        typer.echo(line)
+    _one_of("what is examined", what, ("host", "wiring"))
+    asked = examination.Asked(endpoint, tuple(only or ()), tuple(ignore or ()), strict, as_json)
+    if asked.is_of_wiring:
+        if what == "host":
+            raise typer.BadParameter("--endpoint, --only, --ignore, --strict and --json are about the wiring")
+        what = "wiring"
+    if what != "wiring":
+        for line in examination.examine(data_dir, isolation):
+            typer.echo(line)
+    if what is None:
+        typer.echo("")
+    if what != "host" and not examination.look_at_wiring(asked, is_needed=what == "wiring"):
+        raise typer.Exit(1)
 
 
 runtimes = typer.Typer(no_args_is_help=True, help="Lambda's runtimes on this machine.")
@@ -178,6 +201,8 @@ def add_runtimes(
         raise typer.BadParameter("--package adds to the SDK; leave --sdk none out")
     ours.add(data_dir, names, None if sdk == "none" else tuple(package or ()))
 
+
+app.add_typer(chaos.app, name="chaos")
 
 keys = typer.Typer(no_args_is_help=True, help="Access keys of the roots of accounts.")
 app.add_typer(keys, name="keys")
@@ -418,48 +443,7 @@ def bill(
         typer.echo(paper.invocations(told) if invocations else paper.text(told))
 
 
-@app.command()
-def inbox(
-    id_: Annotated[str | None, typer.Argument(metavar="ID", help="One message, whole.")] = None,
-    to: Annotated[str | None, typer.Option(help="An address, a phone number, or the ARN of an endpoint.")] = None,
-    kind: Annotated[str | None, typer.Option(help="email, sms or push.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="So many messages at most.")] = 20,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete it, or all, or those of --to and --kind.")] = False,
-    stop: Annotated[str | None, typer.Option(metavar="NUMBER", help="Answer STOP from this phone.")] = None,
-    remove_app: Annotated[
-        str | None, typer.Option(metavar="ARN", help="Remove the app of this endpoint from its device.")
-    ] = None,
-    sandbox: Annotated[
-        str | None, typer.Option(metavar="on|off", help="Whether text messages go to verified numbers only.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    endpoint: Endpoint = None,
-) -> None:
-    """Show what SNS sent to people and devices: e-mails, text messages and pushes, with the links that confirm.
-
-    The marks: ✗ could not be delivered, → went out to the SMTP relay, … is on its way there.
-    """
-    from wakeful.cli import inbox as box
-
-    _one_of("--kind", kind, ("email", "sms", "push"))
-    _one_of("--sandbox", sandbox, ("on", "off"))
-    wanted = {"to": to, "kind": kind}
-    if stop is not None:
-        box.stop(stop, endpoint)
-    elif remove_app is not None:
-        box.remove_app(remove_app, endpoint)
-    elif sandbox is not None:
-        box.set_sandbox(sandbox == "on", endpoint)
-    elif delete:
-        box.delete(id_, wanted, endpoint)
-    elif id_ is not None:
-        box.one(id_, endpoint, as_json=as_json)
-    elif follow:
-        with suppress(KeyboardInterrupt):
-            box.followed({**wanted, "limit": str(limit)}, endpoint, as_json=as_json)
-    else:
-        box.listed({**wanted, "limit": str(limit)}, endpoint, as_json=as_json)
+app.command("inbox")(inbox.command)
 
 
 def _query(given: Mapping[str, str | None]) -> str:

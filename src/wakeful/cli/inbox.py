@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import typer
@@ -18,6 +19,58 @@ _PAUSE_S = 0.5
 _MARKS = {"captured": " ", "relaying": "…", "relayed": "→", "failed": "✗"}
 
 Message = Mapping[str, Any]
+
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help=f"Where the node answers; else AWS_ENDPOINT_URL, else {client.DEFAULT_ENDPOINT}."),
+]
+
+
+def command(
+    id_: Annotated[str | None, typer.Argument(metavar="ID", help="One message, whole.")] = None,
+    to: Annotated[str | None, typer.Option(help="An address, a phone number, or the ARN of an endpoint.")] = None,
+    kind: Annotated[str | None, typer.Option(help="email, sms or push.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="So many messages at most.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
+    is_deleted: Annotated[
+        bool, typer.Option("--delete", help="Delete it, or all, or those of --to and --kind.")
+    ] = False,
+    stopped: Annotated[
+        str | None, typer.Option("--stop", metavar="NUMBER", help="Answer STOP from this phone.")
+    ] = None,
+    removed: Annotated[
+        str | None, typer.Option("--remove-app", metavar="ARN", help="Remove the app of this endpoint from its device.")
+    ] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(metavar="on|off", help="Whether text messages go to verified numbers only.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Show what SNS sent to people and devices: e-mails, text messages and pushes, with the links that confirm.
+
+    The marks: ✗ could not be delivered, → went out to the SMTP relay, … is on its way there.
+    """
+    if kind not in (None, "email", "sms", "push"):
+        raise typer.BadParameter("--kind is one of email, sms, push")
+    if sandbox not in (None, "on", "off"):
+        raise typer.BadParameter("--sandbox is on or off")
+    wanted = {"to": to, "kind": kind}
+    if stopped is not None:
+        stop(stopped, endpoint)
+    elif removed is not None:
+        remove_app(removed, endpoint)
+    elif sandbox is not None:
+        set_sandbox(sandbox == "on", endpoint)
+    elif is_deleted:
+        delete(id_, wanted, endpoint)
+    elif id_ is not None:
+        one(id_, endpoint, as_json=as_json)
+    elif follow:
+        with suppress(KeyboardInterrupt):
+            followed({**wanted, "limit": str(limit)}, endpoint, as_json=as_json)
+    else:
+        listed({**wanted, "limit": str(limit)}, endpoint, as_json=as_json)
 
 
 def listed(wanted: Mapping[str, str | None], endpoint: str | None, *, as_json: bool) -> None:

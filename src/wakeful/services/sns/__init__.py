@@ -7,6 +7,7 @@ from pathlib import Path
 from wakeful.fabric.service import Service
 from wakeful.services.sns import (
     confirmations,
+    disturbed,
     fanout,
     feedback,
     inbox,
@@ -32,7 +33,15 @@ service = Service(
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
     pages={"inbox": inbox.page},
     fronts=(CertificateFront(), inbox_front.InboxFront(), mail_pages.MailFront()),
-    workers=(confirmations.worker, feedback.worker, inbox.worker, relay.worker, telling.worker, web.worker),
+    workers=(
+        confirmations.worker,
+        disturbed.worker,
+        feedback.worker,
+        inbox.worker,
+        relay.worker,
+        telling.worker,
+        web.worker,
+    ),
     first=inbox.first,
 )
 
