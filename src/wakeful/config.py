@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 IamMode = Literal["off", "audit", "enforce"]
 Isolation = Literal["auto", "A", "B", "C", "none"]
@@ -24,6 +24,35 @@ def default_home() -> Path:
         return Path(home).absolute()
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data, "wakeful").absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A server that takes e-mail."""
+
+    host: str
+    port: int
+    user: str | None
+    password: str | None
+    is_tls: bool
+    """TLS from the first byte."""
+    sender: str | None
+    """The address that mail comes from."""
+
+    @property
+    def start_tls(self) -> bool | None:
+        """Whether the connection must turn to TLS; None turns where the server can.
+
+        A password leaves this machine under TLS only.
+        """
+        if self.is_tls:
+            return False
+        return True if self.password is not None and not _is_loopback(self.host) else None
+
+    @property
+    def address(self) -> str:
+        """For people, with no password."""
+        return f"{'smtps' if self.is_tls else 'smtp'}://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +76,10 @@ class Config:
     """For how long."""
     runtime_fallback: bool = False
     """Whether a function whose runtime is absent runs on the nearest version of its language."""
+    smtp_relay: str | None = None
+    """smtp://user:password@host:port or smtps://…, where e-mail goes out; None keeps it in the inbox."""
+    smtp_from: str | None = None
+    """The address that mail comes from that goes out; None is AWS's."""
     trust: Path | None = None
     """A file of certificates (PEM) that vouch for HTTPS endpoints, beside those that this machine trusts."""
     internal_endpoints: bool | None = None
@@ -70,12 +103,33 @@ class Config:
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
     @property
+    def smtp(self) -> Smtp | None:
+        """Where e-mail goes out. Raises ValueError where `smtp_relay` is no such address."""
+        return None if self.smtp_relay is None else _smtp(self.smtp_relay, self.smtp_from)
+
+    @property
     def has_internal_endpoints(self) -> bool:
         return self.is_loopback if self.internal_endpoints is None else self.internal_endpoints
 
     @property
     def iam_mode(self) -> IamMode:
         return self.iam or ("audit" if self.is_loopback else "enforce")
+
+
+@lru_cache
+def _smtp(url: str, sender: str | None) -> Smtp:
+    parts = urlsplit(url)
+    is_tls = parts.scheme == "smtps"
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+        raise ValueError("a relay is smtp://[user:password@]host[:port], or smtps:// for TLS from the first byte")
+    return Smtp(
+        host=parts.hostname,
+        port=parts.port or (465 if is_tls else 25),
+        user=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        is_tls=is_tls,
+        sender=sender,
+    )
 
 
 @lru_cache

@@ -49,7 +49,7 @@ from wakeful.gateway.server import Servers
 from wakeful.services import cloudwatch, events, iam, lambda_, logs, s3, sns, sqs
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.services.lambda_.developing import Developing
-from wakeful.store import blobs, lease, schema, telemetry, work
+from wakeful.store import blobs, lease, moved_clock, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
 from wakeful.store.sqlite import SqliteStore
@@ -72,8 +72,6 @@ SERVICES: tuple[Service, ...] = (
 )
 
 _OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "fabric": experiments.SCHEMA}
-_CLOCK_OFFSET = "clock_offset_s"
-_CLOCK_MOVED = "node.clock"
 
 
 class CannotStart(Exception):
@@ -147,6 +145,7 @@ class Node:
             "iam": self.config.iam_mode,
             "isolation": self.isolation.summary.removeprefix("isolation "),
             "memory": f"functions may hold {self.memory_mb:,} MB together",
+            **({} if self.config.smtp is None else {"mail": f"e-mail goes out to {self.config.smtp.address}"}),
             "state": self.config.state,
             **self._being_worked_on(),
         }
@@ -183,15 +182,15 @@ class Node:
     async def _move(self, until: float) -> None:
         """The time is `until`, if it was not later. It jumps before anybody who just fell asleep can be overlooked."""
         self.clock.advance(max(0.0, until - self.clock.now()))
-        await self.store.write(_put_offset, self.clock.offset_s)
+        await self.store.write(moved_clock.put_offset, self.clock.offset_s)
         self.wakes.wake_everybody()
 
     async def follow_clock(self) -> None:
         """Another node of the cluster moved the time: so do we."""
-        with self.wakes.listen(_CLOCK_MOVED) as listener:
+        with self.wakes.listen(moved_clock.MOVED) as listener:
             while True:
                 await listener.wait()
-                ahead_s = await self.store.read(_offset) - self.clock.offset_s
+                ahead_s = await self.store.read(moved_clock.offset) - self.clock.offset_s
                 if ahead_s > 0:
                     self.clock.advance(ahead_s)
                     self.wakes.wake_everybody()
@@ -280,8 +279,9 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     parts = Parts(
         authorizer=node.authorizer,
         iam_mode=config.iam_mode,
-        chaos=node.chaos,
+        relays_mail=config.smtp_relay is not None,
         has_internal_endpoints=config.has_internal_endpoints,
+        chaos=node.chaos,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
@@ -297,7 +297,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
     await node.telemetry.forget_recordings()
     await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
-    node.clock.offset_s = await node.store.read(_offset)
+    node.clock.offset_s = await node.store.read(moved_clock.offset)
     await node.chaos.look(node.store)
 
 
@@ -462,15 +462,6 @@ def _renew(tx: Tx, node_id: str, wall: float, *, takes_over: bool = True) -> Non
 def _leave(tx: Tx, node_id: str, wall: float) -> None:
     lease.give_up(tx, f"node/{node_id}", node_id)
     work.re_enter(tx, lease.holders(tx, "node/", wall=wall))
-
-
-def _offset(tx: Tx) -> float:
-    return float(schema.get_setting(tx, _CLOCK_OFFSET) or 0.0)
-
-
-def _put_offset(tx: Tx, offset_s: float) -> None:
-    schema.put_setting(tx, _CLOCK_OFFSET, repr(max(offset_s, _offset(tx))))  # another node may be further ahead
-    tx.wake(_CLOCK_MOVED)
 
 
 def _check_open_files() -> None:

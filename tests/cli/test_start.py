@@ -63,3 +63,16 @@ def test_without_a_command_there_is_help() -> None:
 
 def test_the_version_is_told() -> None:
     assert wakeful("--version").out.startswith("wakeful ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--smtp-relay", "http://mail", "smtp://[user:password@]host[:port]"), ("--smtp-from", "me", "e-mail address")],
+)
+def test_a_relay_that_is_none_is_refused_before_anything_starts(
+    tmp_path: Path, option: str, value: str, words: str
+) -> None:
+    said = wakeful("start", option, value, "--data-dir", str(tmp_path / "data"))
+    assert said.status == 2
+    assert words in " ".join(said.err.replace("│", " ").split())
+    assert not (tmp_path / "data").exists()

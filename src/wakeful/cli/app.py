@@ -6,6 +6,7 @@ import base64
 import gc
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from wakeful import __version__
-from wakeful.cli import chaos, client, timeline
+from wakeful.cli import chaos, client, inbox, timeline
 from wakeful.config import DEFAULT_PORT, DEFAULT_RECORD_MB, RECORD_HOURS_MAX, Config, IamMode, Isolation
 from wakeful.names import DEFAULT_ACCOUNT
 
@@ -74,6 +75,16 @@ def start(
     record_hours: Annotated[
         int, typer.Option(min=1, max=RECORD_HOURS_MAX, help="For how long they are kept.")
     ] = RECORD_HOURS_MAX,
+    smtp_relay: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WAKEFUL_SMTP_RELAY",
+            help="smtp://user:password@host:port or smtps://…: SNS's e-mails go out there, not to the inbox alone.",
+        ),
+    ] = None,
+    smtp_from: Annotated[
+        str | None, typer.Option(envvar="WAKEFUL_SMTP_FROM", help="The address that mail comes from which goes out.")
+    ] = None,
     runtime_fallback: RuntimeFallback = False,
     trust: Annotated[
         Path | None,
@@ -85,25 +96,32 @@ def start(
     ] = None,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
+    if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
+        raise typer.BadParameter("--smtp-from is an e-mail address")
     gc.disable()  # until the node is ready: it makes much, and nearly all of it stays
     from wakeful.cli import serve  # what a node needs takes its time to load; the other commands do without
 
-    serve.forever(
-        Config(
-            data_dir=data_dir,
-            host=host,
-            port=port,
-            store=store,
-            iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
-            isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
-            memory_mb=memory_mb,
-            record_mb=record_mb,
-            record_hours=record_hours,
-            runtime_fallback=runtime_fallback,
-            trust=trust,
-            internal_endpoints=internal_endpoints,
-        )
+    config = Config(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        store=store,
+        iam=cast("IamMode | None", _one_of("--iam", iam, ("off", "audit", "enforce"))),
+        isolation=cast("Isolation", _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))),
+        memory_mb=memory_mb,
+        record_mb=record_mb,
+        record_hours=record_hours,
+        smtp_relay=smtp_relay,
+        smtp_from=smtp_from,
+        runtime_fallback=runtime_fallback,
+        trust=trust,
+        internal_endpoints=internal_endpoints,
     )
+    try:
+        _ = config.smtp
+    except ValueError as error:
+        raise typer.BadParameter(f"--smtp-relay: {error}") from error
+    serve.forever(config)
 
 
 @app.command()
@@ -423,6 +441,9 @@ def bill(
         typer.echo(json.dumps(told, indent=2))
     else:
         typer.echo(paper.invocations(told) if invocations else paper.text(told))
+
+
+app.command("inbox")(inbox.command)
 
 
 def _query(given: Mapping[str, str | None]) -> str:

@@ -5,6 +5,7 @@ Whatever goes wrong on the way ends the command with one sentence on standard er
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -135,10 +136,21 @@ def region() -> str:
 
 def lambda_(method: str, path: str, endpoint: str | None, body: bytes = b"") -> Any:
     """What the node's Lambda answers below /_wakeful/lambda/, asked with the credentials that AWS's client finds."""
+    return _of_service("lambda", method, path, endpoint, body)
+
+
+def sns(method: str, path: str, endpoint: str | None, document: Any = None) -> Any:
+    """The same of the node's SNS, below /_wakeful/sns/."""
+    return _of_service("sns", method, path, endpoint, b"" if document is None else json.dumps(document).encode())
+
+
+def _of_service(service: str, method: str, path: str, endpoint: str | None, body: bytes) -> Any:
     at = endpoint_of(endpoint)
-    url = f"{at}/_wakeful/lambda/{path}"
+    url = f"{at}/_wakeful/{service}/{path}"
     try:
-        status, answer = _request(method, url, signature(url, method, body, "lambda"), body, _READ_TIMEOUT_S)
+        status, answer = _request(method, url, signature(url, method, body, service), body, _READ_TIMEOUT_S)
+        if status != 200 and answer.startswith(b"<"):
+            give_up(_message_in(answer) or f"{at} answered {status}.")
         document = json.loads(answer)
     except ValueError:
         _no_node_at(at)
@@ -146,6 +158,12 @@ def lambda_(method: str, path: str, endpoint: str | None, body: bytes = b"") -> 
         words = document.get("Message") or document.get("message") or document if isinstance(document, dict) else ""
         give_up(str(words) or f"{at} answered {status}.")
     return document
+
+
+def _message_in(answer: bytes) -> str:
+    """AWS's words in an error of its query protocol."""
+    found = re.search(r"<Message>(.*?)</Message>", answer.decode(), re.DOTALL)
+    return "" if found is None else html.unescape(found[1])
 
 
 def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
@@ -170,14 +188,14 @@ def _request(method: str, url: str, headers: Mapping[str, str], body: bytes, tim
 def signature(url: str, method: str = "GET", body: bytes = b"", service: str = "sts") -> dict[str, str]:
     """Headers that sign a request with the credentials that AWS's client finds.
 
-    Without any, a request to Lambda gets the ones that an open node takes, any other none.
+    Without any, a request to a service's own page gets the ones that an open node takes, any other none.
     """
     import boto3
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
     with in_words(url):
-        credentials = boto3.Session(**(_open_node() if service == "lambda" else {})).get_credentials()
+        credentials = boto3.Session(**({} if service == "sts" else _open_node())).get_credentials()
         if credentials is None:
             return {}
         request = AWSRequest(method, url, data=body)

@@ -28,10 +28,12 @@ class Parts:
     accepts: Mapping[str, Accept] = field(default_factory=dict)
     policies: Mapping[str, PolicyOf] = field(default_factory=dict)
     iam_mode: IamMode = "audit"
-    chaos: Chaos = field(default_factory=Chaos)
-    """What shall go wrong on purpose."""
+    relays_mail: bool = False
+    """Whether e-mail goes out to an SMTP server."""
     has_internal_endpoints: bool = True
     """Whether subscribers may be at addresses that are not public."""
+    chaos: Chaos = field(default_factory=Chaos)
+    """What shall go wrong on purpose."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

@@ -161,3 +161,37 @@ SNS_HTTP_SLOTS = 32  # subscriptions that are sent to at a time, and, where they
 SNS_HTTP_SLOTS_MAX = 512
 SNS_URL_CHARS_MAX = 2048  # of an HTTP endpoint; ours
 SNS_FEEDBACK_SLOTS = 16  # delivery statuses that are being written
+
+# --- people and devices that SNS sends to ----------------------------------------------------------------------------
+
+SNS_INBOX_MAX = 5000  # messages to people and devices that are kept; the oldest go
+SNS_INBOX_BYTES_MAX = 256 * 1024 * 1024  # of all of them together
+SNS_INBOX_AGE_S = 7 * 86_400.0
+SNS_INBOX_TRIM_EVERY = 50  # messages come in before it is looked whether there are too many
+SNS_INBOX_LISTED_MAX = 200
+SNS_INBOX_PREVIEW_CHARS = 4096  # of a message in a list
+SNS_EMAIL_CHARS_MAX = 320  # of an address: 64, "@", 255
+SNS_SMS_CHARS_MAX = 1600  # of what is published to a phone number at once
+SNS_SMS_PART_BYTES = 140
+SNS_SMS_SENDER_ID_CHARS_MAX = 11
+SNS_SMS_MONTHLY_USD = 1  # AWS's MonthlySpendLimit where nobody asked for more
+SNS_SMS_OPT_IN_PAUSE_S = 30 * 86_400.0  # between two times that a number is opted in for its owner
+SNS_SMS_SANDBOX_NUMBERS_MAX = 10
+SNS_SMS_SANDBOX_CODES_MAX = 5  # one-time passwords that one number is sent within a day
+SNS_SMS_SANDBOX_CODE_S = 15 * 60.0  # how long one is good for
+SNS_SMS_SANDBOX_KEPT_S = 86_400.0  # before which a number is not deleted again
+SNS_APPLICATION_NAME_CHARS_MAX = 256
+SNS_ENDPOINT_DATA_BYTES_MAX = 2048  # CustomUserData
+SNS_ENDPOINT_TOKEN_BYTES_MAX = 8192
+SNS_ENDPOINT_APPLE_TOKEN_CHARS_MAX = 400
+SNS_PUSH_TTL_MAX_S = 31 * 86_400  # ADM's, the longest
+SNS_FRONT_BYTES_MAX = 64 * 1024  # of a request about the inbox
+
+# "Amazon SNS message delivery retries", endpoints that customers manage: 50 attempts in about six hours
+SNS_RETRY_PRE_BACKOFF_COUNT = 2
+SNS_RETRY_BACKOFF_COUNT = 10
+SNS_RETRY_POST_BACKOFF_COUNT = 38
+SNS_RETRY_MIN_S = 10.0
+SNS_RETRY_MAX_S = 600.0
+SNS_RELAY_SLOTS = 4  # e-mails that go out at once
+SNS_RELAY_TIMEOUT_S = 30.0

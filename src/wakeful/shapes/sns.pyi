@@ -14,6 +14,12 @@ class BatchResultErrorEntry(TypedDict, total=False):
     Message: str | None
     SenderFault: Required[bool]
 
+class CheckIfPhoneNumberIsOptedOutInput(TypedDict, total=False):
+    phoneNumber: Required[str]
+
+class CheckIfPhoneNumberIsOptedOutResponse(TypedDict, total=False):
+    isOptedOut: bool | None
+
 class ConfirmSubscriptionInput(TypedDict, total=False):
     TopicArn: Required[str]
     Token: Required[str]
@@ -21,6 +27,29 @@ class ConfirmSubscriptionInput(TypedDict, total=False):
 
 class ConfirmSubscriptionResponse(TypedDict, total=False):
     SubscriptionArn: str | None
+
+class CreateEndpointResponse(TypedDict, total=False):
+    EndpointArn: str | None
+
+class CreatePlatformApplicationInput(TypedDict, total=False):
+    Name: Required[str]
+    Platform: Required[str]
+    Attributes: Required[dict[str, str]]
+
+class CreatePlatformApplicationResponse(TypedDict, total=False):
+    PlatformApplicationArn: str | None
+
+class CreatePlatformEndpointInput(TypedDict, total=False):
+    PlatformApplicationArn: Required[str]
+    Token: Required[str]
+    CustomUserData: str
+    Attributes: dict[str, str]
+
+class CreateSMSSandboxPhoneNumberInput(TypedDict, total=False):
+    PhoneNumber: Required[str]
+    LanguageCode: str
+
+class CreateSMSSandboxPhoneNumberResult(TypedDict, total=False): ...
 
 class CreateTopicInput(TypedDict, total=False):
     Name: Required[str]
@@ -31,14 +60,52 @@ class CreateTopicInput(TypedDict, total=False):
 class CreateTopicResponse(TypedDict, total=False):
     TopicArn: str | None
 
+class DeleteEndpointInput(TypedDict, total=False):
+    EndpointArn: Required[str]
+
+class DeletePlatformApplicationInput(TypedDict, total=False):
+    PlatformApplicationArn: Required[str]
+
+class DeleteSMSSandboxPhoneNumberInput(TypedDict, total=False):
+    PhoneNumber: Required[str]
+
+class DeleteSMSSandboxPhoneNumberResult(TypedDict, total=False): ...
+
 class DeleteTopicInput(TypedDict, total=False):
     TopicArn: Required[str]
+
+class Endpoint(TypedDict, total=False):
+    EndpointArn: str | None
+    Attributes: dict[str, str] | None
 
 class GetDataProtectionPolicyInput(TypedDict, total=False):
     ResourceArn: Required[str]
 
 class GetDataProtectionPolicyResponse(TypedDict, total=False):
     DataProtectionPolicy: str | None
+
+class GetEndpointAttributesInput(TypedDict, total=False):
+    EndpointArn: Required[str]
+
+class GetEndpointAttributesResponse(TypedDict, total=False):
+    Attributes: dict[str, str] | None
+
+class GetPlatformApplicationAttributesInput(TypedDict, total=False):
+    PlatformApplicationArn: Required[str]
+
+class GetPlatformApplicationAttributesResponse(TypedDict, total=False):
+    Attributes: dict[str, str] | None
+
+class GetSMSAttributesInput(TypedDict, total=False):
+    attributes: list[str]
+
+class GetSMSAttributesResponse(TypedDict, total=False):
+    attributes: dict[str, str] | None
+
+class GetSMSSandboxAccountStatusInput(TypedDict, total=False): ...
+
+class GetSMSSandboxAccountStatusResult(TypedDict, total=False):
+    IsInSandbox: Required[bool]
 
 class GetSubscriptionAttributesInput(TypedDict, total=False):
     SubscriptionArn: Required[str]
@@ -51,6 +118,44 @@ class GetTopicAttributesInput(TypedDict, total=False):
 
 class GetTopicAttributesResponse(TypedDict, total=False):
     Attributes: dict[str, str] | None
+
+class ListEndpointsByPlatformApplicationInput(TypedDict, total=False):
+    PlatformApplicationArn: Required[str]
+    NextToken: str
+
+class ListEndpointsByPlatformApplicationResponse(TypedDict, total=False):
+    Endpoints: list[Endpoint] | None
+    NextToken: str | None
+
+class ListOriginationNumbersRequest(TypedDict, total=False):
+    NextToken: str
+    MaxResults: int
+
+class ListOriginationNumbersResult(TypedDict, total=False):
+    NextToken: str | None
+    PhoneNumbers: list[PhoneNumberInformation] | None
+
+class ListPhoneNumbersOptedOutInput(TypedDict, total=False):
+    nextToken: str
+
+class ListPhoneNumbersOptedOutResponse(TypedDict, total=False):
+    phoneNumbers: list[str] | None
+    nextToken: str | None
+
+class ListPlatformApplicationsInput(TypedDict, total=False):
+    NextToken: str
+
+class ListPlatformApplicationsResponse(TypedDict, total=False):
+    PlatformApplications: list[PlatformApplication] | None
+    NextToken: str | None
+
+class ListSMSSandboxPhoneNumbersInput(TypedDict, total=False):
+    NextToken: str
+    MaxResults: int
+
+class ListSMSSandboxPhoneNumbersResult(TypedDict, total=False):
+    PhoneNumbers: Required[list[SMSSandboxPhoneNumber]]
+    NextToken: str | None
 
 class ListSubscriptionsByTopicInput(TypedDict, total=False):
     TopicArn: Required[str]
@@ -84,6 +189,23 @@ class MessageAttributeValue(TypedDict, total=False):
     DataType: Required[str]
     StringValue: str
     BinaryValue: bytes
+
+class OptInPhoneNumberInput(TypedDict, total=False):
+    phoneNumber: Required[str]
+
+class OptInPhoneNumberResponse(TypedDict, total=False): ...
+
+class PhoneNumberInformation(TypedDict, total=False):
+    CreatedAt: float | None
+    PhoneNumber: str | None
+    Status: str | None
+    Iso2CountryCode: str | None
+    RouteType: str | None
+    NumberCapabilities: list[str] | None
+
+class PlatformApplication(TypedDict, total=False):
+    PlatformApplicationArn: str | None
+    Attributes: dict[str, str] | None
 
 class PublishBatchInput(TypedDict, total=False):
     TopicArn: Required[str]
@@ -129,6 +251,23 @@ class PutDataProtectionPolicyInput(TypedDict, total=False):
 class RemovePermissionInput(TypedDict, total=False):
     TopicArn: Required[str]
     Label: Required[str]
+
+class SMSSandboxPhoneNumber(TypedDict, total=False):
+    PhoneNumber: str | None
+    Status: str | None
+
+class SetEndpointAttributesInput(TypedDict, total=False):
+    EndpointArn: Required[str]
+    Attributes: Required[dict[str, str]]
+
+class SetPlatformApplicationAttributesInput(TypedDict, total=False):
+    PlatformApplicationArn: Required[str]
+    Attributes: Required[dict[str, str]]
+
+class SetSMSAttributesInput(TypedDict, total=False):
+    attributes: Required[dict[str, str]]
+
+class SetSMSAttributesResponse(TypedDict, total=False): ...
 
 class SetSubscriptionAttributesInput(TypedDict, total=False):
     SubscriptionArn: Required[str]
@@ -178,3 +317,9 @@ class UntagResourceRequest(TypedDict, total=False):
     TagKeys: Required[list[str]]
 
 class UntagResourceResponse(TypedDict, total=False): ...
+
+class VerifySMSSandboxPhoneNumberInput(TypedDict, total=False):
+    PhoneNumber: Required[str]
+    OneTimePassword: Required[str]
+
+class VerifySMSSandboxPhoneNumberResult(TypedDict, total=False): ...

@@ -14,6 +14,8 @@ from wakeful.fabric.trace import Trace
 from wakeful.services.sns.operations import needs
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
+APP = "arn:aws:sns:us-east-1:000000000000:app/GCM/a"
+DEVICE = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/a/00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -51,7 +53,6 @@ def test_a_topic_is_published_to_by_either_arn(sns: Any, queue: Sink) -> None:
             "InvalidParameter",
             "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
         ),
-        ({"PhoneNumber": "+15551234567"}, "NotImplemented", "Wakeful does not send text messages (PhoneNumber)."),
         ({"TopicArn": TOPIC, "TargetArn": TOPIC}, "InvalidParameter", "You must specify only one of"),
     ],
 )
@@ -116,6 +117,11 @@ def call(kind: Any = "root") -> Call:
         ("Unsubscribe", {"SubscriptionArn": "s"}, [("sns:Unsubscribe", "*")]),
         ("ConfirmSubscription", {"TopicArn": TOPIC, "Token": "t"}, []),
         ("TagResource", {"ResourceArn": TOPIC, "Tags": []}, [("sns:TagResource", TOPIC)]),
+        ("Publish", {"PhoneNumber": "+15550100001"}, [("sns:Publish", "*")]),
+        ("Publish", {"TargetArn": DEVICE}, [("sns:Publish", DEVICE)]),
+        ("SetEndpointAttributes", {"EndpointArn": DEVICE}, [("sns:SetEndpointAttributes", DEVICE)]),
+        ("CreatePlatformEndpoint", {"PlatformApplicationArn": APP}, [("sns:CreatePlatformEndpoint", APP)]),
+        ("GetSMSAttributes", {}, [("sns:GetSMSAttributes", "*")]),
     ],
 )
 def test_an_operation_needs_the_rights_that_aws_documents(

@@ -80,12 +80,6 @@ def test_subscribing_again_answers_the_same_one_unless_it_would_be_another(sns: 
     assert len(sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]) == 1
 
 
-@pytest.mark.parametrize("protocol", ["email", "email-json", "sms", "application"])
-def test_a_protocol_that_is_not_here_is_refused_by_name(shared_sns: Any, shared_topic: str, protocol: str) -> None:
-    code, message = refusal(shared_sns.subscribe, TopicArn=shared_topic, Protocol=protocol, Endpoint="somewhere")
-    assert (code, message) == ("NotImplemented", f"Wakeful does not deliver messages by {protocol} yet.")
-
-
 @pytest.mark.parametrize(
     ("request_", "message"),
     [

@@ -11,15 +11,29 @@ from wakeful.services.sns import (
     disturbed,
     fanout,
     feedback,
+    inbox,
+    inbox_front,
+    mail_pages,
     operations,
+    platform_operations,
     protection,
+    relay,
     replaying,
+    sms_operations,
     sweep,
+    telling,
     topic,
 )
 from wakeful.services.sns.api import api
 from wakeful.services.sns.protocols import web
 from wakeful.services.sns.signing import CertificateFront
+from wakeful.store.tx import Tx
+
+
+def _first(tx: Tx) -> None:
+    sweep.first(tx)
+    inbox.first(tx)
+
 
 service = Service(
     operations=api,
@@ -27,18 +41,22 @@ service = Service(
     accept=fanout.accept,
     needs=operations.needs,
     policy=topic.policy,
-    fronts=(CertificateFront(),),
+    unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
+    pages={"inbox": inbox.page},
+    fronts=(CertificateFront(), inbox_front.InboxFront(), mail_pages.MailFront()),
     workers=(
         archive.worker,
         confirmations.worker,
         disturbed.worker,
         feedback.worker,
+        inbox.worker,
+        relay.worker,
         replaying.worker,
         sweep.worker,
+        telling.worker,
         web.worker,
     ),
-    first=sweep.first,
-    unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
+    first=_first,
 )
 
-__all__ = ["protection", "service"]
+__all__ = ["operations", "platform_operations", "protection", "service", "sms_operations"]

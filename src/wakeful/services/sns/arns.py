@@ -30,6 +30,27 @@ def subscription_arn(text: str) -> str:
     return text
 
 
+def application_arn(text: str) -> str:
+    """The ARN of a platform application. Raises InvalidParameterException for anything else."""
+    return _with_slashes(text, "PlatformApplicationArn", "app", 2)
+
+
+def endpoint_arn(text: str) -> str:
+    """The ARN of an endpoint on a platform application. Raises InvalidParameterException for anything else."""
+    return _with_slashes(text, "EndpointArn", "endpoint", 3)
+
+
+def _with_slashes(text: str, member: str, kind: str, slashes: int) -> str:
+    parts = _parsed(text, member)
+    if parts is None or parts.service != "sns":
+        raise InvalidParameterException(f"Invalid parameter: {member}")
+    if parts.resource.count("/") != slashes or not parts.resource.startswith(f"{kind}/"):
+        raise InvalidParameterException(
+            f"Invalid parameter: {member} Reason: Wrong number of slashes in relative portion of the ARN."
+        )
+    return text
+
+
 def _parsed(text: str, member: str) -> names.Arn | None:
     count = text.count(":") + 1
     if count < _PARTS:

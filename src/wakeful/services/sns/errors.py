@@ -59,3 +59,32 @@ class InvalidBatchEntryIdException(AwsError):
 
 class BatchRequestTooLongException(AwsError):
     """The length of all the messages put together is more than the limit."""
+
+
+# --- people and devices ----------------------------------------------------------------------------------------------
+
+
+class OptedOutException(AwsError):
+    """The phone number opted out of receiving SMS messages from this account."""
+
+
+class UserErrorException(AwsError):
+    """A request parameter does not comply with the associated constraints."""
+
+
+class ThrottledException(AwsError):
+    """The rate at which requests have been submitted for this action exceeds the limit for your account."""
+
+
+class VerificationException(AwsError):
+    """The one-time password (OTP) used for verification is invalid."""
+
+    status = 400
+
+
+class EndpointDisabledException(AwsError):
+    """Endpoint is disabled"""
+
+
+class PlatformApplicationDisabledException(AwsError):
+    """Platform application is disabled"""

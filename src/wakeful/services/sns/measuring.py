@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from wakeful import names
+from wakeful.services.sns.inbox import Letter
 from wakeful.services.sns.topic import Topic
 from wakeful.store.metrics import Family, Measures, Sample, family, measures
 
@@ -24,6 +25,18 @@ def published(topic: Topic, now: float, size: int) -> Sample:
 def delivered(topic: Topic, now: float, *, is_taken: bool) -> Sample:
     """A subscriber has a message, or did not take it."""
     return Sample(_of(topic), _DELIVERED if is_taken else _FAILED, now, (1,))
+
+
+def sent_directly(letter: Letter, now: float, size: int, *, is_taken: bool) -> tuple[Sample, ...]:
+    """A message was published to one phone or one device, which has it or does not take it."""
+    dimensions: tuple[tuple[str, str], ...] = (("PhoneNumber", "PhoneNumberDirect"),)
+    if letter.kind == "push":
+        dimensions = (("Application", letter.sender.rpartition("/")[2]), ("Platform", letter.detail["platform"]))
+    of = family(letter.account, letter.region, "AWS/SNS", dimensions)
+    return (
+        Sample(of, _PUBLISHED, now, (1, size)),
+        Sample(of, _DELIVERED if is_taken else _FAILED, now, (1,)),
+    )
 
 
 def filtered_out(topic: Topic, now: float, reasons: tuple[str, ...]) -> Sample:

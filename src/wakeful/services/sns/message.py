@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wakeful import limits, names
+from wakeful.services.sns import reserved_attributes
 from wakeful.services.sns.errors import InvalidParameterException, InvalidParameterValueException
 from wakeful.services.sns.signing import Seal
 from wakeful.services.sns.subscription import Subscription
@@ -52,8 +53,11 @@ class Message:
         return self.texts.get(protocol, self.default)
 
 
-def read(request: Mapping[str, Any]) -> Message:
-    """The message in a Publish request or a batch's entry. Raises what SNS answers where it cannot be published."""
+def read(request: Mapping[str, Any], *, needs_default: bool = True) -> Message:
+    """The message in a Publish request or a batch's entry. Raises what SNS answers where it cannot be published.
+
+    One that goes to a single phone or device needs no `default` beside what is for those; it is empty then.
+    """
     body: str = request["Message"]
     if not body:
         raise InvalidParameterException("Invalid parameter: Empty message")
@@ -68,10 +72,13 @@ def read(request: Mapping[str, Any]) -> Message:
         _check_attribute_name(name)
         _check_attribute(name, value)
     stored = _stored(attributes)
+    reserved_attributes.check(stored)
     structure = request.get("MessageStructure")
     texts = _texts(body, structure)
+    if needs_default and "default" not in texts:
+        raise InvalidParameterException("Invalid parameter: Message Structure - No default entry in JSON message body")
     return Message(
-        default=texts.pop("default"),
+        default=texts.pop("default", ""),
         texts=texts,
         subject=subject,
         attributes=stored,
@@ -260,7 +267,7 @@ def _is_subject(subject: str) -> bool:
 
 
 def _texts(body: str, structure: str | None) -> dict[str, str]:
-    """The bodies by protocol, `default` among them."""
+    """The bodies by protocol, `default` among them where it is there."""
     if structure is None:
         return {"default": body}
     if structure != "json":
@@ -272,10 +279,7 @@ def _texts(body: str, structure: str | None) -> dict[str, str]:
         document = None
     if not isinstance(document, dict):
         raise InvalidParameterException("Invalid parameter: Message Structure - JSON message body failed to parse")
-    texts = {protocol: text for protocol, text in document.items() if isinstance(text, str)}
-    if "default" not in texts:
-        raise InvalidParameterException("Invalid parameter: Message Structure - No default entry in JSON message body")
-    return texts
+    return {protocol: text for protocol, text in document.items() if isinstance(text, str)}
 
 
 def _check_attribute_name(name: str) -> None:

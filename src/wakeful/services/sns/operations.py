@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Need, Node, Request
-from wakeful.services.sns import archive, confirmations, fanout, fifo, paging, protection, protocols, replay
+from wakeful.services.sns import archive, confirmations, direct, fanout, fifo, paging, protection, protocols, replay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import notary as notaries
 from wakeful.services.sns import subscription as subscriptions
@@ -27,7 +27,6 @@ from wakeful.services.sns.errors import (
 from wakeful.services.sns.message import Message
 from wakeful.services.sns.notary import Notary
 from wakeful.store.tx import Tx
-from wakeful.wire.errors import NotImplementedHere
 
 if TYPE_CHECKING:
     from wakeful.shapes import sns as shapes
@@ -218,6 +217,8 @@ def set_subscription_attributes(call: Call, tx: Tx, request: shapes.SetSubscript
 async def publish(call: Call, node: Node, request: shapes.PublishInput) -> shapes.PublishResponse:
     """Whoever is subscribed and wants the message has it, or will have it though the node should die now."""
     arn = _target(call, request)
+    if direct.is_direct(request):
+        return {"MessageId": (await node.store.write(direct.publish, call, request)).id}
     fifo.check(arn, request)
     published = (messages.read(request),)
     notary = await notaries.prepared(node, arn, published)
@@ -251,7 +252,7 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SNS asks for ("Actions, resources, and condition keys for Amazon SNS")."""
     action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
-    resource = request.get("TopicArn") or request.get("TargetArn") or request.get("ResourceArn") or "*"
+    resource = next((request[member] for member in _RESOURCES if request.get(member)), "*")
     context: dict[str, str] = {}
     if operation == "CreateTopic":
         resource = call.arn("sns", request["Name"])
@@ -267,11 +268,12 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
 # --- below -----------------------------------------------------------------------------------------------------------
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]+")
+_RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 
 def _target(call: Call, request: Mapping[str, Any]) -> str:
-    """The ARN of the topic to publish to."""
+    """The ARN of the topic to publish to, or the one phone or device."""
     given = [member for member in _TARGETS if member in request]
     if not given:
         raise InvalidParameterException(
@@ -282,12 +284,8 @@ def _target(call: Call, request: Mapping[str, Any]) -> str:
             "Invalid parameter: You must specify only one of TopicArn, TargetArn, PhoneNumber"
         )
     member = given[0]
-    if member == "PhoneNumber":
-        raise NotImplementedHere("Wakeful does not send text messages (PhoneNumber).")
-    if member == "TargetArn" and ":endpoint/" in request[member]:
-        raise InvalidParameterException(
-            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
-        )
+    if direct.is_direct(request):
+        return str(request[member])
     return topic_arn(call, request[member], member)
 
 

@@ -98,3 +98,77 @@ CREATE TABLE IF NOT EXISTS sns_ended(  -- subscriptions that their endpoint may 
     until        REAL NOT NULL,
     content      BLOB NOT NULL         -- the subscription's row
 ) WITHOUT ROWID;
+
+-- People and devices -------------------------------------------------------------------------------------------------
+
+-- What was sent to people and devices: it ends here, or an e-mail also goes out to an SMTP server.
+CREATE TABLE IF NOT EXISTS sns_inbox(
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    at          REAL NOT NULL,
+    kind        TEXT NOT NULL,         -- email, sms, push
+    account     TEXT NOT NULL,         -- in whose name it was sent
+    region      TEXT NOT NULL,
+    recipient   TEXT NOT NULL,         -- an address, a phone number, the ARN of an endpoint
+    sender      TEXT NOT NULL,
+    subject     TEXT,
+    body        TEXT NOT NULL,
+    topic       TEXT NOT NULL,         -- its ARN; empty where it was sent directly
+    message     TEXT NOT NULL,         -- the id that Publish answered
+    trace       TEXT NOT NULL,
+    note        TEXT NOT NULL,         -- the id of the note that tells of it
+    link        TEXT NOT NULL,         -- what confirms a subscription
+    detail      BLOB NOT NULL,         -- what else its kind has
+    state       TEXT NOT NULL,         -- captured, relaying, relayed, failed
+    reason      TEXT NOT NULL,         -- why it failed, or has not gone out yet
+    size        INTEGER NOT NULL
+);
+
+-- How an account sends text messages in a region.
+CREATE TABLE IF NOT EXISTS sns_sms_accounts(
+    account     TEXT NOT NULL,
+    region      TEXT NOT NULL,
+    attributes  BLOB NOT NULL,         -- as they were set
+    sandbox     INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(account, region)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sns_sms_numbers(
+    account     TEXT NOT NULL,
+    region      TEXT NOT NULL,
+    number      TEXT NOT NULL,
+    opted_out   INTEGER NOT NULL,      -- whether its owner wants no messages
+    opted_in    REAL,                  -- when it was last opted in for its owner
+    PRIMARY KEY(account, region, number)
+) WITHOUT ROWID;
+
+-- Phone numbers that an account in the sandbox may send to, once they are verified.
+CREATE TABLE IF NOT EXISTS sns_sms_sandbox(
+    account     TEXT NOT NULL,
+    region      TEXT NOT NULL,
+    number      TEXT NOT NULL,
+    verified    INTEGER NOT NULL,
+    touched     REAL NOT NULL,         -- when it was verified, or somebody last tried to
+    code        TEXT,                  -- the one-time password that was sent last
+    codes       BLOB NOT NULL,         -- when each was sent within the last day
+    PRIMARY KEY(account, region, number)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sns_applications(
+    arn         TEXT PRIMARY KEY,
+    account     TEXT NOT NULL,
+    region      TEXT NOT NULL,
+    platform    TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    attributes  BLOB NOT NULL          -- as they were set
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sns_applications_account ON sns_applications(account, region, arn);
+
+CREATE TABLE IF NOT EXISTS sns_endpoints(
+    arn         TEXT PRIMARY KEY,
+    application TEXT NOT NULL,         -- its ARN
+    token       TEXT NOT NULL,
+    attributes  BLOB NOT NULL,         -- as they were set; not the token
+    gone        INTEGER NOT NULL DEFAULT 0, -- whether the platform knows the token no more
+    UNIQUE(application, token)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sns_endpoints_application ON sns_endpoints(application, arn);

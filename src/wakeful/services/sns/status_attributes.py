@@ -30,6 +30,14 @@ def is_one(name: str) -> bool:
     return name in _NAMES
 
 
+def is_role(text: str) -> bool:
+    return _ROLE.fullmatch(text) is not None
+
+
+def is_percent(text: str) -> bool:
+    return _PERCENT.fullmatch(text) is not None
+
+
 def check(name: str, value: str) -> None:
     """Raises unless a topic may have it."""
     if name.endswith("SampleRate"):

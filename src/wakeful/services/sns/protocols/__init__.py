@@ -7,25 +7,27 @@ from collections.abc import Mapping
 
 from wakeful.services.sns import delivery_policy
 from wakeful.services.sns.errors import InvalidParameterException
-from wakeful.services.sns.protocols import functions, queues, streams, web
+from wakeful.services.sns.protocols import devices, functions, mail, phones, queues, streams, web
 from wakeful.services.sns.protocols.protocol import Protocol
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
-from wakeful.wire.errors import NotImplementedHere
 
 PROTOCOLS: Mapping[str, Protocol] = {
+    "application": devices.protocol,
+    "email": mail.protocol,
+    "email-json": mail.protocol,
     "firehose": streams.protocol,
     "http": web.protocol,
     "https": web.secure_protocol,
     "lambda": functions.protocol,
+    "sms": phones.protocol,
     "sqs": queues.protocol,
 }
-_ABSENT = ("email", "email-json", "sms", "application")
 
 
 def check(topic: Topic, name: str) -> None:
     """Raises where a topic of this kind has no subscribers by that protocol ("Message delivery for FIFO topics")."""
-    if topic.is_fifo and name != "sqs" and (name in PROTOCOLS or name in _ABSENT):
+    if topic.is_fifo and name != "sqs" and name in PROTOCOLS:
         raise InvalidParameterException(f"Invalid parameter: Invalid protocol type: {name}")
 
 
@@ -40,8 +42,6 @@ def shown(topic: Topic, subscription: Subscription) -> dict[str, str]:
 
 def find(name: str) -> Protocol:
     """Raises what SNS answers where there is no such protocol."""
-    if name in _ABSENT:
-        raise NotImplementedHere(f"Wakeful does not deliver messages by {name} yet.")
     if name not in PROTOCOLS:
         raise InvalidParameterException(f"Invalid parameter: Amazon SNS does not support this protocol string: {name}")
     return PROTOCOLS[name]

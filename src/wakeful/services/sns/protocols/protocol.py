@@ -94,13 +94,13 @@ def delivery_of(sending: Sending, body: str, letter: str | None = None) -> Deliv
 def hand_over(tx: Tx, sending: Sending, delivery: Delivery) -> bool:
     """Whether the service that the endpoint belongs to has the message; the topic's logs and metrics tell."""
     undelivered = attempt(tx, delivery)
-    _tell(tx, sending, delivery, undelivered)
+    tell(tx, sending, delivery, undelivered)
     return undelivered is None
 
 
 def give_up(tx: Tx, sending: Sending, delivery: Delivery, refusal: Refused) -> bool:
     """False: the endpoint could never take the message. Its dead-letter queue has it."""
-    _tell(tx, sending, delivery, Undelivered(refusal, bury(tx, delivery, refusal)))
+    tell(tx, sending, delivery, Undelivered(refusal, bury(tx, delivery, refusal)))
     return False
 
 
@@ -130,7 +130,8 @@ def measure_redriven(tx: Tx, topic: Topic, *, is_kept: bool | None) -> None:
         tx.note(measuring.redriven(topic, tx.now, is_kept=is_kept))
 
 
-def _tell(tx: Tx, sending: Sending, delivery: Delivery, undelivered: Undelivered | None) -> None:
+def tell(tx: Tx, sending: Sending, delivery: Delivery, undelivered: Undelivered | None) -> None:
+    """The topic's logs and metrics know what became of the message."""
     if undelivered is not None:
         measure_redriven(tx, sending.topic, is_kept=undelivered.is_kept)
     if not sending.topic.logs_deliveries:
