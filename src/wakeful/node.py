@@ -34,6 +34,9 @@ from wakeful.environments.workshop import Workshop
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
+from wakeful.fabric.chaos import page as chaos_page
+from wakeful.fabric.chaos import rows as experiments
+from wakeful.fabric.chaos.running import Chaos
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.patience import keep_up
 from wakeful.fabric.service import Call, Principal, Request, Result, Service
@@ -68,7 +71,7 @@ SERVICES: tuple[Service, ...] = (
     sqs.service,
 )
 
-_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
+_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "fabric": experiments.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"
 _CLOCK_MOVED = "node.clock"
 
@@ -103,6 +106,8 @@ class Node:
         self.attendant: Attendant
         self.isolation: Isolation
         self.caches = Caches()
+        self.chaos = Chaos()
+        self.disturb = partial(chaos_page.answer, self)
         self.authenticator = Authenticator(self)
         self.servers = Servers(self.clock)
         self.is_stopping = False
@@ -113,14 +118,15 @@ class Node:
         inner = dataclasses.replace(call, request_id=names.new_uuid(), trace=call.effects)
         return await perform(self, inner, self.services[service], operation, request)
 
-    async def aside(self, job: Callable[..., Result], *args: Any) -> Result:
-        """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
+    async def aside(self, job: Callable[..., Result], /, *args: Any) -> Result:
         return await asyncio.to_thread(job, *args)
 
     def committed(self, outbox: Outbox) -> None:
         """A transaction is on disk: its notes are kept and its waiters woken."""
         for note in outbox.notes:
             self.telemetry.note(note)
+        if self.chaos.running:
+            self.chaos.log(outbox.notes)
         for name in dict.fromkeys(outbox.wakes):
             self.caches.drop(name)
             self.wakes.wake(name)
@@ -261,9 +267,8 @@ def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     """The stores are open and their tables there. Raises CannotStart where the disk or the database refuses."""
-    config = node.config
-    with _or_cannot_start(f"the state in {config.state} cannot be opened"):
-        await _open_each(node, config, stack)
+    with _or_cannot_start(f"the state in {node.config.state} cannot be opened"):
+        await _open_each(node, node.config, stack)
 
 
 async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
@@ -274,6 +279,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
         authorizer=node.authorizer,
         iam_mode=config.iam_mode,
         has_internal_endpoints=config.has_internal_endpoints,
+        chaos=node.chaos,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
@@ -290,6 +296,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     await node.telemetry.forget_recordings()
     await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
     node.clock.offset_s = await node.store.read(_offset)
+    await node.chaos.look(node.store)
 
 
 async def _sandboxes(
@@ -415,7 +422,8 @@ def _forever(node: Node, servers: Servers) -> Iterator[tuple[str, Callable[[], C
     yield "the attendant", node.attendant.run
     yield "the date", servers.keep_date
     yield "what clients begin and do not go on with", servers.end_silent
-    for each in (deliver.worker, *housekeeping.workers):
+    yield "chaos", partial(node.chaos.follow, node)
+    for each in (deliver.worker, experiments.worker, *housekeeping.workers):
         yield each.kind, partial(worker.run, node, each)
     for service in node.services.values():
         for each in service.workers:

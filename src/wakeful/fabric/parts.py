@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wakeful.config import IamMode
+from wakeful.fabric.chaos.running import Chaos
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Parts:
     iam_mode: IamMode = "audit"
     has_internal_endpoints: bool = True
     """Whether subscribers may be at addresses that are not public."""
+    chaos: Chaos = field(default_factory=Chaos)
+    """What shall go wrong on purpose."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

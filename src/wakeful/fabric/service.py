@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wakeful.environments.runtimes import Runtimes
     from wakeful.environments.workshop import Workshop
     from wakeful.fabric.authorize import Authorizer
+    from wakeful.fabric.chaos.running import Chaos
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.front import Front
     from wakeful.fabric.page import Page
@@ -317,13 +318,14 @@ class Node(Protocol):
     workshop: Workshop
     caches: Caches
     authorizer: Authorizer
+    chaos: Chaos
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]
     is_stopping: bool
     """The node was told to stop: who only waits for something to come is answered now."""
 
-    async def aside(self, job: Callable[..., Result], *args: Any) -> Result:
+    async def aside(self, job: Callable[..., Result], /, *args: Any) -> Result:
         """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:

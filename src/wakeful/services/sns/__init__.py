@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import confirmations, fanout, feedback, operations, topic
+from wakeful.services.sns import confirmations, disturbed, fanout, feedback, operations, topic
 from wakeful.services.sns.api import api
 from wakeful.services.sns.protocols import web
 from wakeful.services.sns.signing import CertificateFront
@@ -17,6 +17,6 @@ service = Service(
     needs=operations.needs,
     policy=topic.policy,
     fronts=(CertificateFront(),),
-    workers=(confirmations.worker, feedback.worker, web.worker),
+    workers=(confirmations.worker, disturbed.worker, feedback.worker, web.worker),
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
 )

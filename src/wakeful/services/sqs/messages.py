@@ -14,11 +14,12 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
+from wakeful.fabric.chaos.asking import is_on
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import fifo, measuring
+from wakeful.services.sqs import disturbed, fifo, measuring
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -51,8 +52,11 @@ def put(
             return before
         system = {**system, "MessageDeduplicationId": where.deduplication_id}
     visible = tx.now + (queue.setting("DelaySeconds") if delay_s is None else delay_s)
-    content = (message_id, body, orjson.dumps(attributes), system)
-    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=None if where is None else where.group)
+    content, group = (message_id, body, orjson.dumps(attributes), system), None if where is None else where.group
+    visible, *copies = disturbed.shown(tx, queue, visible, message_id, trace) if is_on(tx) else (visible,)
+    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=group)
+    for later in copies:
+        _insert(tx, queue, *content, tx.now, later, trace=trace, group=group)
     if where is not None:
         fifo.remember(tx, queue, where, message_id, seq)
     tx.note(measuring.sent(queue.arn, tx.now, len(body.encode()) + rules.size_of(attributes)))
@@ -90,7 +94,7 @@ def clean(body: str) -> str:
     return _FORBIDDEN.sub("\ufffd", body)
 
 
-def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Taken]:
+def take(tx: Tx, queue: Queue, count: int, hide_s: float | None = None) -> list[Taken]:
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
     One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
@@ -211,8 +215,10 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
     )
 
 
-def forget(tx: Tx, queue: Queue, handle: str) -> None:
+def forget(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool = False) -> None:
     """The message is gone, unless it was received again since: then this handle no longer counts.
+
+    Where it is not `is_for_good`, a chaos experiment may keep it.
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
@@ -220,6 +226,8 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
     tx.lock("sqs", queue.arn)
     if queue.is_fifo:
         _check_hidden(tx, queue, seq, ticket, handle)
+    if is_on(tx) and not is_for_good and disturbed.stays(tx, queue, seq, ticket):
+        return
     row = tx.one(
         "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
     )
@@ -256,6 +264,19 @@ def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
         )
     _settle(tx, queue, row["grp"])
     tx.wake(queues.wake_name(queue.arn))
+
+
+def _show_at(tx: Tx, queue: Queue, handle: str, moment: float) -> None:
+    """The message, if it is still hidden by this receive, is so no longer than until that moment."""
+    seq, ticket = parse_handle(queue, handle)
+    tx.lock("sqs", queue.arn)
+    row = tx.one(
+        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ? RETURNING grp",
+        *(moment, seq, queue.id, ticket, moment),
+    )
+    if row is not None:
+        _settle(tx, queue, row["grp"])
+        tx.wake(queues.wake_name(queue.arn))
 
 
 def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
@@ -358,9 +379,23 @@ class QueueSource:
             )
         return None
 
-    def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
+    content = "body"
+
+    def take(self, tx: Tx, arn: str, reader: str, count: int, longer_s: float = 0.0) -> list[Taken]:
         queue = queues.get(tx, arn)
-        return [] if queue is None else take(tx, queue, count)
+        if queue is None:
+            return []
+        if longer_s <= 0:
+            return take(tx, queue, count)
+        held_s = queue.setting("VisibilityTimeout")
+        taken = take(tx, queue, count, held_s + longer_s)
+        for each in taken:
+            each.facts["shows"] = tx.now + held_s
+        return taken
+
+    def held_s(self, tx: Tx, arn: str) -> float:
+        queue = queues.get(tx, arn)
+        return 0.0 if queue is None else float(queue.setting("VisibilityTimeout"))
 
     def settle(self, tx: Tx, arn: str, reader: str, done: Sequence[Taken], failed: Sequence[Taken]) -> None:
         """What was handled is deleted; what failed stays hidden until its visibility ends.
@@ -368,10 +403,14 @@ class QueueSource:
         A queue that was deleted meanwhile has taken its messages with it, even if there is another of its name now.
         """
         queue = queues.get(tx, arn)
-        if queue is not None:
-            with suppress(ReceiptHandleIsInvalid):
-                for message in done:
-                    forget(tx, queue, message.facts["handle"])
+        if queue is None or (is_on(tx) and disturbed.come_again(tx, queue, reader, done)):
+            return
+        with suppress(ReceiptHandleIsInvalid):
+            for message in done:
+                forget(tx, queue, message.facts["handle"], is_for_good=True)
+            for message in failed:
+                if "shows" in message.facts:
+                    _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)
