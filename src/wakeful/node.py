@@ -116,8 +116,7 @@ class Node:
         inner = dataclasses.replace(call, request_id=names.new_uuid(), trace=call.effects)
         return await perform(self, inner, self.services[service], operation, request)
 
-    async def aside(self, job: Callable[..., Result], *args: Any) -> Result:
-        """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
+    async def aside(self, job: Callable[..., Result], /, *args: Any) -> Result:
         return await asyncio.to_thread(job, *args)
 
     def committed(self, outbox: Outbox) -> None:
@@ -267,9 +266,8 @@ def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     """The stores are open and their tables there. Raises CannotStart where the disk or the database refuses."""
-    config = node.config
-    with _or_cannot_start(f"the state in {config.state} cannot be opened"):
-        await _open_each(node, config, stack)
+    with _or_cannot_start(f"the state in {node.config.state} cannot be opened"):
+        await _open_each(node, node.config, stack)
 
 
 async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:

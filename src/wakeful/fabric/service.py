@@ -325,7 +325,7 @@ class Node(Protocol):
     is_stopping: bool
     """The node was told to stop: who only waits for something to come is answered now."""
 
-    async def aside(self, job: Callable[..., Result], *args: Any) -> Result:
+    async def aside(self, job: Callable[..., Result], /, *args: Any) -> Result:
         """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
 
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
