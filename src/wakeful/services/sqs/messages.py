@@ -18,9 +18,9 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import fifo, measuring
+from wakeful.services.sqs import fair, fifo, flight, measuring
 from wakeful.services.sqs import queue as queues
-from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
+from wakeful.services.sqs.errors import InvalidMessageContents, InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import AwsError
@@ -48,13 +48,17 @@ def put(
     if queue.is_fifo:
         where = fifo.placement(queue, system, body)
         if (before := fifo.sent_before(tx, queue, where)) is not None:
+            tx.note(measuring.deduplicated(queue.arn, tx.now))
             return before
         system = {**system, "MessageDeduplicationId": where.deduplication_id}
     visible = tx.now + (queue.setting("DelaySeconds") if delay_s is None else delay_s)
     content = (message_id, body, orjson.dumps(attributes), system)
-    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=None if where is None else where.group)
+    group = system.get("MessageGroupId")
+    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=group)
     if where is not None:
         fifo.remember(tx, queue, where, message_id, seq)
+    elif group is not None:
+        fair.joined(tx, queue, group, visible, is_sent=True)
     tx.note(measuring.sent(queue.arn, tx.now, len(body.encode()) + rules.size_of(attributes)))
     return message_id, seq
 
@@ -72,21 +76,28 @@ def _insert(
     trace: Trace,
     group: str | None,
 ) -> int:
+    """`group`: in a FIFO queue the messages of one come in order; in a standard queue it is a tenant."""
     row = tx.one(
-        "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops, grp)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops, grp, tenant)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
         *(queue.id, message_id, body, attributes, orjson.dumps(system), sent, visible),
-        *(trace.id, trace.cause, trace.hops, group),
+        *(trace.id, trace.cause, trace.hops, *((group, None) if queue.is_fifo else (None, group))),
     )
     assert row is not None
-    if group is not None:
+    if queue.is_fifo and group is not None:
         fifo.joined(tx, queue, group, row["seq"], visible)
     tx.wake(queues.wake_name(queue.arn))
     return int(row["seq"])
 
 
+def check(body: str) -> None:
+    """Raises InvalidMessageContents where there are characters that a message may not hold ("SendMessage")."""
+    if _FORBIDDEN.search(body):
+        raise InvalidMessageContents()
+
+
 def clean(body: str) -> str:
-    """The body with every character that a message may not hold replaced by U+FFFD ("SendMessage")."""
+    """The body with every character that a message may not hold replaced by U+FFFD: of what services deliver."""
     return _FORBIDDEN.sub("\ufffd", body)
 
 
@@ -94,14 +105,17 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
     One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
-    no such queue (any more), it stays here.
+    no such queue (any more), it stays here. Nothing is given out while as many are in flight as may be.
     """
     tx.lock("sqs", queue.arn)
     hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
+    count = flight.room(tx, queue, count)
+    if count == 0:
+        return []
     if queue.is_fifo:
         taken = _take_in_order(tx, queue, count, hidden_until)
     else:
-        found = _unspent(tx, queue, lambda: _visible(tx, queue, count))
+        found = _unspent(tx, queue, lambda: fair.in_order(tx, queue, _visible(tx, queue, count), count), count)
         taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
     if taken:
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
@@ -117,8 +131,9 @@ def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> lis
         if not groups:
             break
         for group in groups[: count - len(taken)]:
-            look = partial(fifo.in_order, tx, queue, group, count - len(taken))
-            taken += [_hand_out(tx, queue, row, hidden_until) for row in _unspent(tx, queue, look)]
+            wanted = count - len(taken)
+            look = partial(fifo.in_order, tx, queue, group, wanted)
+            taken += [_hand_out(tx, queue, row, hidden_until) for row in _unspent(tx, queue, look, wanted)]
             fifo.settled(tx, queue, group)
             seen.add(group)
             if len(taken) == count:
@@ -126,40 +141,54 @@ def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> lis
     return taken
 
 
-def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]]) -> list[Row]:
+def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]], count: int) -> list[Row]:
     """What is found by looking, again and again while messages that were received too often are buried on the way."""
     grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
-    unspent: list[Row] = []
+    if grave is None:
+        return look()
+    unspent: dict[int, Row] = {}
     while True:
-        rows = look()[len(unspent) :]
+        rows = [row for row in look() if row["seq"] not in unspent]
         alive = [row for row in rows if not _was_buried(tx, queue, row, grave)]
-        unspent += alive
-        if len(alive) == len(rows):
-            return unspent
+        unspent.update((row["seq"], row) for row in alive)
+        if len(alive) == len(rows) or len(unspent) >= count:
+            return list(unspent.values())[:count]
 
 
-def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue | None) -> bool:
-    if grave is None or queue.redrive is None or row["receives"] < queue.redrive[1]:
+def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue) -> bool:
+    """In a standard queue a message is as old as it was; in a FIFO queue it begins anew ("Setting-up dead-letter queue
+    retention in Amazon SQS")."""
+    if queue.redrive is None or row["receives"] < queue.redrive[1]:
         return False
     tx.lock("sqs", grave.arn)
     system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
-    transfer(tx, row, grave, system, message_id=row["id"], sent=row["sent"])
+    sent = tx.now if grave.is_fifo else row["sent"]
+    transfer(tx, row, grave, system, message_id=row["id"], sent=sent, earlier=row["earlier"] + row["receives"])
     return True
 
 
-def transfer(tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, message_id: str, sent: float) -> None:
-    """The message is in the other queue, visible there and never received; in a FIFO queue it is the last one."""
+def transfer(
+    tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, message_id: str, sent: float, earlier: int = 0
+) -> None:
+    """The message is in the other queue, visible there and not yet received there; in a FIFO queue it is the last one.
+
+    `earlier` is how often it was received in the queues before, where it is still the same message: a dead letter.
+    """
+    moved = tx.now if "DeadLetterQueueSourceArn" in system else None
     if target.is_fifo:
         tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
         trace = Trace(row["trace"], row["cause"], row["hops"])
         content = (message_id, row["body"], bytes(row["attributes"]), system)
-        _insert(tx, target, *content, sent, tx.now, trace=trace, group=row["grp"])
+        seq = _insert(tx, target, *content, sent, tx.now, trace=trace, group=row["grp"])
+        tx.run("UPDATE sqs_messages SET earlier = ?, moved = ? WHERE seq = ?", earlier, moved, seq)
         return
     tx.run(
         "UPDATE sqs_messages SET queue = ?, id = ?, sent = ?, visible = ?, receives = 0, first_received = NULL,"
-        " ticket = NULL, system = ? WHERE seq = ?",
-        *(target.id, message_id, sent, tx.now, orjson.dumps(system), row["seq"]),
+        " ticket = NULL, system = ?, earlier = ?, moved = ? WHERE seq = ?",
+        *(target.id, message_id, sent, tx.now, orjson.dumps(system), earlier, moved, row["seq"]),
     )
+    if row["tenant"] is not None:
+        fair.joined(tx, target, row["tenant"], tx.now, is_sent=False)
     tx.wake(queues.wake_name(target.arn))
 
 
@@ -172,7 +201,7 @@ def _visible(tx: Tx, queue: Queue, count: int) -> list[Row]:
 
 
 def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
-    ticket = names.new_token(8)
+    ticket = new_ticket(tx.now)
     first_received = row["first_received"] or tx.now
     tx.run(
         "UPDATE sqs_messages SET visible = ?, receives = receives + 1, first_received = ?, ticket = ? WHERE seq = ?",
@@ -194,7 +223,7 @@ def hand_out_again(tx: Tx, queue: Queue, rows: Sequence[Row], hide_s: int | None
 def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: float) -> Taken:
     system = {
         **orjson.loads(row["system"]),
-        "ApproximateReceiveCount": str(receives),
+        "ApproximateReceiveCount": str(row["earlier"] + receives),
         "SentTimestamp": str(int(row["sent"] * 1000)),
         "ApproximateFirstReceiveTimestamp": str(int(first_received * 1000)),
         **({"SequenceNumber": fifo.sequence_number(row["seq"])} if queue.is_fifo else {}),
@@ -229,33 +258,50 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
 
 
 def _check_hidden(tx: Tx, queue: Queue, seq: int, ticket: str, handle: str) -> None:
-    row = tx.one("SELECT visible, ticket FROM sqs_messages WHERE seq = ? AND queue = ?", seq, queue.id)
+    oldest = tx.now - queue.setting("MessageRetentionPeriod")
+    row = tx.one(
+        "SELECT visible, ticket FROM sqs_messages WHERE seq = ? AND queue = ? AND sent > ?", seq, queue.id, oldest
+    )
     if row is not None and (row["ticket"] != ticket or row["visible"] <= tx.now):
-        raise InvalidParameterValue(
-            f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-        )
+        raise _not_valid(handle, "ReceiptHandle", "The receipt handle has expired.")
 
 
 def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
-    """The message stays hidden for `for_s` seconds from now; 0 shows it at once."""
+    """The message stays hidden for `for_s` seconds from now; 0 shows it at once.
+
+    At most for twelve hours since it was received. In a standard queue, a message whose time is over already and which
+    nobody has received since stays as it is, and no error is told.
+    """
     if not 0 <= for_s <= limits.SQS_VISIBILITY_MAX_S:
-        raise InvalidParameterValue(
-            f"Value {for_s} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer"
-            f" between 0 and {limits.SQS_VISIBILITY_MAX_S}."
+        raise _not_valid(
+            for_s,
+            "VisibilityTimeout",
+            f"VisibilityTimeout must be an integer between 0 and {limits.SQS_VISIBILITY_MAX_S}.",
         )
     seq, ticket = parse_handle(queue, handle)
     tx.lock("sqs", queue.arn)
     row = tx.one(
-        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ? RETURNING grp",
-        *(tx.now + for_s, seq, queue.id, ticket, tx.now),
+        "SELECT visible, grp, tenant FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? AND sent > ?",
+        *(seq, queue.id, ticket, tx.now - queue.setting("MessageRetentionPeriod")),
     )
-    if row is None:
-        raise InvalidParameterValue(
-            f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not"
-            " available for visibility timeout change."
+    if row is None or (queue.is_fifo and row["visible"] <= tx.now):
+        raise _not_valid(
+            handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."
         )
+    if row["visible"] <= tx.now:
+        return
+    if tx.now + for_s > received_at(ticket) + limits.SQS_VISIBILITY_MAX_S:
+        reason = f"Total VisibilityTimeout for the message is beyond the limit [{limits.SQS_VISIBILITY_MAX_S} seconds]"
+        raise _not_valid(for_s, "VisibilityTimeout", reason)
+    tx.run("UPDATE sqs_messages SET visible = ? WHERE seq = ?", tx.now + for_s, seq)
+    if row["tenant"] is not None:
+        fair.joined(tx, queue, row["tenant"], tx.now + for_s, is_sent=False)
     _settle(tx, queue, row["grp"])
     tx.wake(queues.wake_name(queue.arn))
+
+
+def _not_valid(value: object, parameter: str, reason: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
 
 
 def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
@@ -268,7 +314,8 @@ def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
 def purge(tx: Tx, queue: Queue) -> None:
     """No message that was in the queue is left."""
     tx.lock("sqs", queue.arn)
-    tx.run("DELETE FROM sqs_messages WHERE queue = ?", queue.id)
+    for table in ("sqs_messages", "sqs_tenants", "sqs_fairness"):
+        tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
     fifo.clear(tx, queue)
     tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
 
@@ -377,7 +424,9 @@ class QueueSource:
         queue = queues.get(tx, arn)
         if queue is None:
             return None
-        return tx.now if has_visible(tx, queue) else next_visible(tx, queue)
+        if not has_visible(tx, queue):
+            return next_visible(tx, queue)
+        return tx.now + limits.SQS_FULL_PAUSE_S if flight.is_full(tx, queue) else tx.now
 
     def as_record(self, arn: str, taken: Taken) -> dict[str, Any]:
         """As "Using Lambda with Amazon SQS" shows it; attribute names begin with a small letter there."""
@@ -412,6 +461,17 @@ def md5(text: str) -> str:
 def handle_of(queue: Queue, seq: int, ticket: str) -> str:
     """A receipt handle: names the message and this one receive of it; another at every receive."""
     return base64.b64encode(f"{queue.id} {seq} {ticket}".encode()).decode()
+
+
+def new_ticket(now: float) -> str:
+    """Of one receive: nobody guesses it, and it says when that was."""
+    return f"{names.new_token(8)}{int(now * 1000):x}"
+
+
+def received_at(ticket: str) -> float:
+    """When the receive was; of a ticket of an earlier version, that it was just now."""
+    told = ticket[16:]
+    return int(told, 16) / 1000 if told else float("inf")
 
 
 def parse_handle(queue: Queue, handle: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -10,7 +11,7 @@ from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import lineage_of
-from wakeful.services.sqs import attempts, fifo, measuring, messages, queue
+from wakeful.services.sqs import attempts, fifo, flight, measuring, messages, queue
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.api import api
 from wakeful.services.sqs.errors import (
@@ -20,6 +21,8 @@ from wakeful.services.sqs.errors import (
     InvalidAttributeName,
     InvalidBatchEntryId,
     InvalidParameterValue,
+    MissingParameter,
+    OverLimit,
     PurgeQueueInProgress,
     TooManyEntriesInBatchRequest,
 )
@@ -50,10 +53,10 @@ def get_queue_url(call: Call, tx: Tx, request: shapes.GetQueueUrlRequest) -> sha
 def list_queues(call: Call, tx: Tx, request: shapes.ListQueuesRequest) -> shapes.ListQueuesResult:
     limit = request.get("MaxResults", limits.SQS_LIST_MAX)
     _check_range("MaxResults", limit, 1, limits.SQS_LIST_MAX)
-    found = queue.named(tx, call, request.get("QueueNamePrefix", ""), request.get("NextToken", ""), limit + 1)
+    found = queue.named(tx, call, request.get("QueueNamePrefix", ""), _after(request.get("NextToken")), limit + 1)
     page: shapes.ListQueuesResult = {"QueueUrls": [each.url(call) for each in found[:limit]]} if found else {}
     if len(found) > limit and "MaxResults" in request:
-        page["NextToken"] = found[limit - 1].name
+        page["NextToken"] = _token(found[limit - 1])
     return page
 
 
@@ -106,7 +109,14 @@ def get_queue_attributes(
 
 @api.writes
 def set_queue_attributes(call: Call, tx: Tx, request: shapes.SetQueueAttributesRequest) -> None:
-    queue.set_attributes(tx, queue.arn_of(call, request["QueueUrl"]), request["Attributes"])
+    """A new delay is that of messages sent from now on; in a FIFO queue also of those that are still delayed or have
+    not been received ("Amazon SQS delay queues")."""
+    arn = queue.arn_of(call, request["QueueUrl"])
+    if not request["Attributes"]:
+        raise MissingParameter("The request must contain the parameter Attribute.Name.")
+    queue.set_attributes(tx, arn, request["Attributes"])
+    if "DelaySeconds" in request["Attributes"] and (changed := queue.find(tx, arn)).is_fifo:
+        fifo.delayed_anew(tx, changed)
 
 
 @api.reads
@@ -116,12 +126,25 @@ def list_dead_letter_source_queues(
     """The queues whose spent messages come to this one."""
     limit = request.get("MaxResults", limits.SQS_LIST_MAX)
     _check_range("MaxResults", limit, 1, limits.SQS_LIST_MAX)
-    after = request.get("NextToken", "")
+    after = _after(request.get("NextToken"))
     found = [each for each in queue.sources_of(tx, _queue(call, tx, request["QueueUrl"])) if each.name > after]
     page: shapes.ListDeadLetterSourceQueuesResult = {"queueUrls": [each.url(call) for each in found[:limit]]}
     if len(found) > limit:
-        page["NextToken"] = found[limit - 1].name
+        page["NextToken"] = _token(found[limit - 1])
     return page
+
+
+def _token(last: Queue) -> str:
+    """Where the next page goes on; clients make nothing of it."""
+    return base64.b64encode(last.name.encode()).decode()
+
+
+def _after(token: str | None) -> str:
+    """Raises InvalidParameterValue for what we never gave out."""
+    try:
+        return base64.b64decode(token or "", validate=True).decode()
+    except ValueError:
+        raise InvalidParameterValue("Invalid or expired next token.") from None
 
 
 @api.reads
@@ -192,16 +215,21 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     _check_range("VisibilityTimeout", hide_s, 0, limits.SQS_VISIBILITY_MAX_S)
     _check_range("WaitTimeSeconds", request.get("WaitTimeSeconds"), 0, limits.SQS_WAIT_MAX_S)
     attempt = request.get("ReceiveRequestAttemptId")
+    if attempt is not None:
+        rules.check_fifo_id("ReceiveRequestAttemptId", attempt)
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
     deadline: float | None = None
     with node.wakes.listen(queue.wake_name(arn)) as listener:
         while not call.has_left():
             state = await node.store.read(_look, arn)
+            is_short = (state.wait_s if patience_s is None else patience_s) == 0
             if state.has_visible or (attempt is not None and deadline is None):
-                taken = await node.store.write(_take, arn, count, hide_s, attempt)
+                taken = await node.store.write(_take, arn, count, hide_s, attempt, is_short=is_short)
                 if taken:
                     return {"Messages": [_message(each, request) for each in taken]}
+                # Somebody was quicker, or no more may be in flight: a message that is deleted wakes nobody.
+                state = state._replace(next_visible=node.clock.now() + limits.SQS_FULL_PAUSE_S)
             if deadline is None:
                 deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
             if node.clock.now() >= deadline or node.is_stopping:
@@ -255,10 +283,7 @@ def _queue(call: Call, tx: Tx, queue_url: str) -> Queue:
 def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
     other = "DelaySeconds" if target.is_fifo else "MessageDeduplicationId"
     if entry.get(other):
-        raise InvalidParameterValue(
-            f"Value {entry[other]} for parameter {other} is invalid. Reason: The request include parameter that is not"
-            " valid for this queue type."
-        )
+        raise _not_of_this_type(other, entry[other])
     _check_range("DelaySeconds", entry.get("DelaySeconds"), 0, limits.SQS_DELAY_MAX_S)
     rules.check_message_attributes(entry.get("MessageAttributes", {}))
     rules.check_system_attributes(entry.get("MessageSystemAttributes", {}))
@@ -267,7 +292,8 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
             rules.check_fifo_id(member, entry[member])
     attributes = rules.stored(entry.get("MessageAttributes", {}))
     system = rules.stored(entry.get("MessageSystemAttributes", {}))
-    body = messages.clean(entry["MessageBody"])
+    body = entry["MessageBody"]
+    messages.check(body)
     limit = target.setting("MaximumMessageSize")
     if len(body.encode()) + rules.size_of(attributes) > limit:
         raise InvalidParameterValue(
@@ -288,7 +314,7 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         message_id=names.new_uuid(),
         attributes=attributes,
         system=constant,
-        delay_s=entry.get("DelaySeconds"),
+        delay_s=None if target.is_fifo else entry.get("DelaySeconds"),
     )
     return {
         "MessageId": message_id,
@@ -297,6 +323,13 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         **({"MD5OfMessageSystemAttributes": rules.md5_of(system)} if system else {}),
         **({"SequenceNumber": fifo.sequence_number(seq)} if target.is_fifo else {}),
     }
+
+
+def _not_of_this_type(parameter: str, value: object) -> InvalidParameterValue:
+    return InvalidParameterValue(
+        f"Value {value} for parameter {parameter} is invalid. Reason: The request include parameter that is not valid"
+        " for this queue type."
+    )
 
 
 def _trace_header(call: Call, given: str | None) -> str | None:
@@ -322,11 +355,21 @@ def _look(tx: Tx, arn: str) -> _State:
     return _State(has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
 
 
-def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None) -> list[Taken]:
+def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None, *, is_short: bool) -> list[Taken]:
+    """Raises OverLimit where a short poll finds as many messages of a standard queue in flight as may be; who waits,
+    and whoever asks a FIFO queue, is told nothing ("Amazon SQS standard queue quotas")."""
     found = queue.find(tx, arn)
-    if attempt is None or not found.is_fifo:
-        return messages.take(tx, found, count, hide_s)
-    return attempts.take(tx, found, attempt, count, hide_s)
+    if attempt is not None:
+        if not found.is_fifo:
+            raise _not_of_this_type("ReceiveRequestAttemptId", attempt)
+        return attempts.take(tx, found, attempt, count, hide_s)
+    taken = messages.take(tx, found, count, hide_s)
+    if not taken and is_short and not found.is_fifo and flight.is_full(tx, found):
+        raise OverLimit(
+            f"Too many messages in flight. A queue may have {limits.SQS_IN_FLIGHT_MAX} of them: delete messages that"
+            " were processed."
+        )
+    return taken
 
 
 def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:

@@ -28,7 +28,10 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
     trace          TEXT NOT NULL,
     cause          TEXT,
     hops           INTEGER NOT NULL,
-    grp            TEXT                -- the message group, in a FIFO queue
+    grp            TEXT,               -- the message group, in a FIFO queue
+    tenant         TEXT,               -- the message group, in a standard queue
+    earlier        INTEGER NOT NULL DEFAULT 0, -- how often it was received in the queues it was in before
+    moved          REAL                -- when it came to this dead-letter queue
 );
 CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages(queue, visible, seq);
 CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, grp, seq) WHERE grp IS NOT NULL;
@@ -78,3 +81,32 @@ CREATE TABLE IF NOT EXISTS sqs_moves(
     started     REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sqs_moves_source ON sqs_moves(source);
+
+-- --- fair queues, names that are free again, depths ---
+
+CREATE INDEX IF NOT EXISTS sqs_messages_tenant ON sqs_messages(queue, tenant, visible, seq) WHERE tenant IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS sqs_tenants( -- message groups of standard queues that have messages, or had some lately
+    queue  INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    ready  REAL NOT NULL,              -- none of its messages may be handed out before
+    sent   REAL NOT NULL,              -- when the last message was sent, to half a minute
+    PRIMARY KEY (queue, tenant)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sqs_tenants_ready ON sqs_tenants(queue, ready, tenant);
+
+CREATE TABLE IF NOT EXISTS sqs_fairness( -- what a look at the messages in flight has shown of a queue's tenants
+    queue  INTEGER PRIMARY KEY,
+    again  REAL NOT NULL,              -- when to look again
+    shares BLOB NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS sqs_deleted( -- queues that were deleted less than a minute ago
+    arn   TEXT PRIMARY KEY,
+    until REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sqs_active( -- queues whose depth is told every minute
+    queue INTEGER PRIMARY KEY,
+    until REAL NOT NULL
+);
