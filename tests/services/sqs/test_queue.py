@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode
 
-
 STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
 
 
