@@ -29,6 +29,7 @@ SQS_NAME_PAUSE_S = 60  # before a deleted queue's name may be used again
 SQS_POLICY_BYTES_MAX = 8192  # "Amazon SQS policy quotas"
 SQS_POLICY_STATEMENTS_MAX = 20
 SQS_POLICY_ACTIONS_MAX = 7  # of one AddPermission
+SQS_ATTRIBUTE_NAME_BYTES_MAX = 256  # and of its type
 SQS_TAG_KEY_CHARS_MAX = 128
 SQS_TAG_VALUE_CHARS_MAX = 256
 SQS_NOISY_SHARE = 0.1  # of a queue's messages in flight, or of its recent processing time; "How … fair queues work"

@@ -162,7 +162,7 @@ def test_whoever_is_noisy_has_more_than_a_tenth_of_something(
         for tenant in shares.noisy:
             share: Share = shares.tenants[tenant]
             assert share.in_flight > shares.in_flight / 10 or share.busy_s > shares.busy_s / 10
-        for tenant, number in in_flight.items():
-            if tenant is not None and number >= 30 and number > shares.in_flight / 10:
-                assert tenant in shares.noisy
+        for group, number in in_flight.items():
+            if group is not None and number >= 30 and number > shares.in_flight / 10:
+                assert group in shares.noisy
         assert sum(each.busy_s for each in shares.tenants.values()) <= shares.busy_s + 1e-6

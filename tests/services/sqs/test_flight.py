@@ -78,7 +78,12 @@ def test_a_fifo_queue_gives_nothing_more_and_no_error(shared_node: RunningNode, 
 def test_messages_in_flight_are_not_counted_at_every_receive(sqs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[Any] = []
     really = flight.in_flight
-    monkeypatch.setattr(flight, "in_flight", lambda tx, queue: counted.append(queue) or really(tx, queue))
+
+    def count(tx: Any, queue: Any) -> int:
+        counted.append(queue)
+        return really(tx, queue)
+
+    monkeypatch.setattr(flight, "in_flight", count)
     monkeypatch.setattr(limits, "SQS_IN_FLIGHT_UNCOUNTED_MAX", 1000)
     url = make(sqs, "counted", 20)
     for _ in range(20):

@@ -240,12 +240,12 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
         (
             {"MessageBody": "m", "MessageAttributes": {"n": {"DataType": "Number", "StringValue": "abc"}}},
             "InvalidParameterValue",
-            "Can't cast the value of message attribute 'n' to a number.",
+            "Can't cast the value of message (user) attribute 'n' to a number.",
         ),
         (
             {"MessageBody": "m", "MessageAttributes": {"AWS.x": {"DataType": "String", "StringValue": "v"}}},
             "InvalidParameterValue",
-            "AWS.x",
+            "You can't use message attribute names beginning with 'AWS.'",
         ),
         (
             {
@@ -261,7 +261,7 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
                 "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v", "BinaryValue": b"v"}},
             },
             "InvalidParameterValue",
-            "The message attribute 'a' with type 'String' must use field 'String'.",
+            "The message (user) attribute 'a' with type 'String' must use field 'String'.",
         ),
         (
             {
@@ -280,11 +280,36 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
             "SenderId",
         ),
         ({"MessageBody": "m", "MessageGroupId": "a b"}, "InvalidParameterValue", "MessageGroupId can only include"),
+        *(
+            ({"MessageBody": "m", "MessageAttributes": {name: value}}, "InvalidParameterValue", words)
+            for name, value, words in (
+                (
+                    "",
+                    {"DataType": "String", "StringValue": "v"},
+                    "must contain non-empty message (user) attribute names.",
+                ),
+                ("n" * 257, {"DataType": "String", "StringValue": "v"}, "name must be shorter than 256 bytes."),
+                ("with space", {"DataType": "String", "StringValue": "v"}, "can only contain upper and lower score"),
+                ("a..b", {"DataType": "String", "StringValue": "v"}, "reserved for internal use."),
+                ("n", {"DataType": ""}, "must contain a non-empty attribute type."),
+                ("n", {"DataType": "Date", "StringValue": "v"}, "supported type prefixes: Binary, Number, String."),
+                ("n", {"DataType": "String." + "x" * 250, "StringValue": "v"}, "type must be shorter than 256 bytes."),
+                ("n", {"DataType": "String", "StringValue": ""}, "must contain a non-empty value of type 'String'."),
+                ("n", {"DataType": "Binary", "BinaryValue": b""}, "must contain a non-empty value of type 'Binary'."),
+                ("n", {"DataType": "String", "StringValue": "\x01"}, "Invalid characters found."),
+            )
+        ),
+        (
+            {"MessageBody": "m", "MessageDeduplicationId": "d"},
+            "InvalidParameterValue",
+            "not valid for this queue type.",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_refused_and_not_in_the_queue(
-    sqs: Any, request_: dict[str, Any], code: str, message: str
+    shared_node: RunningNode, request_: dict[str, Any], code: str, message: str
 ) -> None:
+    sqs = shared_node.client("sqs")
     url = make(sqs)
     with pytest.raises(ClientError) as refused:
         sqs.send_message(QueueUrl=url, **request_)

@@ -49,7 +49,8 @@ def test_making_a_queue_again_answers_the_same_one_unless_it_would_be_another(sq
 
 
 @pytest.mark.parametrize("name", ["with space", "x" * 81, "ümlaut"])
-def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
+def test_a_name_that_no_queue_may_have_is_refused(shared_node: RunningNode, name: str) -> None:
+    sqs = shared_node.client("sqs")
     code, message = refusal(sqs.create_queue, QueueName=name)
     assert code == "InvalidParameterValue"
     assert message == "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
@@ -120,8 +121,9 @@ def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
     ],
 )
 def test_attributes_that_no_queue_may_have_are_refused(
-    sqs: Any, attributes: dict[str, str], code: str, words: str
+    shared_node: RunningNode, attributes: dict[str, str], code: str, words: str
 ) -> None:
+    sqs = shared_node.client("sqs")
     answered, message = refusal(sqs.create_queue, QueueName="q", Attributes=attributes)
     assert answered == code
     assert words in message

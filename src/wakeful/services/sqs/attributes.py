@@ -15,6 +15,7 @@ from wakeful.fabric.policy import PolicyError, parse_policy
 from wakeful.services.sqs.errors import (
     InvalidAttributeName,
     InvalidAttributeValue,
+    InvalidMessageContents,
     InvalidParameterValue,
     OverLimit,
     UnsupportedOperation,
@@ -61,7 +62,10 @@ _OPTIONAL = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"}
 """What may be taken away again, by an empty text."""
 
 _TYPE_CODES = {"String": 1, "Number": 1, "Binary": 2}
-_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,256}")
+FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""The characters that no message may hold, and no text in its attributes ("SendMessage")."""
+
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
 _FIFO_ID = re.compile(r"[!-~]{1,128}")
 
 
@@ -184,51 +188,66 @@ def check_message_attributes(attributes: Mapping[str, Any]) -> None:
             f" [{limits.SQS_MESSAGE_ATTRIBUTES_MAX}]."
         )
     for name, value in attributes.items():
-        if not _ATTRIBUTE_NAME.fullmatch(name) or name.lower().startswith(("aws.", "amazon.")) or _odd_dots(name):
-            raise InvalidParameterValue(
-                f"The message attribute name '{name}' is invalid. It can contain alphanumeric characters, hyphens,"
-                " underscores and periods, must not start with AWS. or Amazon., and must not have a period at either"
-                " end or two in a row."
-            )
+        _check_message_attribute_name(name)
         _check_message_attribute(name, value)
 
 
-def _odd_dots(name: str) -> bool:
-    return name.startswith(".") or name.endswith(".") or ".." in name
+def _check_message_attribute_name(name: str) -> None:
+    longest = limits.SQS_ATTRIBUTE_NAME_BYTES_MAX
+    if not name:
+        raise InvalidParameterValue("The request must contain non-empty message (user) attribute names.")
+    if len(name.encode()) > longest:
+        raise InvalidParameterValue(f"Message (user) attribute name must be shorter than {longest} bytes.")
+    if not _ATTRIBUTE_NAME.fullmatch(name):
+        raise InvalidParameterValue(
+            "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens"
+            " and underscores. "
+        )
+    if name.lower().startswith(("aws.", "amazon.")) or name[0] == "." or name[-1] == "." or ".." in name:
+        raise InvalidParameterValue(
+            "You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings are reserved for"
+            " internal use. Additionally, they cannot start or end with '.', or have two of them in a row."
+        )
 
 
 def _check_message_attribute(name: str, value: Mapping[str, Any]) -> None:
     kind = value.get("DataType") or ""
-    if not kind:
-        raise InvalidParameterValue(f"The message attribute '{name}' must contain a non-empty message attribute type.")
-    base = kind.partition(".")[0]
-    if base not in _TYPE_CODES:
-        raise InvalidParameterValue(
-            f"The message attribute '{name}' has an invalid message attribute type, the set of supported type prefixes"
-            " is Binary, Number, and String."
-        )
     for lists in ("StringListValues", "BinaryListValues"):
         if value.get(lists):
             raise UnsupportedOperation("Message attribute list values in SendMessage operation are not supported.")
+    if not kind:
+        raise InvalidParameterValue(f"The message (user) attribute '{name}' must contain a non-empty attribute type.")
+    base = kind.partition(".")[0]
+    if base not in _TYPE_CODES:
+        raise InvalidParameterValue(
+            f"The type of message (user) attribute '{name}' is invalid. You must use only the following supported type"
+            " prefixes: Binary, Number, String."
+        )
+    if len(kind.encode()) > limits.SQS_ATTRIBUTE_NAME_BYTES_MAX:
+        raise InvalidParameterValue(
+            f"Message (user) attribute type must be shorter than {limits.SQS_ATTRIBUTE_NAME_BYTES_MAX} bytes."
+        )
     member, other = ("BinaryValue", "StringValue") if base == "Binary" else ("StringValue", "BinaryValue")
     if value.get(other):
         raise InvalidParameterValue(
-            f"The message attribute '{name}' with type '{kind}' must use field '{member.removesuffix('Value')}'."
+            f"The message (user) attribute '{name}' with type '{kind}' must use field '{member.removesuffix('Value')}'."
         )
     if not value.get(member):
+        field = member.removesuffix("Value")
         raise InvalidParameterValue(
-            f"The message attribute '{name}' must contain a non-empty message attribute value for message attribute"
-            f" type '{kind}'."
+            f"Message (user) attribute '{name}' must contain a non-empty value of type '{field}'."
         )
+    if base != "Binary" and FORBIDDEN.search(value["StringValue"]):
+        raise InvalidParameterValue(InvalidMessageContents().message)
     if base == "Number" and not _is_number(value["StringValue"]):
-        raise InvalidParameterValue(f"Can't cast the value of message attribute '{name}' to a number.")
+        raise InvalidParameterValue(f"Can't cast the value of message (user) attribute '{name}' to a number.")
 
 
 def check_system_attributes(attributes: Mapping[str, Any]) -> None:
     """Raises InvalidParameterValue unless a sender may say these: the trace header, as text."""
     for name, value in attributes.items():
         if name != "AWSTraceHeader":
-            raise InvalidParameterValue(f"The message system attribute name '{name}' is invalid.")
+            raise InvalidParameterValue(f"Message system attribute name '{name}' is invalid.")
         if value.get("DataType") != "String" or not value.get("StringValue"):
             raise InvalidParameterValue(
                 f"The message system attribute '{name}' must have the type 'String' and a non-empty value."

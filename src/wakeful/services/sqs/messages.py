@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -24,8 +23,6 @@ from wakeful.services.sqs.errors import InvalidMessageContents, InvalidParameter
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import AwsError
-
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def put(
@@ -92,13 +89,13 @@ def _insert(
 
 def check(body: str) -> None:
     """Raises InvalidMessageContents where there are characters that a message may not hold ("SendMessage")."""
-    if _FORBIDDEN.search(body):
+    if rules.FORBIDDEN.search(body):
         raise InvalidMessageContents()
 
 
 def clean(body: str) -> str:
     """The body with every character that a message may not hold replaced by U+FFFD: of what services deliver."""
-    return _FORBIDDEN.sub("\ufffd", body)
+    return rules.FORBIDDEN.sub("\ufffd", body)
 
 
 def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Taken]:
