@@ -5,14 +5,16 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.running_node import RunningNode
+from tests.running_node import RunningNode, running_node
 from tests.services.cloudwatch.test_of_services import totals
 from wakeful.services.sqs.fair import Share, Shares, judged
 
@@ -121,6 +123,23 @@ def test_what_the_quiet_have_is_measured_beside_what_all_have(tenants: Tenants) 
     }
     assert told["ApproximateNumberOfMessagesVisible"] == 17
     assert told["ApproximateAgeOfOldestMessage"] >= told["ApproximateAgeOfOldestMessageInQuietGroups"] >= 61
+
+
+@pytest.mark.slow
+def test_it_is_the_same_on_postgresql(tmp_path: Path, postgres_dsn: str) -> None:
+    with psycopg.connect(postgres_dsn, autocommit=True) as db:
+        db.execute("CREATE DATABASE fair")
+    with running_node(tmp_path / "data", store=postgres_dsn.rpartition("/")[0] + "/fair") as node:
+        tenants = Tenants(node, "fair")
+        test_the_messages_of_quiet_tenants_go_before_the_backlog_of_a_noisy_one(tenants)
+        node.advance(61)
+        told = totals(node, "AWS/SQS", QueueName="fair")
+        assert told["ApproximateNumberOfMessagesVisible"] == 0
+        assert told["ApproximateNumberOfNoisyGroups"] == 0
+        tenants.sqs.purge_queue(QueueUrl=tenants.url)
+        tenants.sqs.delete_queue(QueueUrl=tenants.url)
+        with pytest.raises(tenants.sqs.exceptions.QueueDeletedRecently):
+            tenants.sqs.create_queue(QueueName="fair")
 
 
 # --- the rule --------------------------------------------------------------------------------------------------------

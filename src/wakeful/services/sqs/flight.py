@@ -34,14 +34,19 @@ class Rooms:
 
 
 def room(tx: Tx, queue: Queue, count: int) -> int:
-    """How many messages may be handed out now: `count`, or what is left of the room; they are taken to be so."""
+    """How many messages may be handed out now: `count`, or what there is room for."""
     rooms = kept(tx, Rooms)
     left = rooms.left(queue.id)
     if left < count:
         left = min(limits.SQS_IN_FLIGHT_MAX - in_flight(tx, queue), limits.SQS_IN_FLIGHT_UNCOUNTED_MAX)
-    granted = max(0, min(left, count))
-    rooms.put(queue.id, left - granted)
-    return granted
+        rooms.put(queue.id, left)
+    return max(0, min(left, count))
+
+
+def took(tx: Tx, queue: Queue, count: int) -> None:
+    """So many messages more are in flight."""
+    rooms = kept(tx, Rooms)
+    rooms.put(queue.id, rooms.left(queue.id) - count)
 
 
 def is_full(tx: Tx, queue: Queue) -> bool:

@@ -115,6 +115,7 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
         found = _unspent(tx, queue, lambda: fair.in_order(tx, queue, _visible(tx, queue, count), count), count)
         taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
     if taken:
+        flight.took(tx, queue, len(taken))
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
     return taken
 
