@@ -41,7 +41,7 @@ SQS_NOISY_LOOK_S = 0.25  # how often at most a queue's tenants are looked at
 SQS_NOISY_LOOKED_AT_PER_S = 20_000  # messages in flight that are looked at in a second, on the average
 SQS_TENANTS_REMEMBERED = 50  # shares that are kept: more than nine cannot be over a tenth
 SQS_TENANTS_LOOKED_AT = 200  # tenants that one receive looks at to find quiet ones
-SQS_UNGROUPED_LOOKED_AT = 200  # messages ahead among which one receive finds those without a group
+SQS_UNGROUPED_LOOKED_AT = 100  # messages ahead among which one receive finds those without a group
 SQS_DEPTH_S = 60.0  # how often depths are told
 SQS_ACTIVE_S = 6 * 3600.0  # how long a queue's depth is told after it has had a message
 

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode
+from wakeful.services.sqs import attributes as rules
 
 
 @pytest.fixture
@@ -216,6 +217,50 @@ def test_an_entry_with_a_wrong_attribute_fails_alone(sqs: Any) -> None:
     assert [sent["Id"] for sent in answer["Successful"]] == ["good"]
     assert [(failed["Id"], failed["Code"]) for failed in answer["Failed"]] == [("bad", "InvalidParameterValue")]
     assert depth(sqs, url) == (1, 0, 0)
+
+
+def test_the_digests_of_attributes_are_those_that_sqs_makes() -> None:
+    text = {"Hello": {"DataType": "String", "StringValue": "World"}}
+    number = {"UserId": {"DataType": "Number.bigint", "StringValue": "1234567890123456789012"}}
+    header = {"AWSTraceHeader": {"DataType": "String", "StringValue": "some-trace-id"}}
+    assert rules.md5_of(text) == "7db7fb1ba7f41366a8ea5eb18220b26d"
+    assert rules.md5_of(number) == "797ab158d73dcb5242dedc4412c8e855"
+    assert rules.md5_of(header) == "fdce4f2818803f2f73becc09a54792c0"
+
+
+def test_an_attribute_that_no_message_has_is_refused(sqs: Any) -> None:
+    url = make(sqs)
+    for asked in ({"AttributeNames": ["Nonsense"]}, {"MessageSystemAttributeNames": ["Nonsense"]}):
+        with pytest.raises(ClientError) as refused:
+            sqs.receive_message(QueueUrl=url, **asked)
+        assert refused.value.response["Error"]["Code"] == "InvalidAttributeName"
+
+
+def test_a_long_poll_ends_when_a_message_shows_itself(node: RunningNode, sqs: Any) -> None:
+    """After its delay, after its visibility, and when its visibility is changed."""
+    url = make(sqs, VisibilityTimeout="10")
+    answers: list[list[str]] = []
+
+    def wait() -> threading.Thread:
+        def ask() -> None:
+            answers.append(bodies(node.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)))
+
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        node.wait_for_listener("arn:aws:sqs:us-east-1:000000000000:q")
+        return waiting
+
+    sqs.send_message(QueueUrl=url, MessageBody="m", DelaySeconds=5)
+    for shows_after_s in (6, 11):
+        waiting = wait()
+        node.advance(shows_after_s)
+        waiting.join(10)
+    node.advance(11)
+    handle = sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
+    waiting = wait()
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    waiting.join(10)
+    assert answers == [["m"], ["m"], ["m"]]
 
 
 def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:

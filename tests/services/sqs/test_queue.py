@@ -313,6 +313,23 @@ def test_a_permission_that_cannot_be_given_is_refused(
     assert words in message
 
 
+def test_a_policy_has_twenty_statements_at_most_and_a_permission_seven_actions(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q", Attributes={"Policy": json.dumps({"Statement": [STATEMENT] * 20})})[
+        "QueueUrl"
+    ]
+    asked = {"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111122223333"]}
+    code, message = refusal(sqs.add_permission, **asked, Actions=["SendMessage"])
+    assert (code, "21 statements were found" in message) == ("OverLimit", True)
+    code, message = refusal(sqs.add_permission, **asked, Actions=["SendMessage"] * 8)
+    assert (code, message) == ("OverLimit", "8 Actions were found, maximum allowed is 7.")
+
+
+def test_attributes_that_are_not_there_are_not_set(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    code, message = refusal(sqs.set_queue_attributes, QueueUrl=url, Attributes={})
+    assert (code, message) == ("MissingParameter", "The request must contain the parameter Attribute.Name.")
+
+
 def test_a_queue_has_fifty_tags_at_most(sqs: Any) -> None:
     url = sqs.create_queue(QueueName="q", tags={str(number): "v" for number in range(50)})["QueueUrl"]
     assert refusal(sqs.tag_queue, QueueUrl=url, Tags={"more": "v"})[0] == "InvalidParameterValue"

@@ -217,6 +217,9 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     attempt = request.get("ReceiveRequestAttemptId")
     if attempt is not None:
         rules.check_fifo_id("ReceiveRequestAttemptId", attempt)
+    for name in (*request.get("AttributeNames", ()), *request.get("MessageSystemAttributeNames", ())):
+        if name not in api.enum("MessageSystemAttributeName") and name not in api.enum("QueueAttributeName"):
+            raise InvalidAttributeName(f"Unknown Attribute {name}.")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
     deadline: float | None = None
