@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from wakeful import limits, names
@@ -204,6 +205,12 @@ def send_message_batch(call: Call, tx: Tx, request: shapes.SendMessageBatchReque
     return cast("shapes.SendMessageBatchResult", sent)
 
 
+@cache
+def _attributes_of_messages() -> frozenset[str]:
+    """What a receiver may name; the older member of the request has the names of queues' attributes too."""
+    return frozenset((*api.enum("MessageSystemAttributeName"), *api.enum("QueueAttributeName")))
+
+
 @api.waits
 async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessageRequest) -> shapes.ReceiveMessageResult:
     """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to.
@@ -218,7 +225,7 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     if attempt is not None:
         rules.check_fifo_id("ReceiveRequestAttemptId", attempt)
     for name in (*request.get("AttributeNames", ()), *request.get("MessageSystemAttributeNames", ())):
-        if name not in api.enum("MessageSystemAttributeName") and name not in api.enum("QueueAttributeName"):
+        if name not in _attributes_of_messages():
             raise InvalidAttributeName(f"Unknown Attribute {name}.")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
