@@ -28,6 +28,7 @@ class SqliteTx:
 
     __slots__ = ("_db", "_outbox", "_owners", "deliveries", "depth", "now", "parts")
 
+    lane = 0
     skip_locked = ""
 
     def __init__(self, db: sqlite3.Connection, now: float, parts: Any, outbox: Outbox) -> None:

@@ -14,7 +14,7 @@ from tests.examples import examples
 from wakeful import names
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
-from wakeful.services.sqs import messages
+from wakeful.services.sqs import counts, messages
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue
 from wakeful.store import schema
@@ -24,6 +24,16 @@ from wakeful.store.tx import Outbox
 VISIBILITY_S = 30
 DEDUPLICATION_S = 300
 SCHEMA = (Path(messages.__file__).parent / "schema.sql").read_text()
+
+
+def opened() -> tuple[SqliteTx, Call]:
+    """A transaction on an empty store in memory, and a call of an account's root."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    tx = SqliteTx(db, 1_000_000.0, None, Outbox())
+    schema.apply(tx, {"sqs": SCHEMA})
+    root = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
+    return tx, Call("000000000000", "us-east-1", root, "r", Trace("t"), "http://localhost")
 
 
 @dataclass
@@ -49,12 +59,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        db = sqlite3.connect(":memory:", isolation_level=None)
-        db.row_factory = sqlite3.Row
-        self.tx = SqliteTx(db, 1_000_000.0, None, Outbox())
-        schema.apply(self.tx, {"sqs": SCHEMA})
-        root = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
-        call = Call("000000000000", "us-east-1", root, "r", Trace("t"), "http://localhost")
+        self.tx, call = opened()
         attributes = {"VisibilityTimeout": str(VISIBILITY_S), **self.attributes}
         self.queue = queues.create(self.tx, call, self.name, attributes, {})
         self.sent: list[Sent] = []
@@ -113,11 +118,11 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def counts_are_exact(self) -> None:
         hidden = [each for each in self.sent if each.visible > self.now]
-        assert messages.counts(self.tx, self.queue) == {
-            "visible": len(self.sent) - len(hidden),
-            "in_flight": sum(each.handle is not None for each in hidden),
-            "delayed": sum(each.handle is None for each in hidden),
-        }
+        in_flight = sum(each.handle is not None for each in hidden)
+        expected = counts.Counts(len(self.sent) - len(hidden), in_flight, len(hidden) - in_flight)
+        assert counts.of(self.tx, self.queue) == expected
+        assert counts.has_in_flight(self.tx, self.queue, in_flight)
+        assert not counts.has_in_flight(self.tx, self.queue, in_flight + 1)
 
     @invariant()
     def who_waits_is_woken_in_time(self) -> None:

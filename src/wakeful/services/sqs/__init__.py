@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Service, Worker
-from wakeful.services.sqs import messages, move_operations, moves, operations, queue, rights
+from wakeful.services.sqs import counts, messages, move_operations, moves, operations, queue, rights
 from wakeful.services.sqs.api import api
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -20,6 +20,7 @@ async def _sweep(node: Node, item: work.Item) -> Done | Again:
 
 
 def _first(tx: Tx) -> None:
+    counts.make(tx)
     work.ensure(tx, _SWEEP, _SWEEP, {}, due=tx.now + limits.SWEEP_S)
 
 

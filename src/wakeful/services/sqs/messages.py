@@ -18,7 +18,7 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import fifo, measuring
+from wakeful.services.sqs import counts, fifo, measuring
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -79,6 +79,7 @@ def _insert(
         *(trace.id, trace.cause, trace.hops, group),
     )
     assert row is not None
+    counts.changed(tx, queue.id, there=1)
     if group is not None:
         fifo.joined(tx, queue, group, row["seq"], visible)
     tx.wake(queues.wake_name(queue.arn))
@@ -104,6 +105,8 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
         found = _unspent(tx, queue, lambda: _visible(tx, queue, count))
         taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
     if taken:
+        if first := sum(each.facts["system"]["ApproximateReceiveCount"] == "1" for each in taken):
+            counts.changed(tx, queue.id, received=first)
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
     return taken
 
@@ -149,6 +152,7 @@ def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue | None) -> bool:
 
 def transfer(tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, message_id: str, sent: float) -> None:
     """The message is in the other queue, visible there and never received; in a FIFO queue it is the last one."""
+    counts.changed(tx, row["queue"], there=-1, received=-(row["receives"] > 0))
     if target.is_fifo:
         tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
         trace = Trace(row["trace"], row["cause"], row["hops"])
@@ -160,6 +164,7 @@ def transfer(tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, mess
         " ticket = NULL, system = ? WHERE seq = ?",
         *(target.id, message_id, sent, tx.now, orjson.dumps(system), row["seq"]),
     )
+    counts.changed(tx, target.id, there=1)
     tx.wake(queues.wake_name(target.arn))
 
 
@@ -224,6 +229,7 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
         "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
     )
     if row is not None:
+        counts.changed(tx, queue.id, there=-1, received=-1)
         _settle(tx, queue, row["grp"])
         tx.note(measuring.deleted(queue.arn, tx.now))
 
@@ -269,22 +275,9 @@ def purge(tx: Tx, queue: Queue) -> None:
     """No message that was in the queue is left."""
     tx.lock("sqs", queue.arn)
     tx.run("DELETE FROM sqs_messages WHERE queue = ?", queue.id)
+    counts.clear(tx, queue)
     fifo.clear(tx, queue)
     tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
-
-
-def counts(tx: Tx, queue: Queue) -> dict[str, int]:
-    """How many messages are visible, in flight, and delayed. "Approximate" on AWS, exact here."""
-    oldest = tx.now - queue.setting("MessageRetentionPeriod")
-    row = tx.one(
-        "SELECT coalesce(sum(CASE WHEN visible <= ? THEN 1 ELSE 0 END), 0) AS visible,"
-        " coalesce(sum(CASE WHEN visible > ? AND receives > 0 THEN 1 ELSE 0 END), 0) AS in_flight,"
-        " coalesce(sum(CASE WHEN visible > ? AND receives = 0 THEN 1 ELSE 0 END), 0) AS delayed"
-        " FROM sqs_messages WHERE queue = ? AND sent > ?",
-        *(tx.now, tx.now, tx.now, queue.id, oldest),
-    )
-    assert row is not None
-    return {name: int(row[name]) for name in ("visible", "in_flight", "delayed")}
 
 
 def expire(tx: Tx) -> None:
@@ -292,12 +285,19 @@ def expire(tx: Tx) -> None:
     for queue in queues.every(tx):
         tx.lock("sqs", queue.arn)
         oldest = tx.now - queue.setting("MessageRetentionPeriod")
-        if queue.is_fifo:
-            gone = tx.all("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ? RETURNING grp", queue.id, oldest)
-            for group in dict.fromkeys(row["grp"] for row in gone):
-                _settle(tx, queue, group)
-        else:
-            tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", queue.id, oldest)
+        late = counts.older(tx, queue, oldest)
+        if late.there == 0:
+            continue
+        which = (queue.id, oldest)
+        groups = (
+            tx.all("SELECT DISTINCT grp FROM sqs_messages WHERE queue = ? AND sent <= ?", *which)
+            if queue.is_fifo
+            else ()
+        )
+        tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", *which)
+        counts.changed(tx, queue.id, there=-late.there, received=-late.received)
+        for row in groups:
+            _settle(tx, queue, row["grp"])
     fifo.forget_old(tx)
 
 

@@ -10,7 +10,7 @@ from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import lineage_of
-from wakeful.services.sqs import attempts, fifo, measuring, messages, queue
+from wakeful.services.sqs import attempts, counts, fifo, measuring, messages, queue
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.api import api
 from wakeful.services.sqs.errors import (
@@ -98,8 +98,8 @@ def get_queue_attributes(
         "LastModifiedTimestamp": str(int(found.modified)),
     }
     if "All" in wanted or wanted & _COUNTS.keys():
-        counts = messages.counts(tx, found)
-        everything.update({name: str(counts[what]) for name, what in _COUNTS.items()})
+        now = counts.of(tx, found)
+        everything.update({name: str(getattr(now, what)) for name, what in _COUNTS.items()})
     shown = {name: value for name, value in everything.items() if "All" in wanted or name in wanted}
     return {"Attributes": shown} if shown else {}
 

@@ -141,7 +141,7 @@ def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
 def delete(tx: Tx, queue: Queue) -> None:
     """The queue and everything in it are gone."""
     tx.lock("sqs", queue.arn)
-    for table in ("sqs_messages", "sqs_groups", "sqs_deduplications", "sqs_attempts"):
+    for table in ("sqs_messages", "sqs_counts", "sqs_groups", "sqs_deduplications", "sqs_attempts"):
         tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
     tx.run("DELETE FROM sqs_queues WHERE id = ?", queue.id)
     tx.wake(wake_name(queue.arn))

@@ -30,7 +30,9 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
     hops           INTEGER NOT NULL,
     grp            TEXT                -- the message group, in a FIFO queue
 );
-CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages(queue, visible, seq);
+DROP INDEX IF EXISTS sqs_messages_visible; -- an earlier version's
+CREATE INDEX IF NOT EXISTS sqs_messages_due ON sqs_messages(queue, visible, seq, receives);
+CREATE INDEX IF NOT EXISTS sqs_messages_sent ON sqs_messages(queue, sent);
 CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, grp, seq) WHERE grp IS NOT NULL;
 CREATE INDEX IF NOT EXISTS sqs_messages_in_flight ON sqs_messages(queue, grp, visible)
     WHERE grp IS NOT NULL AND ticket IS NOT NULL;
@@ -78,3 +80,13 @@ CREATE TABLE IF NOT EXISTS sqs_moves(
     started     REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sqs_moves_source ON sqs_moves(source);
+
+-- --- counts ---
+
+CREATE TABLE IF NOT EXISTS sqs_counts( -- how many messages are in a queue: the sum of its lanes
+    queue    INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,         -- of the transaction that counted: who counts at once is in another
+    there    INTEGER NOT NULL,
+    received INTEGER NOT NULL,         -- how many of them were handed out at least once
+    PRIMARY KEY (queue, lane)
+) WITHOUT ROWID;
