@@ -194,21 +194,20 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     attempt = request.get("ReceiveRequestAttemptId")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
-    deadline: float | None = None
     with node.wakes.listen(queue.wake_name(arn)) as listener:
-        while not call.has_left():
-            state = await node.store.read(_look, arn)
-            if state.has_visible or (attempt is not None and deadline is None):
-                taken = await node.store.write(_take, arn, count, hide_s, attempt)
-                if taken:
-                    return {"Messages": [_message(each, request) for each in taken]}
-            if deadline is None:
-                deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
+        state = await node.store.write(_take, arn, count, hide_s, attempt)
+        deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
+        while not state.taken:
             if node.clock.now() >= deadline or node.is_stopping:
                 node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
-    return {}  # to nobody: what has come meanwhile is for those who are still there
+            if call.has_left():
+                return {}  # to nobody: what has come meanwhile is for those who are still there
+            state = await node.store.read(_look, arn)
+            if state.has_visible:
+                state = await node.store.write(_take, arn, count, hide_s, attempt)
+    return {"Messages": [_message(each, request) for each in state.taken]}
 
 
 @api.writes
@@ -308,8 +307,9 @@ def _trace_header(call: Call, given: str | None) -> str | None:
 
 
 class _State(NamedTuple):
-    """What a receiver sees before it takes: whether there is anything, and what to wait for."""
+    """What a receiver got; and where that is nothing, whether there is anything, and what to wait for."""
 
+    taken: Sequence[Taken]
     has_visible: bool
     next_visible: float | None
     wait_s: int
@@ -319,14 +319,18 @@ def _look(tx: Tx, arn: str) -> _State:
     found = queue.find(tx, arn)
     has_visible = messages.has_visible(tx, found)
     next_visible = None if has_visible else messages.next_visible(tx, found)
-    return _State(has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
+    return _State((), has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
 
 
-def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None) -> list[Taken]:
+def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None) -> _State:
     found = queue.find(tx, arn)
     if attempt is None or not found.is_fifo:
-        return messages.take(tx, found, count, hide_s)
-    return attempts.take(tx, found, attempt, count, hide_s)
+        taken = messages.take(tx, found, count, hide_s)
+    else:
+        taken = attempts.take(tx, found, attempt, count, hide_s)
+    if not taken:
+        return _look(tx, arn)
+    return _State(taken, has_visible=True, next_visible=None, wait_s=0)
 
 
 def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:
