@@ -102,11 +102,8 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
     if queue.is_fifo:
         taken = _take_in_order(tx, queue, count, hidden_until)
     else:
-        found = _unspent(tx, queue, lambda: _visible(tx, queue, count))
-        taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
+        taken = _hand_out(tx, queue, _unspent(tx, queue, lambda: _visible(tx, queue, count)), hidden_until)
     if taken:
-        if first := sum(each.facts["system"]["ApproximateReceiveCount"] == "1" for each in taken):
-            counts.changed(tx, queue.id, received=first)
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
     return taken
 
@@ -121,7 +118,7 @@ def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> lis
             break
         for group in groups[: count - len(taken)]:
             look = partial(fifo.in_order, tx, queue, group, count - len(taken))
-            taken += [_hand_out(tx, queue, row, hidden_until) for row in _unspent(tx, queue, look)]
+            taken += _hand_out(tx, queue, _unspent(tx, queue, look), hidden_until)
             fifo.settled(tx, queue, group)
             seen.add(group)
             if len(taken) == count:
@@ -176,14 +173,24 @@ def _visible(tx: Tx, queue: Queue, count: int) -> list[Row]:
     )
 
 
-def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
+def _hand_out(tx: Tx, queue: Queue, rows: Sequence[Row], hidden_until: float) -> list[Taken]:
+    """All of them by one ticket: the handle of each names its place as well."""
     ticket = names.new_token(8)
-    first_received = row["first_received"] or tx.now
-    tx.run(
-        "UPDATE sqs_messages SET visible = ?, receives = receives + 1, first_received = ?, ticket = ? WHERE seq = ?",
-        *(hidden_until, first_received, ticket, row["seq"]),
-    )
-    return _taken(queue, row, ticket, row["receives"] + 1, first_received)
+    places = [row["seq"] for row in rows]
+    for begin in range(0, len(places), limits.SQS_BATCH_MAX):
+        few = places[begin : begin + limits.SQS_BATCH_MAX]
+        tx.run(_HAND_OUT[len(few)], hidden_until, ticket, tx.now, *few)
+    if first := sum(row["receives"] == 0 for row in rows):
+        counts.changed(tx, queue.id, received=first)
+    return [_taken(queue, row, ticket, row["receives"] + 1, row["first_received"] or tx.now) for row in rows]
+
+
+_HAND_OUT = {
+    number: "UPDATE sqs_messages SET visible = ?, receives = receives + 1, ticket = ?,"  # noqa: S608 - only marks
+    f" first_received = coalesce(first_received, ?) WHERE seq IN ({', '.join('?' * number)})"
+    for number in range(1, limits.SQS_BATCH_MAX + 1)
+}
+"""For so many messages at once."""
 
 
 def hand_out_again(tx: Tx, queue: Queue, rows: Sequence[Row], hide_s: int | None) -> list[Taken]:
@@ -221,6 +228,12 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
+    if _delete(tx, queue, handle):
+        counts.changed(tx, queue.id, there=-1, received=-1)
+
+
+def _delete(tx: Tx, queue: Queue, handle: str) -> bool:
+    """Whether the handle still counted and the message is gone; the queue's numbers are the caller's to change."""
     seq, ticket = parse_handle(queue, handle)
     tx.lock("sqs", queue.arn)
     if queue.is_fifo:
@@ -228,10 +241,11 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
     row = tx.one(
         "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
     )
-    if row is not None:
-        counts.changed(tx, queue.id, there=-1, received=-1)
-        _settle(tx, queue, row["grp"])
-        tx.note(measuring.deleted(queue.arn, tx.now))
+    if row is None:
+        return False
+    _settle(tx, queue, row["grp"])
+    tx.note(measuring.deleted(queue.arn, tx.now))
+    return True
 
 
 def _check_hidden(tx: Tx, queue: Queue, seq: int, ticket: str, handle: str) -> None:
@@ -369,9 +383,12 @@ class QueueSource:
         """
         queue = queues.get(tx, arn)
         if queue is not None:
-            with suppress(ReceiptHandleIsInvalid):
-                for message in done:
-                    forget(tx, queue, message.facts["handle"])
+            gone = 0
+            for message in done:
+                with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
+                    gone += _delete(tx, queue, message.facts["handle"])
+            if gone:
+                counts.changed(tx, queue.id, there=-gone, received=-gone)
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)
