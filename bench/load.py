@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 
@@ -36,22 +36,40 @@ class Connection(asyncio.Protocol):
         self._errors = errors
         self._buffer = b""
         self._begun = 0.0
+        self._next = b""
+        self._dialling: asyncio.Future[Any] | None = None
+        self._left_behind = 0
+        """Connections that were ended because the server ends each with its answer."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclasses of it
-        self._begin()
+        self._peer = self._transport.get_extra_info("peername")
+        if self._next:
+            self._transport.write(self._next)
+        else:
+            self._begin(closes=False)
 
     def after(self, answer: bytes) -> bytes | None:
         """What is sent next, as a part of the same round; None where the round is over."""
         return None
 
-    def _begin(self) -> None:
+    def _begin(self, *, closes: bool) -> None:
         self._begun = time.perf_counter()
         if self._begun > self._until:
             self._transport.close()
             return
-        self._transport.write(self._first)
+        self._send(self._first, closes=closes)
+
+    def _send(self, request: bytes, *, closes: bool) -> None:
+        if closes:
+            self._next = request
+            dial = asyncio.get_running_loop().create_connection(lambda: self, *self._peer[:2])
+            self._dialling = asyncio.ensure_future(dial)
+            self._left_behind += 1
+            self._transport.abort()
+        else:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -67,15 +85,19 @@ class Connection(asyncio.Protocol):
         elif b"chunked" in head and not self._buffer.endswith(b"0\r\n\r\n"):
             return
         answer, self._buffer = self._buffer, b""
+        closes = b"connection: close" in head
         if not head.startswith(b"http/1.1 2"):
             self._errors.append(answer[:300])
         elif (following := self.after(answer)) is not None:
-            self._transport.write(following)
+            self._send(following, closes=closes)
             return
         self._times.append(time.perf_counter() - self._begun)
-        self._begin()
+        self._begin(closes=closes)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._left_behind:
+            self._left_behind -= 1
+            return
         if self._buffer or time.perf_counter() <= self._until:
             self._errors.append(b"connection lost")
         if not self.done.done():
