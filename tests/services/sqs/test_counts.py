@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,12 +10,17 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.conftest import OpenStore
 from tests.examples import examples
-from tests.services.sqs.test_queue_model import opened
+from tests.services.sqs.test_queue_model import CALL, SCHEMA, opened
+from wakeful import limits
+from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
 from wakeful.services.sqs import counts, messages
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.queue import Queue
+from wakeful.store import schema
+from wakeful.store.tx import Tx
 
 RETENTION_S = 100
 
@@ -76,7 +82,7 @@ class EveryPath(RuleBasedStateMachine):
 
 
 TestEveryPath = EveryPath.TestCase
-TestEveryPath.settings = examples(50, stateful_step_count=30)
+TestEveryPath.settings = examples(30, stateful_step_count=25)
 
 
 def test_a_store_of_an_earlier_version_gets_its_numbers() -> None:
@@ -90,6 +96,43 @@ def test_a_store_of_an_earlier_version_gets_its_numbers() -> None:
     assert counts.of(tx, queue) == counts.Counts(visible=2, in_flight=1, delayed=0)
     counts.make(tx)
     assert counts.of(tx, queue) == counts.Counts(visible=2, in_flight=1, delayed=0)
+
+
+async def test_who_sends_receives_and_deletes_at_once_loses_no_count(open_store: OpenStore) -> None:
+    async with open_store(tables="CREATE TABLE IF NOT EXISTS test_none(a INTEGER)") as store:
+        await store.write(schema.apply, {"sqs": SCHEMA})
+        queue = await store.write(lambda tx: queues.create(tx, CALL, "q", {}, {}))
+
+        def send(tx: Tx, number: int) -> None:
+            messages.put(tx, queue, "b", trace=Trace("t"), message_id=f"m{number}", attributes={}, system={})
+
+        def receive(tx: Tx) -> list[Taken]:
+            return messages.take(tx, queue, 2)
+
+        def delete(tx: Tx, handle: str) -> None:
+            messages.forget(tx, queue, handle)
+
+        await asyncio.gather(*(store.write(send, number) for number in range(40)))
+        taken = await asyncio.gather(*(store.write(receive) for _ in range(10)))
+        handles = [each.facts["handle"] for few in taken for each in few]
+        assert len(set(handles)) == 20
+        ends = [store.write(delete, handle) for handle in handles[:5]]
+        await asyncio.gather(*ends, *(store.write(send, number) for number in range(40, 60)))
+        assert await store.read(counts.of, queue) == counts.Counts(visible=40, in_flight=15, delayed=0)
+
+
+def test_what_is_too_old_is_deleted_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SQS_EXPIRED_AT_ONCE", 2)
+    tx, call = opened()
+    queue = queues.create(tx, call, "q", {"MessageRetentionPeriod": str(RETENTION_S)}, {})
+    for number in range(3):
+        messages.put(tx, queue, "b", trace=Trace("t"), message_id=f"m{number}", attributes={}, system={})
+    tx.now += RETENTION_S
+    assert counts.of(tx, queue) == counts.Counts(visible=0, in_flight=0, delayed=0)
+    assert messages.expire(tx)
+    assert len(tx.all("SELECT seq FROM sqs_messages")) == 1
+    assert not messages.expire(tx)
+    assert tx.all("SELECT seq FROM sqs_messages") == []
 
 
 @pytest.mark.parametrize("sql", ["visible > 1", "visible > 1 AND receives = 0", "sent <= 1"])

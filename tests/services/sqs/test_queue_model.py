@@ -26,14 +26,17 @@ DEDUPLICATION_S = 300
 SCHEMA = (Path(messages.__file__).parent / "schema.sql").read_text()
 
 
+ROOT = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
+CALL = Call("000000000000", "us-east-1", ROOT, "r", Trace("t"), "http://localhost")
+
+
 def opened() -> tuple[SqliteTx, Call]:
     """A transaction on an empty store in memory, and a call of an account's root."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
     tx = SqliteTx(db, 1_000_000.0, None, Outbox())
     schema.apply(tx, {"sqs": SCHEMA})
-    root = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
-    return tx, Call("000000000000", "us-east-1", root, "r", Trace("t"), "http://localhost")
+    return tx, CALL
 
 
 @dataclass

@@ -32,35 +32,18 @@ def changed(tx: Tx, queue_id: int, *, there: int = 0, received: int = 0) -> None
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Older:
-    """Of what is older than some moment: how many there are, and of them hidden, delayed, handed out at least once."""
-
-    there: int
-    hidden: int
-    delayed: int
-    received: int
-
-
 def of(tx: Tx, queue: Queue) -> Counts:
-    hiding = "SELECT count(*) AS number FROM sqs_messages WHERE queue = ? AND visible > ?"
-    hidden, delayed = (_number(tx, sql, queue.id, tx.now) for sql in (hiding, hiding + " AND receives = 0"))
-    late = older(tx, queue, tx.now - queue.setting("MessageRetentionPeriod"))
-    there = _number(tx, "SELECT sum(there) AS number FROM sqs_counts WHERE queue = ?", queue.id) - late.there
-    hidden, delayed = hidden - late.hidden, delayed - late.delayed
-    return Counts(visible=there - hidden, in_flight=hidden - delayed, delayed=delayed)
-
-
-def older(tx: Tx, queue: Queue, oldest: float) -> Older:
-    """What was sent at that moment or before."""
-    row = tx.one(
+    there = _number(tx, "SELECT sum(there) AS number FROM sqs_counts WHERE queue = ?", queue.id)
+    hidden, delayed = (_number(tx, sql, queue.id, tx.now) for sql in (_HIDDEN, f"{_HIDDEN} AND receives = 0"))
+    late = tx.one(
         "SELECT count(*) AS there, sum(CASE WHEN visible > ? THEN 1 END) AS hidden,"
-        " sum(CASE WHEN visible > ? AND receives = 0 THEN 1 END) AS delayed,"
-        " sum(CASE WHEN receives > 0 THEN 1 END) AS received FROM sqs_messages WHERE queue = ? AND sent <= ?",
-        *(tx.now, tx.now, queue.id, oldest),
+        " sum(CASE WHEN visible > ? AND receives = 0 THEN 1 END) AS delayed"
+        " FROM sqs_messages WHERE queue = ? AND sent <= ?",
+        *(tx.now, tx.now, queue.id, tx.now - queue.setting("MessageRetentionPeriod")),
     )
-    assert row is not None
-    return Older(*(int(row[name] or 0) for name in ("there", "hidden", "delayed", "received")))
+    assert late is not None
+    there, hidden, delayed = there - late["there"], hidden - (late["hidden"] or 0), delayed - (late["delayed"] or 0)
+    return Counts(visible=there - hidden, in_flight=hidden - delayed, delayed=delayed)
 
 
 def has_in_flight(tx: Tx, queue: Queue, number: int) -> bool:
@@ -82,6 +65,9 @@ def clear(tx: Tx, queue: Queue) -> None:
     """The queue has no messages."""
     tx.lock("sqs", queue.arn)
     tx.run("DELETE FROM sqs_counts WHERE queue = ?", queue.id)
+
+
+_HIDDEN = "SELECT count(*) AS number FROM sqs_messages WHERE queue = ? AND visible > ?"
 
 
 def _number(tx: Tx, sql: str, *args: object) -> int:

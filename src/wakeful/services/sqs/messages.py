@@ -294,25 +294,23 @@ def purge(tx: Tx, queue: Queue) -> None:
     tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
 
 
-def expire(tx: Tx) -> None:
-    """No message is left that is older than its queue keeps them."""
+def expire(tx: Tx) -> bool:
+    """Fewer messages are left that are older than their queue keeps them. Whether there may be more of them."""
+    are_more = False
     for queue in queues.every(tx):
         tx.lock("sqs", queue.arn)
-        oldest = tx.now - queue.setting("MessageRetentionPeriod")
-        late = counts.older(tx, queue, oldest)
-        if late.there == 0:
-            continue
-        which = (queue.id, oldest)
-        groups = (
-            tx.all("SELECT DISTINCT grp FROM sqs_messages WHERE queue = ? AND sent <= ?", *which)
-            if queue.is_fifo
-            else ()
+        gone = tx.all(
+            "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? AND sent <= ?"
+            " ORDER BY sent LIMIT ?) RETURNING grp, receives",
+            *(queue.id, tx.now - queue.setting("MessageRetentionPeriod"), limits.SQS_EXPIRED_AT_ONCE),
         )
-        tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", *which)
-        counts.changed(tx, queue.id, there=-late.there, received=-late.received)
-        for row in groups:
-            _settle(tx, queue, row["grp"])
+        if gone:
+            counts.changed(tx, queue.id, there=-len(gone), received=-sum(row["receives"] > 0 for row in gone))
+            for group in dict.fromkeys(row["grp"] for row in gone):
+                _settle(tx, queue, group)
+        are_more = are_more or len(gone) == limits.SQS_EXPIRED_AT_ONCE
     fifo.forget_old(tx)
+    return are_more
 
 
 def has_visible(tx: Tx, queue: Queue) -> bool:
