@@ -84,7 +84,7 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
     What no longer fits into the transaction (its fan-out, its depth) is a work row and counts as delivered.
     """
     if tx.deliveries >= limits.DELIVERIES_PER_TRANSACTION or tx.depth >= limits.DELIVERY_DEPTH_MAX:
-        work.put(tx, LATER, to_json(delivery))
+        work.put(tx, LATER, delivery)  # which is JSON as it stands
         return True
     tx.deliveries += 1
     tx.depth += 1
@@ -129,10 +129,6 @@ def bury(tx: Tx, delivery: Delivery, refusal: Refused) -> None:
     _note(tx, delivery, status=refusal.code, reason=str(refusal))
     if delivery.dead_letter is not None:
         deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
-
-
-def to_json(delivery: Delivery) -> dict[str, Any]:
-    return dataclasses.asdict(delivery)
 
 
 def from_json(fields: dict[str, Any]) -> Delivery:

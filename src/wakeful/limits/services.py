@@ -20,6 +20,8 @@ SQS_MOVE_RATE_MAX = 500  # messages a second that a move task may be told to mov
 SQS_MOVED_AT_ONCE = 500  # messages that a move task without a rate moves in one transaction
 SQS_MOVE_S_MAX = 36 * 3600
 SQS_MOVES_LISTED_MAX = 10  # the latest tasks of a queue that are kept and listed
+SQS_EXPIRED_AT_ONCE = 2000  # messages of a queue that are too old, and deleted in one transaction
+SQS_QUEUES_REMEMBERED = 4096  # rows of queues whose attributes are kept parsed
 
 # What one queue may have, and fair queues
 SQS_IN_FLIGHT_MAX = 120_000  # "Amazon SQS standard queue quotas", and those of FIFO queues

@@ -17,7 +17,7 @@ from wakeful import names
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
-from wakeful.services.sqs import fifo, messages
+from wakeful.services.sqs import counts, fifo, messages
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue
 from wakeful.services.sqs.queue import Queue
@@ -32,6 +32,19 @@ RETENTION_S = 50_000
 DEAD_RETENTION_S = 60_000
 RECEIVES_MAX = 4
 SCHEMA = (Path(messages.__file__).parent / "schema.sql").read_text()
+
+
+ROOT = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
+CALL = Call("000000000000", "us-east-1", ROOT, "r", Trace("t"), "http://localhost")
+
+
+def opened() -> tuple[SqliteTx, Call]:
+    """A transaction on an empty store in memory, and a call of an account's root."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    tx = SqliteTx(db, 1_000_000.0, Parts(cast(Any, None)), Outbox())
+    schema.apply(tx, {"sqs": SCHEMA})
+    return tx, CALL
 
 
 @dataclass
@@ -59,10 +72,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        db = sqlite3.connect(":memory:", isolation_level=None)
-        db.row_factory = sqlite3.Row
-        self.tx = SqliteTx(db, 1_000_000.0, Parts(cast(Any, None)), Outbox())
-        schema.apply(self.tx, {"sqs": SCHEMA})
+        self.tx, self.call = opened()
         self.delay_s = 0
         self.dead_queue = self.make("dead", MessageRetentionPeriod=str(DEAD_RETENTION_S))
         policy = {"deadLetterTargetArn": self.dead_queue.arn, "maxReceiveCount": RECEIVES_MAX}
@@ -76,9 +86,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.dead: dict[str, float] = {}
 
     def make(self, name: str, **attributes: str) -> Queue:
-        root = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
-        call = Call("000000000000", "us-east-1", root, "r", Trace("t"), "http://localhost")
-        return queues.create(self.tx, call, name + self.suffix, {**self.attributes, **attributes}, {})
+        return queues.create(self.tx, self.call, name + self.suffix, {**self.attributes, **attributes}, {})
 
     @property
     def now(self) -> float:
@@ -175,11 +183,11 @@ class QueueMachine(RuleBasedStateMachine):
     def counts_are_exact(self) -> None:
         hidden = [each for each in self.sent if each.visible > self.now]
         in_flight = sum(each.handle is not None for each in hidden)
-        assert self.counts(self.queue) == (len(self.sent) - len(hidden), in_flight, len(hidden) - in_flight)
-        assert self.counts(self.dead_queue) == (len(self.dead), 0, 0)
-
-    def counts(self, queue: Queue) -> tuple[int, ...]:
-        return tuple(messages.counts(self.tx, queue).values())
+        expected = counts.Counts(len(self.sent) - len(hidden), in_flight, len(hidden) - in_flight)
+        assert counts.of(self.tx, self.queue) == expected
+        assert counts.of(self.tx, self.dead_queue) == counts.Counts(len(self.dead), 0, 0)
+        assert counts.has_in_flight(self.tx, self.queue, in_flight)
+        assert not counts.has_in_flight(self.tx, self.queue, in_flight + 1)
 
     @invariant()
     def who_waits_is_woken_in_time(self) -> None:

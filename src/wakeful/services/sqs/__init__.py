@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Service, Worker
-from wakeful.services.sqs import depths, fair, messages, move_operations, moves, operations, queue, rights
+from wakeful.services.sqs import counts, depths, fair, messages, move_operations, moves, operations, queue, rights
 from wakeful.services.sqs.api import api
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -15,7 +15,8 @@ _SWEEP = "sqs.expire"
 
 
 async def _sweep(node: Node, item: work.Item) -> Done | Again:
-    await node.store.write(messages.expire)
+    while await node.store.write(messages.expire):
+        pass  # portions, so that others can write between
     await node.store.write(_forget)
     return Again(node.clock.now() + limits.SWEEP_S)
 
@@ -26,6 +27,7 @@ def _forget(tx: Tx) -> None:
 
 
 def _first(tx: Tx) -> None:
+    counts.make(tx)
     work.ensure(tx, _SWEEP, _SWEEP, {}, due=tx.now + limits.SWEEP_S)
     depths.first(tx)
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.sqs import fair, measuring, messages
+from wakeful.services.sqs import counts, fair, measuring
 from wakeful.services.sqs import queue as queues
+from wakeful.services.sqs.counts import Counts
 from wakeful.services.sqs.queue import Queue
 from wakeful.store import work
 from wakeful.store.metrics import Sample
@@ -63,19 +64,19 @@ def _keep_active(tx: Tx, queue_ids: list[int]) -> None:
 
 
 def _samples(tx: Tx, queue: Queue) -> list[Sample]:
-    counts = messages.counts(tx, queue)
-    samples = [measuring.depth(queue.arn, tx.now, counts["visible"], counts["in_flight"], counts["delayed"])]
+    all_of_it = counts.of(tx, queue)
+    samples = [measuring.depth(queue.arn, tx.now, all_of_it.visible, all_of_it.in_flight, all_of_it.delayed)]
     if (age := _oldest(tx, queue, ())) is not None:
         samples.append(measuring.oldest(queue.arn, tx.now, age))
     if queue.is_fifo:
         samples.append(measuring.groups_in_flight(queue.arn, tx.now, _groups_in_flight(tx, queue)))
     elif (noisy := fair.noisy_of(tx, queue)) is not None:
-        samples.extend(_of_quiet(tx, queue, counts, tuple(noisy)))
+        samples.extend(_of_quiet(tx, queue, all_of_it, tuple(noisy)))
     return samples
 
 
-def _of_quiet(tx: Tx, queue: Queue, counts: dict[str, int], noisy: tuple[str, ...]) -> list[Sample]:
-    loud = [0, 0, 0]
+def _of_quiet(tx: Tx, queue: Queue, all_of_it: Counts, noisy: tuple[str, ...]) -> list[Sample]:
+    quiet = [all_of_it.visible, all_of_it.in_flight, all_of_it.delayed]
     for tenant in noisy:
         row = tx.one(
             "SELECT sum(CASE WHEN visible <= ? THEN 1 ELSE 0 END) AS visible,"
@@ -85,8 +86,8 @@ def _of_quiet(tx: Tx, queue: Queue, counts: dict[str, int], noisy: tuple[str, ..
             *(tx.now, tx.now, tx.now, queue.id, tenant, tx.now - queue.setting("MessageRetentionPeriod")),
         )
         assert row is not None
-        loud = [so_far + int(row[name] or 0) for so_far, name in zip(loud, counts, strict=True)]
-    quiet = [count - of_noisy for count, of_noisy in zip(counts.values(), loud, strict=True)]
+        of_it = (row["visible"], row["in_flight"], row["delayed"])
+        quiet = [count - int(number or 0) for count, number in zip(quiet, of_it, strict=True)]
     samples = [measuring.quiet(queue.arn, tx.now, len(noisy), *quiet)]
     if (age := _oldest(tx, queue, noisy)) is not None:
         samples.append(measuring.oldest_quiet(queue.arn, tx.now, age))

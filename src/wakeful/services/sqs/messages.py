@@ -17,7 +17,7 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import fair, fifo, flight, measuring
+from wakeful.services.sqs import counts, fair, fifo, flight, measuring
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidMessageContents, InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -81,6 +81,7 @@ def _insert(
         *(trace.id, trace.cause, trace.hops, *((group, None) if queue.is_fifo else (None, group))),
     )
     assert row is not None
+    counts.changed(tx, queue.id, there=1)
     if queue.is_fifo and group is not None:
         fifo.joined(tx, queue, group, row["seq"], visible)
     tx.wake(queues.wake_name(queue.arn))
@@ -113,7 +114,7 @@ def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Ta
         taken = _take_in_order(tx, queue, count, hidden_until)
     else:
         found = _unspent(tx, queue, lambda: fair.in_order(tx, queue, _visible(tx, queue, count), count), count)
-        taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
+        taken = _hand_out(tx, queue, found, hidden_until)
     if taken:
         flight.took(tx, queue, len(taken))
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
@@ -131,7 +132,7 @@ def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> lis
         for group in groups[: count - len(taken)]:
             wanted = count - len(taken)
             look = partial(fifo.in_order, tx, queue, group, wanted)
-            taken += [_hand_out(tx, queue, row, hidden_until) for row in _unspent(tx, queue, look, wanted)]
+            taken += _hand_out(tx, queue, _unspent(tx, queue, look, wanted), hidden_until)
             fifo.settled(tx, queue, group)
             seen.add(group)
             if len(taken) == count:
@@ -173,6 +174,7 @@ def transfer(
     `earlier` is how often it was received in the queues before, where it is still the same message: a dead letter.
     """
     moved = tx.now if "DeadLetterQueueSourceArn" in system else None
+    counts.changed(tx, row["queue"], there=-1, received=-(row["receives"] > 0))
     if target.is_fifo:
         tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
         trace = Trace(row["trace"], row["cause"], row["hops"])
@@ -187,6 +189,7 @@ def transfer(
     )
     if row["tenant"] is not None:
         fair.joined(tx, target, row["tenant"], tx.now, is_sent=False)
+    counts.changed(tx, target.id, there=1)
     tx.wake(queues.wake_name(target.arn))
 
 
@@ -198,14 +201,24 @@ def _visible(tx: Tx, queue: Queue, count: int) -> list[Row]:
     )
 
 
-def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
+def _hand_out(tx: Tx, queue: Queue, rows: Sequence[Row], hidden_until: float) -> list[Taken]:
+    """All of them by one ticket: the handle of each names its place as well."""
     ticket = new_ticket(tx.now)
-    first_received = row["first_received"] or tx.now
-    tx.run(
-        "UPDATE sqs_messages SET visible = ?, receives = receives + 1, first_received = ?, ticket = ? WHERE seq = ?",
-        *(hidden_until, first_received, ticket, row["seq"]),
-    )
-    return _taken(queue, row, ticket, row["receives"] + 1, first_received)
+    places = [row["seq"] for row in rows]
+    for begin in range(0, len(places), limits.SQS_BATCH_MAX):
+        few = places[begin : begin + limits.SQS_BATCH_MAX]
+        tx.run(_HAND_OUT[len(few)], hidden_until, ticket, tx.now, *few)
+    if first := sum(row["receives"] == 0 for row in rows):
+        counts.changed(tx, queue.id, received=first)
+    return [_taken(queue, row, ticket, row["receives"] + 1, row["first_received"] or tx.now) for row in rows]
+
+
+_HAND_OUT = {
+    number: "UPDATE sqs_messages SET visible = ?, receives = receives + 1, ticket = ?,"  # noqa: S608 - only marks
+    f" first_received = coalesce(first_received, ?) WHERE seq IN ({', '.join('?' * number)})"
+    for number in range(1, limits.SQS_BATCH_MAX + 1)
+}
+"""For so many messages at once."""
 
 
 def hand_out_again(tx: Tx, queue: Queue, rows: Sequence[Row], hide_s: int | None) -> list[Taken]:
@@ -243,6 +256,12 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
+    if _delete(tx, queue, handle):
+        counts.changed(tx, queue.id, there=-1, received=-1)
+
+
+def _delete(tx: Tx, queue: Queue, handle: str) -> bool:
+    """Whether the handle still counted and the message is gone; the queue's numbers are the caller's to change."""
     seq, ticket = parse_handle(queue, handle)
     tx.lock("sqs", queue.arn)
     if queue.is_fifo:
@@ -250,9 +269,11 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
     row = tx.one(
         "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
     )
-    if row is not None:
-        _settle(tx, queue, row["grp"])
-        tx.note(measuring.deleted(queue.arn, tx.now))
+    if row is None:
+        return False
+    _settle(tx, queue, row["grp"])
+    tx.note(measuring.deleted(queue.arn, tx.now))
+    return True
 
 
 def _check_hidden(tx: Tx, queue: Queue, seq: int, ticket: str, handle: str) -> None:
@@ -314,36 +335,28 @@ def purge(tx: Tx, queue: Queue) -> None:
     tx.lock("sqs", queue.arn)
     for table in ("sqs_messages", "sqs_tenants", "sqs_fairness"):
         tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
+    counts.clear(tx, queue)
     fifo.clear(tx, queue)
     tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
 
 
-def counts(tx: Tx, queue: Queue) -> dict[str, int]:
-    """How many messages are visible, in flight, and delayed. "Approximate" on AWS, exact here."""
-    oldest = tx.now - queue.setting("MessageRetentionPeriod")
-    row = tx.one(
-        "SELECT coalesce(sum(CASE WHEN visible <= ? THEN 1 ELSE 0 END), 0) AS visible,"
-        " coalesce(sum(CASE WHEN visible > ? AND receives > 0 THEN 1 ELSE 0 END), 0) AS in_flight,"
-        " coalesce(sum(CASE WHEN visible > ? AND receives = 0 THEN 1 ELSE 0 END), 0) AS delayed"
-        " FROM sqs_messages WHERE queue = ? AND sent > ?",
-        *(tx.now, tx.now, tx.now, queue.id, oldest),
-    )
-    assert row is not None
-    return {name: int(row[name]) for name in ("visible", "in_flight", "delayed")}
-
-
-def expire(tx: Tx) -> None:
-    """No message is left that is older than its queue keeps them."""
+def expire(tx: Tx) -> bool:
+    """Fewer messages are left that are older than their queue keeps them. Whether there may be more of them."""
+    are_more = False
     for queue in queues.every(tx):
         tx.lock("sqs", queue.arn)
-        oldest = tx.now - queue.setting("MessageRetentionPeriod")
-        if queue.is_fifo:
-            gone = tx.all("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ? RETURNING grp", queue.id, oldest)
+        gone = tx.all(
+            "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? AND sent <= ?"
+            " ORDER BY sent LIMIT ?) RETURNING grp, receives",
+            *(queue.id, tx.now - queue.setting("MessageRetentionPeriod"), limits.SQS_EXPIRED_AT_ONCE),
+        )
+        if gone:
+            counts.changed(tx, queue.id, there=-len(gone), received=-sum(row["receives"] > 0 for row in gone))
             for group in dict.fromkeys(row["grp"] for row in gone):
                 _settle(tx, queue, group)
-        else:
-            tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", queue.id, oldest)
+        are_more = are_more or len(gone) == limits.SQS_EXPIRED_AT_ONCE
     fifo.forget_old(tx)
+    return are_more
 
 
 def has_visible(tx: Tx, queue: Queue) -> bool:
@@ -414,9 +427,12 @@ class QueueSource:
         """
         queue = queues.get(tx, arn)
         if queue is not None:
-            with suppress(ReceiptHandleIsInvalid):
-                for message in done:
-                    forget(tx, queue, message.facts["handle"])
+            gone = 0
+            for message in done:
+                with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
+                    gone += _delete(tx, queue, message.facts["handle"])
+            if gone:
+                counts.changed(tx, queue.id, there=-gone, received=-gone)
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)

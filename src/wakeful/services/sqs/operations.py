@@ -12,7 +12,7 @@ from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import lineage_of
-from wakeful.services.sqs import attempts, fifo, flight, measuring, messages, queue
+from wakeful.services.sqs import attempts, counts, fifo, flight, measuring, messages, queue
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.api import api
 from wakeful.services.sqs.errors import (
@@ -102,8 +102,8 @@ def get_queue_attributes(
         "LastModifiedTimestamp": str(int(found.modified)),
     }
     if "All" in wanted or wanted & _COUNTS.keys():
-        counts = messages.counts(tx, found)
-        everything.update({name: str(counts[what]) for name, what in _COUNTS.items()})
+        now = counts.of(tx, found)
+        everything.update({name: str(getattr(now, what)) for name, what in _COUNTS.items()})
     shown = {name: value for name, value in everything.items() if "All" in wanted or name in wanted}
     return {"Attributes": shown} if shown else {}
 
@@ -229,24 +229,20 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
             raise InvalidAttributeName(f"Unknown Attribute {name}.")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
-    deadline: float | None = None
     with node.wakes.listen(queue.wake_name(arn)) as listener:
-        while not call.has_left():
-            state = await node.store.read(_look, arn)
-            is_short = (state.wait_s if patience_s is None else patience_s) == 0
-            if state.has_visible or (attempt is not None and deadline is None):
-                taken = await node.store.write(_take, arn, count, hide_s, attempt, is_short=is_short)
-                if taken:
-                    return {"Messages": [_message(each, request) for each in taken]}
-                # Somebody was quicker, or no more may be in flight: a message that is deleted wakes nobody.
-                state = state._replace(next_visible=node.clock.now() + limits.SQS_FULL_PAUSE_S)
-            if deadline is None:
-                deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
+        state = await node.store.write(_take, arn, count, hide_s, attempt, patience_s)
+        deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
+        while not state.taken:
             if node.clock.now() >= deadline or node.is_stopping:
                 node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
                 return {}
             await listener.wait(min(deadline, state.next_visible or deadline))
-    return {}  # to nobody: what has come meanwhile is for those who are still there
+            if call.has_left():
+                return {}  # to nobody: what has come meanwhile is for those who are still there
+            state = await node.store.read(_look, arn)
+            if state.has_visible:
+                state = await node.store.write(_take, arn, count, hide_s, attempt, patience_s)
+    return {"Messages": [_message(each, request) for each in state.taken]}
 
 
 @api.writes
@@ -351,8 +347,9 @@ def _trace_header(call: Call, given: str | None) -> str | None:
 
 
 class _State(NamedTuple):
-    """What a receiver sees before it takes: whether there is anything, and what to wait for."""
+    """What a receiver got; and where that is nothing, whether there is anything, and what to wait for."""
 
+    taken: Sequence[Taken]
     has_visible: bool
     next_visible: float | None
     wait_s: int
@@ -362,24 +359,31 @@ def _look(tx: Tx, arn: str) -> _State:
     found = queue.find(tx, arn)
     has_visible = messages.has_visible(tx, found)
     next_visible = None if has_visible else messages.next_visible(tx, found)
-    return _State(has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
+    return _State((), has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
 
 
-def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None, *, is_short: bool) -> list[Taken]:
+def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None, patience_s: int | None) -> _State:
     """Raises OverLimit where a short poll finds as many messages of a standard queue in flight as may be; who waits,
     and whoever asks a FIFO queue, is told nothing ("Amazon SQS standard queue quotas")."""
     found = queue.find(tx, arn)
-    if attempt is not None:
-        if not found.is_fifo:
-            raise _not_of_this_type("ReceiveRequestAttemptId", attempt)
-        return attempts.take(tx, found, attempt, count, hide_s)
-    taken = messages.take(tx, found, count, hide_s)
-    if not taken and is_short and not found.is_fifo and flight.is_full(tx, found):
+    if attempt is None:
+        taken = messages.take(tx, found, count, hide_s)
+    elif found.is_fifo:
+        taken = attempts.take(tx, found, attempt, count, hide_s)
+    else:
+        raise _not_of_this_type("ReceiveRequestAttemptId", attempt)
+    if taken:
+        return _State(taken, has_visible=True, next_visible=None, wait_s=0)
+    state = _look(tx, arn)
+    if not state.has_visible:
+        return state
+    is_short = (state.wait_s if patience_s is None else patience_s) == 0
+    if is_short and not found.is_fifo and flight.is_full(tx, found):
         raise OverLimit(
             f"Too many messages in flight. A queue may have {limits.SQS_IN_FLIGHT_MAX} of them: delete messages that"
             " were processed."
         )
-    return taken
+    return state._replace(next_visible=tx.now + limits.SQS_FULL_PAUSE_S)  # a message that is deleted wakes nobody
 
 
 def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:

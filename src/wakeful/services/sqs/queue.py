@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -146,7 +146,7 @@ def delete(tx: Tx, queue: Queue) -> None:
     """The queue and everything in it are gone, and for a minute its name is nobody's."""
     tx.lock("sqs", queue.arn)
     for table in (
-        *("sqs_messages", "sqs_groups", "sqs_deduplications", "sqs_attempts"),
+        *("sqs_messages", "sqs_counts", "sqs_groups", "sqs_deduplications", "sqs_attempts"),
         *("sqs_tenants", "sqs_fairness", "sqs_active"),
     ):
         tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
@@ -368,6 +368,15 @@ def _json(value: Mapping[str, str]) -> bytes:
     return orjson.dumps(dict(value))
 
 
+_COLUMNS = tuple(each.name for each in fields(Queue))
+
+
 def _queue(row: Row) -> Queue:
-    columns = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is not a dict
-    return Queue(**{**columns, "attributes": orjson.loads(row["attributes"]), "tags": orjson.loads(row["tags"])})
+    return _read(*[row[name] for name in _COLUMNS])
+
+
+@lru_cache(limits.SQS_QUEUES_REMEMBERED)
+def _read(*columns: Any) -> Queue:
+    """Of a row that reads like one before, the same queue: what was parsed of it once is not parsed again."""
+    *others, attributes, tags = columns
+    return Queue(*(*others, orjson.loads(attributes), orjson.loads(tags)))

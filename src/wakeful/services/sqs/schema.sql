@@ -33,7 +33,9 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
     earlier        INTEGER NOT NULL DEFAULT 0, -- how often it was received in the queues it was in before
     moved          REAL                -- when it came to this dead-letter queue
 );
-CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages(queue, visible, seq);
+DROP INDEX IF EXISTS sqs_messages_visible; -- an earlier version's
+CREATE INDEX IF NOT EXISTS sqs_messages_due ON sqs_messages(queue, visible, seq, receives);
+CREATE INDEX IF NOT EXISTS sqs_messages_sent ON sqs_messages(queue, sent);
 CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, grp, seq) WHERE grp IS NOT NULL;
 CREATE INDEX IF NOT EXISTS sqs_messages_in_flight ON sqs_messages(queue, grp, visible)
     WHERE grp IS NOT NULL AND ticket IS NOT NULL;
@@ -110,3 +112,13 @@ CREATE TABLE IF NOT EXISTS sqs_active( -- queues whose depth is told every minut
     queue INTEGER PRIMARY KEY,
     until REAL NOT NULL
 );
+
+-- --- counts ---
+
+CREATE TABLE IF NOT EXISTS sqs_counts( -- how many messages are in a queue: the sum of its lanes
+    queue    INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,         -- of the transaction that counted: who counts at once is in another
+    there    INTEGER NOT NULL,
+    received INTEGER NOT NULL,         -- how many of them were handed out at least once
+    PRIMARY KEY (queue, lane)
+) WITHOUT ROWID;
