@@ -35,7 +35,7 @@ class Rooms:
 
 def room(tx: Tx, queue: Queue, count: int) -> int:
     """How many messages may be handed out now: `count`, or what there is room for."""
-    rooms = kept(tx, Rooms)
+    rooms = _rooms(tx)
     left = rooms.left(queue.id)
     if left < count:
         left = min(limits.SQS_IN_FLIGHT_MAX - in_flight(tx, queue), limits.SQS_IN_FLIGHT_UNCOUNTED_MAX)
@@ -45,13 +45,18 @@ def room(tx: Tx, queue: Queue, count: int) -> int:
 
 def took(tx: Tx, queue: Queue, count: int) -> None:
     """So many messages more are in flight."""
-    rooms = kept(tx, Rooms)
+    rooms = _rooms(tx)
     rooms.put(queue.id, rooms.left(queue.id) - count)
 
 
 def is_full(tx: Tx, queue: Queue) -> bool:
     """Whether no message more may be in flight."""
-    return kept(tx, Rooms).left(queue.id) <= 0 and in_flight(tx, queue) >= limits.SQS_IN_FLIGHT_MAX
+    return _rooms(tx).left(queue.id) <= 0 and in_flight(tx, queue) >= limits.SQS_IN_FLIGHT_MAX
+
+
+def _rooms(tx: Tx) -> Rooms:
+    """A store that no node has opened remembers nothing, and counts each time."""
+    return kept(tx, Rooms) if tx.parts is not None else Rooms()
 
 
 def in_flight(tx: Tx, queue: Queue) -> int:
