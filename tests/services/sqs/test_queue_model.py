@@ -38,11 +38,19 @@ ROOT = Principal("root", "arn:aws:iam::000000000000:root", "000000000000")
 CALL = Call("000000000000", "us-east-1", ROOT, "r", Trace("t"), "http://localhost")
 
 
-def opened() -> tuple[SqliteTx, Call]:
+class WatchedTx(SqliteTx):
+    """A transaction whose statements can be watched."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        super().__init__(db, 1_000_000.0, Parts(cast(Any, None)), Outbox())
+        self.watch = db.set_trace_callback
+
+
+def opened() -> tuple[WatchedTx, Call]:
     """A transaction on an empty store in memory, and a call of an account's root."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
-    tx = SqliteTx(db, 1_000_000.0, Parts(cast(Any, None)), Outbox())
+    tx = WatchedTx(db)
     schema.apply(tx, {"sqs": SCHEMA})
     return tx, CALL
 

@@ -38,7 +38,7 @@ def of(tx: Tx, queue: Queue) -> Counts:
     late = tx.one(
         "SELECT count(*) AS there, sum(CASE WHEN visible > ? THEN 1 END) AS hidden,"
         " sum(CASE WHEN visible > ? AND receives = 0 THEN 1 END) AS delayed"
-        " FROM sqs_messages WHERE queue = ? AND sent <= ?",
+        " FROM sqs_messages WHERE queue = ? AND sent + 0 <= ?",
         *(tx.now, tx.now, queue.id, tx.now - queue.setting("MessageRetentionPeriod")),
     )
     assert late is not None

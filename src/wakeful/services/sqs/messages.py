@@ -346,8 +346,8 @@ def expire(tx: Tx) -> bool:
     for queue in queues.every(tx):
         tx.lock("sqs", queue.arn)
         gone = tx.all(
-            "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? AND sent <= ?"
-            " ORDER BY sent LIMIT ?) RETURNING grp, receives",
+            "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? AND sent + 0 <= ?"
+            " ORDER BY sent + 0 LIMIT ?) RETURNING grp, receives",
             *(queue.id, tx.now - queue.setting("MessageRetentionPeriod"), limits.SQS_EXPIRED_AT_ONCE),
         )
         if gone:
@@ -360,7 +360,10 @@ def expire(tx: Tx) -> bool:
 
 
 def has_visible(tx: Tx, queue: Queue) -> bool:
-    return bool(fifo.ready(tx, queue, 1) if queue.is_fifo else _visible(tx, queue, 1))
+    if queue.is_fifo:
+        return bool(fifo.ready(tx, queue, 1))
+    sql = "SELECT 1 FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? LIMIT 1"
+    return tx.one(sql, queue.id, tx.now, tx.now - queue.setting("MessageRetentionPeriod")) is not None
 
 
 def next_visible(tx: Tx, queue: Queue) -> float | None:

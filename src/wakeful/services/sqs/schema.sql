@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
 );
 DROP INDEX IF EXISTS sqs_messages_visible; -- an earlier version's
 CREATE INDEX IF NOT EXISTS sqs_messages_due ON sqs_messages(queue, visible, seq, receives);
-CREATE INDEX IF NOT EXISTS sqs_messages_sent ON sqs_messages(queue, sent);
+-- For what is too old, and asks for it so: else nobody who wants what is not too old would be given the right index.
+CREATE INDEX IF NOT EXISTS sqs_messages_sent ON sqs_messages(queue, (sent + 0));
 CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, grp, seq) WHERE grp IS NOT NULL;
 CREATE INDEX IF NOT EXISTS sqs_messages_in_flight ON sqs_messages(queue, grp, visible)
     WHERE grp IS NOT NULL AND ticket IS NOT NULL;
