@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -128,6 +129,24 @@ async def test_a_batch_comes_when_it_is_old_without_being_asked_for() -> None:
         to.say("2")
         await until(lambda: listener.texts() == [["1"], ["2"]])
     listener.close()
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_is_told_to_stop_stops_though_the_listener_ends_in_that_moment(steps: int) -> None:
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(10):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            async with subscribed(int(server.getsockname()[1])) as to:
+                to.say("1")
+                to.subscriber.flush()
+                accepted, _ = await loop.sock_accept(server)
+                await loop.sock_recv(accepted, 65_536)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                accepted.close()  # with a reset
+                server.close()
+                for _ in range(steps):  # in which of the loop's turns the end of both comes together
+                    await asyncio.sleep(0)
 
 
 async def test_full_batches_do_not_wait() -> None:

@@ -47,6 +47,11 @@ def node(open_store: OpenStore, clock: Clock) -> Any:
     return working
 
 
+def put_many(tx: Tx, count: int) -> None:
+    for number in range(count):
+        work.put(tx, "k", number)
+
+
 async def left(node: Any) -> float | None:
     due: float | None = await node.store.read(work.next_due, "k")
     return due
@@ -64,13 +69,29 @@ async def test_everything_due_is_done_once_and_its_effect_is_there(node: Any) ->
         return Done(effect)
 
     async with node(do) as made:
-        for number in range(50):
-            await made.store.write(work.put, "k", number)
+        await made.store.write(put_many, 50)
         await made.wakes.all_asleep()
         assert sorted(done) == list(range(50))
         rows = await made.store.read(lambda tx: tx.all("SELECT n FROM test_effects ORDER BY n"))
         assert [row["n"] for row in rows] == list(range(50))
         assert await left(made) is None
+
+
+async def test_what_another_node_took_over_meanwhile_has_no_effect(node: Any) -> None:
+    def effect(tx: Tx) -> None:
+        tx.run("INSERT INTO test_effects(n) VALUES (1)")
+
+    async def do(made: Any, item: work.Item) -> Done:
+        await made.store.write(work.re_enter, [])
+        (taken_over,) = await made.store.write(work.claim, "k", 1, "another")
+        assert taken_over.attempts == 2
+        return Done(effect)
+
+    async with node(do) as made:
+        await made.store.write(work.put, "k", 1)
+        await made.wakes.all_asleep()
+        assert await made.store.read(lambda tx: tx.all("SELECT n FROM test_effects")) == []
+        assert await made.store.read(work.held_by, "another") == 1
 
 
 async def test_work_is_done_when_it_falls_due_and_not_before(node: Any, clock: Clock) -> None:
@@ -266,12 +287,8 @@ async def test_there_are_more_slots_while_the_processors_have_time_left(
         at_it -= 1
         return Done()
 
-    def put_all(tx: Tx) -> None:
-        for number in range(200):
-            work.put(tx, "k", number)
-
     async with node(do, slots=2, slots_max=16) as made:
-        await made.store.write(put_all)
+        await made.store.write(put_many, 200)
         await made.wakes.all_asleep()
         assert await left(made) is None
         assert most in most_at_once
@@ -295,12 +312,8 @@ async def test_there_are_fewer_slots_again_when_the_processors_have_no_time_left
         at_it -= 1
         return Done()
 
-    def put_all(tx: Tx) -> None:
-        for number in range(200):
-            work.put(tx, "k", number)
-
     async with node(do, slots=2, slots_max=16) as made:
-        await made.store.write(put_all)
+        await made.store.write(put_many, 200)
         await made.wakes.all_asleep()
         assert await left(made) is None
         assert max(at_once) == 16
@@ -324,12 +337,8 @@ async def test_what_is_next_is_claimed_before_a_slot_is_free_and_not_one_by_one(
         await asyncio.sleep(0)
         return Done()
 
-    def put_all(tx: Tx) -> None:
-        for number in range(rows):
-            work.put(tx, "k", number)
-
     async with node(do, slots=2, slots_max=2) as made:
-        await made.store.write(put_all)
+        await made.store.write(put_many, rows)
         await made.wakes.all_asleep()
         assert await left(made) is None
     assert all(count > limits.WORK_AHEAD // 2 for count in claims)
@@ -340,13 +349,8 @@ async def test_outcomes_that_come_together_share_a_transaction(node: Any) -> Non
         return Again(item.due + 60) if item.body % 2 else Done()
 
     async with node(do, slots=64) as made:
-
-        def put_all(tx: Tx) -> None:
-            for number in range(64):
-                work.put(tx, "k", number)
-
         before = made.store.commit_count if hasattr(made.store, "commit_count") else None
-        await made.store.write(put_all)
+        await made.store.write(put_many, 64)
         await made.wakes.all_asleep()
         rows = await made.store.read(lambda tx: tx.all("SELECT body, holder FROM work_items ORDER BY id"))
         assert [int(row["body"]) for row in rows] == list(range(1, 64, 2))
@@ -361,10 +365,10 @@ async def test_an_outcome_that_cannot_be_written_keeps_no_other_from_it(
     tried: list[int] = []
     finish = work.finish
 
-    def broken(tx: Tx, item: work.Item) -> None:
+    def broken(tx: Tx, item: work.Item) -> bool:
         if item.body == 3:
             raise RuntimeError("a mistake")
-        finish(tx, item)
+        return finish(tx, item)
 
     monkeypatch.setattr(work, "finish", broken)
 
@@ -373,12 +377,7 @@ async def test_an_outcome_that_cannot_be_written_keeps_no_other_from_it(
         return Done()
 
     async with node(do, slots=8) as made:
-
-        def put_all(tx: Tx) -> None:
-            for number in range(6):
-                work.put(tx, "k", number)
-
-        await made.store.write(put_all)
+        await made.store.write(put_many, 6)
         await made.wakes.all_asleep()
         assert sorted(tried) == list(range(6)), "each of them once"
         rows = await made.store.read(lambda tx: tx.all("SELECT body, holder FROM work_items"))

@@ -64,6 +64,18 @@ async def test_finished_work_is_gone_and_work_to_do_again_waits_for_its_time(
         assert (item.body, item.attempts) == ("again", 2)
 
 
+async def test_who_was_taken_for_dead_finishes_nothing_that_another_is_at(open_store: OpenStore) -> None:
+    async with open_store() as store:
+        await store.write(work.put, "k", 1)
+        (slow,) = await store.write(work.claim, "k", 1, "taken for dead")
+        await store.write(work.re_enter, [])
+        (taken_over,) = await store.write(work.claim, "k", 1, "alive")
+        assert not await store.write(work.finish, slow)
+        assert await store.read(work.held_by, "alive") == 1
+        assert await store.write(work.finish, taken_over)
+        assert await store.read(work.held_by, "alive") == 0
+
+
 async def test_a_named_row_takes_the_place_of_its_predecessor_even_of_a_running_one(open_store: OpenStore) -> None:
     async with open_store() as store:
         await store.write(work.put, "k", "old", name="timer")

@@ -74,7 +74,8 @@ class Connection:
         if not self._ended.done():
             self.send({"verb": "close"})
             try:
-                await asyncio.wait_for(asyncio.shield(self._ended), _END_TIME_MAX_S)
+                async with asyncio.timeout(_END_TIME_MAX_S):
+                    await asyncio.shield(self._ended)
             except TimeoutError:
                 log.warning("the launcher (pid %d) did not end in time and is killed", self.pid)
                 self._process.kill()

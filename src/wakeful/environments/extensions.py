@@ -86,6 +86,7 @@ async def shut_down(process: RuntimeProcess, reason: Reason, clock: Clock) -> No
 
 async def _ended(end: Awaitable[object], within_s: float) -> None:
     try:
-        await asyncio.wait_for(end, within_s)
+        async with asyncio.timeout(within_s):
+            await end
     except TimeoutError:
         return

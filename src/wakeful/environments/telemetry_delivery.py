@@ -130,7 +130,8 @@ class Subscriber:
                 return
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), None if due_at is None else due_at - self._loop.time())
+                async with asyncio.timeout_at(due_at):
+                    await self._news.wait()
             except TimeoutError:
                 continue
 
@@ -184,7 +185,8 @@ class Subscriber:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.TELEMETRY_SEND_BUFFER_BYTES)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             address = (_LOOPBACK, self.subscription.destination.port)
-            await asyncio.wait_for(self._loop.sock_connect(connection, address), limits.TELEMETRY_CONNECT_S)
+            async with asyncio.timeout(limits.TELEMETRY_CONNECT_S):
+                await self._loop.sock_connect(connection, address)
         except BaseException:
             connection.close()
             raise
@@ -219,7 +221,8 @@ class Subscriber:
         while True:
             pauses = self._wakefulness.pauses
             try:
-                return await asyncio.wait_for(step(), limits.TELEMETRY_ANSWER_S)
+                async with asyncio.timeout(limits.TELEMETRY_ANSWER_S):
+                    return await step()
             except TimeoutError:
                 await self._wakefulness.is_on.wait()
                 if self._wakefulness.pauses == pauses or not is_repeatable:

@@ -108,7 +108,8 @@ async def _attack(sandboxes: Sandboxes, walls: str, private: Sequence[Path]) -> 
         }
         sandbox = await sandboxes.start(runtime, Assignment(_ATTACK, None, variables, Limits(memory_mb=256)))
         try:
-            ended = await asyncio.wait_for(sandbox.wait(), ATTACK_TIME_MAX_S)
+            async with asyncio.timeout(ATTACK_TIME_MAX_S):
+                ended = await sandbox.wait()
             said = os.read(sandbox.output, _OUTPUT_BYTES_MAX).decode(errors="replace")
         except TimeoutError:
             raise NotConfined(f"the attack did not end within {ATTACK_TIME_MAX_S:g} s") from None

@@ -82,6 +82,5 @@ def _settle(tx: Tx, item: work.Item, outcome: Done | Again) -> None:
     if isinstance(outcome, Again):
         work.again(tx, item, outcome.due, outcome.body)
         return
-    work.finish(tx, item)
-    if outcome.also is not None:
+    if work.finish(tx, item) and outcome.also is not None:
         outcome.also(tx)

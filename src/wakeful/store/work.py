@@ -75,10 +75,15 @@ def claim(tx: Tx, kind: str, count: int, holder: str) -> list[Item]:
     return sorted(map(_item, rows), key=lambda item: (item.due, item.id))
 
 
-def finish(tx: Tx, item: Item) -> None:
-    """The work is done; its row is gone, unless it was replaced meanwhile."""
+def finish(tx: Tx, item: Item) -> bool:
+    """The work is done; its row is gone, unless it was replaced meanwhile.
+
+    False where another node was given it meanwhile: its outcome will count, and this one must not.
+    """
     tx.lock("work", str(item.id))
-    tx.run("DELETE FROM work_items WHERE id = ?", item.id)
+    if tx.run("DELETE FROM work_items WHERE id = ? AND attempts = ?", item.id, item.attempts):
+        return True
+    return tx.one("SELECT 1 FROM work_items WHERE id = ?", item.id) is None
 
 
 def again(tx: Tx, item: Item, due: float, body: Any = None) -> None:

@@ -19,6 +19,18 @@ def client(node: RunningNode) -> Any:
 
 
 @pytest.fixture
+def tidied_node(shared_node: RunningNode) -> Iterator[RunningNode]:
+    """The file's node, which has no function of the tests before: to start the launcher costs more than such a test."""
+    yield shared_node
+    client = shared_node.client("lambda")
+    for page in client.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            client.delete_function(FunctionName=function["FunctionName"])
+    for signing in client.list_code_signing_configs()["CodeSigningConfigs"]:
+        client.delete_code_signing_config(CodeSigningConfigArn=signing["CodeSigningConfigArn"])
+
+
+@pytest.fixture
 def node_on_each(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningNode]:
     """A node of the test's own on the engine under test; every transaction is rehearsed."""
     store = _database(request.getfixturevalue("postgres_dsn")) if engine == "postgres" else None

@@ -9,8 +9,14 @@ from botocore.exceptions import ClientError
 
 from tests.errors import refusal
 from tests.functions import ECHO, call, deploy, package
+from tests.running_node import RunningNode
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
 
 
 def test_concurrency_is_reserved_shown_and_given_back(client: Any) -> None:

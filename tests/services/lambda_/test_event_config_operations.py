@@ -18,6 +18,11 @@ HERE = "us-east-1:000000000000"
 ARN = f"arn:aws:lambda:{HERE}:function:f"
 
 
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
+
+
 def shown(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if name not in ("ResponseMetadata", "LastModified")}
 

@@ -10,8 +10,14 @@ from botocore.exceptions import ClientError
 
 from tests.errors import refusal
 from tests.functions import ROLE, RUNTIME, call, deploy, package, wait_until_active, wait_until_updated
+from tests.running_node import RunningNode
 
 ALLOW = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+
+
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
 
 
 def test_a_permission_is_a_statement_of_the_policy_as_aws_writes_it(client: Any) -> None:

@@ -19,6 +19,11 @@ ALLOW = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s
 OTHER = "00000000-0000-0000-0000-000000000000"
 
 
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
+
+
 def statement(arn: str, **more: Any) -> dict[str, Any]:
     return {
         "Effect": "Allow",

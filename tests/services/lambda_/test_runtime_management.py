@@ -15,6 +15,11 @@ pytestmark = pytest.mark.slow
 OTHER = "arn:aws:lambda:us-east-1::runtime:" + "0" * 64
 
 
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
+
+
 def arn_of(client: Any, name: str = "f") -> str:
     return str(client.get_function_configuration(FunctionName=name)["RuntimeVersionConfig"]["RuntimeVersionArn"])
 

@@ -8,8 +8,14 @@ import pytest
 
 from tests.errors import refusal, status_of
 from tests.functions import ROLE, deploy
+from tests.running_node import RunningNode
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
 
 
 def test_tags_are_added_replaced_and_taken_away(client: Any) -> None:

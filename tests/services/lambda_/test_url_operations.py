@@ -6,6 +6,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.errors import refusal, status_of
 from tests.functions import deploy
 from tests.running_node import RunningNode
@@ -21,6 +23,11 @@ CORS = {
     "ExposeHeaders": ["x-told"],
     "MaxAge": 60,
 }
+
+
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
 
 
 def test_a_url_is_made_shown_changed_and_deleted(node: RunningNode, client: Any) -> None:

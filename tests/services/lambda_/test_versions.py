@@ -15,6 +15,11 @@ from tests.running_node import RunningNode
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def node(tidied_node: RunningNode) -> RunningNode:
+    return tidied_node
+
+
 def code(answer: int) -> str:
     return (
         f"def handler(event, context):\n    return [{answer}, context.function_version, context.invoked_function_arn]\n"
