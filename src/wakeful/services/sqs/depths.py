@@ -97,9 +97,9 @@ def _of_quiet(tx: Tx, queue: Queue, all_of_it: Counts, noisy: tuple[str, ...]) -
 def _oldest(tx: Tx, queue: Queue, noisy: tuple[str, ...]) -> float | None:
     """Its age in seconds; of a dead letter, since it came here."""
     quiet = f" AND (tenant IS NULL OR tenant NOT IN ({', '.join('?' * len(noisy))}))" if noisy else ""
-    what = "queue = ? AND sent > ? AND (receives < ? OR grp IS NOT NULL)" + quiet
+    what = "queue = ? AND sent + 0 > ? AND (receives < ? OR grp IS NOT NULL)" + quiet
     row = tx.one(
-        f"SELECT sent, moved FROM sqs_messages WHERE {what} ORDER BY sent LIMIT 1",  # noqa: S608 - a text of ours
+        f"SELECT sent, moved FROM sqs_messages WHERE {what} ORDER BY sent + 0 LIMIT 1",  # noqa: S608 - a text of ours
         *(queue.id, tx.now - queue.setting("MessageRetentionPeriod"), _POISONED, *noisy),
     )
     return None if row is None else float(tx.now - (row["moved"] or row["sent"]))
