@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +15,7 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import counts, fair, fifo, flight, measuring
+from wakeful.services.sqs import counts, fair, fifo, flight, measuring, receipts
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidMessageContents, InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -99,7 +97,7 @@ def clean(body: str) -> str:
     return rules.FORBIDDEN.sub("\ufffd", body)
 
 
-def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Taken]:
+def take(tx: Tx, queue: Queue, count: int, hide_s: float | None = None) -> list[Taken]:
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
     One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
@@ -203,7 +201,7 @@ def _visible(tx: Tx, queue: Queue, count: int) -> list[Row]:
 
 def _hand_out(tx: Tx, queue: Queue, rows: Sequence[Row], hidden_until: float) -> list[Taken]:
     """All of them by one ticket: the handle of each names its place as well."""
-    ticket = new_ticket(tx.now)
+    ticket = receipts.new_ticket(tx.now)
     places = [row["seq"] for row in rows]
     for begin in range(0, len(places), limits.SQS_BATCH_MAX):
         few = places[begin : begin + limits.SQS_BATCH_MAX]
@@ -244,7 +242,7 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
         body=row["body"],
         trace=Trace(row["trace"], row["cause"], row["hops"], lineage_of(system.get("AWSTraceHeader", ""))),
         facts={
-            "handle": handle_of(queue, row["seq"], ticket),
+            "handle": receipts.handle_of(queue, row["seq"], ticket),
             "attributes": orjson.loads(row["attributes"]),
             "system": system,
         },
@@ -262,7 +260,7 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
 
 def _delete(tx: Tx, queue: Queue, handle: str) -> bool:
     """Whether the handle still counted and the message is gone; the queue's numbers are the caller's to change."""
-    seq, ticket = parse_handle(queue, handle)
+    seq, ticket = receipts.parse(queue, handle)
     tx.lock("sqs", queue.arn)
     if queue.is_fifo:
         _check_hidden(tx, queue, seq, ticket, handle)
@@ -297,7 +295,7 @@ def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
             "VisibilityTimeout",
             f"VisibilityTimeout must be an integer between 0 and {limits.SQS_VISIBILITY_MAX_S}.",
         )
-    seq, ticket = parse_handle(queue, handle)
+    seq, ticket = receipts.parse(queue, handle)
     tx.lock("sqs", queue.arn)
     row = tx.one(
         "SELECT visible, grp, tenant FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? AND sent > ?",
@@ -309,7 +307,7 @@ def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
         )
     if row["visible"] <= tx.now:
         return
-    if tx.now + for_s > received_at(ticket) + limits.SQS_VISIBILITY_MAX_S:
+    if tx.now + for_s > receipts.received_at(ticket) + limits.SQS_VISIBILITY_MAX_S:
         reason = f"Total VisibilityTimeout for the message is beyond the limit [{limits.SQS_VISIBILITY_MAX_S} seconds]"
         raise _not_valid(for_s, "VisibilityTimeout", reason)
     tx.run("UPDATE sqs_messages SET visible = ? WHERE seq = ?", tx.now + for_s, seq)
@@ -321,6 +319,22 @@ def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
 
 def _not_valid(value: object, parameter: str, reason: str) -> InvalidParameterValue:
     return InvalidParameterValue(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+
+
+def _show_at(tx: Tx, queue: Queue, handle: str, moment: float) -> None:
+    """The message, if it is still hidden by this receive, is so no longer than until that moment."""
+    seq, ticket = receipts.parse(queue, handle)
+    tx.lock("sqs", queue.arn)
+    row = tx.one(
+        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ?"
+        " RETURNING grp, tenant",
+        *(moment, seq, queue.id, ticket, moment),
+    )
+    if row is not None:
+        if row["tenant"] is not None:
+            fair.joined(tx, queue, row["tenant"], moment, is_sent=False)
+        _settle(tx, queue, row["grp"])
+        tx.wake(queues.wake_name(queue.arn))
 
 
 def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
@@ -419,9 +433,23 @@ class QueueSource:
             )
         return None
 
-    def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
+    content = "body"
+
+    def take(self, tx: Tx, arn: str, reader: str, count: int, longer_s: float = 0.0) -> list[Taken]:
         queue = queues.get(tx, arn)
-        return [] if queue is None else take(tx, queue, count)
+        if queue is None:
+            return []
+        if longer_s <= 0:
+            return take(tx, queue, count)
+        held_s = queue.setting("VisibilityTimeout")
+        taken = take(tx, queue, count, held_s + longer_s)
+        for each in taken:
+            each.facts["shows"] = tx.now + held_s
+        return taken
+
+    def held_s(self, tx: Tx, arn: str) -> float:
+        queue = queues.get(tx, arn)
+        return 0.0 if queue is None else float(queue.setting("VisibilityTimeout"))
 
     def settle(self, tx: Tx, arn: str, reader: str, done: Sequence[Taken], failed: Sequence[Taken]) -> None:
         """What was handled is deleted; what failed stays hidden until its visibility ends.
@@ -436,6 +464,10 @@ class QueueSource:
                     gone += _delete(tx, queue, message.facts["handle"])
             if gone:
                 counts.changed(tx, queue.id, there=-gone, received=-gone)
+            with suppress(ReceiptHandleIsInvalid):
+                for message in failed:
+                    if "shows" in message.facts:
+                        _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)
@@ -473,30 +505,3 @@ def _record_attribute(value: Mapping[str, str]) -> dict[str, Any]:
 
 def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def handle_of(queue: Queue, seq: int, ticket: str) -> str:
-    """A receipt handle: names the message and this one receive of it; another at every receive."""
-    return base64.b64encode(f"{queue.id} {seq} {ticket}".encode()).decode()
-
-
-def new_ticket(now: float) -> str:
-    """Of one receive: nobody guesses it, and it says when that was."""
-    return f"{names.new_token(8)}{int(now * 1000):x}"
-
-
-def received_at(ticket: str) -> float:
-    """When the receive was; of a ticket of an earlier version, that it was just now."""
-    told = ticket[16:]
-    return int(told, 16) / 1000 if told else float("inf")
-
-
-def parse_handle(queue: Queue, handle: str) -> tuple[int, str]:
-    """The message's place and the receive's ticket. Raises ReceiptHandleIsInvalid for what we never gave out."""
-    try:
-        queue_id, seq, ticket = base64.b64decode(handle, validate=True).decode().split(" ")
-        if int(queue_id) == queue.id:
-            return int(seq), ticket
-    except (ValueError, binascii.Error):
-        pass  # told below, in AWS's words
-    raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.')
