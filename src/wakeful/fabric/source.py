@@ -30,8 +30,18 @@ class Source(Protocol):
     def complaint(self, tx: Tx, arn: str, timeout_s: int) -> str | None:
         """Why nothing can be drawn from it for a function with that timeout, in AWS's words; None where it can."""
 
-    def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
-        """Up to `count` things, hidden from other takers; the attempt is counted, so that a crash counts too."""
+    content: str
+    """The member of its records that filters look into: what was sent, which may be JSON."""
+
+    def take(self, tx: Tx, arn: str, reader: str, count: int, longer_s: float = 0.0) -> list[Taken]:
+        """Up to `count` things, hidden from other takers; the attempt is counted, so that a crash counts too.
+
+        They are hidden `longer_s` longer than they would be: so long the taker may still gather more. What then fails
+        is hidden no longer than without it.
+        """
+
+    def held_s(self, tx: Tx, arn: str) -> float:
+        """For how long what was taken is its taker's alone."""
 
     def settle(self, tx: Tx, arn: str, reader: str, done: Sequence[Taken], failed: Sequence[Taken]) -> None:
         """What was handled will not come again; what failed will."""

@@ -212,3 +212,9 @@ FILTER_POLICY_COMBINATIONS_MAX = 150  # the product of value counts and depths
 FILTER_POLICY_BYTES_MAX = 256 * 1024
 FILTER_POLICY_NUMBER_MAX = 1_000_000_000
 FILTER_POLICY_DECIMALS_MAX = 5
+
+# --- fabric: batches -----------------------------------------------------------------------------------------------
+
+BATCH_FIRST_SLICE = 100  # things taken from a source before anybody knows how large they are
+BATCH_SLICE_MAX = 1000  # taken in one transaction
+BATCH_RECORD_BYTES = 500  # about what a record has besides what was sent

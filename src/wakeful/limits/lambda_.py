@@ -50,8 +50,26 @@ LAMBDA_RECURSION_MAX = 16  # an event may come to one function so often before t
 LAMBDA_PENDING_PATIENCE_S = 30.0
 """How long an invocation waits for a function that is still being made."""
 
+# --- event source mappings ("Configuring scaling behavior for SQS event source mappings") ----------------------------
+
 LAMBDA_MAPPING_CONCURRENCY = 5
-"""How many batches of one queue a mapping has in work at once, unless its ScalingConfig says otherwise."""
+"""How many batches of one queue a mapping has in work at once when it begins."""
+LAMBDA_MAPPING_CONCURRENCY_MIN = 2  # below which failures do not bring it
+LAMBDA_MAPPING_CONCURRENCY_MAX = 1250
+LAMBDA_MAPPING_GROWTH_PER_S = 300 / 60  # while it has as many in work as it may, and there is more
+LAMBDA_MAPPING_SHRINK_SHARE = 0.1  # of its concurrency, at every batch that fails or is throttled
+LAMBDA_MAPPING_SHRINK_PAUSE_S = 1.0  # so long after a failure it does not grow
+LAMBDA_POLLERS_MIN = 2
+LAMBDA_POLLERS_MAX = 10_000
+LAMBDA_POLLERS_DEFAULT_MAX = 200
+LAMBDA_POLLER_CONCURRENCY = 10  # batches that one provisioned poller has in work at once
+LAMBDA_POLLERS_GROWTH_PER_S = 1000 / 60
+LAMBDA_MAPPING_THROTTLE_BACKOFF_S = 0.1  # doubling
+LAMBDA_MAPPING_THROTTLE_BACKOFF_MAX_S = 10.0
+LAMBDA_MAPPING_PATIENCE_S = 10.0
+"""How long a change waits for the one before it to be complete, before it is refused as AWS does at once."""
+LAMBDA_MAPPING_FILTERS_MAX = 5
+LAMBDA_MAPPINGS_CLAIMED = 50  # in one transaction
 LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300

@@ -86,6 +86,14 @@ def finish(tx: Tx, item: Item) -> bool:
     return tx.one("SELECT 1 FROM work_items WHERE id = ?", item.id) is None
 
 
+def is_held(tx: Tx, item: Item) -> bool:
+    """Whether the work still is this claim's: nobody was given it since, and nothing took its place."""
+    row = tx.one(
+        "SELECT 1 FROM work_items WHERE id = ? AND attempts = ? AND holder IS NOT NULL", item.id, item.attempts
+    )
+    return row is not None
+
+
 def again(tx: Tx, item: Item, due: float, body: Any = None) -> None:
     """The work is to be done once more, at `due`; with another `body`, where one is given.
 

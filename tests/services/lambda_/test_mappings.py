@@ -1,11 +1,13 @@
-"""Event source mappings: made, refused, changed, and what they draw."""
+"""Event source mappings: what they draw, and give to functions that run."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -39,17 +41,20 @@ class Scene:
         self.client = node.client("lambda")
         self.sqs = node.client("sqs")
         self._seen = seen
-        deploy(self.client, code=COLLECT, Timeout=10, Environment={"Variables": {"SEEN": str(seen)}})
+        self.function = f"f-{uuid4().hex[:8]}"
+        variables = {"Variables": {"SEEN": str(seen)}}
+        deploy(self.client, self.function, COLLECT, Timeout=10, Environment=variables)
         self.url, self.arn = self.queue("q")
 
     def queue(self, name: str, **attributes: str) -> tuple[str, str]:
-        url = self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        """One of this scene's own."""
+        url = self.sqs.create_queue(QueueName=f"{self.function}-{name}", Attributes=attributes)["QueueUrl"]
         asked = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return url, asked["Attributes"]["QueueArn"]
 
     def map(self, **more: Any) -> str:
-        made = self.client.create_event_source_mapping(EventSourceArn=self.arn, FunctionName="f", **more)
-        return str(made["UUID"])
+        request = {"EventSourceArn": self.arn, "FunctionName": self.function, **more}
+        return str(self.client.create_event_source_mapping(**request)["UUID"])
 
     def send(self, *bodies: str) -> None:
         for body in bodies:
@@ -66,8 +71,13 @@ class Scene:
 
 
 @pytest.fixture
-def scene(node: RunningNode, tmp_path: Any) -> Scene:
-    return Scene(node, tmp_path / "seen")
+def scene(shared_node: RunningNode, tmp_path: Any) -> Iterator[Scene]:
+    """Its mappings end with the test."""
+    scene = Scene(shared_node, tmp_path / "seen")
+    yield scene
+    for each in scene.client.list_event_source_mappings()["EventSourceMappings"]:
+        scene.client.delete_event_source_mapping(UUID=each["UUID"])
+    shared_node.settle()
 
 
 def test_what_is_in_the_queue_reaches_the_function_and_leaves_the_queue(scene: Scene) -> None:
@@ -118,23 +128,19 @@ def test_a_failed_batch_comes_again_after_its_visibility_and_ends_as_dead_letter
     scene.node.advance(31)
     assert len(scene.batches()) == 2
     assert (scene.left(), scene.left(dead_url)) == (0, 1)
-    (mapping,) = scene.client.list_event_source_mappings(FunctionName="f")["EventSourceMappings"]
+    (mapping,) = scene.client.list_event_source_mappings(FunctionName=scene.function)["EventSourceMappings"]
     assert mapping["LastProcessingResult"] == "PROBLEM: Function call failed"
 
 
 def test_a_group_waits_for_its_failed_batch_and_other_groups_do_not(scene: Scene) -> None:
     url, arn = scene.queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
-    mapping = {"EventSourceArn": arn, "FunctionName": "f", "BatchSize": 1}
-    _, words = refusal(scene.client.create_event_source_mapping, **mapping, MaximumBatchingWindowInSeconds=1)
-    assert words == "Batching window is not supported for FIFO queues"
-    scene.client.create_event_source_mapping(**mapping)
+    scene.map(EventSourceArn=arn, BatchSize=1)
     for group, bodies in (("g", ("poison", "after")), ("h", ("x", "y", "z"))):
         for body in bodies:
             scene.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=group)
     seen = [body for batch in scene.batches() for body in batch]
     assert [body for body in seen if body in "xyz"] == ["x", "y", "z"]
     assert "after" not in seen
-    scene.sqs.purge_queue(QueueUrl=url)
 
 
 def test_only_what_the_function_reported_as_failed_comes_again(scene: Scene) -> None:
@@ -185,12 +191,11 @@ def handler(event, context):
 """
 
 
-def test_a_queue_deleted_while_its_batch_runs_harms_nobody(node: RunningNode, tmp_path: Any) -> None:
-    scene = Scene(node, tmp_path / "seen")
+def test_a_queue_deleted_while_its_batch_runs_harms_nobody(scene: Scene, tmp_path: Any) -> None:
     seen, begun, go = (tmp_path / name for name in ("seen", "seen.begun", "seen.go"))
     deploy(scene.client, name="slow", code=WAIT_FOR_A_FILE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
     url, arn = scene.queue("passing")
-    scene.client.create_event_source_mapping(EventSourceArn=arn, FunctionName="slow", BatchSize=1)
+    scene.map(EventSourceArn=arn, FunctionName="slow", BatchSize=1)
     scene.sqs.send_message(QueueUrl=url, MessageBody="m")
     wait_for_file(begun)
     scene.sqs.delete_queue(QueueUrl=url)
@@ -211,15 +216,17 @@ def wait_for_file(path: Path) -> None:
 def test_while_the_function_is_gone_nothing_is_taken_and_nothing_counts_as_received(scene: Scene) -> None:
     scene.map()
     scene.node.settle()
-    scene.client.delete_function(FunctionName="f")
+    scene.client.delete_function(FunctionName=scene.function)
     scene.node.settle()
     scene.send("a")
     scene.node.settle()
     (message,) = scene.sqs.receive_message(QueueUrl=scene.url, AttributeNames=["All"])["Messages"]
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    (mapping,) = scene.client.list_event_source_mappings()["EventSourceMappings"]
+    assert mapping["LastProcessingResult"].startswith("PROBLEM: Function not found: arn:aws:lambda")
 
 
-def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_path: Any) -> None:
+def test_the_record_is_as_lambda_shows_it(scene: Scene, tmp_path: Any) -> None:
     code = "import json, os\ndef handler(event, context):\n    open(os.environ['SEEN'], 'w').write(json.dumps(event))\n"
     seen = tmp_path / "event"
     deploy(scene.client, "shows", code, Environment={"Variables": {"SEEN": str(seen)}})
@@ -228,8 +235,8 @@ def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_p
         "bytes": {"DataType": "Binary", "BinaryValue": b"\x01"},
     }
     sent = scene.sqs.send_message(QueueUrl=scene.url, MessageBody="m", MessageAttributes=attributes)
-    scene.client.create_event_source_mapping(EventSourceArn=scene.arn, FunctionName="shows")
-    node.settle()
+    scene.map(FunctionName="shows")
+    scene.node.settle()
     (record,) = json.loads(seen.read_text())["Records"]
     assert record["messageId"] == sent["MessageId"]
     assert record["md5OfBody"] == sent["MD5OfMessageBody"]
@@ -244,134 +251,18 @@ def test_the_record_is_as_lambda_shows_it(scene: Scene, node: RunningNode, tmp_p
     assert record["messageAttributes"]["bytes"]["binaryValue"] == "AQ=="
 
 
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
-        ({"StartingPosition": "LATEST"}, "StartingPosition"),
-        ({"BisectBatchOnFunctionError": True}, "BisectBatchOnFunctionError"),
-        ({"MaximumRetryAttempts": 0}, "MaximumRetryAttempts"),
-        ({"ProvisionedPollerConfig": {"MinimumPollers": 1}}, "ProvisionedPollerConfig"),
-        ({"MetricsConfig": {"Metrics": ["KafkaMetrics"]}}, "KafkaMetrics"),
-        ({"FilterCriteria": {"Filters": [{"Pattern": "no pattern"}]}}, "Invalid filter pattern definition"),
-        ({"EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:none"}, "NonExistentQueue"),
-        ({"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, "kinesis"),
-    ],
-)
-def test_mappings_that_cannot_be_are_refused(scene: Scene, more: dict[str, Any], words: str) -> None:
-    request = {"EventSourceArn": scene.arn, "FunctionName": "f", **more}
-    code, message = refusal(scene.client.create_event_source_mapping, **request)
-    assert code == "InvalidParameterValueException"
-    assert words in message
-    assert scene.client.list_event_source_mappings()["EventSourceMappings"] == []
-
-
-def test_a_queue_that_shows_messages_again_before_the_function_ends_is_refused(scene: Scene) -> None:
-    scene.sqs.set_queue_attributes(QueueUrl=scene.url, Attributes={"VisibilityTimeout": "5"})
-    code, message = refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="f")
-    assert code == "InvalidParameterValueException"
-    assert message == "Queue visibility timeout: 5 seconds is less than Function timeout: 10 seconds"
-
-
-def test_the_same_mapping_is_made_only_once(scene: Scene) -> None:
-    uuid = scene.map()
-    code, message = refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="f")
-    assert code == "ResourceConflictException"
-    assert message == (
-        f'An event source mapping with SQS arn (" {scene.arn} ") and function (" f ") already exists. Please update or'
-        f" delete the existing mapping with UUID {uuid}"
-    )
-
-
-def test_a_mapping_is_shown_as_it_was_made(scene: Scene) -> None:
-    uuid = scene.map(BatchSize=5, ScalingConfig={"MaximumConcurrency": 2})
-    shown = scene.client.get_event_source_mapping(UUID=uuid)
-    assert (shown["BatchSize"], shown["ScalingConfig"], shown["State"]) == (5, {"MaximumConcurrency": 2}, "Enabled")
-    assert shown["FunctionArn"].endswith(":function:f")
-    changed = scene.client.update_event_source_mapping(UUID=uuid, BatchSize=7)
-    assert (changed["BatchSize"], changed["State"]) == (7, "Updating")
-    changed = scene.client.update_event_source_mapping(UUID=uuid, Enabled=False, ScalingConfig={})
-    assert (changed["State"], "ScalingConfig" in changed) == ("Disabling", False)
-
-
-def test_a_mapping_has_tags_that_go_with_it(scene: Scene) -> None:
-    uuid = scene.map(Tags={"a": "1"}, Enabled=False)
-    arn = scene.client.get_event_source_mapping(UUID=uuid)["EventSourceMappingArn"]
-    assert scene.client.list_tags(Resource=arn)["Tags"] == {"a": "1"}
-    scene.client.tag_resource(Resource=arn, Tags={"b": "2"})
-    scene.client.untag_resource(Resource=arn, TagKeys=["a"])
-    assert scene.client.list_tags(Resource=arn)["Tags"] == {"b": "2"}
-    scene.client.delete_event_source_mapping(UUID=uuid)
-    for operation, more in (
-        (scene.client.list_tags, {}),
-        (scene.client.tag_resource, {"Tags": {"a": "b"}}),
-        (scene.client.untag_resource, {"TagKeys": ["a"]}),
-    ):
-        assert refusal(operation, Resource=arn, **more)[0] == "ResourceNotFoundException"
-
-
-def test_a_mapping_that_is_not_there_or_anothers_is_not_found(scene: Scene) -> None:
-    uuid = scene.map(Enabled=False)
-    stranger = scene.node.client("lambda", key="111111111111")
-    for client, asked in ((scene.client, "00000000-0000-0000-0000-000000000000"), (stranger, uuid)):
-        for operation in (
-            client.get_event_source_mapping,
-            client.update_event_source_mapping,
-            client.delete_event_source_mapping,
-        ):
-            assert refusal(operation, UUID=asked) == (
-                "ResourceNotFoundException",
-                "The resource you requested does not exist.",
-            )
-    assert stranger.list_event_source_mappings()["EventSourceMappings"] == []
-    code, _ = refusal(stranger.list_event_source_mappings, EventSourceArn="nonsense")
-    assert code == "ValidationException"
-
-
-def test_no_mapping_is_made_for_a_function_that_is_not_there(scene: Scene) -> None:
-    said = ("InvalidParameterValueException", "Function does not exist")
-    assert refusal(scene.client.create_event_source_mapping, EventSourceArn=scene.arn, FunctionName="nobody") == said
-    uuid = scene.map(Enabled=False)
-    assert refusal(scene.client.update_event_source_mapping, UUID=uuid, FunctionName="nobody") == said
-
-
-def test_a_queue_that_is_deleted_while_its_batch_runs_troubles_nobody_else(scene: Scene, tmp_path: Any) -> None:
-    code = """
-    import os, time
-
-    def handler(event, context):
-        open(os.environ["BEGUN"], "w").close()
-        while not os.path.exists(os.environ["MAY_END"]):
-            time.sleep(0.01)
-    """
-    begun, may_end = tmp_path / "begun", tmp_path / "may_end"
-    variables = {"BEGUN": str(begun), "MAY_END": str(may_end)}
-    deploy(scene.client, "slow", code, Timeout=20, Environment={"Variables": variables})
-    url, arn = scene.queue("brief")
-    scene.client.create_event_source_mapping(EventSourceArn=arn, FunctionName="slow")
-    scene.map()
-    scene.sqs.send_message(QueueUrl=url, MessageBody="a")
-    while not begun.exists():
-        time.sleep(0.01)
-    scene.sqs.delete_queue(QueueUrl=url)
-    may_end.touch()
-    scene.node.settle()
-    scene.send("b")
-    assert scene.batches() == [["b"]]
-
-
 def test_a_mistake_in_one_mapping_is_told_and_the_others_go_on(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def mistaken(self: Any, tx: Any, arn: str, reader: str, count: int) -> Any:
+    def mistaken(self: Any, tx: Any, arn: str, *how: Any) -> Any:
         if arn == broken:
             raise RuntimeError("a mistake")
-        return take(self, tx, arn, reader, count)
+        return take(self, tx, arn, *how)
 
     take = QueueSource.take
     url, broken = scene.queue("broken")
     monkeypatch.setattr(QueueSource, "take", mistaken)
-    scene.client.create_event_source_mapping(EventSourceArn=broken, FunctionName="f")
+    scene.map(EventSourceArn=broken)
     scene.map()
     scene.sqs.send_message(QueueUrl=url, MessageBody="m")
     scene.send("well")

@@ -28,6 +28,13 @@ CONFIG = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-" + "0" 
         ("CreateCodeSigningConfig", {}, [("lambda:CreateCodeSigningConfig", "*")]),
         ("ListCodeSigningConfigs", {}, [("lambda:ListCodeSigningConfigs", "*")]),
         ("GetCodeSigningConfig", {"CodeSigningConfigArn": CONFIG}, [("lambda:GetCodeSigningConfig", CONFIG)]),
+        ("CreateEventSourceMapping", {"FunctionName": "f"}, [("lambda:CreateEventSourceMapping", "*")]),
+        ("ListEventSourceMappings", {"FunctionName": "f"}, [("lambda:ListEventSourceMappings", "*")]),
+        (
+            "UpdateEventSourceMapping",
+            {"UUID": "u", "FunctionName": "f"},
+            [("lambda:UpdateEventSourceMapping", "arn:aws:lambda:us-east-1:000000000000:event-source-mapping:u")],
+        ),
         (
             "PutFunctionCodeSigningConfig",
             {"FunctionName": "f", "CodeSigningConfigArn": CONFIG},
@@ -57,3 +64,8 @@ def test_a_request_needs_rights_on_what_it_names(
 def test_whose_code_signing_a_function_has_is_a_condition_key() -> None:
     (need,) = needs(CALL, "CreateFunction", {"FunctionName": "f", "CodeSigningConfigArn": CONFIG})
     assert need.context["lambda:CodeSigningConfigArn"] == CONFIG
+
+
+def test_the_function_of_a_mapping_is_a_condition() -> None:
+    (need,) = needs(CALL, "CreateEventSourceMapping", {"FunctionName": "f:live"})
+    assert need.context == {"lambda:FunctionArn": f"{FUNCTION}:live"}

@@ -21,10 +21,8 @@ from wakeful.services.lambda_ import (
     layer_operations,
     layers,
     managed,
-    mapping_operations,
     operations,
     permissions,
-    poller,
     provisioning,
     recursion_operations,
     resource_policy_operations,
@@ -43,6 +41,8 @@ from wakeful.services.lambda_.durable import chains, executions, invocations, ti
 from wakeful.services.lambda_.durable import operations as durable_operations
 from wakeful.services.lambda_.references import reference
 from wakeful.services.lambda_.replay_front import ReplayFront
+from wakeful.services.lambda_.sources import mappings, poller
+from wakeful.services.lambda_.sources import operations as source_operations
 from wakeful.services.lambda_.urls import operations as url_operations
 from wakeful.services.lambda_.urls.front import UrlFront
 from wakeful.store.tx import Tx
@@ -53,11 +53,15 @@ _ACTIONS = {
     "GetLayerVersionByArn": "lambda:GetLayerVersion",
 }
 
+_OF_MAPPINGS = frozenset(name for name in api.model.operation_names if "EventSourceMapping" in name)
+
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights Lambda asks for ("Actions, resources, and condition keys for AWS Lambda")."""
     action = _ACTIONS.get(operation, f"lambda:{operation}")
-    if "FunctionName" in request:
+    if operation in _OF_MAPPINGS:
+        yield _need_of_mapping(call, operation, request)
+    elif "FunctionName" in request:
         function = reference(call, request["FunctionName"], request.get("Qualifier"))
         context = {"lambda:FunctionArn": function.qualified}
         # AddPermission speaks of a URL's kind, the operations on URLs of their own.
@@ -85,8 +89,6 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         yield Need(action, _layer(call, request))
     elif "Arn" in request:
         yield Need(action, request["Arn"])
-    elif "UUID" in request:
-        yield Need(action, call.arn("lambda", f"event-source-mapping:{request['UUID']}"))
     else:
         yield Need(action, "*")
     for arn in request.get("Layers", ()):
@@ -100,6 +102,15 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         yield Need("iam:PassRole", request["Role"], {"iam:PassedToService": attendant.SERVICE})
 
 
+def _need_of_mapping(call: Call, operation: str, request: Request) -> Need:
+    """On the mapping, or on any where it is yet to be made or found; the function is a condition."""
+    context = {}
+    if "FunctionName" in request and operation != "ListEventSourceMappings":
+        context["lambda:FunctionArn"] = reference(call, request["FunctionName"]).qualified
+    resource = call.arn("lambda", f"event-source-mapping:{request['UUID']}") if "UUID" in request else "*"
+    return Need(f"lambda:{operation}", resource, context)
+
+
 def _layer(call: Call, request: Request) -> str:
     layer = layers.name_of(call.account, call.region, request["LayerName"]).arn
     return f"{layer}:{request['VersionNumber']}" if "VersionNumber" in request else layer
@@ -108,6 +119,12 @@ def _layer(call: Call, request: Request) -> str:
 def policy(tx: Tx, arn: str) -> str | None:
     """The resource policy of a function, version, alias or layer version."""
     return permissions.policy(tx, arn) or layers.policy(tx, arn)
+
+
+def first(tx: Tx) -> None:
+    """What is told every hour is due, and what draws is tended."""
+    charges.first(tx)
+    mappings.first(tx)
 
 
 service = Service(
@@ -137,7 +154,7 @@ service = Service(
     ),
     tasks=(poller.run, provisioning.run),
     pages={"bill": bill.answer},
-    first=charges.first,
+    first=first,
 )
 
 __all__ = [
@@ -150,12 +167,12 @@ __all__ = [
     "event_config_operations",
     "invoke",
     "layer_operations",
-    "mapping_operations",
     "operations",
     "recursion_operations",
     "resource_policy_operations",
     "runtime_management",
     "service",
+    "source_operations",
     "streaming",
     "tag_operations",
     "url_operations",

@@ -14,8 +14,8 @@ from functools import lru_cache
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric.service import Node
-from wakeful.services.lambda_.mappings import SourceMapping
 from wakeful.services.lambda_.references import LATEST, Reference
+from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.store.metric_points import Dimensions
 from wakeful.store.metrics import Family, Gauge, Measures, Sample, family, measures
 
@@ -39,6 +39,7 @@ _EVENTS = measures(
     ("FailedInvokeEventCount", "Count"),
     ("DeletedEventCount", "Count"),
 )
+_POLLERS = measures(("ProvisionedPollers", "Count"))
 _CHARGED = measures(("BilledDuration", "Milliseconds"), ("ListPrice", "None"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
 _AGE = measures(("AsyncEventAge", "Milliseconds"))
@@ -146,8 +147,16 @@ class UnderWay:
 def polled(node: Node, mapping: SourceMapping, taken: int, wanted: int, failed: int, deleted: int) -> None:
     """What became of a batch: how many came, went by the filters, failed, and were deleted from their queue."""
     counts = (taken, taken - wanted, wanted, failed, deleted)
-    of = family(mapping.account, mapping.region, NAMESPACE, (("EventSourceMappingUUID", mapping.uuid),))
-    node.telemetry.metrics.add(of, _EVENTS, node.clock.now(), counts)
+    node.telemetry.metrics.add(_of_mapping(mapping), _EVENTS, node.clock.now(), counts)
+
+
+def pollers(node: Node, mapping: SourceMapping, count: int) -> None:
+    """How many provisioned pollers were there for a batch."""
+    node.telemetry.metrics.add(_of_mapping(mapping), _POLLERS, node.clock.now(), (count,))
+
+
+def _of_mapping(mapping: SourceMapping) -> Family:
+    return family(mapping.account, mapping.region, NAMESPACE, (("EventSourceMappingUUID", mapping.uuid),))
 
 
 # --- the bill ---

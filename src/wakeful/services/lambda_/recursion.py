@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from wakeful import limits, names
+from wakeful.fabric.batches import group_of
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
@@ -43,14 +44,13 @@ async def check(node: Node, function: Reference, trace: Trace) -> None:
 async def parted(node: Node, function: Reference, batch: Sequence[Taken]) -> tuple[list[Taken], list[Taken]]:
     """What of a batch may be run, and what has failed: it has come to the function too often, or is behind such a one.
 
-    Behind is what follows in the same group of a FIFO queue, whose messages alone have a sequence number.
+    Behind is what follows in the same group of a FIFO queue.
     """
     sound: list[Taken] = []
     held: list[Taken] = []
     stopped: set[str] = set()
     for each in batch:
-        system = each.facts.get("system", {})
-        group = system.get("MessageGroupId", "") if "SequenceNumber" in system else None
+        group = group_of(each)
         if group in stopped:
             held.append(each)
             continue

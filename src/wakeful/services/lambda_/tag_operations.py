@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from wakeful.fabric.service import Call
-from wakeful.services.lambda_ import capacity, code_signing, functions, mappings, tags
+from wakeful.services.lambda_ import capacity, code_signing, functions, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.billing import standing
 from wakeful.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from wakeful.services.lambda_.references import reference
 from wakeful.services.lambda_.settings import NotSupported
+from wakeful.services.lambda_.sources import mappings
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:

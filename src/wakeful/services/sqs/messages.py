@@ -91,7 +91,7 @@ def clean(body: str) -> str:
     return _FORBIDDEN.sub("\ufffd", body)
 
 
-def take(tx: Tx, queue: Queue, count: int, hide_s: int | None = None) -> list[Taken]:
+def take(tx: Tx, queue: Queue, count: int, hide_s: float | None = None) -> list[Taken]:
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
     One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
@@ -278,6 +278,19 @@ def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
     tx.wake(queues.wake_name(queue.arn))
 
 
+def _show_at(tx: Tx, queue: Queue, handle: str, moment: float) -> None:
+    """The message, if it is still hidden by this receive, is so no longer than until that moment."""
+    seq, ticket = parse_handle(queue, handle)
+    tx.lock("sqs", queue.arn)
+    row = tx.one(
+        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ? RETURNING grp",
+        *(moment, seq, queue.id, ticket, moment),
+    )
+    if row is not None:
+        _settle(tx, queue, row["grp"])
+        tx.wake(queues.wake_name(queue.arn))
+
+
 def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
     """What one message's end or its new time means for its group, where it has one that counts."""
     if queue.is_fifo and group is not None:
@@ -373,9 +386,23 @@ class QueueSource:
             )
         return None
 
-    def take(self, tx: Tx, arn: str, reader: str, count: int) -> list[Taken]:
+    content = "body"
+
+    def take(self, tx: Tx, arn: str, reader: str, count: int, longer_s: float = 0.0) -> list[Taken]:
         queue = queues.get(tx, arn)
-        return [] if queue is None else take(tx, queue, count)
+        if queue is None:
+            return []
+        if longer_s <= 0:
+            return take(tx, queue, count)
+        held_s = queue.setting("VisibilityTimeout")
+        taken = take(tx, queue, count, held_s + longer_s)
+        for each in taken:
+            each.facts["shows"] = tx.now + held_s
+        return taken
+
+    def held_s(self, tx: Tx, arn: str) -> float:
+        queue = queues.get(tx, arn)
+        return 0.0 if queue is None else float(queue.setting("VisibilityTimeout"))
 
     def settle(self, tx: Tx, arn: str, reader: str, done: Sequence[Taken], failed: Sequence[Taken]) -> None:
         """What was handled is deleted; what failed stays hidden until its visibility ends.
@@ -390,6 +417,10 @@ class QueueSource:
                     gone += _delete(tx, queue, message.facts["handle"])
             if gone:
                 counts.changed(tx, queue.id, there=-gone, received=-gone)
+            for message in failed:
+                if "shows" in message.facts:
+                    with suppress(ReceiptHandleIsInvalid):
+                        _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)

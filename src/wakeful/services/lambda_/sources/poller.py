@@ -1,0 +1,235 @@
+"""The poller: every mapping that draws is tended by the one node that holds its work row.
+
+Nobody asks a source again and again: a tender sleeps until something comes in, until what is hidden shows itself, or
+until what it depends on changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+
+from wakeful import limits
+from wakeful.fabric import batches
+from wakeful.fabric.batches import Filter
+from wakeful.fabric.patience import backoff_s, insist
+from wakeful.fabric.service import RIGHTS_CHANGED, Node
+from wakeful.fabric.source import Source, Taken
+from wakeful.services.lambda_ import functions, runs
+from wakeful.services.lambda_.references import of_arn
+from wakeful.services.lambda_.sources import mappings, rights, rules
+from wakeful.services.lambda_.sources.batch import Batch
+from wakeful.services.lambda_.sources.mappings import SourceMapping
+from wakeful.services.lambda_.sources.scale import Bounds, Scale, bounds_of
+from wakeful.store import work
+from wakeful.store.tx import Tx
+from wakeful.store.wakes import Listener
+from wakeful.wire.errors import AwsError
+
+log = logging.getLogger(__name__)
+
+
+async def run(node: Node) -> None:
+    """Tends every mapping that this node can claim, until cancelled."""
+    held: dict[asyncio.Task[None], int] = {}
+    with node.wakes.listen(work.wake_name(mappings.KIND)) as listener:
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                try:
+                    due = await node.store.read(work.next_due, mappings.KIND)
+                    if due is None or due > node.clock.now():
+                        await listener.wait(due)
+                        continue
+                    items = await node.store.write(work.claim, mappings.KIND, limits.LAMBDA_MAPPINGS_CLAIMED, node.id)
+                except Exception:
+                    log.exception("the store failed; it is asked for mappings again")
+                    await asyncio.sleep(limits.WORK_BACKOFF_S)
+                    # The claim may have been written, and only its answer lost.
+                    kept = set(held.values())
+                    give_back = partial(node.store.write, work.give_back, mappings.KIND, node.id, kept)
+                    await insist("giving back mappings", give_back)
+                    continue
+                for item in items:
+                    task = tasks.create_task(_Tender(node, item, tasks).tend())
+                    held[task] = item.id
+                    task.add_done_callback(held.pop)
+                await asyncio.sleep(0)  # the tenders have begun, and count as awake themselves
+
+
+class _TakenOver(Exception):
+    """The mapping is another node's: this one was taken for dead."""
+
+
+class _Tender:
+    """What draws for one mapping, for as long as this node holds it."""
+
+    def __init__(self, node: Node, item: work.Item, tasks: asyncio.TaskGroup) -> None:
+        self._node = node
+        self._item = item
+        self._uuid: str = item.body["uuid"]
+        self._tasks = tasks
+        self._running: set[asyncio.Task[None]] = set()
+        self._awaits_end: Listener | None = None
+        """Its listener, while it is the end of a batch that it sleeps for, too."""
+
+        self._mapping: SourceMapping | None = None
+        self._bounds: Bounds | None = None
+        self._has_more = False
+        """Whether there was more to take than it could begin with."""
+
+    async def tend(self) -> None:
+        """Returns when the mapping has stopped drawing. A mistake of ours does not end that: it begins again later."""
+        attempts = 0
+        while True:
+            try:
+                await self._tend()
+                return
+            except _TakenOver:
+                log.warning("mapping %s is tended by another node now", self._uuid)
+                return
+            except Exception:
+                attempts += 1
+                log.exception("mapping %s failed at attempt %d", self._uuid, attempts)
+                with self._node.wakes.listen(mappings.wake_name(self._uuid)) as listener:
+                    await listener.wait(self._node.clock.now() + backoff_s(attempts))
+
+    async def _tend(self) -> None:
+        first = await self._read()
+        watched = [mappings.wake_name(self._uuid)]
+        if first is not None:
+            source = self._source_of(first)
+            watched += [source.wake_name(first.source), functions.CHANGED, RIGHTS_CHANGED]
+        with self._node.wakes.listen(*watched) as listener:
+            while True:
+                mapping = await self._read()
+                if mapping is None or mapping.state in mappings.ENDING:
+                    if self._running:
+                        await self._until_one_ends(listener, None)
+                    elif await self._node.store.write(mappings.ended, self._uuid, self._item):
+                        return
+                    continue
+                if mapping.state in mappings.BEGINNING:
+                    await self._node.store.write(mappings.begun, self._uuid)
+                    continue
+                self._adopt(mapping)
+                await self._go_on(mapping, self._source_of(mapping), listener)
+
+    async def _read(self) -> SourceMapping | None:
+        """The mapping as it is now, from memory until one changes."""
+        return await self._node.caches.get(
+            mappings.CHANGED, self._uuid, partial(self._node.store.read, mappings.get, self._uuid)
+        )
+
+    def _source_of(self, mapping: SourceMapping) -> Source:
+        return self._node.sources[rules.kind_of_source(mapping.source).name]
+
+    def _adopt(self, mapping: SourceMapping) -> None:
+        """What its rules say counts from now on. What is in work stays in the count."""
+        if mapping is self._mapping:
+            return
+        self._mapping = mapping
+        self._filter = Filter(rules.patterns_of(mapping.config), self._source_of(mapping).content)
+        bounds = bounds_of(mapping.config)
+        if bounds != self._bounds:
+            self._bounds, self._scale = bounds, Scale(bounds)
+
+    async def _go_on(self, mapping: SourceMapping, source: Source, listener: Listener) -> None:
+        """One more batch is in work; or it has slept because there cannot be one yet."""
+        if self._has_more and len(self._running) >= self._scale.limit:
+            self._scale.crowded(self._node.clock.now())
+            if len(self._running) >= self._scale.limit:
+                await self._until_one_ends(listener, self._scale.grows_at())
+                return
+        due = await self._next_due(mapping, source)
+        self._has_more = due is not None and due <= self._node.clock.now()
+        if not self._has_more:
+            self._scale.calm(len(self._running))
+            await listener.wait(due)
+        elif len(self._running) < self._scale.limit:
+            try:
+                await self._draw(mapping, source, listener)
+            except AwsError as error:  # the source went away in this very moment; the next look says so
+                log.info("mapping %s: %s", self._uuid, error)
+
+    async def _next_due(self, mapping: SourceMapping, source: Source) -> float | None:
+        """When there may be something to take; None while it cannot be taken, or nothing run, which is told."""
+        function = of_arn(mapping.function)
+        try:
+            target = await runs.target(self._node, function)
+            if self._node.config.iam_mode == "enforce":
+                await rights.check(self._node, function, target.pick().role_arn, mapping.source)
+            due, complaint = await self._node.store.read(_look, source, mapping.source)
+        except AwsError as error:
+            due, complaint = None, error.message
+        if complaint is not None:
+            await self._node.store.write(mappings.processed, self._uuid, f"PROBLEM: {complaint}")
+        return due
+
+    async def _draw(self, mapping: SourceMapping, source: Source, listener: Listener) -> None:
+        window_ends = self._node.clock.now() + mapping.window_s
+        taken = await self._gather(mapping, source, listener, window_ends)
+        if taken:
+            gathered_at = min(window_ends, self._node.clock.now())
+            batch = Batch(self._node, mapping, source, self._filter, self._scale, taken, gathered_at)
+            task = self._tasks.create_task(batch.handle())
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+            await asyncio.sleep(0)  # the batch has begun, and counts as awake itself
+
+    async def _until_one_ends(self, listener: Listener, deadline: float | None) -> None:
+        self._awaits_end = listener
+        await listener.wait(deadline)
+        self._awaits_end = None
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if self._awaits_end is not None:
+            self._awaits_end.notify()
+
+    async def _gather(
+        self, mapping: SourceMapping, source: Source, listener: Listener, window_ends: float
+    ) -> list[Taken]:
+        """A batch: what is there, and what comes within the window, up to the batch's size and that of an event.
+
+        It waits with the tender's own listener: meanwhile it is asleep, and the clock can be moved to the window's end.
+        """
+        bytes_max = limits.LAMBDA_SYNCHRONOUS_BYTES_MAX
+        batch: list[Taken] = []
+        while wanted := batches.next_slice(mapping.batch_size - len(batch), batch, bytes_max):
+            now = self._node.clock.now()
+            more = await self._node.store.write(_take, self._item, source, mapping, wanted, window_ends - now)
+            if more is None:
+                raise _TakenOver
+            batch += more
+            if not batch or (now >= window_ends and len(more) < wanted):
+                break
+            if len(more) < wanted and not await self._more_comes(mapping, source, listener, window_ends):
+                break
+        return batch
+
+    async def _more_comes(self, mapping: SourceMapping, source: Source, listener: Listener, until: float) -> bool:
+        """Whether there is more to take before the window ends, and the mapping still is as it was."""
+        while True:
+            if self._node.clock.now() >= until or (await self._read()) is not self._mapping:
+                return False
+            due = await self._node.store.read(source.next_due, mapping.source)
+            if due is not None and due <= self._node.clock.now():
+                return True
+            await listener.wait(until if due is None else min(due, until))
+
+
+def _look(tx: Tx, source: Source, arn: str) -> tuple[float | None, str | None]:
+    """When there may be something to take, and else what is wrong with the source, where something is."""
+    due = source.next_due(tx, arn)
+    return due, source.complaint(tx, arn, 0) if due is None else None
+
+
+def _take(
+    tx: Tx, item: work.Item, source: Source, mapping: SourceMapping, count: int, longer_s: float
+) -> Sequence[Taken] | None:
+    """None where it is no longer ours to take: asked in the same transaction, so that two nodes never draw."""
+    if not work.is_held(tx, item):
+        return None
+    return source.take(tx, mapping.source, mapping.uuid, count, max(0.0, longer_s))
