@@ -464,9 +464,9 @@ class QueueSource:
                     gone += _delete(tx, queue, message.facts["handle"])
             if gone:
                 counts.changed(tx, queue.id, there=-gone, received=-gone)
-            with suppress(ReceiptHandleIsInvalid):
-                for message in failed:
-                    if "shows" in message.facts:
+            for message in failed:
+                if "shows" in message.facts:
+                    with suppress(ReceiptHandleIsInvalid):
                         _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:

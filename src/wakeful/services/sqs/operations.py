@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from wakeful import limits, names
@@ -229,20 +229,27 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
             raise InvalidAttributeName(f"Unknown Attribute {name}.")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
-    with node.wakes.listen(queue.wake_name(arn)) as listener:
-        state = await node.store.write(_take, arn, count, hide_s, attempt, patience_s)
-        deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
-        while not state.taken:
-            if node.clock.now() >= deadline or node.is_stopping:
-                node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
-                return {}
-            await listener.wait(min(deadline, state.next_visible or deadline))
-            if call.has_left():
-                return {}  # to nobody: what has come meanwhile is for those who are still there
-            state = await node.store.read(_look, arn)
-            if state.has_visible:
-                state = await node.store.write(_take, arn, count, hide_s, attempt, patience_s)
+    state = await node.store.write(_take, arn, count, hide_s, attempt, patience_s)
+    wait_s = state.wait_s if patience_s is None else patience_s
+    if wait_s and not state.taken:
+        take = partial(node.store.write, _take, arn, count, hide_s, attempt, patience_s)
+        state = await _wait(call, node, arn, take, until=node.clock.now() + wait_s)
+    if not state.taken:
+        node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
+        return {}
     return {"Messages": [_message(each, request) for each in state.taken]}
+
+
+async def _wait(call: Call, node: Node, arn: str, take: Callable[[], Awaitable[_State]], *, until: float) -> _State:
+    """What was taken as soon as there was something; nothing at the end of the time, or where the caller has left."""
+    with node.wakes.listen(queue.wake_name(arn)) as listener:
+        while True:
+            state = await node.store.read(_look, arn)
+            if state.has_visible and not call.has_left():
+                state = await take()
+            if state.taken or node.clock.now() >= until or node.is_stopping or call.has_left():
+                return state
+            await listener.wait(min(until, state.next_visible or until))
 
 
 @api.writes
