@@ -11,11 +11,12 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
+from wakeful.fabric.chaos.asking import is_on
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import counts, fair, fifo, flight, measuring, receipts
+from wakeful.services.sqs import counts, disturbed, fair, fifo, flight, measuring, receipts
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidMessageContents, InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -47,9 +48,11 @@ def put(
             return before
         system = {**system, "MessageDeduplicationId": where.deduplication_id}
     visible = tx.now + (queue.setting("DelaySeconds") if delay_s is None else delay_s)
-    content = (message_id, body, orjson.dumps(attributes), system)
-    group = system.get("MessageGroupId")
+    content, group = (message_id, body, orjson.dumps(attributes), system), system.get("MessageGroupId")
+    visible, *copies = disturbed.shown(tx, queue, visible, message_id, trace) if is_on(tx) else (visible,)
     seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=group)
+    for later in copies:
+        _insert(tx, queue, *content, tx.now, later, trace=trace, group=group)
     if where is not None:
         fifo.remember(tx, queue, where, message_id, seq)
     elif group is not None:
@@ -249,21 +252,25 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
     )
 
 
-def forget(tx: Tx, queue: Queue, handle: str) -> None:
+def forget(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool = False) -> None:
     """The message is gone, unless it was received again since: then this handle no longer counts.
+
+    Where it is not `is_for_good`, a chaos experiment may keep it.
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
-    if _delete(tx, queue, handle):
+    if _delete(tx, queue, handle, is_for_good=is_for_good):
         counts.changed(tx, queue.id, there=-1, received=-1)
 
 
-def _delete(tx: Tx, queue: Queue, handle: str) -> bool:
+def _delete(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool) -> bool:
     """Whether the handle still counted and the message is gone; the queue's numbers are the caller's to change."""
     seq, ticket = receipts.parse(queue, handle)
     tx.lock("sqs", queue.arn)
     if queue.is_fifo:
         _check_hidden(tx, queue, seq, ticket, handle)
+    if is_on(tx) and not is_for_good and disturbed.stays(tx, queue, seq, ticket):
+        return False
     row = tx.one(
         "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
     )
@@ -457,17 +464,18 @@ class QueueSource:
         A queue that was deleted meanwhile has taken its messages with it, even if there is another of its name now.
         """
         queue = queues.get(tx, arn)
-        if queue is not None:
-            gone = 0
-            for message in done:
-                with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
-                    gone += _delete(tx, queue, message.facts["handle"])
-            if gone:
-                counts.changed(tx, queue.id, there=-gone, received=-gone)
-            for message in failed:
-                if "shows" in message.facts:
-                    with suppress(ReceiptHandleIsInvalid):
-                        _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
+        if queue is None or (is_on(tx) and disturbed.come_again(tx, queue, reader, done)):
+            return
+        gone = 0
+        for message in done:
+            with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
+                gone += _delete(tx, queue, message.facts["handle"], is_for_good=True)
+        if gone:
+            counts.changed(tx, queue.id, there=-gone, received=-gone)
+        for message in failed:
+            if "shows" in message.facts:
+                with suppress(ReceiptHandleIsInvalid):
+                    _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)
