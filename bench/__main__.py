@@ -1,6 +1,7 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
-make bench SECTIONS="…"        warm, cold, burst, snapstart, shared, idle, events, queue, dev, start
+make bench SECTIONS="…"        warm, cold, burst, snapstart, shared, idle, events, queue, topics,
+                               mapping, dev, start
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Callable
 from bench.cold import burst, cold, idle
 from bench.dev import dev
 from bench.events import events
+from bench.mapping import mapping
 from bench.queue import queue
 from bench.shared import shared
 from bench.snap_start import snap_start
 from bench.start import start
+from bench.topics import topics
 from bench.warm import warm
 
 SECTIONS: dict[str, Callable[[], None]] = {
@@ -28,6 +31,8 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "idle": idle,
     "events": events,
     "queue": queue,
+    "topics": topics,
+    "mapping": mapping,
     "dev": dev,
     "start": start,
 }

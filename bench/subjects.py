@@ -27,10 +27,12 @@ class Absent(Exception):
     """A function's runtime is not to be had here; the message says why."""
 
 
-def load(system: System, request: bytes, connections: int, seconds: float = SECONDS) -> dict[str, Any]:
-    """The outcome of a load on the system, sent from a process of its own."""
+def load(
+    system: System, request: bytes, connections: int, seconds: float = SECONDS, kind: str | None = None
+) -> dict[str, Any]:
+    """The outcome of a load on the system, sent from a process of its own. `kind` is one of those that it knows."""
     command = [sys.executable, "-m", "bench.load", "127.0.0.1", str(system.port), str(connections), str(seconds)]
-    done = subprocess.run(command, input=request, capture_output=True, check=True)
+    done = subprocess.run([*command, *([kind] if kind else [])], input=request, capture_output=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout)
     if result["errors"]:
         print(f"    {system.name}: {result['errors']} errors, first: {result['first_error']!r}", file=sys.stderr)

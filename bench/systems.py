@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
+
+from bench.signed import REGION, Access, Signer
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".bench"
@@ -40,6 +44,7 @@ class System:
     port: int
     process: subprocess.Popen[bytes]
     ready_s: float
+    access: Access = dataclasses.field(default_factory=Access)
 
     @property
     def endpoint(self) -> str:
@@ -49,19 +54,23 @@ class System:
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            region_name=REGION,
+            aws_access_key_id=self.access.key,
+            aws_secret_access_key=self.access.secret,
             config=Config(retries={"max_attempts": 0}, read_timeout=120),
         )
 
     def request(self, service: str, path: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
         """A signed request as it goes over the wire, to be sent again and again."""
         unsigned = AWSRequest(method="POST", url=self.endpoint + path, data=body, headers=headers or {})
-        SigV4Auth(Credentials("test", "test"), service, "us-east-1").add_auth(unsigned)
+        SigV4Auth(Credentials(self.access.key, self.access.secret), service, REGION).add_auth(unsigned)
         lines = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in unsigned.headers.items() if name.lower() != "host"]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+    def signer(self, service: str, target: str) -> Signer:
+        """Of many requests to an operation of the service's JSON protocol."""
+        return Signer(f"127.0.0.1:{self.port}", service, target, self.access)
 
     def memory_mb(self) -> float:
         """The proportional share of memory of the process and everything it started."""
@@ -70,12 +79,33 @@ class System:
 
 @contextlib.contextmanager
 def wakeful(*flags: str) -> Iterator[System]:
+    with (
+        tempfile.TemporaryDirectory(prefix="wakeful-bench-", dir="/var/tmp") as folder,
+        _wakeful(Path(folder) / "data", flags) as system,
+    ):
+        yield system
+
+
+@contextlib.contextmanager
+def strict_wakeful(*flags: str) -> Iterator[System]:
+    """With a key of its own: the signature of every request is verified, as the others' never is."""
     with tempfile.TemporaryDirectory(prefix="wakeful-bench-", dir="/var/tmp") as folder:
-        port = free_port()
-        os.environ["WAKEFUL_HOME"] = str(HOME)
-        command = [sys.executable, "-m", "wakeful", "start", "--port", str(port), "--data-dir", f"{folder}/data"]
-        with _running("wakeful", [*command, *flags], port, "/_wakeful/health") as system:
-            yield system
+        data = Path(folder) / "data"
+        command = [sys.executable, "-m", "wakeful", "keys", "create", "--data-dir", str(data)]
+        made = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+        said = dict(re.findall(r"(AWS_\w+)=(\S+)", made))
+        access = Access(said["AWS_ACCESS_KEY_ID"], said["AWS_SECRET_ACCESS_KEY"])
+        with _wakeful(data, flags) as system:
+            yield dataclasses.replace(system, access=access)
+
+
+@contextlib.contextmanager
+def _wakeful(data: Path, flags: Sequence[str]) -> Iterator[System]:
+    port = free_port()
+    os.environ["WAKEFUL_HOME"] = str(HOME)
+    command = [sys.executable, "-m", "wakeful", "start", "--port", str(port), "--data-dir", str(data), *flags]
+    with _running("wakeful", command, port, "/_wakeful/health") as system:
+        yield system
 
 
 @contextlib.contextmanager
@@ -88,6 +118,14 @@ def ministack() -> Iterator[System]:
             "ministack", command, port, "/_ministack/health", {"GATEWAY_PORT": str(port), "HOME": folder}
         ) as system,
     ):
+        yield system
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[System]:
+    port = free_port()
+    command = [str(PEERS / "bin" / "moto_server"), "--host", "127.0.0.1", "--port", str(port)]
+    with _running("moto", command, port, "/moto-api/") as system:
         yield system
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.conftest import OpenStore
@@ -209,4 +210,4 @@ async def test_a_loop_through_too_many_functions_is_refused(fabric: Fabric) -> N
 
 async def test_a_delivery_survives_being_a_row() -> None:
     sent = delivery("x", dead_letter=DeadLetter(arn("d"), {"A": "b"}), attributes={"n": {"DataType": "String"}})
-    assert module.from_json(module.to_json(sent)) == sent
+    assert module.from_json(orjson.loads(orjson.dumps(sent))) == sent

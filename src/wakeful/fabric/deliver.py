@@ -100,7 +100,7 @@ def deliver(tx: Tx, delivery: Delivery) -> bool:
 def attempt(tx: Tx, delivery: Delivery) -> Undelivered | None:
     """As `deliver`, for givers that tell why: None where the target has the event."""
     if not delivery.is_ordered and _is_full(tx):
-        work.put(tx, LATER, to_json(delivery))
+        work.put(tx, LATER, delivery)  # which is JSON as it stands
         return None
     tx.deliveries += 1
     tx.depth += 1
@@ -154,10 +154,6 @@ def bury(tx: Tx, delivery: Delivery, refusal: Refused) -> bool | None:
     if delivery.dead_letter is None:
         return None
     return deliver(tx, _letter(delivery, delivery.dead_letter, refusal))
-
-
-def to_json(delivery: Delivery) -> dict[str, Any]:
-    return dataclasses.asdict(delivery)
 
 
 def from_json(fields: dict[str, Any]) -> Delivery:

@@ -20,6 +20,32 @@ SQS_MOVE_RATE_MAX = 500  # messages a second that a move task may be told to mov
 SQS_MOVED_AT_ONCE = 500  # messages that a move task without a rate moves in one transaction
 SQS_MOVE_S_MAX = 36 * 3600
 SQS_MOVES_LISTED_MAX = 10  # the latest tasks of a queue that are kept and listed
+SQS_EXPIRED_AT_ONCE = 2000  # messages of a queue that are too old, and deleted in one transaction
+SQS_QUEUES_REMEMBERED = 4096  # rows of queues whose attributes are kept parsed
+
+# What one queue may have, and fair queues
+SQS_IN_FLIGHT_MAX = 120_000  # "Amazon SQS standard queue quotas", and those of FIFO queues
+SQS_IN_FLIGHT_UNCOUNTED_MAX = 10_000  # messages that are handed out before those in flight are counted again
+SQS_FULL_PAUSE_S = 1.0  # before who waits looks again where no more may be in flight
+SQS_NAME_PAUSE_S = 60  # before a deleted queue's name may be used again
+SQS_POLICY_BYTES_MAX = 8192  # "Amazon SQS policy quotas"
+SQS_POLICY_STATEMENTS_MAX = 20
+SQS_POLICY_ACTIONS_MAX = 7  # of one AddPermission
+SQS_ATTRIBUTE_NAME_BYTES_MAX = 256  # and of its type
+SQS_TAG_KEY_CHARS_MAX = 128
+SQS_TAG_VALUE_CHARS_MAX = 256
+SQS_NOISY_SHARE = 0.1  # of a queue's messages in flight, or of its recent processing time; "How … fair queues work"
+SQS_NOISY_IN_FLIGHT_MIN = 30  # messages in flight of a tenant that is noisy by its share of them
+SQS_NOISY_SENT_S = 300.0  # a tenant that has sent nothing for so long is quiet
+SQS_NOISY_BUSY_MIN_S = 30.0  # processing time of all tenants below which no share of it is judged; ours
+SQS_NOISY_HALF_LIFE_S = 60.0  # in which processing time counts half as much; ours
+SQS_NOISY_LOOK_S = 0.25  # how often at most a queue's tenants are looked at
+SQS_NOISY_LOOKED_AT_PER_S = 20_000  # messages in flight that are looked at in a second, on the average
+SQS_TENANTS_REMEMBERED = 50  # shares that are kept: more than nine cannot be over a tenth
+SQS_TENANTS_LOOKED_AT = 200  # tenants that one receive looks at to find quiet ones
+SQS_UNGROUPED_LOOKED_AT = 100  # messages ahead among which one receive finds those without a group
+SQS_DEPTH_S = 60.0  # how often depths are told
+SQS_ACTIVE_S = 6 * 3600.0  # how long a queue's depth is told after it has had a message
 
 # --- S3 --------------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ away and comes back is found again, and a transaction that had not come to its c
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import re
@@ -54,12 +55,13 @@ def translate(sql: str) -> LiteralString:
 class PostgresTx:
     """A transaction on PostgreSQL. Locks are advisory locks that end with it."""
 
-    __slots__ = ("_db", "_outbox", "_owners", "deliveries", "depth", "now", "parts")
+    __slots__ = ("_db", "_outbox", "_owners", "deliveries", "depth", "lane", "now", "parts")
 
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
-    def __init__(self, db: psycopg.Connection[DictRow], now: float, parts: Any, outbox: Outbox) -> None:
+    def __init__(self, db: psycopg.Connection[DictRow], now: float, parts: Any, outbox: Outbox, lane: int) -> None:
         self.now = now
+        self.lane = lane
         self.parts = parts
         self.deliveries = 0
         self.depth = 0
@@ -127,6 +129,7 @@ class PostgresStore:
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(connections, "store")
         self._local = threading.local()
+        self._lanes = itertools.count()
         self._opened: list[psycopg.Connection[Any]] = []
         try:
             with self._connect(autocommit=True) as db:
@@ -187,6 +190,13 @@ class PostgresStore:
         self._opened.append(db)
         return db
 
+    def _lane(self) -> int:
+        """This thread's own: it has one transaction at a time."""
+        lane: int | None = getattr(self._local, "lane", None)
+        if lane is None:
+            lane = self._local.lane = next(self._lanes)
+        return lane
+
     def _serialise(
         self, work: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], is_read: bool
     ) -> tuple[Any, Outbox]:
@@ -199,7 +209,7 @@ class PostgresStore:
             try:
                 db.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ if is_read else None
                 db.read_only = is_read
-                result = work(PostgresTx(db, self._clock(), self.parts, outbox), *args, **kwargs)
+                result = work(PostgresTx(db, self._clock(), self.parts, outbox, self._lane()), *args, **kwargs)
                 for name in dict.fromkeys(outbox.wakes):
                     db.execute("SELECT pg_notify(%s, %s)", (_WAKE_CHANNEL, f"{self._schema} {name}"))
                 is_committing = True
@@ -222,7 +232,7 @@ class PostgresStore:
     ) -> None:
         db.isolation_level, db.read_only = None, False
         try:
-            work(PostgresTx(db, self._clock(), self.parts, Outbox()), *args, **kwargs)
+            work(PostgresTx(db, self._clock(), self.parts, Outbox(), self._lane()), *args, **kwargs)
         except Exception:  # noqa: BLE001 - the performance that follows raises it again, and is the one that counts
             return
         finally:

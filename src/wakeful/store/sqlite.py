@@ -26,8 +26,9 @@ T = TypeVar("T")
 class SqliteTx:
     """A transaction on SQLite. It also asserts what only a cluster needs: that a row's owner is locked first."""
 
-    __slots__ = ("_db", "_outbox", "_owners", "deliveries", "depth", "now", "parts")
+    __slots__ = ("_db", "_outbox", "_owners", "deliveries", "depth", "has_run", "now", "parts")
 
+    lane = 0
     skip_locked = ""
 
     def __init__(self, db: sqlite3.Connection, now: float, parts: Any, outbox: Outbox) -> None:
@@ -35,6 +36,8 @@ class SqliteTx:
         self.parts = parts
         self.deliveries = 0
         self.depth = 0
+        self.has_run = False
+        """Whether there was a statement that is more than a question."""
         self._db = db
         self._outbox = outbox
         self._owners: set[str] = set()
@@ -51,6 +54,7 @@ class SqliteTx:
 
     def run(self, sql: str, *args: Any) -> int:
         assert_locked(sql, self._owners)
+        self.has_run = True
         return self._db.execute(sql, args).rowcount
 
     def columns(self, table: str) -> frozenset[str]:
@@ -69,6 +73,10 @@ class SqliteTx:
         return self._outbox.savepoint(self._db.execute)
 
 
+_How = Callable[..., None]
+"""How one function of a batch is carried out."""
+
+
 @dataclass(slots=True)
 class _Job:
     work: Callable[..., Any]
@@ -77,6 +85,10 @@ class _Job:
     done: asyncio.Future[Any]
     value: Any = None
     error: BaseException | None = None
+
+
+class _Unclean(Exception):
+    """A function failed that had changed something, and there was no savepoint to undo it alone."""
 
 
 class SqliteStore:
@@ -172,12 +184,14 @@ class SqliteStore:
         db.close()
 
     def _commit(self, db: sqlite3.Connection, batch: list[_Job]) -> Outbox:
-        outbox, now = Outbox(), self._clock()
+        now = self._clock()
         try:
-            db.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                self._carry_out(db, job, now, outbox)
-            db.execute("COMMIT")
+            try:
+                outbox = self._carry_out(db, batch, now, self._rehearsed if self._rehearse else self._bare)
+            except _Unclean:
+                if db.in_transaction:  # else SQLite has undone it by itself, as where the disk is full
+                    db.execute("ROLLBACK")
+                outbox = self._carry_out(db, batch, now, self._guarded)
         except BaseException as failure:  # noqa: BLE001 - a full disk is every caller's answer, not the thread's end
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -187,23 +201,43 @@ class SqliteStore:
         self.commit_count += 1
         return outbox
 
-    def _carry_out(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox) -> None:
-        if self._rehearse:
-            self._attempt(db, job, now, Outbox(), keep=False)
-        self._attempt(db, job, now, outbox, keep=True)
+    def _carry_out(self, db: sqlite3.Connection, batch: list[_Job], now: float, how: _How) -> Outbox:
+        outbox = Outbox()
+        db.execute("BEGIN IMMEDIATE")
+        for job in batch:
+            how(db, job, now, outbox)
+        db.execute("COMMIT")
+        return outbox
 
-    def _attempt(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox, *, keep: bool) -> None:
-        job.value = job.error = None
+    def _bare(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox) -> None:
+        """Without a savepoint, which nearly nobody needs: who fails has mostly changed nothing yet."""
+        changes = db.total_changes
+        tx = self._perform(db, job, now, outbox)
+        if job.error is not None and (tx.has_run or db.total_changes != changes or not db.in_transaction):
+            raise _Unclean
+
+    def _rehearsed(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox) -> None:
+        self._guarded(db, job, now, Outbox(), keep=False)
+        self._guarded(db, job, now, outbox)
+
+    def _guarded(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox, *, keep: bool = True) -> None:
         db.execute("SAVEPOINT one_write")
-        try:
-            with outbox.undone_on_error():
-                job.value = job.work(SqliteTx(db, now, self.parts, outbox), *job.args, **job.kwargs)
-        except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the others go on
-            job.error = error
-            keep = False
+        self._perform(db, job, now, outbox)
+        keep = keep and job.error is None
         if not keep:
             db.execute("ROLLBACK TO one_write")
         db.execute("RELEASE one_write")
+
+    def _perform(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox) -> SqliteTx:
+        job.value = job.error = None
+        tx = SqliteTx(db, now, self.parts, outbox)
+        wakes, notes = len(outbox.wakes), len(outbox.notes)
+        try:
+            job.value = job.work(tx, *job.args, **job.kwargs)
+        except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the others go on
+            job.error = error
+            del outbox.wakes[wakes:], outbox.notes[notes:]
+        return tx
 
     def _publish(self, batch: list[_Job], outbox: Outbox) -> None:
         for job in batch:

@@ -35,6 +35,10 @@ class Tx(Protocol):
     parts: Any
     """What the node attached to its transactions: who accepts deliveries, which resource policies hold."""
 
+    lane: int
+    """Of a node's transactions that are under way at once no two have the same: who adds to a number that many add to
+    does so in a row of its lane, and waits for nobody."""
+
     skip_locked: str
     """Ends a SELECT that claims rows: "" or "FOR UPDATE SKIP LOCKED", as the engine needs."""
 

@@ -17,7 +17,7 @@ from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
-from wakeful.services.sqs import messages as stored
+from wakeful.services.sqs import counts
 from wakeful.services.sqs import queue as queues
 from wakeful.store.tx import Tx
 
@@ -208,7 +208,7 @@ def _subscribe_many(tx: Tx, topic: str, count: int) -> None:
 
 def _counts(tx: Tx) -> dict[int, int]:
     """How many queues have how many messages."""
-    return dict(Counter(stored.counts(tx, queue)["visible"] for queue in queues.every(tx)))
+    return dict(Counter(counts.of(tx, queue).visible for queue in queues.every(tx)))
 
 
 def test_a_publication_that_is_undone_has_reached_nobody(node: RunningNode, sns: Any, topic: str) -> None:

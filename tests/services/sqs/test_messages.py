@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode
+from wakeful.services.sqs import attributes as rules
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_message_received_too_often_moves_to_the_dead_letter_queue(node: Runni
     (message,) = sqs.receive_message(QueueUrl=dead, AttributeNames=["All"])["Messages"]
     assert message["MessageId"] == sent["MessageId"]
     assert message["Attributes"]["DeadLetterQueueSourceArn"].endswith(":q")
-    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+    assert message["Attributes"]["ApproximateReceiveCount"] == "3", "across all queues"
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
     assert attributes["RedrivePolicy"] == policy, "echoed byte for byte"
 
@@ -107,6 +108,7 @@ def test_a_message_whose_dead_letter_queue_was_deleted_is_not_lost(node: Running
     sqs.receive_message(QueueUrl=url)
     sqs.delete_queue(QueueUrl=dead)
     assert bodies(sqs.receive_message(QueueUrl=url)) == ["m"]
+    node.advance(61)
     again = make(sqs, "dead")
     assert bodies(sqs.receive_message(QueueUrl=url)) == []
     assert bodies(sqs.receive_message(QueueUrl=again)) == ["m"]
@@ -217,6 +219,50 @@ def test_an_entry_with_a_wrong_attribute_fails_alone(sqs: Any) -> None:
     assert depth(sqs, url) == (1, 0, 0)
 
 
+def test_the_digests_of_attributes_are_those_that_sqs_makes() -> None:
+    text = {"Hello": {"DataType": "String", "StringValue": "World"}}
+    number = {"UserId": {"DataType": "Number.bigint", "StringValue": "1234567890123456789012"}}
+    header = {"AWSTraceHeader": {"DataType": "String", "StringValue": "some-trace-id"}}
+    assert rules.md5_of(text) == "7db7fb1ba7f41366a8ea5eb18220b26d"
+    assert rules.md5_of(number) == "797ab158d73dcb5242dedc4412c8e855"
+    assert rules.md5_of(header) == "fdce4f2818803f2f73becc09a54792c0"
+
+
+def test_an_attribute_that_no_message_has_is_refused(sqs: Any) -> None:
+    url = make(sqs)
+    for asked in ({"AttributeNames": ["Nonsense"]}, {"MessageSystemAttributeNames": ["Nonsense"]}):
+        with pytest.raises(ClientError) as refused:
+            sqs.receive_message(QueueUrl=url, **asked)
+        assert refused.value.response["Error"]["Code"] == "InvalidAttributeName"
+
+
+def test_a_long_poll_ends_when_a_message_shows_itself(node: RunningNode, sqs: Any) -> None:
+    """After its delay, after its visibility, and when its visibility is changed."""
+    url = make(sqs, VisibilityTimeout="10")
+    answers: list[list[str]] = []
+
+    def wait() -> threading.Thread:
+        def ask() -> None:
+            answers.append(bodies(node.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)))
+
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        node.wait_for_listener("arn:aws:sqs:us-east-1:000000000000:q")
+        return waiting
+
+    sqs.send_message(QueueUrl=url, MessageBody="m", DelaySeconds=5)
+    for shows_after_s in (6, 11):
+        waiting = wait()
+        node.advance(shows_after_s)
+        waiting.join(10)
+    node.advance(11)
+    handle = sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
+    waiting = wait()
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    waiting.join(10)
+    assert answers == [["m"], ["m"], ["m"]]
+
+
 def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
     url = make(sqs)
     attributes = {name: {"DataType": "String", "StringValue": name} for name in ("a.one", "a.two", "b")}
@@ -239,12 +285,12 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
         (
             {"MessageBody": "m", "MessageAttributes": {"n": {"DataType": "Number", "StringValue": "abc"}}},
             "InvalidParameterValue",
-            "Can't cast the value of message attribute 'n' to a number.",
+            "Can't cast the value of message (user) attribute 'n' to a number.",
         ),
         (
             {"MessageBody": "m", "MessageAttributes": {"AWS.x": {"DataType": "String", "StringValue": "v"}}},
             "InvalidParameterValue",
-            "AWS.x",
+            "You can't use message attribute names beginning with 'AWS.'",
         ),
         (
             {
@@ -260,7 +306,7 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
                 "MessageAttributes": {"a": {"DataType": "String", "StringValue": "v", "BinaryValue": b"v"}},
             },
             "InvalidParameterValue",
-            "The message attribute 'a' with type 'String' must use field 'String'.",
+            "The message (user) attribute 'a' with type 'String' must use field 'String'.",
         ),
         (
             {
@@ -279,11 +325,36 @@ def test_only_the_attributes_asked_for_are_shown(sqs: Any) -> None:
             "SenderId",
         ),
         ({"MessageBody": "m", "MessageGroupId": "a b"}, "InvalidParameterValue", "MessageGroupId can only include"),
+        *(
+            ({"MessageBody": "m", "MessageAttributes": {name: value}}, "InvalidParameterValue", words)
+            for name, value, words in (
+                (
+                    "",
+                    {"DataType": "String", "StringValue": "v"},
+                    "must contain non-empty message (user) attribute names.",
+                ),
+                ("n" * 257, {"DataType": "String", "StringValue": "v"}, "name must be shorter than 256 bytes."),
+                ("with space", {"DataType": "String", "StringValue": "v"}, "can only contain upper and lower score"),
+                ("a..b", {"DataType": "String", "StringValue": "v"}, "reserved for internal use."),
+                ("n", {"DataType": ""}, "must contain a non-empty attribute type."),
+                ("n", {"DataType": "Date", "StringValue": "v"}, "supported type prefixes: Binary, Number, String."),
+                ("n", {"DataType": "String." + "x" * 250, "StringValue": "v"}, "type must be shorter than 256 bytes."),
+                ("n", {"DataType": "String", "StringValue": ""}, "must contain a non-empty value of type 'String'."),
+                ("n", {"DataType": "Binary", "BinaryValue": b""}, "must contain a non-empty value of type 'Binary'."),
+                ("n", {"DataType": "String", "StringValue": "\x01"}, "Invalid characters found."),
+            )
+        ),
+        (
+            {"MessageBody": "m", "MessageDeduplicationId": "d"},
+            "InvalidParameterValue",
+            "not valid for this queue type.",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_refused_and_not_in_the_queue(
-    sqs: Any, request_: dict[str, Any], code: str, message: str
+    shared_node: RunningNode, request_: dict[str, Any], code: str, message: str
 ) -> None:
+    sqs = shared_node.client("sqs")
     url = make(sqs)
     with pytest.raises(ClientError) as refused:
         sqs.send_message(QueueUrl=url, **request_)
@@ -292,10 +363,11 @@ def test_what_cannot_be_sent_is_refused_and_not_in_the_queue(
     assert depth(sqs, url) == (0, 0, 0)
 
 
-def test_characters_that_no_message_may_hold_are_replaced(sqs: Any) -> None:
+def test_characters_that_no_message_may_hold_are_refused(sqs: Any) -> None:
     url = make(sqs)
-    sqs.send_message(QueueUrl=url, MessageBody="a\u0001b\ufffec")
-    assert bodies(sqs.receive_message(QueueUrl=url)) == ["a\ufffdb\ufffdc"]
+    with pytest.raises(sqs.exceptions.InvalidMessageContents):
+        sqs.send_message(QueueUrl=url, MessageBody="a\u0001b\ufffec")
+    assert depth(sqs, url) == (0, 0, 0)
 
 
 def test_messages_outlive_the_node(tmp_path: Any) -> None:

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode
 
+STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+
 
 @pytest.fixture
 def sqs(node: RunningNode) -> Any:
@@ -47,7 +49,8 @@ def test_making_a_queue_again_answers_the_same_one_unless_it_would_be_another(sq
 
 
 @pytest.mark.parametrize("name", ["with space", "x" * 81, "ümlaut"])
-def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
+def test_a_name_that_no_queue_may_have_is_refused(shared_node: RunningNode, name: str) -> None:
+    sqs = shared_node.client("sqs")
     code, message = refusal(sqs.create_queue, QueueName=name)
     assert code == "InvalidParameterValue"
     assert message == "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
@@ -68,7 +71,34 @@ def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
         ({"FifoQueue": "true"}, "InvalidParameterValue", "must end with .fifo suffix"),
         ({"FifoQueue": "false"}, "InvalidAttributeName", "Unknown Attribute FifoQueue."),
         ({"ContentBasedDeduplication": "true"}, "InvalidAttributeName", "Unknown Attribute ContentBasedDeduplication."),
-        ({"KmsMasterKeyId": "alias/aws/sqs"}, "NotImplemented", "KmsMasterKeyId"),
+        ({"DelaySeconds": ""}, "InvalidAttributeValue", "Invalid value for the parameter DelaySeconds."),
+        ({"DeduplicationScope": "queue"}, "InvalidAttributeName", "DeduplicationScope only when FifoQueue is set"),
+        (
+            {"KmsMasterKeyId": "alias/aws/sqs", "SqsManagedSseEnabled": "true"},
+            "InvalidAttributeName",
+            "You can use one type of server-side encryption (SSE) at one time.",
+        ),
+        ({"RedrivePolicy": "no json"}, "InvalidParameterValue", "Redrive policy is not a valid JSON map."),
+        (
+            {"RedrivePolicy": '{"deadLetterTargetArn": "arn", "maxReceiveCount": 1, "more": 1}'},
+            "InvalidParameterValue",
+            "Only following attributes are supported",
+        ),
+        (
+            {"RedrivePolicy": '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:no", "maxReceiveCount": 0}'},
+            "InvalidParameterValue",
+            "valid values are from 1 to 1000 both inclusive.",
+        ),
+        (
+            {"Policy": json.dumps({"Statement": [STATEMENT] * 21})},
+            "OverLimit",
+            "21 statements were found in the submitted policy, max allowed is 20",
+        ),
+        (
+            {"Policy": json.dumps({"Id": "x" * 8192, "Statement": [STATEMENT]})},
+            "InvalidAttributeValue",
+            "Invalid value for the parameter Policy.",
+        ),
         ({"Policy": "no json"}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
         ({"Policy": '{"Id": "p"}'}, "InvalidAttributeValue", "Invalid value for the parameter Policy."),
         (
@@ -91,8 +121,9 @@ def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, name: str) -> None:
     ],
 )
 def test_attributes_that_no_queue_may_have_are_refused(
-    sqs: Any, attributes: dict[str, str], code: str, words: str
+    shared_node: RunningNode, attributes: dict[str, str], code: str, words: str
 ) -> None:
+    sqs = shared_node.client("sqs")
     answered, message = refusal(sqs.create_queue, QueueName="q", Attributes=attributes)
     assert answered == code
     assert words in message
@@ -111,6 +142,25 @@ def test_attributes_are_answered_as_they_were_set_and_defaults_as_aws_has_them(s
     one = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]
     assert one == {"DelaySeconds": "7"}
     assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=url)
+
+
+def test_a_queue_is_encrypted_in_the_way_that_was_said_last(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    names = ["KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled"]
+
+    def shown(**attributes: str) -> dict[str, str]:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        return dict(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"])
+
+    with_key = {"KmsMasterKeyId": "alias/k", "KmsDataKeyReusePeriodSeconds": "300", "SqsManagedSseEnabled": "false"}
+    assert shown(KmsMasterKeyId="alias/k") == with_key
+    assert shown(KmsDataKeyReusePeriodSeconds="60") == {**with_key, "KmsDataKeyReusePeriodSeconds": "60"}
+    assert shown(SqsManagedSseEnabled="true") == {"SqsManagedSseEnabled": "true"}
+    assert shown(KmsMasterKeyId="alias/k") == with_key
+    assert shown(KmsMasterKeyId="") == {"SqsManagedSseEnabled": "true"}
+    assert shown(SqsManagedSseEnabled="false") == {"SqsManagedSseEnabled": "false"}
+    code, message = refusal(sqs.set_queue_attributes, QueueUrl=url, Attributes={"VisibilityTimeout": ""})
+    assert (code, message) == ("InvalidAttributeValue", "Invalid value for the parameter VisibilityTimeout.")
 
 
 def test_an_empty_policy_takes_the_policy_away(sqs: Any) -> None:
@@ -133,11 +183,20 @@ def test_what_is_not_there_is_not_found(sqs: Any, node: RunningNode) -> None:
         assert (code, message) == ("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
 
 
-def test_a_deleted_queue_is_gone_with_its_messages(sqs: Any) -> None:
+def test_a_deleted_queue_is_gone_with_its_messages_and_for_a_minute_its_name_is_not_free(
+    node: RunningNode, sqs: Any
+) -> None:
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="m")
     sqs.delete_queue(QueueUrl=url)
     assert "QueueUrls" not in sqs.list_queues()
+    code, message = refusal(sqs.create_queue, QueueName="q")
+    assert code == "AWS.SimpleQueueService.QueueDeletedRecently"
+    assert message.startswith("You must wait 60 seconds after deleting a queue")
+    node.client("sqs", region="eu-west-1").create_queue(QueueName="q")
+    node.advance(58)
+    assert refusal(sqs.create_queue, QueueName="q")[0] == code
+    node.advance(3)
     sqs.create_queue(QueueName="q")
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
 
@@ -254,9 +313,28 @@ def test_a_permission_that_cannot_be_given_is_refused(
     assert words in message
 
 
+def test_a_policy_has_twenty_statements_at_most_and_a_permission_seven_actions(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q", Attributes={"Policy": json.dumps({"Statement": [STATEMENT] * 20})})[
+        "QueueUrl"
+    ]
+    asked = {"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111122223333"]}
+    code, message = refusal(sqs.add_permission, **asked, Actions=["SendMessage"])
+    assert (code, "21 statements were found" in message) == ("OverLimit", True)
+    code, message = refusal(sqs.add_permission, **asked, Actions=["SendMessage"] * 8)
+    assert (code, message) == ("OverLimit", "8 Actions were found, maximum allowed is 7.")
+
+
+def test_attributes_that_are_not_there_are_not_set(sqs: Any) -> None:
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    code, message = refusal(sqs.set_queue_attributes, QueueUrl=url, Attributes={})
+    assert (code, message) == ("MissingParameter", "The request must contain the parameter Attribute.Name.")
+
+
 def test_a_queue_has_fifty_tags_at_most(sqs: Any) -> None:
     url = sqs.create_queue(QueueName="q", tags={str(number): "v" for number in range(50)})["QueueUrl"]
     assert refusal(sqs.tag_queue, QueueUrl=url, Tags={"more": "v"})[0] == "InvalidParameterValue"
+    for tags in ({"k" * 129: "v"}, {"0": "v" * 257}, {"aws:k": "v"}, {"0": "a;b"}):
+        assert refusal(sqs.tag_queue, QueueUrl=url, Tags=tags)[0] == "InvalidParameterValue"
     assert len(sqs.list_queue_tags(QueueUrl=url)["Tags"]) == 50
 
 

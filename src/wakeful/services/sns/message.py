@@ -251,7 +251,12 @@ def _shown(attributes: Attributes) -> dict[str, dict[str, str]]:
     }
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+"""Made once: a thousand subscribers get a thousand envelopes."""
+
+
+def _json(value: Any) -> str:
+    return _ENCODER.encode(value)
 
 
 # --- what may be published -------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def post(tx: Tx, letter: Letter, delivery: Delivery | None) -> bool:
         "account": letter.account,
         "trace": letter.trace.id,
         "hops": letter.trace.hops,
-        "delivery": None if delivery is None else deliver.to_json(delivery),
+        "delivery": delivery,
     }
     work.put(tx, _KIND, mail)
     return False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Service, Worker
-from wakeful.services.sqs import messages, move_operations, moves, operations, queue, rights
+from wakeful.services.sqs import counts, depths, fair, messages, move_operations, moves, operations, queue, rights
 from wakeful.services.sqs.api import api
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -15,12 +15,21 @@ _SWEEP = "sqs.expire"
 
 
 async def _sweep(node: Node, item: work.Item) -> Done | Again:
-    await node.store.write(messages.expire)
+    while await node.store.write(messages.expire):
+        pass  # portions, so that others can write between
+    await node.store.write(_forget)
     return Again(node.clock.now() + limits.SWEEP_S)
 
 
+def _forget(tx: Tx) -> None:
+    queue.forget_deleted(tx)
+    fair.forget_idle(tx)
+
+
 def _first(tx: Tx) -> None:
+    counts.make(tx)
     work.ensure(tx, _SWEEP, _SWEEP, {}, due=tx.now + limits.SWEEP_S)
+    depths.first(tx)
 
 
 service = Service(
@@ -30,7 +39,7 @@ service = Service(
     source=messages.QueueSource(),
     needs=rights.needs,
     policy=queue.policy,
-    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True), moves.worker),
+    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True), moves.worker, depths.worker),
     first=_first,
 )
 

@@ -6,7 +6,7 @@ import orjson
 
 from wakeful import limits
 from wakeful.fabric.source import Taken
-from wakeful.services.sqs import messages
+from wakeful.services.sqs import messages, receipts
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Row, Tx
 
@@ -22,7 +22,7 @@ def take(tx: Tx, queue: Queue, attempt: str, count: int, hide_s: int | None) -> 
     if again:
         return messages.hand_out_again(tx, queue, again, hide_s)
     taken = messages.take(tx, queue, count, hide_s)
-    kept = [messages.parse_handle(queue, each.facts["handle"]) for each in taken]
+    kept = [receipts.parse(queue, each.facts["handle"]) for each in taken]
     tx.run(
         "INSERT INTO sqs_attempts(queue, id, until, messages) VALUES (?, ?, ?, ?)"
         " ON CONFLICT(queue, id) DO UPDATE SET until = excluded.until, messages = excluded.messages",

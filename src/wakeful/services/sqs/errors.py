@@ -13,6 +13,14 @@ class QueueNameExists(AwsError):
     """A queue already exists with the same name and a different value for an attribute."""
 
 
+class QueueDeletedRecently(AwsError):
+    """You must wait 60 seconds after deleting a queue before you can create another with the same name."""
+
+
+class OverLimit(AwsError):
+    """The specified action violates a limit."""
+
+
 class InvalidAttributeName(AwsError):
     """The specified attribute doesn't exist."""
 
@@ -40,7 +48,8 @@ class InvalidAddress(AwsError):
 
 
 class InvalidMessageContents(AwsError):
-    """The message contains characters outside the allowed set."""
+    """Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD |
+    #x10000 to #x10FFFF"""
 
 
 class ReceiptHandleIsInvalid(AwsError):

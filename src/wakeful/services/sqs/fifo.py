@@ -85,16 +85,28 @@ def settled(tx: Tx, queue: Queue, group: str) -> None:
     if head is None:
         tx.run("DELETE FROM sqs_groups WHERE queue = ? AND grp = ?", queue.id, group)
         return
+    kept_s = queue.setting("MessageRetentionPeriod")  # what expires in flight locks its group no longer
     in_flight = tx.one(
-        "SELECT max(visible) AS until FROM sqs_messages WHERE queue = ? AND grp = ? AND ticket IS NOT NULL"
-        " AND visible > ?",
-        *(queue.id, group, tx.now),
+        "SELECT max(CASE WHEN visible < sent + ? THEN visible ELSE sent + ? END) AS until FROM sqs_messages"
+        " WHERE queue = ? AND grp = ? AND ticket IS NOT NULL AND visible > ? AND sent > ?",
+        *(kept_s, kept_s, queue.id, group, tx.now, oldest),
     )
     locked_until = in_flight["until"] if in_flight is not None else None
     tx.run(
         "UPDATE sqs_groups SET head = ?, ready = ? WHERE queue = ? AND grp = ?",
         *(head["seq"], head["visible"] if locked_until is None else locked_until, queue.id, group),
     )
+
+
+def delayed_anew(tx: Tx, queue: Queue) -> None:
+    """The queue's delay is also that of the messages that were sent to it and never received."""
+    tx.lock("sqs", queue.arn)
+    tx.run(
+        "UPDATE sqs_messages SET visible = sent + ? WHERE queue = ? AND receives = 0 AND moved IS NULL",
+        *(queue.setting("DelaySeconds"), queue.id),
+    )
+    for row in tx.all("SELECT grp FROM sqs_groups WHERE queue = ?", queue.id):
+        settled(tx, queue, row["grp"])
 
 
 def ready(tx: Tx, queue: Queue, count: int) -> list[str]:

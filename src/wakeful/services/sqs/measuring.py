@@ -8,7 +8,23 @@ from wakeful.store.metrics import Family, Sample, family, measures
 _SENT = measures(("NumberOfMessagesSent", "Count"), ("SentMessageSize", "Bytes"))
 _RECEIVED = measures(("NumberOfMessagesReceived", "Count"))
 _RECEIVED_NOTHING = measures(("NumberOfEmptyReceives", "Count"))
+_DEDUPLICATED = measures(("NumberOfDeduplicatedSentMessages", "Count"))
 _DELETED = measures(("NumberOfMessagesDeleted", "Count"))
+
+_DEPTH = measures(
+    ("ApproximateNumberOfMessagesVisible", "Count"),
+    ("ApproximateNumberOfMessagesNotVisible", "Count"),
+    ("ApproximateNumberOfMessagesDelayed", "Count"),
+)
+_OLDEST = measures(("ApproximateAgeOfOldestMessage", "Seconds"))
+_GROUPS = measures(("ApproximateNumberOfGroupsWithInflightMessages", "Count"))
+_QUIET = measures(
+    ("ApproximateNumberOfNoisyGroups", "Count"),
+    ("ApproximateNumberOfMessagesVisibleInQuietGroups", "Count"),
+    ("ApproximateNumberOfMessagesNotVisibleInQuietGroups", "Count"),
+    ("ApproximateNumberOfMessagesDelayedInQuietGroups", "Count"),
+)
+_OLDEST_QUIET = measures(("ApproximateAgeOfOldestMessageInQuietGroups", "Seconds"))
 
 
 def sent(arn: str, now: float, size: int) -> Sample:
@@ -25,8 +41,34 @@ def received_nothing(arn: str, now: float) -> Sample:
     return Sample(_of(arn), _RECEIVED_NOTHING, now, (1,))
 
 
+def deduplicated(arn: str, now: float) -> Sample:
+    """A message was not added to its FIFO queue, because it was there within the last five minutes."""
+    return Sample(_of(arn), _DEDUPLICATED, now, (1,))
+
+
 def deleted(arn: str, now: float) -> Sample:
     return Sample(_of(arn), _DELETED, now, (1,))
+
+
+def depth(arn: str, now: float, visible: int, in_flight: int, delayed: int) -> Sample:
+    return Sample(_of(arn), _DEPTH, now, (visible, in_flight, delayed))
+
+
+def oldest(arn: str, now: float, age_s: float) -> Sample:
+    return Sample(_of(arn), _OLDEST, now, (age_s,))
+
+
+def groups_in_flight(arn: str, now: float, count: int) -> Sample:
+    return Sample(_of(arn), _GROUPS, now, (count,))
+
+
+def quiet(arn: str, now: float, noisy: int, visible: int, in_flight: int, delayed: int) -> Sample:
+    """How many groups are noisy, and how many messages the others have."""
+    return Sample(_of(arn), _QUIET, now, (noisy, visible, in_flight, delayed))
+
+
+def oldest_quiet(arn: str, now: float, age_s: float) -> Sample:
+    return Sample(_of(arn), _OLDEST_QUIET, now, (age_s,))
 
 
 def _of(arn: str) -> Family:

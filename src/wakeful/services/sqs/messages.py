@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,14 +16,12 @@ from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import disturbed, fifo, measuring
+from wakeful.services.sqs import counts, disturbed, fair, fifo, flight, measuring, receipts
 from wakeful.services.sqs import queue as queues
-from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
+from wakeful.services.sqs.errors import InvalidMessageContents, InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import AwsError
-
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def put(
@@ -49,16 +44,19 @@ def put(
     if queue.is_fifo:
         where = fifo.placement(queue, system, body)
         if (before := fifo.sent_before(tx, queue, where)) is not None:
+            tx.note(measuring.deduplicated(queue.arn, tx.now))
             return before
         system = {**system, "MessageDeduplicationId": where.deduplication_id}
     visible = tx.now + (queue.setting("DelaySeconds") if delay_s is None else delay_s)
-    content, group = (message_id, body, orjson.dumps(attributes), system), None if where is None else where.group
+    content, group = (message_id, body, orjson.dumps(attributes), system), system.get("MessageGroupId")
     visible, *copies = disturbed.shown(tx, queue, visible, message_id, trace) if is_on(tx) else (visible,)
     seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=group)
     for later in copies:
         _insert(tx, queue, *content, tx.now, later, trace=trace, group=group)
     if where is not None:
         fifo.remember(tx, queue, where, message_id, seq)
+    elif group is not None:
+        fair.joined(tx, queue, group, visible, is_sent=True)
     tx.note(measuring.sent(queue.arn, tx.now, len(body.encode()) + rules.size_of(attributes)))
     return message_id, seq
 
@@ -76,38 +74,50 @@ def _insert(
     trace: Trace,
     group: str | None,
 ) -> int:
+    """`group`: in a FIFO queue the messages of one come in order; in a standard queue it is a tenant."""
     row = tx.one(
-        "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops, grp)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops, grp, tenant)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
         *(queue.id, message_id, body, attributes, orjson.dumps(system), sent, visible),
-        *(trace.id, trace.cause, trace.hops, group),
+        *(trace.id, trace.cause, trace.hops, *((group, None) if queue.is_fifo else (None, group))),
     )
     assert row is not None
-    if group is not None:
+    counts.changed(tx, queue.id, there=1)
+    if queue.is_fifo and group is not None:
         fifo.joined(tx, queue, group, row["seq"], visible)
     tx.wake(queues.wake_name(queue.arn))
     return int(row["seq"])
 
 
+def check(body: str) -> None:
+    """Raises InvalidMessageContents where there are characters that a message may not hold ("SendMessage")."""
+    if rules.FORBIDDEN.search(body):
+        raise InvalidMessageContents()
+
+
 def clean(body: str) -> str:
-    """The body with every character that a message may not hold replaced by U+FFFD ("SendMessage")."""
-    return _FORBIDDEN.sub("\ufffd", body)
+    """The body with every character that a message may not hold replaced by U+FFFD: of what services deliver."""
+    return rules.FORBIDDEN.sub("\ufffd", body)
 
 
 def take(tx: Tx, queue: Queue, count: int, hide_s: float | None = None) -> list[Taken]:
     """Hides up to `count` visible messages and gives them out; each counts as received.
 
     One that was received too often goes to the dead-letter queue instead, in this same transaction. As long as there is
-    no such queue (any more), it stays here.
+    no such queue (any more), it stays here. Nothing is given out while as many are in flight as may be.
     """
     tx.lock("sqs", queue.arn)
     hidden_until = tx.now + (queue.setting("VisibilityTimeout") if hide_s is None else hide_s)
+    count = flight.room(tx, queue, count)
+    if count == 0:
+        return []
     if queue.is_fifo:
         taken = _take_in_order(tx, queue, count, hidden_until)
     else:
-        found = _unspent(tx, queue, lambda: _visible(tx, queue, count))
-        taken = [_hand_out(tx, queue, row, hidden_until) for row in found]
+        found = _unspent(tx, queue, lambda: fair.in_order(tx, queue, _visible(tx, queue, count), count), count)
+        taken = _hand_out(tx, queue, found, hidden_until)
     if taken:
+        flight.took(tx, queue, len(taken))
         tx.note(measuring.received(queue.arn, tx.now, len(taken)))
     return taken
 
@@ -121,8 +131,9 @@ def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> lis
         if not groups:
             break
         for group in groups[: count - len(taken)]:
-            look = partial(fifo.in_order, tx, queue, group, count - len(taken))
-            taken += [_hand_out(tx, queue, row, hidden_until) for row in _unspent(tx, queue, look)]
+            wanted = count - len(taken)
+            look = partial(fifo.in_order, tx, queue, group, wanted)
+            taken += _hand_out(tx, queue, _unspent(tx, queue, look, wanted), hidden_until)
             fifo.settled(tx, queue, group)
             seen.add(group)
             if len(taken) == count:
@@ -130,40 +141,56 @@ def _take_in_order(tx: Tx, queue: Queue, count: int, hidden_until: float) -> lis
     return taken
 
 
-def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]]) -> list[Row]:
+def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]], count: int) -> list[Row]:
     """What is found by looking, again and again while messages that were received too often are buried on the way."""
     grave = queues.get(tx, queue.redrive[0]) if queue.redrive is not None else None
-    unspent: list[Row] = []
+    if grave is None:
+        return look()
+    unspent: dict[int, Row] = {}
     while True:
-        rows = look()[len(unspent) :]
+        rows = [row for row in look() if row["seq"] not in unspent]
         alive = [row for row in rows if not _was_buried(tx, queue, row, grave)]
-        unspent += alive
-        if len(alive) == len(rows):
-            return unspent
+        unspent.update((row["seq"], row) for row in alive)
+        if len(alive) == len(rows) or len(unspent) >= count:
+            return list(unspent.values())[:count]
 
 
-def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue | None) -> bool:
-    if grave is None or queue.redrive is None or row["receives"] < queue.redrive[1]:
+def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue) -> bool:
+    """In a standard queue a message is as old as it was; in a FIFO queue it begins anew ("Setting-up dead-letter queue
+    retention in Amazon SQS")."""
+    if queue.redrive is None or row["receives"] < queue.redrive[1]:
         return False
     tx.lock("sqs", grave.arn)
     system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
-    transfer(tx, row, grave, system, message_id=row["id"], sent=row["sent"])
+    sent = tx.now if grave.is_fifo else row["sent"]
+    transfer(tx, row, grave, system, message_id=row["id"], sent=sent, earlier=row["earlier"] + row["receives"])
     return True
 
 
-def transfer(tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, message_id: str, sent: float) -> None:
-    """The message is in the other queue, visible there and never received; in a FIFO queue it is the last one."""
+def transfer(
+    tx: Tx, row: Row, target: Queue, system: Mapping[str, str], *, message_id: str, sent: float, earlier: int = 0
+) -> None:
+    """The message is in the other queue, visible there and not yet received there; in a FIFO queue it is the last one.
+
+    `earlier` is how often it was received in the queues before, where it is still the same message: a dead letter.
+    """
+    moved = tx.now if "DeadLetterQueueSourceArn" in system else None
+    counts.changed(tx, row["queue"], there=-1, received=-(row["receives"] > 0))
     if target.is_fifo:
         tx.run("DELETE FROM sqs_messages WHERE seq = ?", row["seq"])
         trace = Trace(row["trace"], row["cause"], row["hops"])
         content = (message_id, row["body"], bytes(row["attributes"]), system)
-        _insert(tx, target, *content, sent, tx.now, trace=trace, group=row["grp"])
+        seq = _insert(tx, target, *content, sent, tx.now, trace=trace, group=row["grp"])
+        tx.run("UPDATE sqs_messages SET earlier = ?, moved = ? WHERE seq = ?", earlier, moved, seq)
         return
     tx.run(
         "UPDATE sqs_messages SET queue = ?, id = ?, sent = ?, visible = ?, receives = 0, first_received = NULL,"
-        " ticket = NULL, system = ? WHERE seq = ?",
-        *(target.id, message_id, sent, tx.now, orjson.dumps(system), row["seq"]),
+        " ticket = NULL, system = ?, earlier = ?, moved = ? WHERE seq = ?",
+        *(target.id, message_id, sent, tx.now, orjson.dumps(system), earlier, moved, row["seq"]),
     )
+    if row["tenant"] is not None:
+        fair.joined(tx, target, row["tenant"], tx.now, is_sent=False)
+    counts.changed(tx, target.id, there=1)
     tx.wake(queues.wake_name(target.arn))
 
 
@@ -175,14 +202,24 @@ def _visible(tx: Tx, queue: Queue, count: int) -> list[Row]:
     )
 
 
-def _hand_out(tx: Tx, queue: Queue, row: Row, hidden_until: float) -> Taken:
-    ticket = names.new_token(8)
-    first_received = row["first_received"] or tx.now
-    tx.run(
-        "UPDATE sqs_messages SET visible = ?, receives = receives + 1, first_received = ?, ticket = ? WHERE seq = ?",
-        *(hidden_until, first_received, ticket, row["seq"]),
-    )
-    return _taken(queue, row, ticket, row["receives"] + 1, first_received)
+def _hand_out(tx: Tx, queue: Queue, rows: Sequence[Row], hidden_until: float) -> list[Taken]:
+    """All of them by one ticket: the handle of each names its place as well."""
+    ticket = receipts.new_ticket(tx.now)
+    places = [row["seq"] for row in rows]
+    for begin in range(0, len(places), limits.SQS_BATCH_MAX):
+        few = places[begin : begin + limits.SQS_BATCH_MAX]
+        tx.run(_HAND_OUT[len(few)], hidden_until, ticket, tx.now, *few)
+    if first := sum(row["receives"] == 0 for row in rows):
+        counts.changed(tx, queue.id, received=first)
+    return [_taken(queue, row, ticket, row["receives"] + 1, row["first_received"] or tx.now) for row in rows]
+
+
+_HAND_OUT = {
+    number: "UPDATE sqs_messages SET visible = ?, receives = receives + 1, ticket = ?,"  # noqa: S608 - only marks
+    f" first_received = coalesce(first_received, ?) WHERE seq IN ({', '.join('?' * number)})"
+    for number in range(1, limits.SQS_BATCH_MAX + 1)
+}
+"""For so many messages at once."""
 
 
 def hand_out_again(tx: Tx, queue: Queue, rows: Sequence[Row], hide_s: int | None) -> list[Taken]:
@@ -198,7 +235,7 @@ def hand_out_again(tx: Tx, queue: Queue, rows: Sequence[Row], hide_s: int | None
 def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: float) -> Taken:
     system = {
         **orjson.loads(row["system"]),
-        "ApproximateReceiveCount": str(receives),
+        "ApproximateReceiveCount": str(row["earlier"] + receives),
         "SentTimestamp": str(int(row["sent"] * 1000)),
         "ApproximateFirstReceiveTimestamp": str(int(first_received * 1000)),
         **({"SequenceNumber": fifo.sequence_number(row["seq"])} if queue.is_fifo else {}),
@@ -208,7 +245,7 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
         body=row["body"],
         trace=Trace(row["trace"], row["cause"], row["hops"], lineage_of(system.get("AWSTraceHeader", ""))),
         facts={
-            "handle": handle_of(queue, row["seq"], ticket),
+            "handle": receipts.handle_of(queue, row["seq"], ticket),
             "attributes": orjson.loads(row["attributes"]),
             "system": system,
         },
@@ -222,59 +259,87 @@ def forget(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool = False) -> N
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
-    seq, ticket = parse_handle(queue, handle)
+    if _delete(tx, queue, handle, is_for_good=is_for_good):
+        counts.changed(tx, queue.id, there=-1, received=-1)
+
+
+def _delete(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool) -> bool:
+    """Whether the handle still counted and the message is gone; the queue's numbers are the caller's to change."""
+    seq, ticket = receipts.parse(queue, handle)
     tx.lock("sqs", queue.arn)
     if queue.is_fifo:
         _check_hidden(tx, queue, seq, ticket, handle)
     if is_on(tx) and not is_for_good and disturbed.stays(tx, queue, seq, ticket):
-        return
+        return False
     row = tx.one(
         "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
     )
-    if row is not None:
-        _settle(tx, queue, row["grp"])
-        tx.note(measuring.deleted(queue.arn, tx.now))
+    if row is None:
+        return False
+    _settle(tx, queue, row["grp"])
+    tx.note(measuring.deleted(queue.arn, tx.now))
+    return True
 
 
 def _check_hidden(tx: Tx, queue: Queue, seq: int, ticket: str, handle: str) -> None:
-    row = tx.one("SELECT visible, ticket FROM sqs_messages WHERE seq = ? AND queue = ?", seq, queue.id)
+    oldest = tx.now - queue.setting("MessageRetentionPeriod")
+    row = tx.one(
+        "SELECT visible, ticket FROM sqs_messages WHERE seq = ? AND queue = ? AND sent > ?", seq, queue.id, oldest
+    )
     if row is not None and (row["ticket"] != ticket or row["visible"] <= tx.now):
-        raise InvalidParameterValue(
-            f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-        )
+        raise _not_valid(handle, "ReceiptHandle", "The receipt handle has expired.")
 
 
 def hide(tx: Tx, queue: Queue, handle: str, for_s: int) -> None:
-    """The message stays hidden for `for_s` seconds from now; 0 shows it at once."""
+    """The message stays hidden for `for_s` seconds from now; 0 shows it at once.
+
+    At most for twelve hours since it was received. In a standard queue, a message whose time is over already and which
+    nobody has received since stays as it is, and no error is told.
+    """
     if not 0 <= for_s <= limits.SQS_VISIBILITY_MAX_S:
-        raise InvalidParameterValue(
-            f"Value {for_s} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer"
-            f" between 0 and {limits.SQS_VISIBILITY_MAX_S}."
+        raise _not_valid(
+            for_s,
+            "VisibilityTimeout",
+            f"VisibilityTimeout must be an integer between 0 and {limits.SQS_VISIBILITY_MAX_S}.",
         )
-    seq, ticket = parse_handle(queue, handle)
+    seq, ticket = receipts.parse(queue, handle)
     tx.lock("sqs", queue.arn)
     row = tx.one(
-        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ? RETURNING grp",
-        *(tx.now + for_s, seq, queue.id, ticket, tx.now),
+        "SELECT visible, grp, tenant FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? AND sent > ?",
+        *(seq, queue.id, ticket, tx.now - queue.setting("MessageRetentionPeriod")),
     )
-    if row is None:
-        raise InvalidParameterValue(
-            f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not"
-            " available for visibility timeout change."
+    if row is None or (queue.is_fifo and row["visible"] <= tx.now):
+        raise _not_valid(
+            handle, "ReceiptHandle", "Message does not exist or is not available for visibility timeout change."
         )
+    if row["visible"] <= tx.now:
+        return
+    if tx.now + for_s > receipts.received_at(ticket) + limits.SQS_VISIBILITY_MAX_S:
+        reason = f"Total VisibilityTimeout for the message is beyond the limit [{limits.SQS_VISIBILITY_MAX_S} seconds]"
+        raise _not_valid(for_s, "VisibilityTimeout", reason)
+    tx.run("UPDATE sqs_messages SET visible = ? WHERE seq = ?", tx.now + for_s, seq)
+    if row["tenant"] is not None:
+        fair.joined(tx, queue, row["tenant"], tx.now + for_s, is_sent=False)
     _settle(tx, queue, row["grp"])
     tx.wake(queues.wake_name(queue.arn))
 
 
+def _not_valid(value: object, parameter: str, reason: str) -> InvalidParameterValue:
+    return InvalidParameterValue(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+
+
 def _show_at(tx: Tx, queue: Queue, handle: str, moment: float) -> None:
     """The message, if it is still hidden by this receive, is so no longer than until that moment."""
-    seq, ticket = parse_handle(queue, handle)
+    seq, ticket = receipts.parse(queue, handle)
     tx.lock("sqs", queue.arn)
     row = tx.one(
-        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ? RETURNING grp",
+        "UPDATE sqs_messages SET visible = ? WHERE seq = ? AND queue = ? AND ticket = ? AND visible > ?"
+        " RETURNING grp, tenant",
         *(moment, seq, queue.id, ticket, moment),
     )
     if row is not None:
+        if row["tenant"] is not None:
+            fair.joined(tx, queue, row["tenant"], moment, is_sent=False)
         _settle(tx, queue, row["grp"])
         tx.wake(queues.wake_name(queue.arn))
 
@@ -289,41 +354,37 @@ def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
 def purge(tx: Tx, queue: Queue) -> None:
     """No message that was in the queue is left."""
     tx.lock("sqs", queue.arn)
-    tx.run("DELETE FROM sqs_messages WHERE queue = ?", queue.id)
+    for table in ("sqs_messages", "sqs_tenants", "sqs_fairness"):
+        tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
+    counts.clear(tx, queue)
     fifo.clear(tx, queue)
     tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
 
 
-def counts(tx: Tx, queue: Queue) -> dict[str, int]:
-    """How many messages are visible, in flight, and delayed. "Approximate" on AWS, exact here."""
-    oldest = tx.now - queue.setting("MessageRetentionPeriod")
-    row = tx.one(
-        "SELECT coalesce(sum(CASE WHEN visible <= ? THEN 1 ELSE 0 END), 0) AS visible,"
-        " coalesce(sum(CASE WHEN visible > ? AND receives > 0 THEN 1 ELSE 0 END), 0) AS in_flight,"
-        " coalesce(sum(CASE WHEN visible > ? AND receives = 0 THEN 1 ELSE 0 END), 0) AS delayed"
-        " FROM sqs_messages WHERE queue = ? AND sent > ?",
-        *(tx.now, tx.now, tx.now, queue.id, oldest),
-    )
-    assert row is not None
-    return {name: int(row[name]) for name in ("visible", "in_flight", "delayed")}
-
-
-def expire(tx: Tx) -> None:
-    """No message is left that is older than its queue keeps them."""
+def expire(tx: Tx) -> bool:
+    """Fewer messages are left that are older than their queue keeps them. Whether there may be more of them."""
+    are_more = False
     for queue in queues.every(tx):
         tx.lock("sqs", queue.arn)
-        oldest = tx.now - queue.setting("MessageRetentionPeriod")
-        if queue.is_fifo:
-            gone = tx.all("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ? RETURNING grp", queue.id, oldest)
+        gone = tx.all(
+            "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? AND sent + 0 <= ?"
+            " ORDER BY sent + 0 LIMIT ?) RETURNING grp, receives",
+            *(queue.id, tx.now - queue.setting("MessageRetentionPeriod"), limits.SQS_EXPIRED_AT_ONCE),
+        )
+        if gone:
+            counts.changed(tx, queue.id, there=-len(gone), received=-sum(row["receives"] > 0 for row in gone))
             for group in dict.fromkeys(row["grp"] for row in gone):
                 _settle(tx, queue, group)
-        else:
-            tx.run("DELETE FROM sqs_messages WHERE queue = ? AND sent <= ?", queue.id, oldest)
+        are_more = are_more or len(gone) == limits.SQS_EXPIRED_AT_ONCE
     fifo.forget_old(tx)
+    return are_more
 
 
 def has_visible(tx: Tx, queue: Queue) -> bool:
-    return bool(fifo.ready(tx, queue, 1) if queue.is_fifo else _visible(tx, queue, 1))
+    if queue.is_fifo:
+        return bool(fifo.ready(tx, queue, 1))
+    sql = "SELECT 1 FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? LIMIT 1"
+    return tx.one(sql, queue.id, tx.now, tx.now - queue.setting("MessageRetentionPeriod")) is not None
 
 
 def next_visible(tx: Tx, queue: Queue) -> float | None:
@@ -405,18 +466,24 @@ class QueueSource:
         queue = queues.get(tx, arn)
         if queue is None or (is_on(tx) and disturbed.come_again(tx, queue, reader, done)):
             return
-        with suppress(ReceiptHandleIsInvalid):
-            for message in done:
-                forget(tx, queue, message.facts["handle"], is_for_good=True)
-            for message in failed:
-                if "shows" in message.facts:
+        gone = 0
+        for message in done:
+            with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
+                gone += _delete(tx, queue, message.facts["handle"], is_for_good=True)
+        if gone:
+            counts.changed(tx, queue.id, there=-gone, received=-gone)
+        for message in failed:
+            if "shows" in message.facts:
+                with suppress(ReceiptHandleIsInvalid):
                     _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)
         if queue is None:
             return None
-        return tx.now if has_visible(tx, queue) else next_visible(tx, queue)
+        if not has_visible(tx, queue):
+            return next_visible(tx, queue)
+        return tx.now + limits.SQS_FULL_PAUSE_S if flight.is_full(tx, queue) else tx.now
 
     def as_record(self, arn: str, taken: Taken) -> dict[str, Any]:
         """As "Using Lambda with Amazon SQS" shows it; attribute names begin with a small letter there."""
@@ -446,19 +513,3 @@ def _record_attribute(value: Mapping[str, str]) -> dict[str, Any]:
 
 def md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def handle_of(queue: Queue, seq: int, ticket: str) -> str:
-    """A receipt handle: names the message and this one receive of it; another at every receive."""
-    return base64.b64encode(f"{queue.id} {seq} {ticket}".encode()).decode()
-
-
-def parse_handle(queue: Queue, handle: str) -> tuple[int, str]:
-    """The message's place and the receive's ticket. Raises ReceiptHandleIsInvalid for what we never gave out."""
-    try:
-        queue_id, seq, ticket = base64.b64decode(handle, validate=True).decode().split(" ")
-        if int(queue_id) == queue.id:
-            return int(seq), ticket
-    except (ValueError, binascii.Error):
-        pass  # told below, in AWS's words
-    raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.')

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from wakeful import limits, names
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import lineage_of
-from wakeful.services.sqs import attempts, fifo, measuring, messages, queue
+from wakeful.services.sqs import attempts, counts, fifo, flight, measuring, messages, queue
 from wakeful.services.sqs import attributes as rules
 from wakeful.services.sqs.api import api
 from wakeful.services.sqs.errors import (
@@ -20,6 +22,8 @@ from wakeful.services.sqs.errors import (
     InvalidAttributeName,
     InvalidBatchEntryId,
     InvalidParameterValue,
+    MissingParameter,
+    OverLimit,
     PurgeQueueInProgress,
     TooManyEntriesInBatchRequest,
 )
@@ -50,10 +54,10 @@ def get_queue_url(call: Call, tx: Tx, request: shapes.GetQueueUrlRequest) -> sha
 def list_queues(call: Call, tx: Tx, request: shapes.ListQueuesRequest) -> shapes.ListQueuesResult:
     limit = request.get("MaxResults", limits.SQS_LIST_MAX)
     _check_range("MaxResults", limit, 1, limits.SQS_LIST_MAX)
-    found = queue.named(tx, call, request.get("QueueNamePrefix", ""), request.get("NextToken", ""), limit + 1)
+    found = queue.named(tx, call, request.get("QueueNamePrefix", ""), _after(request.get("NextToken")), limit + 1)
     page: shapes.ListQueuesResult = {"QueueUrls": [each.url(call) for each in found[:limit]]} if found else {}
     if len(found) > limit and "MaxResults" in request:
-        page["NextToken"] = found[limit - 1].name
+        page["NextToken"] = _token(found[limit - 1])
     return page
 
 
@@ -98,15 +102,22 @@ def get_queue_attributes(
         "LastModifiedTimestamp": str(int(found.modified)),
     }
     if "All" in wanted or wanted & _COUNTS.keys():
-        counts = messages.counts(tx, found)
-        everything.update({name: str(counts[what]) for name, what in _COUNTS.items()})
+        now = counts.of(tx, found)
+        everything.update({name: str(getattr(now, what)) for name, what in _COUNTS.items()})
     shown = {name: value for name, value in everything.items() if "All" in wanted or name in wanted}
     return {"Attributes": shown} if shown else {}
 
 
 @api.writes
 def set_queue_attributes(call: Call, tx: Tx, request: shapes.SetQueueAttributesRequest) -> None:
-    queue.set_attributes(tx, queue.arn_of(call, request["QueueUrl"]), request["Attributes"])
+    """A new delay is that of messages sent from now on; in a FIFO queue also of those that are still delayed or have
+    not been received ("Amazon SQS delay queues")."""
+    arn = queue.arn_of(call, request["QueueUrl"])
+    if not request["Attributes"]:
+        raise MissingParameter("The request must contain the parameter Attribute.Name.")
+    queue.set_attributes(tx, arn, request["Attributes"])
+    if "DelaySeconds" in request["Attributes"] and (changed := queue.find(tx, arn)).is_fifo:
+        fifo.delayed_anew(tx, changed)
 
 
 @api.reads
@@ -116,12 +127,25 @@ def list_dead_letter_source_queues(
     """The queues whose spent messages come to this one."""
     limit = request.get("MaxResults", limits.SQS_LIST_MAX)
     _check_range("MaxResults", limit, 1, limits.SQS_LIST_MAX)
-    after = request.get("NextToken", "")
+    after = _after(request.get("NextToken"))
     found = [each for each in queue.sources_of(tx, _queue(call, tx, request["QueueUrl"])) if each.name > after]
     page: shapes.ListDeadLetterSourceQueuesResult = {"queueUrls": [each.url(call) for each in found[:limit]]}
     if len(found) > limit:
-        page["NextToken"] = found[limit - 1].name
+        page["NextToken"] = _token(found[limit - 1])
     return page
+
+
+def _token(last: Queue) -> str:
+    """Where the next page goes on; clients make nothing of it."""
+    return base64.b64encode(last.name.encode()).decode()
+
+
+def _after(token: str | None) -> str:
+    """Raises InvalidParameterValue for what we never gave out."""
+    try:
+        return base64.b64decode(token or "", validate=True).decode()
+    except ValueError:
+        raise InvalidParameterValue("Invalid or expired next token.") from None
 
 
 @api.reads
@@ -181,6 +205,12 @@ def send_message_batch(call: Call, tx: Tx, request: shapes.SendMessageBatchReque
     return cast("shapes.SendMessageBatchResult", sent)
 
 
+@cache
+def _attributes_of_messages() -> frozenset[str]:
+    """What a receiver may name; the older member of the request has the names of queues' attributes too."""
+    return frozenset((*api.enum("MessageSystemAttributeName"), *api.enum("QueueAttributeName")))
+
+
 @api.waits
 async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessageRequest) -> shapes.ReceiveMessageResult:
     """Up to ten messages, hidden from others for their visibility timeout; waits for the first if asked to.
@@ -192,23 +222,34 @@ async def receive_message(call: Call, node: Node, request: shapes.ReceiveMessage
     _check_range("VisibilityTimeout", hide_s, 0, limits.SQS_VISIBILITY_MAX_S)
     _check_range("WaitTimeSeconds", request.get("WaitTimeSeconds"), 0, limits.SQS_WAIT_MAX_S)
     attempt = request.get("ReceiveRequestAttemptId")
+    if attempt is not None:
+        rules.check_fifo_id("ReceiveRequestAttemptId", attempt)
+    for name in (*request.get("AttributeNames", ()), *request.get("MessageSystemAttributeNames", ())):
+        if name not in _attributes_of_messages():
+            raise InvalidAttributeName(f"Unknown Attribute {name}.")
     arn = queue.arn_of(call, request["QueueUrl"])
     patience_s = request.get("WaitTimeSeconds")
-    deadline: float | None = None
+    state = await node.store.write(_take, arn, count, hide_s, attempt, patience_s)
+    wait_s = state.wait_s if patience_s is None else patience_s
+    if wait_s and not state.taken:
+        take = partial(node.store.write, _take, arn, count, hide_s, attempt, patience_s)
+        state = await _wait(call, node, arn, take, until=node.clock.now() + wait_s)
+    if not state.taken:
+        node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
+        return {}
+    return {"Messages": [_message(each, request) for each in state.taken]}
+
+
+async def _wait(call: Call, node: Node, arn: str, take: Callable[[], Awaitable[_State]], *, until: float) -> _State:
+    """What was taken as soon as there was something; nothing at the end of the time, or where the caller has left."""
     with node.wakes.listen(queue.wake_name(arn)) as listener:
-        while not call.has_left():
+        while True:
             state = await node.store.read(_look, arn)
-            if state.has_visible or (attempt is not None and deadline is None):
-                taken = await node.store.write(_take, arn, count, hide_s, attempt)
-                if taken:
-                    return {"Messages": [_message(each, request) for each in taken]}
-            if deadline is None:
-                deadline = node.clock.now() + (state.wait_s if patience_s is None else patience_s)
-            if node.clock.now() >= deadline or node.is_stopping:
-                node.telemetry.note(measuring.received_nothing(arn, node.clock.now()))
-                return {}
-            await listener.wait(min(deadline, state.next_visible or deadline))
-    return {}  # to nobody: what has come meanwhile is for those who are still there
+            if state.has_visible and not call.has_left():
+                state = await take()
+            if state.taken or node.clock.now() >= until or node.is_stopping or call.has_left():
+                return state
+            await listener.wait(min(until, state.next_visible or until))
 
 
 @api.writes
@@ -255,10 +296,7 @@ def _queue(call: Call, tx: Tx, queue_url: str) -> Queue:
 def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
     other = "DelaySeconds" if target.is_fifo else "MessageDeduplicationId"
     if entry.get(other):
-        raise InvalidParameterValue(
-            f"Value {entry[other]} for parameter {other} is invalid. Reason: The request include parameter that is not"
-            " valid for this queue type."
-        )
+        raise _not_of_this_type(other, entry[other])
     _check_range("DelaySeconds", entry.get("DelaySeconds"), 0, limits.SQS_DELAY_MAX_S)
     rules.check_message_attributes(entry.get("MessageAttributes", {}))
     rules.check_system_attributes(entry.get("MessageSystemAttributes", {}))
@@ -267,7 +305,8 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
             rules.check_fifo_id(member, entry[member])
     attributes = rules.stored(entry.get("MessageAttributes", {}))
     system = rules.stored(entry.get("MessageSystemAttributes", {}))
-    body = messages.clean(entry["MessageBody"])
+    body = entry["MessageBody"]
+    messages.check(body)
     limit = target.setting("MaximumMessageSize")
     if len(body.encode()) + rules.size_of(attributes) > limit:
         raise InvalidParameterValue(
@@ -288,7 +327,7 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         message_id=names.new_uuid(),
         attributes=attributes,
         system=constant,
-        delay_s=entry.get("DelaySeconds"),
+        delay_s=None if target.is_fifo else entry.get("DelaySeconds"),
     )
     return {
         "MessageId": message_id,
@@ -297,6 +336,13 @@ def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
         **({"MD5OfMessageSystemAttributes": rules.md5_of(system)} if system else {}),
         **({"SequenceNumber": fifo.sequence_number(seq)} if target.is_fifo else {}),
     }
+
+
+def _not_of_this_type(parameter: str, value: object) -> InvalidParameterValue:
+    return InvalidParameterValue(
+        f"Value {value} for parameter {parameter} is invalid. Reason: The request include parameter that is not valid"
+        " for this queue type."
+    )
 
 
 def _trace_header(call: Call, given: str | None) -> str | None:
@@ -308,8 +354,9 @@ def _trace_header(call: Call, given: str | None) -> str | None:
 
 
 class _State(NamedTuple):
-    """What a receiver sees before it takes: whether there is anything, and what to wait for."""
+    """What a receiver got; and where that is nothing, whether there is anything, and what to wait for."""
 
+    taken: Sequence[Taken]
     has_visible: bool
     next_visible: float | None
     wait_s: int
@@ -319,14 +366,31 @@ def _look(tx: Tx, arn: str) -> _State:
     found = queue.find(tx, arn)
     has_visible = messages.has_visible(tx, found)
     next_visible = None if has_visible else messages.next_visible(tx, found)
-    return _State(has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
+    return _State((), has_visible, next_visible, found.setting("ReceiveMessageWaitTimeSeconds"))
 
 
-def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None) -> list[Taken]:
+def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None, patience_s: int | None) -> _State:
+    """Raises OverLimit where a short poll finds as many messages of a standard queue in flight as may be; who waits,
+    and whoever asks a FIFO queue, is told nothing ("Amazon SQS standard queue quotas")."""
     found = queue.find(tx, arn)
-    if attempt is None or not found.is_fifo:
-        return messages.take(tx, found, count, hide_s)
-    return attempts.take(tx, found, attempt, count, hide_s)
+    if attempt is None:
+        taken = messages.take(tx, found, count, hide_s)
+    elif found.is_fifo:
+        taken = attempts.take(tx, found, attempt, count, hide_s)
+    else:
+        raise _not_of_this_type("ReceiveRequestAttemptId", attempt)
+    if taken:
+        return _State(taken, has_visible=True, next_visible=None, wait_s=0)
+    state = _look(tx, arn)
+    if not state.has_visible:
+        return state
+    is_short = (state.wait_s if patience_s is None else patience_s) == 0
+    if is_short and not found.is_fifo and flight.is_full(tx, found):
+        raise OverLimit(
+            f"Too many messages in flight. A queue may have {limits.SQS_IN_FLIGHT_MAX} of them: delete messages that"
+            " were processed."
+        )
+    return state._replace(next_visible=tx.now + limits.SQS_FULL_PAUSE_S)  # a message that is deleted wakes nobody
 
 
 def _message(taken: Taken, request: Mapping[str, Any]) -> shapes.Message:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ from wakeful.services.sqs.errors import (
     InvalidAddress,
     InvalidAttributeValue,
     InvalidParameterValue,
+    OverLimit,
+    QueueDeletedRecently,
     QueueDoesNotExist,
     QueueNameExists,
 )
@@ -51,7 +53,8 @@ class Queue:
 
     @property
     def defaults(self) -> Mapping[str, str]:
-        return {**rules.DEFAULTS, **rules.FIFO_DEFAULTS} if self.is_fifo else rules.DEFAULTS
+        defaults = {**rules.DEFAULTS, **rules.FIFO_DEFAULTS} if self.is_fifo else rules.DEFAULTS
+        return {**defaults, **rules.KMS_DEFAULTS} if self.attributes.get("KmsMasterKeyId") else defaults
 
     def setting(self, name: str) -> int:
         return int(self.attributes.get(name) or rules.DEFAULTS[name])
@@ -108,25 +111,26 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
     if existing is not None:
         _check_same(existing, attributes)
         return existing
+    _check_name_is_free(tx, arn)
     _check_dead_letter_target(tx, arn, attributes)
     tx.run(
         "INSERT INTO sqs_queues(arn, account, region, name, created, modified, attributes, tags)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(arn, call.account, call.region, name, tx.now, tx.now, _json(attributes), _json(tags)),
+        *(arn, call.account, call.region, name, tx.now, tx.now, _json(rules.merged({}, attributes)), _json(tags)),
     )
     tx.wake(wake_name(arn))
-    return find(tx, arn)
+    made = find(tx, arn)
+    stay_active(tx, made.id)
+    return made
 
 
 def set_attributes(tx: Tx, arn: str, attributes: Mapping[str, str]) -> None:
     """These attributes are set, the others stay. An empty text takes an optional one away."""
     tx.lock("sqs", arn)
     queue = find(tx, arn)
-    rules.check_queue_attributes(
-        {name: value for name, value in attributes.items() if value != ""}, is_fifo=queue.is_fifo
-    )
+    rules.check_queue_attributes(attributes, is_fifo=queue.is_fifo)
     _check_dead_letter_target(tx, arn, attributes)
-    merged = {name: value for name, value in {**queue.attributes, **attributes}.items() if value != ""}
+    merged = rules.merged(queue.attributes, attributes)
     _check_throughput(merged)
     tx.run("UPDATE sqs_queues SET attributes = ?, modified = ? WHERE arn = ?", _json(merged), tx.now, arn)
     tx.wake(wake_name(arn))
@@ -139,11 +143,18 @@ def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
 
 
 def delete(tx: Tx, queue: Queue) -> None:
-    """The queue and everything in it are gone."""
+    """The queue and everything in it are gone, and for a minute its name is nobody's."""
     tx.lock("sqs", queue.arn)
-    for table in ("sqs_messages", "sqs_groups", "sqs_deduplications", "sqs_attempts"):
+    for table in (
+        *("sqs_messages", "sqs_counts", "sqs_groups", "sqs_deduplications", "sqs_attempts"),
+        *("sqs_tenants", "sqs_fairness", "sqs_active"),
+    ):
         tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
     tx.run("DELETE FROM sqs_queues WHERE id = ?", queue.id)
+    tx.run(
+        "INSERT INTO sqs_deleted(arn, until) VALUES (?, ?) ON CONFLICT(arn) DO UPDATE SET until = excluded.until",
+        *(queue.arn, tx.now + limits.SQS_NAME_PAUSE_S),
+    )
     tx.wake(wake_name(queue.arn))
 
 
@@ -161,6 +172,21 @@ def sources_of(tx: Tx, dead_letter: Queue) -> list[Queue]:
     """The queues whose dead letters come here."""
     rows = tx.all("SELECT * FROM sqs_queues WHERE account = ? ORDER BY name", dead_letter.account)
     return [queue for queue in map(_queue, rows) if queue.redrive and queue.redrive[0] == dead_letter.arn]
+
+
+def stay_active(tx: Tx, queue_id: int) -> None:
+    """The queue's depth is told for the next six hours."""
+    tx.lock("sqs", "active")
+    tx.run(
+        "INSERT INTO sqs_active(queue, until) VALUES (?, ?) ON CONFLICT(queue) DO UPDATE SET until = excluded.until",
+        *(queue_id, tx.now + limits.SQS_ACTIVE_S),
+    )
+
+
+def forget_deleted(tx: Tx) -> None:
+    """Names that are free again are not remembered."""
+    tx.lock("sqs", "deleted")
+    tx.run("DELETE FROM sqs_deleted WHERE until <= ?", tx.now)
 
 
 def every(tx: Tx) -> list[Queue]:
@@ -193,6 +219,8 @@ def permit(tx: Tx, queue: Queue, label: str, accounts: Sequence[str], actions: S
     """The policy has one more statement, named by its label."""
     if not _NAME.fullmatch(label):
         raise _not_valid(label, "Label", "Can only include alphanumeric characters, hyphens, or underscores.")
+    if len(actions) > limits.SQS_POLICY_ACTIONS_MAX:
+        raise OverLimit(f"{len(actions)} Actions were found, maximum allowed is {limits.SQS_POLICY_ACTIONS_MAX}.")
     for action in actions:
         if action not in _PERMITTED:
             raise _not_valid(f"SQS:{action}", "ActionName", "Only the queue owner is allowed to invoke this action.")
@@ -209,6 +237,8 @@ def permit(tx: Tx, queue: Queue, label: str, accounts: Sequence[str], actions: S
         "Action": [f"SQS:{action}" for action in actions],
         "Resource": queue.arn,
     }
+    if len(statements) >= limits.SQS_POLICY_STATEMENTS_MAX:
+        raise rules.too_many_statements(len(statements) + 1)
     policy = {"Id": f"{queue.arn}/SQSDefaultPolicy", **policy, "Statement": [*statements, statement]}
     set_attributes(tx, queue.arn, {"Policy": json.dumps(policy)})
 
@@ -256,6 +286,12 @@ def _checked_kind(name: str, attributes: Mapping[str, str]) -> bool:
     return False
 
 
+def _check_name_is_free(tx: Tx, arn: str) -> None:
+    """A minute after a queue was deleted ("DeleteQueue")."""
+    if tx.one("SELECT 1 FROM sqs_deleted WHERE arn = ? AND until > ?", arn, tx.now) is not None:
+        raise QueueDeletedRecently()
+
+
 def _check_throughput(attributes: Mapping[str, str]) -> None:
     """High throughput is by group, and so must deduplication be ("Enabling high throughput for FIFO queues")."""
     by_group = attributes.get("FifoThroughputLimit") == "perMessageGroupId"
@@ -287,7 +323,8 @@ def _check_dead_letter_target(tx: Tx, arn: str, attributes: Mapping[str, str]) -
     if not text:
         return
     target = json.loads(text)["deadLetterTargetArn"]
-    dead_letter = get(tx, target)
+    near = str(target).rpartition(":")[0] == arn.rpartition(":")[0]  # of the same account and region
+    dead_letter = get(tx, target) if near else None
     reason = None
     if dead_letter is None:
         reason = "Dead letter target does not exist."
@@ -302,6 +339,23 @@ def _check_dead_letter_target(tx: Tx, arn: str, attributes: Mapping[str, str]) -
 def _check_tags(name: str, tags: Mapping[str, str]) -> None:
     if len(tags) > limits.SQS_TAGS_MAX:
         raise InvalidParameterValue(f"Too many tags added for queue {name}.")
+    for key, value in tags.items():
+        if not 1 <= len(key) <= limits.SQS_TAG_KEY_CHARS_MAX:
+            raise InvalidParameterValue(
+                f"Tag keys must be between 1 and {limits.SQS_TAG_KEY_CHARS_MAX} characters in length."
+            )
+        if len(value) > limits.SQS_TAG_VALUE_CHARS_MAX:
+            raise InvalidParameterValue(
+                f"Tag values must be between 0 and {limits.SQS_TAG_VALUE_CHARS_MAX} characters in length."
+            )
+        if key.lower().startswith("aws:"):
+            raise InvalidParameterValue("Tag keys must not start with aws:, which is reserved.")
+        for what, text in (("keys", key), ("values", value)):
+            if not all(each.isalnum() or each.isspace() or each in "_.:/=+-@" for each in text):
+                raise InvalidParameterValue(
+                    f"Tag {what} may only contain unicode letters, digits, whitespace, or one of these symbols:"
+                    " _ . : / = + - @"
+                )
 
 
 def _admits(dead_letter: Queue, source_arn: str) -> bool:
@@ -314,6 +368,15 @@ def _json(value: Mapping[str, str]) -> bytes:
     return orjson.dumps(dict(value))
 
 
+_COLUMNS = tuple(each.name for each in fields(Queue))
+
+
 def _queue(row: Row) -> Queue:
-    columns = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is not a dict
-    return Queue(**{**columns, "attributes": orjson.loads(row["attributes"]), "tags": orjson.loads(row["tags"])})
+    return _read(*[row[name] for name in _COLUMNS])
+
+
+@lru_cache(limits.SQS_QUEUES_REMEMBERED)
+def _read(*columns: Any) -> Queue:
+    """Of a row that reads like one before, the same queue: what was parsed of it once is not parsed again."""
+    *others, attributes, tags = columns
+    return Queue(*(*others, orjson.loads(attributes), orjson.loads(tags)))

@@ -28,9 +28,15 @@ CREATE TABLE IF NOT EXISTS sqs_messages(
     trace          TEXT NOT NULL,
     cause          TEXT,
     hops           INTEGER NOT NULL,
-    grp            TEXT                -- the message group, in a FIFO queue
+    grp            TEXT,               -- the message group, in a FIFO queue
+    tenant         TEXT,               -- the message group, in a standard queue
+    earlier        INTEGER NOT NULL DEFAULT 0, -- how often it was received in the queues it was in before
+    moved          REAL                -- when it came to this dead-letter queue
 );
-CREATE INDEX IF NOT EXISTS sqs_messages_visible ON sqs_messages(queue, visible, seq);
+DROP INDEX IF EXISTS sqs_messages_visible; -- an earlier version's
+CREATE INDEX IF NOT EXISTS sqs_messages_due ON sqs_messages(queue, visible, seq, receives);
+-- For what is too old, and asks for it so: else nobody who wants what is not too old would be given the right index.
+CREATE INDEX IF NOT EXISTS sqs_messages_sent ON sqs_messages(queue, (sent + 0));
 CREATE INDEX IF NOT EXISTS sqs_messages_group ON sqs_messages(queue, grp, seq) WHERE grp IS NOT NULL;
 CREATE INDEX IF NOT EXISTS sqs_messages_in_flight ON sqs_messages(queue, grp, visible)
     WHERE grp IS NOT NULL AND ticket IS NOT NULL;
@@ -78,3 +84,42 @@ CREATE TABLE IF NOT EXISTS sqs_moves(
     started     REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS sqs_moves_source ON sqs_moves(source);
+
+-- --- fair queues, names that are free again, depths ---
+
+CREATE INDEX IF NOT EXISTS sqs_messages_tenant ON sqs_messages(queue, tenant, visible, seq) WHERE tenant IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS sqs_tenants( -- message groups of standard queues that have messages, or had some lately
+    queue  INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    ready  REAL NOT NULL,              -- none of its messages may be handed out before
+    sent   REAL NOT NULL,              -- when the last message was sent, to half a minute
+    PRIMARY KEY (queue, tenant)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sqs_tenants_ready ON sqs_tenants(queue, ready, tenant);
+
+CREATE TABLE IF NOT EXISTS sqs_fairness( -- what a look at the messages in flight has shown of a queue's tenants
+    queue  INTEGER PRIMARY KEY,
+    again  REAL NOT NULL,              -- when to look again
+    shares BLOB NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS sqs_deleted( -- queues that were deleted less than a minute ago
+    arn   TEXT PRIMARY KEY,
+    until REAL NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sqs_active( -- queues whose depth is told every minute
+    queue INTEGER PRIMARY KEY,
+    until REAL NOT NULL
+);
+
+-- --- counts ---
+
+CREATE TABLE IF NOT EXISTS sqs_counts( -- how many messages are in a queue: the sum of its lanes
+    queue    INTEGER NOT NULL,
+    lane     INTEGER NOT NULL,         -- of the transaction that counted: who counts at once is in another
+    there    INTEGER NOT NULL,
+    received INTEGER NOT NULL,         -- how many of them were handed out at least once
+    PRIMARY KEY (queue, lane)
+) WITHOUT ROWID;

@@ -1,0 +1,37 @@
+"""Receipt handles: what names a message and one receive of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from wakeful import names
+from wakeful.services.sqs.errors import ReceiptHandleIsInvalid
+from wakeful.services.sqs.queue import Queue
+
+
+def handle_of(queue: Queue, seq: int, ticket: str) -> str:
+    """A receipt handle: names the message and this one receive of it; another at every receive."""
+    return base64.b64encode(f"{queue.id} {seq} {ticket}".encode()).decode()
+
+
+def new_ticket(now: float) -> str:
+    """Of one receive: nobody guesses it, and it says when that was."""
+    return f"{names.new_token(8)}{int(now * 1000):x}"
+
+
+def received_at(ticket: str) -> float:
+    """When the receive was; of a ticket of an earlier version, that it was just now."""
+    told = ticket[16:]
+    return int(told, 16) / 1000 if told else float("inf")
+
+
+def parse(queue: Queue, handle: str) -> tuple[int, str]:
+    """The message's place and the receive's ticket. Raises ReceiptHandleIsInvalid for what we never gave out."""
+    try:
+        queue_id, seq, ticket = base64.b64decode(handle, validate=True).decode().split(" ")
+        if int(queue_id) == queue.id:
+            return int(seq), ticket
+    except (ValueError, binascii.Error):
+        pass  # told below, in AWS's words
+    raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.')
