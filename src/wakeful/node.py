@@ -34,6 +34,9 @@ from wakeful.environments.workshop import Workshop
 from wakeful.fabric import deliver, housekeeping, worker
 from wakeful.fabric.authorize import Authorizer
 from wakeful.fabric.call import perform
+from wakeful.fabric.chaos import page as chaos_page
+from wakeful.fabric.chaos import rows as experiments
+from wakeful.fabric.chaos.running import Chaos
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.patience import keep_up
 from wakeful.fabric.service import Call, Principal, Request, Service
@@ -68,7 +71,7 @@ SERVICES: tuple[Service, ...] = (
     sqs.service,
 )
 
-_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA}
+_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "fabric": experiments.SCHEMA}
 _CLOCK_OFFSET = "clock_offset_s"
 _CLOCK_MOVED = "node.clock"
 
@@ -103,6 +106,8 @@ class Node:
         self.attendant: Attendant
         self.isolation: Isolation
         self.caches = Caches()
+        self.chaos = Chaos()
+        self.disturb = partial(chaos_page.answer, self)
         self.authenticator = Authenticator(self)
         self.servers = Servers(self.clock)
         self.is_stopping = False
@@ -117,6 +122,8 @@ class Node:
         """A transaction is on disk: its notes are kept and its waiters woken."""
         for note in outbox.notes:
             self.telemetry.note(note)
+        if self.chaos.running:
+            self.chaos.log(outbox.notes)
         for name in dict.fromkeys(outbox.wakes):
             self.caches.drop(name)
             self.wakes.wake(name)
@@ -269,6 +276,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     parts = Parts(
         authorizer=node.authorizer,
         iam_mode=config.iam_mode,
+        chaos=node.chaos,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},
     )
@@ -285,6 +293,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     await node.telemetry.forget_recordings()
     await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
     node.clock.offset_s = await node.store.read(_offset)
+    await node.chaos.look(node.store)
 
 
 async def _sandboxes(
@@ -410,7 +419,8 @@ def _forever(node: Node, servers: Servers) -> Iterator[tuple[str, Callable[[], C
     yield "the attendant", node.attendant.run
     yield "the date", servers.keep_date
     yield "what clients begin and do not go on with", servers.end_silent
-    for each in (deliver.worker, *housekeeping.workers):
+    yield "chaos", partial(node.chaos.follow, node)
+    for each in (deliver.worker, experiments.worker, *housekeeping.workers):
         yield each.kind, partial(worker.run, node, each)
     for service in node.services.values():
         for each in service.workers:

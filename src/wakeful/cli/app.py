@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import typer
 
 from wakeful import __version__
-from wakeful.cli import client, timeline
+from wakeful.cli import chaos, client, timeline
 from wakeful.config import DEFAULT_PORT, DEFAULT_RECORD_MB, RECORD_HOURS_MAX, Config, IamMode, Isolation
 from wakeful.names import DEFAULT_ACCOUNT
 
@@ -106,15 +106,38 @@ def status(endpoint: Endpoint = None) -> None:
 
 @app.command()
 def doctor(
+    what: Annotated[str | None, typer.Argument(help="host or wiring; else both.", metavar="host|wiring")] = None,
     data_dir: Annotated[Path, typer.Option(help="The state that a node would use.")] = Path(".wakeful"),
     isolation: Annotated[str, typer.Option(help="auto, or a tier by name: A, B, C, none.")] = "auto",
+    endpoint: Endpoint = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Of the wiring, only this code, or W4 for all of them. Repeat it.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Of the wiring, not this code. Repeat it.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings end it with status 1 too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The wiring alone, for programs.")] = False,
 ) -> None:
-    """Try what this host gives: isolation, runtimes, storage."""
+    """Try what this host gives, and read how functions, queues, topics, rules and buckets are wired on a node.
+
+    What bites in the wiring is named, with a code, what then happens, and what
+    helps. The exit status is 1 where an error is among it.
+    """
     from wakeful.cli import doctor as examination
 
     _one_of("--isolation", isolation, ("auto", "A", "B", "C", "none"))
-    for line in examination.examine(data_dir, isolation):
-        typer.echo(line)
+    _one_of("what is examined", what, ("host", "wiring"))
+    asked = examination.Asked(endpoint, tuple(only or ()), tuple(ignore or ()), strict, as_json)
+    if asked.is_of_wiring:
+        if what == "host":
+            raise typer.BadParameter("--endpoint, --only, --ignore, --strict and --json are about the wiring")
+        what = "wiring"
+    if what != "wiring":
+        for line in examination.examine(data_dir, isolation):
+            typer.echo(line)
+    if what is None:
+        typer.echo("")
+    if what != "host" and not examination.look_at_wiring(asked, is_needed=what == "wiring"):
+        raise typer.Exit(1)
 
 
 runtimes = typer.Typer(no_args_is_help=True, help="Lambda's runtimes on this machine.")
@@ -150,6 +173,8 @@ def add_runtimes(
         raise typer.BadParameter("--package adds to the SDK; leave --sdk none out")
     ours.add(data_dir, names, None if sdk == "none" else tuple(package or ()))
 
+
+app.add_typer(chaos.app, name="chaos")
 
 keys = typer.Typer(no_args_is_help=True, help="Access keys of the roots of accounts.")
 app.add_typer(keys, name="keys")

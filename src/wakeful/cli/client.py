@@ -10,7 +10,7 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any, NoReturn
@@ -24,6 +24,7 @@ DEFAULT_ENDPOINT = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 _HOST = re.compile(r"[a-z0-9_.:-]*[a-z0-9:]")
 _CONNECT_TIMEOUT_S = 10
+_READ_TRIES = 4
 _READ_TIMEOUT_S = 920  # a function may take fifteen minutes; who gives up earlier and tries again runs it twice
 
 
@@ -46,14 +47,27 @@ def aws(service: str, endpoint: str | None) -> Any:
 
     It never tries again: a function that is invoked once runs once.
     """
+    return _clients((service,), endpoint, tries=1, connections=10)[service]
+
+
+def readers(services: Iterable[str], endpoint: str | None, connections: int) -> dict[str, Any]:
+    """Clients as `aws` gives them, for questions alone: on so many connections at a time, and again if need be."""
+    return _clients(services, endpoint, tries=_READ_TRIES, connections=connections)
+
+
+def _clients(services: Iterable[str], endpoint: str | None, tries: int, connections: int) -> dict[str, Any]:
     import boto3  # it takes a quarter of a second to load, and most commands do without
     from botocore.config import Config
 
     patience = Config(
-        connect_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S, retries={"total_max_attempts": 1}
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries={"total_max_attempts": tries},
+        max_pool_connections=connections,
     )
     session = boto3.Session(region_name=_region(), **_open_node())
-    return session.client(service, endpoint_url=endpoint_of(endpoint), config=patience)
+    at = endpoint_of(endpoint)
+    return {name: session.client(name, endpoint_url=at, config=patience) for name in services}
 
 
 @contextmanager
@@ -64,7 +78,7 @@ def in_words(endpoint: str | None) -> Iterator[None]:
     try:
         yield
     except (ConnectionError, ConnectionClosedError):
-        _nobody_at(endpoint_of(endpoint))
+        nobody_at(endpoint_of(endpoint))
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         if code.isdigit():  # AWS's client made it up, from the status of an answer that is none of AWS's
@@ -98,6 +112,27 @@ def find(path: str, endpoint: str | None) -> Any:
     return answer if status == 200 else None
 
 
+def tell(method: str, path: str, endpoint: str | None, document: Any = None) -> Any:
+    """What the node itself answers to another method than GET; None where it does not know of such a thing."""
+    at = endpoint_of(endpoint)
+    url, body = f"{at}/_wakeful/{path}", b"" if document is None else json.dumps(document).encode()
+    try:
+        status, answer = _request(method, url, {}, body, 30)
+        if status == 403:
+            status, answer = _request(method, url, signature(url, method, body), body, 30)
+        told = json.loads(answer)
+    except ValueError:
+        _no_node_at(at)
+    if status not in (200, 404):
+        give_up(str(told.get("message", told)) if isinstance(told, dict) else f"{at} answered {status}.")
+    return told if status == 200 else None
+
+
+def region() -> str:
+    """The region that AWS's client would take, or the first of all."""
+    return _region()
+
+
 def lambda_(method: str, path: str, endpoint: str | None, body: bytes = b"") -> Any:
     """What the node's Lambda answers below /_wakeful/lambda/, asked with the credentials that AWS's client finds."""
     at = endpoint_of(endpoint)
@@ -127,7 +162,7 @@ def _request(method: str, url: str, headers: Mapping[str, str], body: bytes, tim
         with error:
             return error.code, error.read()
     except OSError:
-        _nobody_at(at)
+        nobody_at(at)
     except HTTPException:
         _no_node_at(at)
 
@@ -168,7 +203,8 @@ def _is_address(endpoint: str) -> bool:
         return False
 
 
-def _nobody_at(endpoint: str) -> NoReturn:
+def nobody_at(endpoint: str) -> NoReturn:
+    """The command ends with what to do."""
     give_up(f"No node answers at {endpoint}. Start one with `wakeful start`.")
 
 

@@ -1,8 +1,9 @@
-"""`wakeful doctor`: what this host gives, found out by trying it, and what would help where it gives too little."""
+"""`wakeful doctor`: what this host gives, found out by trying it, and what bites in the wiring of a node."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import platform
 import socket
@@ -11,9 +12,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
 
 from wakeful import __version__
+from wakeful.cli import client
 from wakeful.cli.runtimes import brought
+from wakeful.cli.wiring import report
+from wakeful.cli.wiring.checks import CHECKS
+from wakeful.cli.wiring.findings import examine as examine_wiring
+from wakeful.cli.wiring.gather import gather
 from wakeful.config import default_home
 from wakeful.environments.runtimes import Found, Runtimes
 from wakeful.environments.sandboxes import open_sandboxes
@@ -32,6 +41,58 @@ class Line:
 
     def __str__(self) -> str:
         return f"  {'ok  ' if self.holds else 'note'}  {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the wiring is to be looked at."""
+
+    endpoint: str | None = None
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    is_strict: bool = False
+    as_json: bool = False
+
+    @property
+    def is_of_wiring(self) -> bool:
+        """Whoever says how wants it looked at, and nothing else."""
+        return self != Asked()
+
+
+def look_at_wiring(asked: Asked, *, is_needed: bool) -> bool:
+    """Says what bites in the wiring. Whether it is sound: no errors, and where that is asked for no warnings."""
+    unknown = [each for each in (*asked.only, *asked.ignore) if not _is_code(each)]
+    if unknown:
+        raise typer.BadParameter(f"there is no check {unknown[0]}")
+    at = client.endpoint_of(asked.endpoint)
+    if not _answers(at):
+        if is_needed:
+            client.nobody_at(at)
+        typer.echo(f"Wiring\n{Line(False, f'no node answers at {at}: nothing is wired')}")
+        return True
+    with client.in_words(asked.endpoint):
+        wiring = gather(asked.endpoint)
+    found = examine_wiring(wiring, CHECKS, asked.only, asked.ignore)
+    if asked.as_json:
+        typer.echo(json.dumps(report.document(wiring, found), indent=2))
+    else:
+        typer.echo("\n".join([f"Wiring of {at}", *report.lines(wiring, found)]))
+    bad = ("error", "warning") if asked.is_strict else ("error",)
+    return not any(each.check.severity in bad for each in found)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) >= 2 and any(check.code.startswith(text) for check in CHECKS)
+
+
+def _answers(endpoint: str) -> bool:
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def examine(data_dir: Path, isolation: str) -> Iterator[str]:

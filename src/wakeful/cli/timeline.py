@@ -84,7 +84,7 @@ def _tree(notes: Sequence[Note]) -> Iterator[tuple[Note, int]]:
 
 
 def _line(note: Note, depth: int, begun: float) -> Line:
-    describe = {"call": _call, "event": _event, "run": _run, "denial": _denial}[note["kind"]]
+    describe = {"call": _call, "event": _event, "run": _run, "denial": _denial, "chaos": _chaos}[note["kind"]]
     what, facts = describe(note)
     is_ok = note["status"] == "ok"
     return Line(note["at"] - begun, depth, note["kind"], what, facts if is_ok else f"{facts}  {note['status']}", is_ok)
@@ -116,8 +116,14 @@ def _denial(note: Note) -> tuple[str, str]:
     return f"{note['name']} {_short(note['resource'])}", "done all the same: IAM is in audit mode"
 
 
+def _chaos(note: Note) -> tuple[str, str]:
+    return f"{note['name']} at {_short(note['resource'])}", f"{note['detail']['what']} ({note['detail']['experiment']})"
+
+
 def _short(resource: str) -> str:
     """An ARN without what every ARN here has; anything else as it is."""
+    if resource.startswith("mapping:"):
+        return " → ".join(_short(each) for each in resource.removeprefix("mapping:").split("→"))
     if not resource.startswith("arn:"):
         return resource.rsplit("/", 1)[-1] if resource.startswith("http") else resource
     parts = resource.split(":", 5)

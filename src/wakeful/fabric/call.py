@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from wakeful.fabric.chaos import throttling
 from wakeful.fabric.service import Call, Need, Node, Operation, Request, Service
 from wakeful.store.telemetry import Note
 from wakeful.wire.errors import AwsError, NotImplementedHere
@@ -24,6 +25,8 @@ async def perform(
         (check or service.operations.check_of(operation))(request)
         needs = needs_of(call, service, operation, request)
         await node.authorizer.check_call(call, needs)
+        if node.chaos.running:
+            await throttling.check(node, call, needs)
         result = await _run(node, call, found, request)
     except AwsError as error:
         _note(node, call, found, begun, request, status=error.shape_name)

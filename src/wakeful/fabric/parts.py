@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wakeful.config import IamMode
+from wakeful.fabric.chaos.running import Chaos
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Parts:
     accepts: Mapping[str, Accept] = field(default_factory=dict)
     policies: Mapping[str, PolicyOf] = field(default_factory=dict)
     iam_mode: IamMode = "audit"
+    chaos: Chaos = field(default_factory=Chaos)
+    """What shall go wrong on purpose."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
     """See `kept`."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wakeful.environments.runtimes import Runtimes
     from wakeful.environments.workshop import Workshop
     from wakeful.fabric.authorize import Authorizer
+    from wakeful.fabric.chaos.running import Chaos
     from wakeful.fabric.deliver import Delivery
     from wakeful.fabric.front import Front
     from wakeful.fabric.page import Page
@@ -316,6 +317,7 @@ class Node(Protocol):
     workshop: Workshop
     caches: Caches
     authorizer: Authorizer
+    chaos: Chaos
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]

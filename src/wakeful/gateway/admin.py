@@ -10,9 +10,11 @@
     PUT  /_wakeful/dev/{ARN}         and has saved these files
     GET  /_wakeful/traces/{trace id, or the id of a note}  one story, in order of time
     GET  /_wakeful/{page}            what a service tells there: Lambda its `bill`
+    GET, POST, DELETE /_wakeful/chaos  what shall go wrong on purpose: see `fabric/chaos/page.py`
 
 Nothing of this can be reached from inside a sandbox. Beyond loopback it needs a signature by the root of an account.
-To work on a function one has to be on this machine, and, once a root has a key, to sign with it.
+To work on a function one has to be on this machine, and, once a root has a key, to sign with it. To begin or end chaos
+one has to sign then, too. Whoever has to sign has to do with experiments of the own account alone.
 Function URLs, which may be below it, too, are answered before and elsewhere (`fronts.py`).
 """
 
@@ -85,6 +87,9 @@ class AdminNode(Protocol):
     @property
     def developing(self) -> Developing: ...
 
+    @property
+    def disturb(self) -> Callable[[str, str, Mapping[str, str], bytes, str | None], Awaitable[Any]]: ...
+
     async def advance(self, seconds: float) -> None: ...
 
     async def describe(self) -> dict[str, Any]: ...
@@ -95,9 +100,18 @@ class Admin:
         self._node = node
 
     async def answer(
-        self, http: HttpRequest, body: bytes, *, is_inside: bool, has_left: Callable[[], bool]
+        self,
+        http: HttpRequest,
+        body: bytes,
+        *,
+        is_inside: bool,
+        has_left: Callable[[], bool],
+        signer: str | None = None,
     ) -> HttpResponse:
-        """The response. Who asks from inside a sandbox is told nothing, unless GetFunction gave the address."""
+        """The response. Who asks from inside a sandbox is told nothing, unless GetFunction gave the address.
+
+        `signer` is the account whose root signed the request, where it had to be signed.
+        """
         route = http.path.removeprefix("/_wakeful").strip("/")
         name, _, rest = route.partition("/")
         if (http.method, name) == ("GET", "packages"):
@@ -106,6 +120,8 @@ class Admin:
             return _json(403, {"message": "this cannot be asked from inside a function"})
         if name == "dev" and http.method in ("GET", "POST", "PUT"):
             return await self._develop(http.method, unquote(rest), body, has_left)
+        if name == "chaos":
+            return await _answered(self._node.disturb(http.method, unquote(rest), _query(http), body, signer))
         handler: Callable[[str, HttpRequest, bytes], Awaitable[Any]] | None = {
             ("GET", "health"): self._health,
             ("GET", "clock"): self._time,
@@ -117,11 +133,7 @@ class Admin:
             handler = self._page
         if handler is None:
             return _json(404, {"message": f"there is no {http.method} {http.path}"})
-        try:
-            answer = await handler(unquote(rest), http, body)
-        except Unclear as error:
-            return _json(400, {"message": str(error)})
-        return _json(404, {"message": "no such thing"}) if answer is None else _json(200, answer)
+        return await _answered(handler(unquote(rest), http, body))
 
     async def _package(self, ticket: str) -> HttpResponse:
         key = self._node.packages.admits(ticket, self._node.clock.now())
@@ -203,6 +215,19 @@ async def _lines(told: AsyncIterator[dict[str, Any] | None], has_left: Callable[
 def is_work(http: HttpRequest) -> bool:
     """Whether it changes what a function runs, or attaches to it."""
     return http.path.startswith("/_wakeful/dev/")
+
+
+def is_chaos(http: HttpRequest) -> bool:
+    """Whether it has things go wrong for others, or go well again."""
+    return http.method != "GET" and http.path.rstrip("/").startswith("/_wakeful/chaos")
+
+
+async def _answered(answer: Awaitable[Any]) -> HttpResponse:
+    try:
+        told = await answer
+    except Unclear as error:
+        return _json(400, {"message": str(error)})
+    return _json(404, {"message": "no such thing"}) if told is None else _json(200, told)
 
 
 def _seconds(body: bytes) -> float:

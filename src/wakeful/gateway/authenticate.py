@@ -99,14 +99,14 @@ class Authenticator:
             http.body, http.stream = await whole(http.stream), None
         return await self._identity(claim, known, target, origin)
 
-    async def is_root(self, http: HttpRequest) -> bool:
-        """Whether the request, whose body is complete, was signed by the root of an account."""
+    async def root_of(self, http: HttpRequest) -> str | None:
+        """The account whose root signed the request, whose body is complete; None where none did."""
         claim = claims.parse(http)
         known = await self._known(claim, None) if claim is not None else None
         if claim is None or known is None or known.principal.kind != "root":
-            return False
+            return None
         signature.verify(http, claim, known.secret_key, self._node.clock.wall())
-        return True
+        return known.principal.account
 
     async def is_open(self) -> bool:
         """Whether unknown keys are taken: on loopback, as long as nobody has made a root's key."""

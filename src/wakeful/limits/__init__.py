@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wakeful.limits.environments import *  # noqa: F403 - one name for all of them: limits.X
+from wakeful.limits.chaos import *  # noqa: F403 - one name for all of them: limits.X
+from wakeful.limits.environments import *  # noqa: F403
 from wakeful.limits.lambda_ import *  # noqa: F403
 from wakeful.limits.services import *  # noqa: F403
 

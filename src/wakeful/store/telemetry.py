@@ -73,7 +73,8 @@ _ONE_RUN = (
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing that happened: a `call` of an operation, an `event` that reached a target, a `run` of a function.
+    """One thing that happened: a `call` of an operation, an `event` that reached a target, a `run` of a function,
+    a `denial` that IAM only watched, what `chaos` did.
 
     `at` is in epoch seconds of the node's clock; `status` is "ok" or the error's code; `detail` is what this kind of
     note has to tell (a run: cold, init_ms, billed_ms, memory_mb, …).

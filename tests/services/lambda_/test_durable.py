@@ -113,6 +113,9 @@ def test_an_execution_goes_on_when_nobody_waits_for_it_any_more(node: RunningNod
     )
     with pytest.raises(ReadTimeoutError):
         impatient.invoke(**ask)
+    (begun,) = client.list_durable_executions_by_function(FunctionName="f")["DurableExecutions"]
+    while "WaitStarted" not in told(client, begun["DurableExecutionArn"]):
+        pass
     node.advance(301)
     (found,) = client.list_durable_executions_by_function(FunctionName="f")["DurableExecutions"]
     assert (found["DurableExecutionName"], found["Status"]) == ("one", "SUCCEEDED")

@@ -13,6 +13,7 @@ from wakeful.fabric.service import Done, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import (
     aliases,
+    disturbed,
     functions,
     managed,
     measuring,
@@ -255,7 +256,16 @@ def _shared(tx: Tx, which: Mapping[str, str]) -> tuple[functions.Version | None,
 
 
 async def run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
-    """One invocation, measured, and noted in every story it belongs to, with what it used and what it costs."""
+    """One invocation, measured, and noted in every story it belongs to, with what it used and what it costs.
+
+    Where a chaos experiment is on the function or its mapping, it may be another, or happen twice.
+    """
+    if node.chaos.running:
+        return await disturbed.run(node, version, invocation, traces, _run)
+    return await _run(node, version, invocation, *traces)
+
+
+async def _run(node: Node, version: Version, invocation: Invocation, *traces: Trace) -> Outcome:
     invocation = recorded.overhear(node, invocation)
     under_way = UnderWay(node, version, invocation)
     try:

@@ -11,7 +11,7 @@ from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, RestoreFailed, Throttled, Version
 from wakeful.fabric.service import Call, Node
 from wakeful.fabric.trace import Trace
-from wakeful.services.lambda_ import recursion, runs
+from wakeful.services.lambda_ import disturbed, recursion, runs
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.invoke import check_payload, client_context, too_many
@@ -67,6 +67,11 @@ async def begin(
 
     `pieces` is the invocation's sink. Raises what Lambda answers where it may not run, or the node cannot run it.
     """
+    try:
+        if node.chaos.running:
+            await disturbed.admit(node, version, invocation, trace)
+    except Throttled as throttled:
+        raise too_many(throttled) from throttled
     run = runs.start(node, version, invocation, trace)
     run.add_done_callback(lambda _: pieces.end())
     await pieces.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.sns import fanout, operations, topic
+from wakeful.services.sns import disturbed, fanout, operations, topic
 from wakeful.services.sns.api import api
 
 service = Service(
@@ -14,5 +14,6 @@ service = Service(
     accept=fanout.accept,
     needs=operations.needs,
     policy=topic.policy,
+    workers=(disturbed.worker,),
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
 )

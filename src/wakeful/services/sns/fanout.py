@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from wakeful.fabric.chaos.asking import is_on
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.filter_policy import attribute_values
 from wakeful.fabric.trace import Trace
-from wakeful.services.sns import measuring, protocols
+from wakeful.services.sns import disturbed, measuring, protocols
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
@@ -32,7 +33,10 @@ def publish(tx: Tx, arn: str, published: Iterable[Message], trace: Trace) -> Non
         wish = _Wishes(message)
         for subscription in subscribers:
             if wish.is_wanted_by(subscription):
-                is_taken = protocols.find(subscription.protocol).send(tx, Sending(topic, subscription, message, trace))
+                sending = Sending(topic, subscription, message, trace)
+                if is_on(tx) and disturbed.is_late(tx, sending):
+                    continue
+                is_taken = protocols.find(subscription.protocol).send(tx, sending)
                 tx.note(measuring.delivered(topic, tx.now, is_taken=is_taken))
 
 

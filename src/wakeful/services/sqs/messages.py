@@ -14,11 +14,12 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
+from wakeful.fabric.chaos.asking import is_on
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace, lineage_of
 from wakeful.services.sqs import attributes as rules
-from wakeful.services.sqs import counts, fifo, measuring
+from wakeful.services.sqs import counts, disturbed, fifo, measuring
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
@@ -51,8 +52,11 @@ def put(
             return before
         system = {**system, "MessageDeduplicationId": where.deduplication_id}
     visible = tx.now + (queue.setting("DelaySeconds") if delay_s is None else delay_s)
-    content = (message_id, body, orjson.dumps(attributes), system)
-    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=None if where is None else where.group)
+    content, group = (message_id, body, orjson.dumps(attributes), system), None if where is None else where.group
+    visible, *copies = disturbed.shown(tx, queue, visible, message_id, trace) if is_on(tx) else (visible,)
+    seq = _insert(tx, queue, *content, tx.now, visible, trace=trace, group=group)
+    for later in copies:
+        _insert(tx, queue, *content, tx.now, later, trace=trace, group=group)
     if where is not None:
         fifo.remember(tx, queue, where, message_id, seq)
     tx.note(measuring.sent(queue.arn, tx.now, len(body.encode()) + rules.size_of(attributes)))
@@ -226,16 +230,20 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
 def forget(tx: Tx, queue: Queue, handle: str) -> None:
     """The message is gone, unless it was received again since: then this handle no longer counts.
 
+    A chaos experiment may keep it.
+
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
+    tx.lock("sqs", queue.arn)
+    if is_on(tx) and disturbed.stays(tx, queue, *parse_handle(queue, handle)):
+        return
     if _delete(tx, queue, handle):
         counts.changed(tx, queue.id, there=-1, received=-1)
 
 
 def _delete(tx: Tx, queue: Queue, handle: str) -> bool:
-    """Whether the handle still counted and the message is gone; the queue's numbers are the caller's to change."""
+    """Whether the handle still counted, and the message is gone. The queue is locked; its numbers are the caller's."""
     seq, ticket = parse_handle(queue, handle)
-    tx.lock("sqs", queue.arn)
     if queue.is_fifo:
         _check_hidden(tx, queue, seq, ticket, handle)
     row = tx.one(
@@ -410,17 +418,19 @@ class QueueSource:
         A queue that was deleted meanwhile has taken its messages with it, even if there is another of its name now.
         """
         queue = queues.get(tx, arn)
-        if queue is not None:
-            gone = 0
-            for message in done:
-                with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
-                    gone += _delete(tx, queue, message.facts["handle"])
-            if gone:
-                counts.changed(tx, queue.id, there=-gone, received=-gone)
-            for message in failed:
-                if "shows" in message.facts:
-                    with suppress(ReceiptHandleIsInvalid):
-                        _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
+        if queue is None or (is_on(tx) and disturbed.come_again(tx, queue, reader, done)):
+            return
+        tx.lock("sqs", queue.arn)
+        gone = 0
+        for message in done:
+            with suppress(ReceiptHandleIsInvalid, InvalidParameterValue):  # this one comes again, or has gone
+                gone += _delete(tx, queue, message.facts["handle"])
+        if gone:
+            counts.changed(tx, queue.id, there=-gone, received=-gone)
+        for message in failed:
+            if "shows" in message.facts:
+                with suppress(ReceiptHandleIsInvalid):
+                    _show_at(tx, queue, message.facts["handle"], message.facts["shows"])
 
     def next_due(self, tx: Tx, arn: str) -> float | None:
         queue = queues.get(tx, arn)

@@ -1,0 +1,1 @@
+"""Chaos: what AWS may do to messages and invocations, and hardly ever does, made to happen on purpose."""
