@@ -252,10 +252,10 @@ def _taken(queue: Queue, row: Row, ticket: str, receives: int, first_received: f
     )
 
 
-def forget(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool = False) -> None:
+def forget(tx: Tx, queue: Queue, handle: str) -> None:
     """The message is gone, unless it was received again since: then this handle no longer counts.
 
-    Where it is not `is_for_good`, a chaos experiment may keep it.
+    A chaos experiment may keep it.
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
