@@ -259,7 +259,7 @@ def forget(tx: Tx, queue: Queue, handle: str) -> None:
 
     In a FIFO queue a handle counts as long as the message is hidden by it ("DeleteMessage").
     """
-    if _delete(tx, queue, handle, is_for_good=is_for_good):
+    if _delete(tx, queue, handle, is_for_good=False):
         counts.changed(tx, queue.id, there=-1, received=-1)
 
 
