@@ -144,8 +144,8 @@ def report(
 
 
 def _about(told: Mapping[str, Any]) -> Iterator[str]:
-    until = "until it is ended" if told["until"] is None else f"until {_when(told['until'])}"
-    state = until if told["is_running"] else f"over since {_when(told['ended'])}"
+    until = "until it is ended" if told["until"] is None else f"until {_when(told['until'])} UTC"
+    state = until if told["is_running"] else f"over since {_when(told['ended'])} UTC"
     yield f"{told['id']}  {told['target']}"
     yield f"  {state}, seed {told['seed']}"
     counts = told.get("counts", {})
@@ -159,12 +159,16 @@ def _dose(dose: Mapping[str, Any]) -> str:
     words = [f"at a rate of {dose['rate']:g}"]
     if "copies" in dose and dose["copies"] > 1:
         words.append(f"{dose['copies']} copies")
-    words += ["{:g} to {:g} s later".format(*dose[member]) for member in ("apart_s", "s") if member in dose]
+    words += [f"{_between(*dose[member])} s later" for member in ("apart_s", "s") if member in dose]
     if "window" in dose:
         words.append(f"before up to {dose['window']}")
     if dose["times"] is not None:
         words.append(f"at most {dose['times']} times")
     return ", ".join(words)
+
+
+def _between(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _did(told: Mapping[str, Any]) -> str:

@@ -83,7 +83,7 @@ def wired(shared: RunningNode) -> Account:
     dead = it.queue("dead", MessageRetentionPeriod="600")
     redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 3})
     orders = it.queue("orders", RedrivePolicy=redrive, VisibilityTimeout="20")
-    it.role("bill", ("sqs:*", orders), ("events:PutEvents", "*"))
+    it.role("bill", ("sqs:*", orders), ("sqs:SendMessage", orders), ("events:PutEvents", "*"))
     bill = it.function("bill", Timeout=20, DeadLetterConfig={"TargetArn": dead})
     it.lambda_.create_event_source_mapping(
         EventSourceArn=orders,
@@ -213,18 +213,31 @@ def test_what_the_caller_may_not_see_is_said_and_not_judged(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode) -> None:
-    """By AWS's own command line, each as it was said."""
+    """By AWS's own command line, each as it was said, although everything is called alike and has a policy already."""
     it = Account(shared, "000000000000")
-    orders, news = it.queue("orders"), it.sns.create_topic(Name="news")["TopicArn"]
-    bill = it.function("bill", Timeout=10)
-    it.lambda_.create_event_source_mapping(EventSourceArn=orders, FunctionName="bill")
-    it.sns.subscribe(TopicArn=news, Protocol="sqs", Endpoint=orders)
-    it.sns.subscribe(TopicArn=news, Protocol="lambda", Endpoint=bill)
-    it.events.put_rule(Name="r", EventPattern='{"source": ["mine"]}')
-    it.events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": bill, "InputPath": "$.detail"}])
+    others = policy({"Effect": "Allow", "Principal": {"AWS": "111111111111"}, "Action": "sqs:*", "Resource": "*"})
+    orders, topic = it.queue("orders", Policy=others), it.sns.create_topic(Name="orders")["TopicArn"]
+    it.role("orders", ("sqs:ReceiveMessage", orders))
+    bill = it.function("orders", Timeout=10)
+    for each in (orders, it.queue("more")):
+        it.lambda_.create_event_source_mapping(EventSourceArn=each, FunctionName="orders")
+    it.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=orders)
+    it.sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=bill)
+    it.events.put_rule(Name="orders", EventPattern='{"source": ["mine"]}')
+    targets = [{"Id": str(number), "Arn": arn} for number, arn in enumerate((bill, orders, topic))]
+    it.events.put_targets(Rule="orders", Targets=[{**each, "InputPath": "$.detail"} for each in targets])
+    it.s3.create_bucket(Bucket="orders")
+    removed = {"QueueConfigurations": [{"Id": "n", "QueueArn": orders, "Events": ["s3:ObjectRemoved:*"]}]}
+    it.s3.put_bucket_notification_configuration(Bucket="orders", NotificationConfiguration=removed)
+    uploaded = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["orders"]}}}
+    it.events.put_rule(Name="uploaded", EventPattern=json.dumps(uploaded))
+    it.events.put_targets(Rule="uploaded", Targets=targets[:2])
     ignored = ("W702",)
     before = examine(it.wiring(), CHECKS, ignore=ignored)
-    assert {each.check.code for each in before} == {"W101", "W102", "W103", "W104", "W202", "W205", "W504"}
+    assert {each.check.code for each in before} == {
+        *("W101", "W102", "W103", "W104", "W202", "W205", "W407", "W504"),
+        "W509",
+    }
     with aws_cli(shared.endpoint) as cli:
         for finding in before:
             line = finding.hit.do
@@ -233,8 +246,10 @@ def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode) ->
                 assert (told.code, told.err) == (0, ""), (command, told)
     found = examine(it.wiring(), CHECKS, ignore=ignored)
     assert [(each.check.code, each.hit.what) for each in found] == []
-    (target,) = it.events.list_targets_by_rule(Rule="r")["Targets"]
-    assert target["InputPath"] == "$.detail"
+    assert all(each["InputPath"] == "$.detail" for each in it.events.list_targets_by_rule(Rule="orders")["Targets"])
+    (kept, *_) = json.loads(it.wiring().queues[orders].policy or "")["Statement"]
+    assert kept["Principal"] == {"AWS": "111111111111"}
+    assert [each.id for each in it.wiring().buckets["orders"].notifications] == ["n"]
 
 
 def test_messages_of_senders_have_the_shapes_that_filters_are_held_against(shared: RunningNode) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wakeful.cli.wiring import rights
@@ -61,40 +61,44 @@ def target_gone(wiring: Wiring) -> Iterator[Hit]:
 
 
 def not_permitted(wiring: Wiring) -> Iterator[Hit]:
-    for each in connections(wiring):
-        service = each.target.split(":")[2] if each.target.startswith("arn:") else ""
-        remedy = _permission(wiring, each, service)
-        if remedy:
-            yield Hit(
-                each.owner,
-                f"The policy of {short(each.target)} does not let {each.service} in for {short(each.sender)}: wherever "
-                "IAM is enforced, as on AWS, nothing arrives there.",
-                remedy,
-            )
+    kept_out = [each for each in connections(wiring) if not _is_let_in(wiring, each)]
+    senders: dict[str, list[tuple[str, str]]] = {}
+    for each in kept_out:
+        senders.setdefault(each.target, []).append((each.service, each.sender))
+    for each in kept_out:
+        yield Hit(
+            each.owner,
+            f"The policy of {short(each.target)} does not let {each.service} in for {short(each.sender)}: wherever "
+            "IAM is enforced, as on AWS, nothing arrives there.",
+            _permission(wiring, each, senders[each.target]),
+        )
 
 
-def _permission(wiring: Wiring, each: Connection, service: str) -> str:
-    """What would let the connection through, where it is not let through."""
+def _is_let_in(wiring: Wiring, each: Connection) -> bool:
+    """By the target's policy; what was not read, and what has no policy that would be asked, lets everybody in."""
+    if unqualified(each.target) in wiring.functions and "permissions" not in wiring.unread:
+        policy, action = wiring.permissions.get(each.target), "lambda:InvokeFunction"
+    elif each.target in wiring.queues:
+        policy, action = wiring.queues[each.target].policy, "sqs:SendMessage"
+    elif each.target in wiring.topics:
+        policy, action = wiring.topics[each.target].policy, "sns:Publish"
+    else:
+        return True
+    return rights.lets_in(policy, each.service, action, each.target, each.sender, wiring.account)
 
-    def is_let_in(policy: str | None, action: str) -> bool:
-        return rights.lets_in(policy, each.service, action, each.target, each.sender, wiring.account)
 
-    match service:
-        case "lambda" if unqualified(each.target) in wiring.functions and "permissions" not in wiring.unread:
-            if not is_let_in(wiring.permissions.get(each.target), "lambda:InvokeFunction"):
-                return _invoking(wiring, each)
-        case "sqs" if each.target in wiring.queues:
-            queue = wiring.queues[each.target]
-            if not is_let_in(queue.policy, "sqs:SendMessage"):
-                return let_in(queue, each.service, each.sender)
-        case "sns" if each.target in wiring.topics and not is_let_in(wiring.topics[each.target].policy, "sns:Publish"):
-            return f"add a statement for {each.service} to its policy: " + command(
-                "sns set-topic-attributes",
-                topic_arn=each.target,
-                attribute_name="Policy",
-                attribute_value="file://policy.json",
-            )
-    return ""
+def _permission(wiring: Wiring, each: Connection, senders: Sequence[tuple[str, str]]) -> str:
+    """What lets the connection through; where a policy is written anew, all of the target's senders."""
+    if each.target in wiring.queues:
+        return let_in(wiring.queues[each.target], senders)
+    if each.target not in wiring.topics:
+        return _invoking(wiring, each)
+    return command(
+        "sns set-topic-attributes",
+        topic_arn=each.target,
+        attribute_name="Policy",
+        attribute_value=rights.letting_in(wiring.topics[each.target].policy, "sns:Publish", each.target, senders),
+    )
 
 
 def _invoking(wiring: Wiring, each: Connection) -> str:
@@ -153,7 +157,7 @@ def mapping_may_not_read(wiring: Wiring) -> Iterator[Hit]:
                 mapping.arn,
                 f"The role of {short(function.arn)} may not {', '.join(lacking)} on {short(queue.arn)}: wherever "
                 "IAM is enforced, as on AWS, the function gets nothing of it.",
-                may(function.role, "sqs:*", queue.arn),
+                may(function.role, lacking, queue.arn),
             )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wakeful.cli.wiring import rights
@@ -70,12 +71,15 @@ def _gives_up(wiring: Wiring, queue: Queue) -> str:
 
 def _made(wiring: Wiring, owner: str, *, is_fifo: bool = False, service: str = "") -> tuple[str, str]:
     """The ARN of a queue for dead letters, and how it is made. Fourteen days are the longest that one may keep them."""
-    name = owner.rsplit(":", 1)[-1].rsplit("/", 1)[-1].removesuffix(".fifo")[:60] + "-dead-letters"
+    kind, _, name = short(owner).rpartition(" ")
+    name = (
+        name.rsplit("/", 1)[-1].removesuffix(".fifo")[:57] + ("" if kind == "queue" else f"-{kind}") + "-dead-letters"
+    )
     name = f"{name}.fifo" if is_fifo else name
     arn = f"arn:aws:sqs:{wiring.region}:{wiring.account}:{name}"
     attributes = {"MessageRetentionPeriod": "1209600", **({"FifoQueue": "true"} if is_fifo else {})}
     if service:
-        attributes["Policy"] = _policy(arn, service, owner)
+        attributes["Policy"] = rights.letting_in(None, "sqs:SendMessage", arn, [(service, owner)])
     return arn, command("sqs create-queue", queue_name=name, attributes=attributes)
 
 
@@ -100,8 +104,14 @@ def events_without(wiring: Wiring) -> Iterator[Hit]:
                 f"{function.arn}:{qualifier}" if qualifier else function.arn,
                 f"An event of {listed(map(short, givers))} that fails {counted(used.attempts + 1, 'time')}, or cannot "
                 f"be run for {duration(used.age_s)}, is dropped without a trace.",
-                f"{made} && {given}",
+                " && ".join((made, *_sending(wiring, function, grave), given)),
             )
+
+
+def _sending(wiring: Wiring, function: Function, grave: str) -> Iterator[str]:
+    """How its role gets the right to send there, without which Lambda takes no destination."""
+    if not rights.role_may(wiring, function.role, "sqs:SendMessage", grave):
+        yield may(function.role, ["sqs:SendMessage"], grave)
 
 
 def _givers(wiring: Wiring, function: Function) -> dict[str, set[str]]:
@@ -174,10 +184,27 @@ def gone(wiring: Wiring) -> Iterator[Hit]:
 
 
 def refusing(wiring: Wiring) -> Iterator[Hit]:
+    kept_out = _kept_out(wiring)
     for grave in graves(wiring):
-        why, remedy = _refusal(wiring, grave)
+        why, remedy = _refusal(wiring, grave, kept_out)
         if why:
             yield Hit(grave.owner, f"Its {grave.kind} {short(grave.arn)} does not take its letters: {why}", remedy)
+
+
+def _kept_out(wiring: Wiring) -> Mapping[str, list[tuple[str, str]]]:
+    """By queue, the services that its policy does not let in, and for whom they would send dead letters there."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for grave in graves(wiring):
+        queue = wiring.queues.get(grave.arn)
+        if grave.service and queue is not None:
+            source = _source(grave)
+            if not rights.lets_in(queue.policy, grave.service, "sqs:SendMessage", queue.arn, source, wiring.account):
+                found.setdefault(queue.arn, []).append((grave.service, source))
+    return found
+
+
+def _source(grave: Grave) -> str:
+    return grave.owner.rpartition(":")[0] if grave.service.startswith("sns") else grave.owner
 
 
 _SENDS = {
@@ -188,22 +215,20 @@ _SENDS = {
 }
 
 
-def _refusal(wiring: Wiring, grave: Grave) -> tuple[str, str]:
+def _refusal(wiring: Wiring, grave: Grave, kept_out: Mapping[str, list[tuple[str, str]]]) -> tuple[str, str]:
     queue = wiring.queues.get(grave.arn)
     if grave.role:
         action = _SENDS.get(grave.arn.split(":")[2], "")
         if action and not _is_let_in_itself(queue) and not rights.role_may(wiring, grave.role, action, grave.arn):
-            return f"the role {grave.role} may not {action}.", may(grave.role, action, grave.arn)
+            return f"the role {grave.role} may not {action}.", may(grave.role, [action], grave.arn)
         return "", ""
     if queue is None:
         return "", ""
     if grave.service:
-        source = grave.owner
-        if grave.service.startswith("sns"):
-            source = source.rpartition(":")[0]
-        if rights.lets_in(queue.policy, grave.service, "sqs:SendMessage", queue.arn, source, wiring.account):
+        senders = kept_out.get(queue.arn, ())
+        if (grave.service, _source(grave)) not in senders:
             return "", ""
-        return f"its policy does not let {grave.service} in.", let_in(queue, grave.service, source)
+        return f"its policy does not let {grave.service} in.", let_in(queue, senders)
     allow = queue.redrive_allow
     permission = allow.get("redrivePermission", "allowAll")
     if permission == "allowAll" or (permission == "byQueue" and grave.owner in allow.get("sourceQueueArns", ())):
@@ -272,27 +297,15 @@ def waiting(wiring: Wiring) -> Iterator[Hit]:
 # --- what helps ----------------------------------------------------------------------------------------------------
 
 
-def let_in(queue: Queue, service: str, source: str) -> str:
-    """How a queue's policy lets a service in, for one source."""
-    first = "its policy, with this statement besides those that it has: " if queue.policy else ""
-    attributes = {"Policy": _policy(queue.arn, service, source)}
-    return first + command("sqs set-queue-attributes", queue_url=queue.url, attributes=attributes)
+def let_in(queue: Queue, senders: Iterable[tuple[str, str]]) -> str:
+    """How a queue's policy lets services in, each for one source, besides those that it lets in already."""
+    policy = rights.letting_in(queue.policy, "sqs:SendMessage", queue.arn, senders)
+    return command("sqs set-queue-attributes", queue_url=queue.url, attributes={"Policy": policy})
 
 
-def _policy(queue: str, service: str, source: str) -> str:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
-    }
-    return compact({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def may(role: str, action: str, arn: str) -> str:
-    """How a role gets a right."""
-    statement = {"Effect": "Allow", "Action": action, "Resource": arn}
+def may(role: str, actions: Sequence[str], arn: str) -> str:
+    """How a role gets rights."""
+    statement = {"Effect": "Allow", "Action": actions, "Resource": arn}
     policy = compact({"Version": "2012-10-17", "Statement": [statement]})
-    name = f"{action.replace(':', '-')}-{arn.rsplit(':', 1)[-1]}"[:128]
+    name = re.sub(r"[^\w+=,.@-]", "-", f"{actions[0]}-{arn.split(':', 5)[-1]}")[:128]
     return command("iam put-role-policy", role_name=role.rsplit("/", 1)[-1], policy_name=name, policy_document=policy)

@@ -8,7 +8,7 @@ from wakeful.cli.wiring import events
 from wakeful.cli.wiring.events import Shape
 from wakeful.cli.wiring.findings import Hit, command
 from wakeful.cli.wiring.matching import may_match, obstacle
-from wakeful.cli.wiring.model import Rule, SourceMapping, Subscription, Wiring, short
+from wakeful.cli.wiring.model import Bucket, Rule, SourceMapping, Subscription, Wiring, short
 
 
 def _is_of_queue(mapping: SourceMapping) -> bool:
@@ -113,18 +113,19 @@ def bucket_silent(wiring: Wiring) -> Iterator[Hit]:
                 rule.arn,
                 "It waits for events that S3 itself sends, and no bucket that it means sends any to EventBridge "
                 f"({len(told)} of {len(wiring.buckets)} do): its targets get nothing.",
-                "with the bucket's other notifications, which it replaces: "
-                + command(
-                    "s3api put-bucket-notification-configuration",
-                    bucket=_bucket_meant(wiring, pattern),
-                    notification_configuration={"EventBridgeConfiguration": {}},
-                ),
+                _bridged(wiring, pattern),
             )
 
 
-def _bucket_meant(wiring: Wiring, pattern: str) -> str:
-    meant = (name for name in sorted(b.name for b in wiring.buckets.values()) if f'"{name}"' in pattern)
-    return next(meant, "BUCKET")
+def _bridged(wiring: Wiring, pattern: str) -> str:
+    """How the bucket that the pattern names sends to EventBridge, besides what it sends already."""
+    meant = [each for each in wiring.buckets.values() if f'"{each.name}"' in pattern]
+    bucket = min(meant, key=lambda each: each.name, default=Bucket(name="BUCKET"))
+    return command(
+        "s3api put-bucket-notification-configuration",
+        bucket=bucket.name,
+        notification_configuration={**bucket.document, "EventBridgeConfiguration": {}},
+    )
 
 
 def aws_on_own_bus(wiring: Wiring) -> Iterator[Hit]:

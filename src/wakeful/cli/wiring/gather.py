@@ -321,6 +321,7 @@ def _bucket(name: str, told: Document) -> Bucket:
             for each in told.get(configurations, ())
         ),
         has_eventbridge="EventBridgeConfiguration" in told,
+        document={member: each for member, each in told.items() if member != "ResponseMetadata"},
     )
 
 

@@ -98,6 +98,8 @@ def _permitted(wiring: Wiring) -> Iterator[Edge]:
 def _written(wiring: Wiring, function: Function) -> Iterator[tuple[str, str]]:
     if function.role not in wiring.roles:
         return
+    # Who reads a queue has a reason to be given sqs:* there, and need not write to it.
+    read = {mapping.source for mapping in wiring.mappings if mapping.function == function.arn}
     for action, those in (
         ("sqs:SendMessage", wiring.queues),
         ("sns:Publish", wiring.topics),
@@ -105,8 +107,11 @@ def _written(wiring: Wiring, function: Function) -> Iterator[tuple[str, str]]:
         ("lambda:InvokeFunction", wiring.functions),
     ):
         named = list(rights.named_resources(wiring, function.role, action))
+        spelled = list(rights.named_resources(wiring, function.role, action, is_named=True))
         for arn in those:
-            if rights.names(named, arn) and rights.role_may(wiring, function.role, action, arn):
+            if rights.names(spelled if arn in read else named, arn) and rights.role_may(
+                wiring, function.role, action, arn
+            ):
                 yield arn, f"may {action} to" if action != "lambda:InvokeFunction" else "may invoke"
     for bucket in wiring.buckets.values():
         if _wakes_by_writing(wiring, function, bucket):

@@ -16,11 +16,23 @@ def certain(wiring: Wiring) -> Iterator[Hit]:
 
 
 def possible(wiring: Wiring) -> Iterator[Hit]:
-    found = edges(wiring)
+    found = _meant(wiring, edges(wiring))
     known = {edge.source for way in loops([each for each in found if each.is_certain]) for edge in way}
     for way in loops(found):
         if not known & {edge.source for edge in way}:
             yield _hit(wiring, way, "What passes here may come back without an end")
+
+
+def _meant(wiring: Wiring, found: Sequence[Edge]) -> list[Edge]:
+    """Without what a role permits that is also the role of a function outside every circle: it may be that one's."""
+    around = {edge.source.removesuffix(WAITED_FOR) for way in loops(found) for edge in way}
+    shared = {each.role for each in wiring.functions.values() if each.arn not in around}
+
+    def is_meant(edge: Edge) -> bool:
+        writer = wiring.functions.get(edge.source.removesuffix(WAITED_FOR))
+        return edge.is_certain or writer is None or writer.role not in shared
+
+    return list(filter(is_meant, found))
 
 
 def _hit(wiring: Wiring, way: Sequence[Edge], verdict: str) -> Hit:

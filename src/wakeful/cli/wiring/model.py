@@ -138,6 +138,8 @@ class Bucket:
     name: str
     notifications: tuple[Notification, ...] = ()
     has_eventbridge: bool = False
+    document: Mapping[str, Any] = field(default_factory=dict)
+    """Its whole configuration of notifications, as the service tells it."""
 
     @property
     def arn(self) -> str:

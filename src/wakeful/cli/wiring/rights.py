@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from wakeful.cli.wiring.findings import compact
 from wakeful.cli.wiring.model import Wiring
 from wakeful.fabric import policy as evaluator
 from wakeful.fabric.policy import Policy, PolicyError, PolicyKind, Principal, Request, parse_policy
@@ -45,18 +46,36 @@ def names(resources: Iterable[str], arn: str) -> bool:
     return any(fnmatch.fnmatchcase(arn, text.replace("[", "[[]")) for text in resources)
 
 
-def named_resources(wiring: Wiring, role: str, action: str) -> Iterator[str]:
+def named_resources(wiring: Wiring, role: str, action: str, *, is_named: bool = False) -> Iterator[str]:
     """The resources that the role's policies allow the action on, but for those that are only a wildcard.
 
-    A right to everything tells of no intention.
+    A right to everything tells of no intention; where the action has to be named, neither does one to every action.
     """
     for document in wiring.roles.get(role, ()):
         for statement in _statements(document):
+            actions = [str(each).lower() for each in _listed(statement.get("Action"))]
+            if is_named:
+                actions = [each for each in actions if each.rpartition(":")[2].strip("*")]
             if statement.get("Effect") != "Allow" or not any(
-                fnmatch.fnmatchcase(action.lower(), str(each).lower()) for each in _listed(statement.get("Action"))
+                fnmatch.fnmatchcase(action.lower(), each) for each in actions
             ):
                 continue
             yield from (text for text in map(str, _listed(statement.get("Resource"))) if _names_something(text))
+
+
+def letting_in(policy: str | None, action: str, resource: str, senders: Iterable[tuple[str, str]]) -> str:
+    """The policy of a resource with a statement for each service and source, besides those that it has."""
+    statements: list[Any] = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": action,
+            "Resource": resource,
+            "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+        }
+        for service, source in sorted(set(senders))
+    ]
+    return compact({"Version": "2012-10-17", "Statement": [*_statements(policy or ""), *statements]})
 
 
 def _names_something(resource: str) -> bool:
