@@ -89,7 +89,11 @@ def begin(
 
 
 @app.command("list")
-def list_(account: Account = None, as_json: Json = False, endpoint: Endpoint = None) -> None:
+def list_(
+    account: Annotated[str | None, typer.Option(help="Twelve digits; else all accounts.")] = None,
+    as_json: Json = False,
+    endpoint: Endpoint = None,
+) -> None:
     """Show the experiments of all regions that run, and those that are over."""
     told = client.ask(f"chaos{_query(account=account)}", endpoint)
     if as_json:
