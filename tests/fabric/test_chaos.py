@@ -66,6 +66,8 @@ def test_chances_are_spread_evenly(seed: int, fault: str, place: str) -> None:
         ("arn:aws:sqs:us-east-1:000000000000:*", Place(f"mapping:{QUEUE}→arn:aws:lambda:x"), False),
         ("reader:1", Place(QUEUE, ("reader:1",)), True),
         ("arn.aws:sqs:us-east-1:000000000000:orders", Place(QUEUE), False),
+        ("*a" * 40, Place("a" * 79), True),
+        ("*a" * 40, Place("a" * 79 + "b"), False),  # told at once, and not after ages of trying
     ],
 )
 def test_an_experiment_is_about_the_places_that_its_targets_name(pattern: str, place: Place, is_about: bool) -> None:

@@ -20,7 +20,7 @@ from wakeful.fabric.trace import new_trace
 from wakeful.wire.errors import AwsError
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_WILD = re.compile(r"[A-Za-z0-9_.*-]+")
+_WILD = re.compile(r"[A-Za-z0-9_.*-]{1,256}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _MAPPING = "event-source-mapping:"
