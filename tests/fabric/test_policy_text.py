@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wakeful.fabric.policy_text import Text
+from tests.examples import examples
+from wakeful.fabric.policy_text import Form, Text, without_regret
 
 VALUES = {"aws:username": ("ann",), "aws:principaltag/team": ("blue*",), "k": ("1", "2")}
 
@@ -92,3 +93,20 @@ def test_a_literal_keeps_its_wildcards() -> None:
     assert found("x-${aws:username}") == "x-ann"
     assert found("${*}${?}${$}") == "*?$"
     assert found("${aws:gone}") is None
+
+
+PARTS = st.lists(st.sampled_from([".*", "[^:]*", ".*", "[^:]*", "a", "b", ":", "[^:]"]), max_size=9)
+
+
+@examples(300)
+@given(PARTS, st.text(alphabet="ab:", max_size=12))
+def test_stars_that_are_looked_for_once_match_the_same_texts(parts: list[str], text: str) -> None:
+    once = re.compile(without_regret(parts), re.DOTALL)
+    assert bool(once.fullmatch(text)) == bool(re.fullmatch("".join(parts), text, re.DOTALL))
+
+
+@pytest.mark.parametrize("form", ["text", "arn", "resource"])
+def test_many_stars_end_at_once(form: Form) -> None:
+    colons = "*:x*y" * 4 + "*:x"
+    for pattern, value in (("*a" * 40, "a" * 100 + "b"), (f"{colons}{'*a' * 40}", ":xy" * 200 + "a" * 80 + "b")):
+        assert not Text(pattern).matches(value, form, lambda key: None)

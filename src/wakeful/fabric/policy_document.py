@@ -14,7 +14,7 @@ from typing import Any, Literal, NoReturn
 
 from wakeful.fabric.conditions import BadValue, Condition, Presence, UnknownOperator, compile_condition
 from wakeful.fabric.policy_principal import PrincipalElement
-from wakeful.fabric.policy_text import Text
+from wakeful.fabric.policy_text import Text, without_regret
 
 PolicyKind = Literal["identity", "managed", "resource", "trust"]
 """Inline policies of identities, managed policies, policies on resources, and trust policies of roles."""
@@ -133,7 +133,7 @@ def _compiled(
 
 
 def _action_regex(action: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in action)
+    return without_regret({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in action)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -26,6 +26,7 @@ class _Piece(NamedTuple):
 
 _TOKEN = re.compile(r"\$\{([^{}]*)\}|([*?])")
 _TOKEN_WITHOUT_VARIABLES = re.compile(r"(\0\0)|([*?])")
+_ANY, _WITHIN = ".*", "[^:]*"
 _WITH_DEFAULT = re.compile(r"\s*([^,]*?)\s*,\s*'([^']*)'\s*", re.DOTALL)
 _COLONS_BEFORE_RESOURCE = 5
 
@@ -97,7 +98,7 @@ def _variable(body: str) -> _Piece:
 @lru_cache(4096)
 def _regex(pieces: tuple[_Piece, ...], form: Form) -> re.Pattern[str]:
     if form == "text" or pieces == (_Piece("wildcard", "*"),):
-        return re.compile("".join(_anywhere(piece) for piece in pieces), re.DOTALL)
+        return re.compile(without_regret([_anywhere(piece) for piece in pieces]), re.DOTALL)
     found = []
     colons = 0
     for index, piece in enumerate(pieces):
@@ -108,13 +109,47 @@ def _regex(pieces: tuple[_Piece, ...], form: Form) -> re.Pattern[str]:
             # The last character of a segment of a Resource may reach beyond it.
             found.append(_anywhere(piece))
         else:
-            found.append("[^:]*" if piece.text == "*" else "[^:]")
-    return re.compile("".join(found), re.DOTALL)
+            found.append(_WITHIN if piece.text == "*" else "[^:]")
+    return re.compile(without_regret(found), re.DOTALL)
+
+
+def without_regret(parts: Iterable[str]) -> str:
+    """A regular expression of these parts that matches the same whole texts as they do, and looks once for each star.
+
+    What stands between two stars is taken where it ends first: that leaves the most to the second one. Tried at every
+    place, a few dozen stars would take for ever.
+    """
+    first, *others = _between(_ANY, parts)
+    text = _settled(first, is_last=not others)
+    for number, each in enumerate(others, start=1):
+        is_last = number == len(others)
+        text += f".*{_settled(each, is_last=True)}" if is_last else f"(?>.*?{_settled(each, is_last=False)})"
+    return text
+
+
+def _settled(parts: Iterable[str], *, is_last: bool) -> str:
+    """The same of what has no stars but those that stay within a segment."""
+    first, *others = map("".join, _between(_WITHIN, parts))
+    if not others:
+        return first
+    *middle, last = others
+    settled = "".join(f"(?>[^:]*?{each})" for each in middle)
+    return first + settled + (f"[^:]*{last}" if is_last else f"(?>[^:]*?{last})")
+
+
+def _between(star: str, parts: Iterable[str]) -> list[list[str]]:
+    found: list[list[str]] = [[]]
+    for part in parts:
+        if part == star:
+            found.append([])
+        else:
+            found[-1].append(part)
+    return found
 
 
 def _anywhere(piece: _Piece) -> str:
     if piece.kind == "wildcard":
-        return ".*" if piece.text == "*" else "."
+        return _ANY if piece.text == "*" else "."
     return re.escape(piece.text)
 
 
