@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import platform
+import shutil
 import socket
 import tempfile
 import time
@@ -76,7 +77,8 @@ def look_at_wiring(asked: Asked, *, is_needed: bool) -> bool:
     if asked.as_json:
         typer.echo(json.dumps(report.document(wiring, found), indent=2))
     else:
-        typer.echo("\n".join([f"Wiring of {at}", *report.lines(wiring, found)]))
+        width = shutil.get_terminal_size((report.WIDTH, 0)).columns
+        typer.echo("\n".join([f"Wiring of {at}", *report.lines(wiring, found, width)]))
     bad = ("error", "warning") if asked.is_strict else ("error",)
     return not any(each.check.severity in bad for each in found)
 

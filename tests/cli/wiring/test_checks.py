@@ -38,6 +38,7 @@ from wakeful.cli.wiring.model import (
     Target,
     Wiring,
 )
+from wakeful.cli.wiring.report import lines
 
 PAGE = Path(__file__).parents[3] / "docs" / "doctor.md"
 
@@ -321,6 +322,14 @@ def test_findings_are_told_the_worst_first_and_chosen_by_code() -> None:
     assert {each.check.code for each in examine(of, CHECKS, only=["W2"])} == {"W201"}
     left = examine(of, CHECKS, ignore=["W201", "W5"])
     assert {each.check.code for each in left} == {each.check.code for each in examine(of, CHECKS)} - {"W201", "W506"}
+
+
+def test_sentences_are_as_narrow_as_the_terminal_and_commands_are_whole() -> None:
+    of = wiring(queue("orders"), bill, reads)
+    said = list(lines(of, examine(of, CHECKS, only=["W101"]), width=72))
+    (command,) = (line for line in said if line.startswith("      → aws "))
+    assert len(command) > 120
+    assert max(len(line) for line in said[2:] if line != command) <= 72
 
 
 def test_a_role_that_another_function_has_too_tells_of_no_loop() -> None:

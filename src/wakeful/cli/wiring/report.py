@@ -10,7 +10,8 @@ from typing import Any
 from wakeful.cli.wiring.findings import SEVERITIES, Finding, counted
 from wakeful.cli.wiring.model import Wiring
 
-_WIDTH = 120
+WIDTH = 120
+"""As wide as it becomes, however wide the terminal is."""
 
 
 def heading(wiring: Wiring) -> str:
@@ -26,18 +27,21 @@ def heading(wiring: Wiring) -> str:
     return ", ".join(counts)
 
 
-def lines(wiring: Wiring, found: Sequence[Finding]) -> Iterator[str]:
-    """What there is; each check that found something, with all that it found; and how many of each severity."""
+def lines(wiring: Wiring, found: Sequence[Finding], width: int = WIDTH) -> Iterator[str]:
+    """What there is; each check that found something, with all that it found; and how many of each severity.
+
+    Sentences are at most so wide; commands stay on one line, to be pasted.
+    """
     yield f"  ok    {heading(wiring)} in {wiring.region} of account {wiring.account}"
     for kind, why in sorted(wiring.unread.items()):
         yield f"  note  {kind} could not all be read ({why}): what hangs on them is not examined"
     for check, findings in groupby(found, key=lambda each: each.check):
         yield ""
         yield f"  {check.code}  {check.severity}  {check.name}"
-        yield from _wrapped(f"{check.why} See “{check.page}”.", "  ")
+        yield from _wrapped(f"{check.why} See “{check.page}”.", "  ", width)
         for finding in findings:
             yield f"    {finding.hit.arn}"
-            yield from _wrapped(finding.hit.what, "      ")
+            yield from _wrapped(finding.hit.what, "      ", width)
             yield f"      → {finding.hit.do}"
     yield ""
     yield f"  {totals(found)}"
@@ -65,7 +69,12 @@ def document(wiring: Wiring, found: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(text: str, indent: str, width: int) -> list[str]:
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text,
+        max(40, min(WIDTH, width)),
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
