@@ -15,11 +15,6 @@ from wakeful import limits
 from wakeful.services.sns import inbox as box
 
 
-@pytest.fixture
-def inbox(shared_node: RunningNode) -> Inbox:
-    return new_inbox(shared_node)
-
-
 def test_lists_are_of_what_is_asked_for(inbox: Inbox) -> None:
     sns = inbox.client()
     for number in ("+15550100001", "+15550100002", "+15550100001"):

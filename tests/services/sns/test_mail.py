@@ -10,21 +10,11 @@ from urllib.parse import quote
 import pytest
 
 from tests.running_node import RunningNode
-from tests.services.sns.people import Inbox, new_inbox, page_of
+from tests.services.sns.people import Inbox, page_of
 from tests.services.sns.test_topic import refusal
 
 ANN = "ann@example.com"
 LINK = re.compile(r"http://\S+")
-
-
-@pytest.fixture
-def inbox(shared_node: RunningNode) -> Inbox:
-    return new_inbox(shared_node)
-
-
-@pytest.fixture
-def sns(inbox: Inbox) -> Any:
-    return inbox.client()
 
 
 def subscribed(sns: Any, protocol: str = "email", **attributes: str) -> str:

@@ -6,30 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.running_node import REGION, RunningNode
+from tests.running_node import REGION
 from tests.services.sink import sink
-from tests.services.sns.people import Inbox, new_inbox
+from tests.services.sns.people import Inbox
 from tests.services.sns.test_topic import refusal
 from wakeful import limits
 from wakeful.services.sns import sms_accounts
 
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-def inbox(shared_node: RunningNode) -> Inbox:
-    return new_inbox(shared_node)
-
-
-@pytest.fixture
-def sns(inbox: Inbox) -> Any:
-    return inbox.client()
-
-
-@pytest.fixture(scope="module")
-def shared_sns(shared_node: RunningNode) -> Any:
-    """For what is refused."""
-    return shared_node.client("sns")
 
 
 def text(value: str, kind: str = "String") -> dict[str, str]:

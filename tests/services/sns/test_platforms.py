@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.running_node import RunningNode
 from tests.services.sink import Sink, sink
 from tests.services.sns.people import Inbox, new_inbox
 from tests.services.sns.test_topic import refusal
@@ -17,22 +16,6 @@ TOKEN = "0123456789abcdef" * 4
 APPLE = {"PlatformPrincipal": "certificate", "PlatformCredential": "key"}
 SERVICE_ACCOUNT = json.dumps({"project_id": "p", "client_email": "e", "private_key": "k"})
 MISSING = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/app/00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def inbox(shared_node: RunningNode) -> Inbox:
-    return new_inbox(shared_node)
-
-
-@pytest.fixture
-def sns(inbox: Inbox) -> Any:
-    return inbox.client()
-
-
-@pytest.fixture(scope="module")
-def shared_sns(shared_node: RunningNode) -> Any:
-    """For what is refused."""
-    return shared_node.client("sns")
 
 
 def application(sns: Any, platform: str = "GCM", name: str = "app", **attributes: str) -> str:

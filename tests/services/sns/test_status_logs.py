@@ -5,15 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-from tests.running_node import RunningNode
-from tests.services.sns.people import Inbox, new_inbox
-
-
-@pytest.fixture
-def inbox(shared_node: RunningNode) -> Inbox:
-    return new_inbox(shared_node)
+from tests.services.sns.people import Inbox
 
 
 def role(inbox: Inbox) -> str:

@@ -29,12 +29,6 @@ def topic(sns: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def shared_sns(shared_node: RunningNode) -> Any:
-    """For what is refused."""
-    return shared_node.client("sns")
-
-
-@pytest.fixture(scope="module")
 def shared_topic(shared_sns: Any) -> str:
     return str(shared_sns.create_topic(Name="t")["TopicArn"])
 
