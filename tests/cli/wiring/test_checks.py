@@ -324,6 +324,11 @@ def test_findings_are_told_the_worst_first_and_chosen_by_code() -> None:
     assert {each.check.code for each in left} == {each.check.code for each in examine(of, CHECKS)} - {"W201", "W506"}
 
 
+def test_who_sends_to_an_idle_topic_is_named_before_it_is_deleted() -> None:
+    (hit,) = told(wiring(topic("news"), bucket(target=NEWS)), "W506")
+    assert hit.do.startswith("subscribe somebody, or have bucket pictures no longer send there, and: aws sns delete-")
+
+
 def test_sentences_are_as_narrow_as_the_terminal_and_commands_are_whole() -> None:
     of = wiring(queue("orders"), bill, reads)
     said = list(lines(of, examine(of, CHECKS, only=["W101"]), width=72))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from wakeful.cli.wiring import rights
 from wakeful.cli.wiring.dead_letters import let_in, may
-from wakeful.cli.wiring.findings import Hit, command, counted, duration
-from wakeful.cli.wiring.model import Wiring, short, unqualified
+from wakeful.cli.wiring.findings import Hit, command, counted, duration, listed
+from wakeful.cli.wiring.model import Topic, Wiring, short, unqualified
 
 _READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
@@ -181,8 +181,13 @@ def topic_idle(wiring: Wiring) -> Iterator[Hit]:
             yield Hit(
                 topic.arn,
                 "It has no subscriptions: what is published to it is gone.",
-                command("sns delete-topic", topic_arn=topic.arn),
+                f"{_needed(wiring, topic)}{command('sns delete-topic', topic_arn=topic.arn)}",
             )
+
+
+def _needed(wiring: Wiring, topic: Topic) -> str:
+    senders = {short(each.sender) for each in connections(wiring) if each.target == topic.arn}
+    return f"subscribe somebody, or have {listed(senders)} no longer send there, and: " if senders else ""
 
 
 def unconfirmed(wiring: Wiring) -> Iterator[Hit]:
