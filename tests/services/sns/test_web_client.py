@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
+from tests.services.sns.receiver import receiver
+from wakeful.fabric.processors import Processors
 from wakeful.services.sns import web_client
 from wakeful.services.sns.web_client import Answer, may_reach
 
@@ -87,7 +89,7 @@ def posted(node: RunningNode, url: str) -> Answer:
     return answer
 
 
-def test_names_that_nobody_answers_for_hold_up_nothing_else(
+def test_many_endpoints_whose_names_nobody_answers_for_hold_up_nothing_else(
     shared_node: RunningNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sns = shared_node.client("sns")
@@ -103,13 +105,20 @@ def test_names_that_nobody_answers_for_hold_up_nothing_else(
         raise socket.gaierror(socket.EAI_AGAIN, "no answer")
 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
-    for number in range(40):
+    monkeypatch.setattr(Processors, "idle_share", lambda processors: 0.0)  # a worker gets no more slots
+    for number in range(100):
         sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://{number}.silent.test/")
     try:
-        for _ in range(32):
+        for _ in range(100):
             assert waiting.acquire(timeout=10)
         assert shared_node.run(shared_node.node.aside(lambda: "signed"), timeout_s=5) == "signed"
+        with receiver() as hook:
+            came = threading.Event()
+            hook.while_answering = came.set
+            sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=hook.url)
+            assert came.wait(10)
+            answered.set()
+            shared_node.settle()
     finally:
         answered.set()
         sns.delete_topic(TopicArn=topic)
-        shared_node.settle()

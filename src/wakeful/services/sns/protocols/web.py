@@ -155,8 +155,10 @@ async def _carry_out(node: Node, item: work.Item) -> Done:
     arn = item.body["subscription"]
     pace = _Pace(*item.body.get("pace", ()))
     is_paced, done = False, 0
+    loop = asyncio.get_running_loop()
+    until = loop.time() + limits.SNS_HTTP_ROUND_S
     async with web_client.session(node) as session:
-        while done < limits.SNS_HTTP_ROUND and not node.is_stopping:
+        while done < limits.SNS_HTTP_ROUND and loop.time() < until and not node.is_stopping:
             batch = await node.store.read(_due, arn)
             is_paced = batch.policy.per_second_max is not None
             posts = batch.posts[: pace.left(batch.policy.per_second_max, node.clock.now())]
