@@ -25,8 +25,9 @@ from wakeful.services.sns import confirmations, delivery_policy, feedback, measu
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
+from wakeful.services.sns.arns import PRINCIPAL
 from wakeful.services.sns.delivery_policy import Policy
-from wakeful.services.sns.protocols.protocol import PRINCIPAL, Protocol, Sending, dead_letter, measure_redriven
+from wakeful.services.sns.protocols.protocol import Protocol, Sending, dead_letter, measure_redriven
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 from wakeful.services.sns.web_client import Answer
