@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 import threading
@@ -61,6 +62,30 @@ def test_who_says_that_it_has_a_message_is_believed_though_the_rest_cannot_be_re
 ) -> None:
     with answering(answer) as url:
         assert posted(shared_node, url) == Answer(200, text)
+
+
+def test_a_connection_that_the_endpoint_closes_unannounced_is_no_failure(shared_node: RunningNode) -> None:
+    """It closes each one when the second request comes on it, as if that had crossed its farewell."""
+    served = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b""):
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(1)
+            served.append(answer)
+            writer.write(answer)
+        writer.close()
+
+    async def post() -> list[Answer]:
+        async with (
+            await asyncio.start_server(serve, "127.0.0.1", 0) as server,
+            web_client.session(shared_node.node) as session,
+        ):
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            return [await web_client.post(session, url, {}, "m") for _ in range(3)]
+
+    assert shared_node.run(post()) == [Answer(200, "ok")] * 3
+    assert len(served) == 5
 
 
 @contextmanager

@@ -125,8 +125,12 @@ async def session(node: Node) -> AsyncIterator[ClientSession]:
         resolver=Lookup(node),
         ttl_dns_cache=None,
     )
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_old)
+    tracing.on_connection_create_start.append(_note_new)
     async with aiohttp.ClientSession(
         connector=connector,
+        trace_configs=[tracing],
         timeout=aiohttp.ClientTimeout(total=limits.SNS_HTTP_TIMEOUT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept-Encoding": "identity"},
@@ -140,17 +144,42 @@ async def post(session: ClientSession, endpoint: str, headers: Mapping[str, str]
     import aiohttp
 
     url, middlewares = _credentials(endpoint)
-    try:
-        async with session.post(
-            url, data=body.encode(), headers=headers, allow_redirects=False, middlewares=middlewares
-        ) as response:
-            return Answer(response.status, await _beginning(response), is_final=300 <= response.status < 500)
-    except TimeoutError:
-        return Answer(None, f"no answer within {limits.SNS_HTTP_TIMEOUT_S:.0f} seconds")
-    except aiohttp.InvalidURL:
-        return Answer(None, "the endpoint is no URL", is_final=True)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Answer(None, f"{type(error).__name__}: {error}", is_final=_is_forbidden(error))
+    while True:
+        line = _Line()
+        try:
+            async with session.post(
+                url,
+                data=body.encode(),
+                headers=headers,
+                allow_redirects=False,
+                middlewares=middlewares,
+                trace_request_ctx=line,
+            ) as response:
+                return Answer(response.status, await _beginning(response), is_final=300 <= response.status < 500)
+        except TimeoutError:
+            return Answer(None, f"no answer within {limits.SNS_HTTP_TIMEOUT_S:.0f} seconds")
+        except aiohttp.InvalidURL:
+            return Answer(None, "the endpoint is no URL", is_final=True)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if line.is_old and isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+                continue  # the endpoint was about to close it, and need not have seen the message
+            return Answer(None, f"{type(error).__name__}: {error}", is_final=_is_forbidden(error))
+
+
+@dataclass(slots=True)
+class _Line:
+    """The connection of a request."""
+
+    is_old: bool = False
+    """Whether another request came before. One that fails is used no more, so there is an end to them."""
+
+
+async def _note_old(session: ClientSession, context: Any, params: Any) -> None:
+    context.trace_request_ctx.is_old = True
+
+
+async def _note_new(session: ClientSession, context: Any, params: Any) -> None:
+    context.trace_request_ctx.is_old = False
 
 
 async def _beginning(response: ClientResponse) -> str:
