@@ -51,7 +51,7 @@ def sent_before(tx: Tx, queue: Queue, where: Placement) -> tuple[str, int] | Non
     tx.lock("sqs", queue.arn)
     row = tx.one(
         "SELECT message, seq FROM sqs_deduplications WHERE queue = ? AND scope = ? AND id = ? AND until > ?",
-        *(queue.id, _scope(queue, where.group), where.deduplication_id, tx.now),
+        *(queue.lasting_id, _scope(queue, where.group), where.deduplication_id, tx.now),
     )
     return None if row is None else (row["message"], row["seq"])
 
@@ -63,7 +63,7 @@ def remember(tx: Tx, queue: Queue, where: Placement, message_id: str, seq: int) 
         "INSERT INTO sqs_deduplications(queue, scope, id, until, message, seq) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT(queue, scope, id) DO UPDATE SET until = excluded.until, message = excluded.message,"
         " seq = excluded.seq",
-        *(queue.id, scope, where.deduplication_id, until, message_id, seq),
+        *(queue.lasting_id, scope, where.deduplication_id, until, message_id, seq),
     )
 
 
@@ -135,17 +135,18 @@ def next_ready(tx: Tx, queue: Queue) -> float | None:
     return None if row is None or row["due"] is None else float(row["due"])
 
 
-def forget_old(tx: Tx) -> None:
-    """No identity is remembered for longer than five minutes."""
+def forget_old(tx: Tx) -> bool:
+    """Fewer identities are remembered for longer than five minutes. Whether there may be more of them."""
     tx.lock("sqs", "deduplications")
-    tx.run("DELETE FROM sqs_deduplications WHERE until <= ?", tx.now)
-    tx.run("DELETE FROM sqs_attempts WHERE until <= ?", tx.now)
-
-
-def clear(tx: Tx, queue: Queue) -> None:
-    """The queue has no messages, so it has no groups. What was sent in the last five minutes is still remembered."""
-    tx.run("DELETE FROM sqs_groups WHERE queue = ?", queue.id)
-    tx.run("DELETE FROM sqs_attempts WHERE queue = ?", queue.id)
+    most = limits.SQS_EXPIRED_AT_ONCE
+    gone = [
+        tx.run(
+            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE until <= ? LIMIT ?)",  # noqa: S608
+            *(tx.now, most),
+        )
+        for table, key in (("sqs_deduplications", "queue, scope, id"), ("sqs_attempts", "queue, id"))
+    ]
+    return most in gone
 
 
 def _scope(queue: Queue, group: str) -> str:

@@ -12,7 +12,7 @@ from wakeful.services.sqs.queue import Queue
 
 def handle_of(queue: Queue, seq: int, ticket: str) -> str:
     """A receipt handle: names the message and this one receive of it; another at every receive."""
-    return base64.b64encode(f"{queue.id} {seq} {ticket}".encode()).decode()
+    return base64.b64encode(f"{queue.lasting_id} {seq} {ticket}".encode()).decode()
 
 
 def new_ticket(now: float) -> str:
@@ -30,7 +30,7 @@ def parse(queue: Queue, handle: str) -> tuple[int, str]:
     """The message's place and the receive's ticket. Raises ReceiptHandleIsInvalid for what we never gave out."""
     try:
         queue_id, seq, ticket = base64.b64decode(handle, validate=True).decode().split(" ")
-        if int(queue_id) == queue.id:
+        if int(queue_id) == queue.lasting_id:
             return int(seq), ticket
     except (ValueError, binascii.Error):
         pass  # told below, in AWS's words
