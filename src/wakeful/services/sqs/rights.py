@@ -8,27 +8,38 @@ from wakeful.fabric.service import Call, Need, Request
 from wakeful.services.sqs import moves, queue
 
 
+_OWNERS = frozenset(
+    (
+        *("AddPermission", "DeleteQueue", "ListQueueTags", "RemovePermission", "SetQueueAttributes"),
+        *("TagQueue", "UntagQueue"),
+    )
+)
+"""What a queue's policy gives to no other account, beside all that has to do with moving messages ("Limitations of
+Amazon SQS custom policies")."""
+
+
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
     single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
     single["ChangeMessageVisibilityBatch"] = "ChangeMessageVisibility"
     action = f"sqs:{single.get(operation, operation)}"
+    is_owners = operation in _OWNERS
     if "QueueUrl" in request:
-        yield Need(action, queue.arn_of(call, request["QueueUrl"]))
+        yield Need(action, queue.arn_of(call, request["QueueUrl"]), is_owners=is_owners)
     elif "QueueName" in request:
         account = request.get("QueueOwnerAWSAccountId") or call.account
         yield Need(action, f"arn:aws:sqs:{call.region}:{account}:{request['QueueName']}")
     elif "SourceArn" in request:
         yield from _needs_of_move(action, operation, request)
     elif "TaskHandle" in request:
-        yield Need(action, moves.parse_handle(request["TaskHandle"])[1])
+        yield Need(action, moves.parse_handle(request["TaskHandle"])[1], is_owners=True)
     else:
         yield Need(action, call.arn("sqs", "*"))
 
 
 def _needs_of_move(action: str, operation: str, request: Request) -> Iterable[Need]:
     """Whoever starts a task needs what it does ("Required permissions for dead-letter queue redrive")."""
-    yield Need(action, request["SourceArn"])
+    yield Need(action, request["SourceArn"], is_owners=True)
     if operation == "StartMessageMoveTask":
         for step in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
             yield Need(f"sqs:{step}", request["SourceArn"])
