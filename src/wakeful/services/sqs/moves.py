@@ -119,7 +119,7 @@ def parse_handle(handle: str) -> tuple[str, str]:
     try:
         told = json.loads(base64.b64decode(handle, validate=True))
         return str(told["taskId"]), str(told["sourceArn"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidParameterValue(f"Value {handle} for parameter TaskHandle is invalid.") from None
 
 

@@ -87,7 +87,10 @@ class Queue:
 
 def arn_of(call: Call, queue_url: str) -> str:
     """The ARN of the queue with that URL. Raises InvalidAddress for what is no queue's URL."""
-    parts = [part for part in urlsplit(queue_url).path.split("/") if part] if "/" in queue_url else [queue_url]
+    try:
+        parts = [part for part in urlsplit(queue_url).path.split("/") if part] if "/" in queue_url else [queue_url]
+    except ValueError:  # its host is none
+        parts = []
     if len(parts) > 2 or not parts:
         raise InvalidAddress(f"The address {queue_url} is not valid for this endpoint.")
     account = parts[0] if len(parts) == 2 else call.account

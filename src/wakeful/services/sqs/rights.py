@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from wakeful.fabric.service import Call, Need, Request
 from wakeful.services.sqs import moves, queue
 
-
 _OWNERS = frozenset(
     (
         *("AddPermission", "DeleteQueue", "ListQueueTags", "RemovePermission", "SetQueueAttributes"),
