@@ -153,3 +153,44 @@ def test_what_cannot_be_moved_is_refused(queues: Queues) -> None:
     assert code == "InvalidParameterValue"
     code, _ = refusal(sqs.cancel_message_move_task, TaskHandle="none of ours")
     assert code == "InvalidParameterValue"
+
+
+def test_letters_of_a_group_go_back_in_their_order_whoever_has_looked_at_one(node: RunningNode, sqs: Any) -> None:
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "5"}
+    letters = sqs.create_queue(QueueName="letters.fifo", Attributes=fifo)["QueueUrl"]
+    policy = json.dumps({"deadLetterTargetArn": arn_of(sqs, letters), "maxReceiveCount": 1})
+    orders = sqs.create_queue(QueueName="orders.fifo", Attributes={**fifo, "RedrivePolicy": policy})["QueueUrl"]
+    for body, group in (("a", "g"), ("b", "g"), ("c", "h"), ("d", "g"), ("e", "h")):
+        sqs.send_message(QueueUrl=letters, MessageBody=body, MessageGroupId=group)
+    looked_at = sqs.receive_message(QueueUrl=letters)["Messages"]
+    assert [each["Body"] for each in looked_at] == ["a"]
+    node.advance(6)
+    sqs.start_message_move_task(
+        SourceArn=arn_of(sqs, letters), DestinationArn=arn_of(sqs, orders), MaxNumberOfMessagesPerSecond=2
+    )
+    node.advance(10)
+    got = sqs.receive_message(QueueUrl=orders, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    assert sorted(each["Body"] for each in got) == list("abcde")
+    for group in "gh":
+        of_it = [each["Body"] for each in got if each["Attributes"]["MessageGroupId"] == group]
+        assert of_it == sorted(of_it)
+
+
+def test_what_died_since_takes_the_place_of_no_other(node: RunningNode, queues: Queues) -> None:
+    queues.die(queues.orders, "a", "b", "c")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn, MaxNumberOfMessagesPerSecond=1)
+    node.settle()
+    assert queues.bodies(queues.orders) == ["a"]
+    assert queues.bodies(queues.orders) == []
+    for each in queues.sqs.receive_message(QueueUrl=queues.letters, MaxNumberOfMessages=10)["Messages"]:
+        if each["Body"] == "c":
+            queues.sqs.delete_message(QueueUrl=queues.letters, ReceiptHandle=each["ReceiptHandle"])
+        else:
+            queues.sqs.change_message_visibility(
+                QueueUrl=queues.letters, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
+            )
+    node.advance(10)
+    task = queues.latest()
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 2)
+    assert queues.bodies(queues.orders) == ["b"]
+    assert queues.bodies(queues.letters) == ["a"]

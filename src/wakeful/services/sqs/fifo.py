@@ -129,6 +129,22 @@ def in_order(tx: Tx, queue: Queue, group: str, count: int) -> list[Row]:
     return rows[:delayed]
 
 
+def first(tx: Tx, queue: Queue, count: int, *, last: int) -> list[Row]:
+    """Up to `count` messages up to the place `last` that may be handed out, those of each group in their order."""
+    found: list[Row] = []
+    seen: set[str] = set()
+    while len(found) < count:
+        groups = [group for group in ready(tx, queue, count + len(seen)) if group not in seen]
+        if not groups:
+            break
+        for group in groups:
+            found += [row for row in in_order(tx, queue, group, count - len(found)) if row["seq"] <= last]
+            if len(found) == count:
+                break
+        seen.update(groups)
+    return found
+
+
 def next_ready(tx: Tx, queue: Queue) -> float | None:
     """When the next group that is locked or delayed is ready."""
     row = tx.one("SELECT min(ready) AS due FROM sqs_groups WHERE queue = ? AND ready > ?", queue.id, tx.now)

@@ -10,7 +10,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.sqs import fifo, messages
+from wakeful.services.sqs import counts, fifo, messages
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ResourceNotFoundException, UnsupportedOperation
 from wakeful.services.sqs.queue import Queue
@@ -56,17 +56,15 @@ def start(tx: Tx, source_arn: str, destination_arn: str | None, rate: int | None
         raise UnsupportedOperation(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
         )
-    oldest = tx.now - source.setting("MessageRetentionPeriod")
-    found = tx.one(
-        "SELECT count(*) AS total, coalesce(max(seq), 0) AS last FROM sqs_messages WHERE queue = ? AND sent > ?",
-        *(source.id, oldest),
-    )
-    assert found is not None
+    there = counts.of(tx, source)
+    newest = tx.one("SELECT max(seq) AS last FROM sqs_messages")  # of all queues: it is found at once
+    assert newest is not None
     move_id = names.new_uuid()
     tx.run(
         "INSERT INTO sqs_moves(id, source, destination, rate, last, total, moved, status, started)"
         " VALUES (?, ?, ?, ?, ?, ?, 0, 'RUNNING', ?)",
-        *(move_id, source_arn, destination_arn, rate, found["last"], found["total"], tx.now),
+        *(move_id, source_arn, destination_arn, rate, newest["last"] or 0),
+        *(there.visible + there.in_flight + there.delayed, tx.now),
     )
     work.put(tx, KIND, {"id": move_id})
     _forget_all_but_the_latest(tx, source_arn)
@@ -155,12 +153,15 @@ def _move_portion(tx: Tx, move: Move) -> tuple[str, str | None] | None:
     if tx.now > move.started + limits.SQS_MOVE_S_MAX:
         return "FAILED", "The task ran for longer than 36 hours."
     portion = min(move.rate or limits.SQS_MOVED_AT_ONCE, move.total - move.moved)
-    oldest = tx.now - source.setting("MessageRetentionPeriod")
-    waiting = tx.all(
-        "SELECT * FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
-        " ORDER BY visible, seq LIMIT ?",
-        *(source.id, tx.now, oldest, move.last, portion),
-    )
+    if source.is_fifo:
+        waiting = fifo.first(tx, source, portion, last=move.last)
+    else:
+        oldest = tx.now - source.setting("MessageRetentionPeriod")
+        waiting = tx.all(
+            "SELECT * FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
+            " AND (moved IS NULL OR moved <= ?) ORDER BY visible, seq LIMIT ?",
+            *(source.id, tx.now, oldest, move.last, move.started, portion),
+        )
     for message in waiting:
         failure = _move_one(tx, move, message)
         if source.is_fifo:
