@@ -43,7 +43,7 @@ def left(tx: Tx) -> dict[str, int]:
 def test_to_empty_a_queue_touches_none_of_its_messages(
     monkeypatch: pytest.MonkeyPatch, name: str, *, is_deleted: bool
 ) -> None:
-    monkeypatch.setattr(limits, "SQS_EXPIRED_AT_ONCE", 2)
+    monkeypatch.setattr(limits, "SQS_EMPTIED_AT_ONCE", 2)
     tx, call = opened()
     queue = queues.create(tx, call, name, FIFO if name.endswith(".fifo") else {}, {})
     for number in range(3):

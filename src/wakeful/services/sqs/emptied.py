@@ -38,7 +38,7 @@ def leave(tx: Tx, queue_id: int) -> None:
 def delete_some(tx: Tx, queue_id: int) -> bool:
     """Less belongs to the id. Whether there may be more of it."""
     tx.lock("sqs", "emptied")
-    most = limits.SQS_EXPIRED_AT_ONCE
+    most = limits.SQS_EMPTIED_AT_ONCE
     gone = [
         tx.run(
             "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? LIMIT ?)",
