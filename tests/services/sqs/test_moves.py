@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,6 +101,9 @@ def test_a_task_keeps_its_rate_and_can_be_cancelled(node: RunningNode, queues: Q
     assert running["MaxNumberOfMessagesPerSecond"] == 1
     code, words = refusal(queues.sqs.start_message_move_task, SourceArn=queues.letters_arn)
     assert (code, "already a task running" in words) == ("AWS.SimpleQueueService.UnsupportedOperation", True)
+    other = {**json.loads(b64decode(handle)), "sourceArn": arn_of(queues.sqs, queues.orders)}
+    code, _ = refusal(queues.sqs.cancel_message_move_task, TaskHandle=b64encode(json.dumps(other).encode()).decode())
+    assert code == "ResourceNotFoundException"  # its caller has rights on another queue
     moved = queues.sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
     node.advance(60)
     assert queues.latest()["Status"] == "CANCELLED"

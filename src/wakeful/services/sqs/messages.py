@@ -156,8 +156,8 @@ def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]], count: int) ->
 
 
 def _was_buried(tx: Tx, queue: Queue, row: Row, grave_arn: str) -> bool:
-    """In a standard queue a message is as old as it was; in a FIFO queue it begins anew ("Setting-up dead-letter queue
-    retention in Amazon SQS")."""
+    """In a standard queue a message is as old as it was; in a FIFO queue it begins anew, and its id tells it apart
+    ("Setting-up dead-letter queue retention in Amazon SQS", "Learn how to configure a dead-letter queue redrive")."""
     if queue.redrive is None or row["receives"] < queue.redrive[1]:
         return False
     tx.lock("sqs", grave_arn)
@@ -165,6 +165,8 @@ def _was_buried(tx: Tx, queue: Queue, row: Row, grave_arn: str) -> bool:
     if grave is None:
         return False
     system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
+    if grave.is_fifo:
+        system["MessageDeduplicationId"] = row["id"]
     sent = tx.now if grave.is_fifo else row["sent"]
     transfer(tx, row, grave, system, message_id=row["id"], sent=sent, earlier=row["earlier"] + row["receives"])
     return True

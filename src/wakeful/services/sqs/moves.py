@@ -106,6 +106,8 @@ def cancel(tx: Tx, handle: str) -> Move:
     move_id, source_arn = parse_handle(handle)
     tx.lock("sqs", source_arn)
     move = find(tx, move_id)
+    if move.source != source_arn:  # whose rights were asked for
+        raise ResourceNotFoundException("Task does not exist.")
     if move.status != "RUNNING":
         raise UnsupportedOperation("Only active tasks can be cancelled.")
     _end(tx, move, "CANCELLED")

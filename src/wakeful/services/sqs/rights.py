@@ -29,18 +29,19 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         account = request.get("QueueOwnerAWSAccountId") or call.account
         yield Need(action, f"arn:aws:sqs:{call.region}:{account}:{request['QueueName']}")
     elif "SourceArn" in request:
-        yield from _needs_of_move(action, operation, request)
+        yield from _needs_of_move(action, operation, request["SourceArn"])
+        if "DestinationArn" in request:
+            yield Need("sqs:SendMessage", request["DestinationArn"])
     elif "TaskHandle" in request:
-        yield Need(action, moves.parse_handle(request["TaskHandle"])[1], is_owners=True)
+        yield from _needs_of_move(action, operation, moves.parse_handle(request["TaskHandle"])[1])
     else:
         yield Need(action, call.arn("sqs", "*"))
 
 
-def _needs_of_move(action: str, operation: str, request: Request) -> Iterable[Need]:
-    """Whoever starts a task needs what it does ("Required permissions for dead-letter queue redrive")."""
-    yield Need(action, request["SourceArn"], is_owners=True)
-    if operation == "StartMessageMoveTask":
+def _needs_of_move(action: str, operation: str, source_arn: str) -> Iterable[Need]:
+    """Whoever starts or cancels a task needs what it does ("Amazon SQS API permissions: Actions and resource
+    reference")."""
+    yield Need(action, source_arn, is_owners=True)
+    if operation != "ListMessageMoveTasks":
         for step in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
-            yield Need(f"sqs:{step}", request["SourceArn"])
-        if "DestinationArn" in request:
-            yield Need("sqs:SendMessage", request["DestinationArn"])
+            yield Need(f"sqs:{step}", source_arn)
