@@ -115,9 +115,11 @@ def set_queue_attributes(call: Call, tx: Tx, request: shapes.SetQueueAttributesR
     arn = queue.arn_of(call, request["QueueUrl"])
     if not request["Attributes"]:
         raise MissingParameter("The request must contain the parameter Attribute.Name.")
+    before = queue.locked(tx, arn)
     queue.set_attributes(tx, arn, request["Attributes"])
-    if "DelaySeconds" in request["Attributes"] and (changed := queue.find(tx, arn)).is_fifo:
-        fifo.delayed_anew(tx, changed)
+    after = queue.find(tx, arn)
+    if after.is_fifo and after.setting("DelaySeconds") != before.setting("DelaySeconds"):
+        fifo.delayed_anew(tx, after)
 
 
 @api.reads
