@@ -198,3 +198,15 @@ def test_what_died_since_takes_the_place_of_no_other(node: RunningNode, queues: 
     assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 2)
     assert queues.bodies(queues.orders) == ["b"]
     assert queues.bodies(queues.letters) == ["a"]
+
+
+def test_a_queue_of_the_same_name_has_no_tasks_of_its_predecessor(node: RunningNode, queues: Queues) -> None:
+    queues.die(queues.orders, "a", "b")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn, MaxNumberOfMessagesPerSecond=1)
+    queues.sqs.delete_queue(QueueUrl=queues.letters)
+    node.advance(61)
+    queues.sqs.create_queue(QueueName="letters")
+    assert queues.sqs.list_message_move_tasks(SourceArn=queues.letters_arn)["Results"] == []
+    queues.die(queues.orders, "c")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn)
+    assert ended(node, queues)["ApproximateNumberOfMessagesMoved"] == 1

@@ -137,9 +137,10 @@ def _move_some(tx: Tx, move_id: str) -> float | None:
     if row is None:
         return None
     tx.lock("sqs", row["source"])
-    move = find(tx, move_id)
-    if move.status != "RUNNING":
-        return None
+    row = tx.one("SELECT * FROM sqs_moves WHERE id = ?", move_id)
+    if row is None or row["status"] != "RUNNING":
+        return None  # the queue was deleted, or the task cancelled, before this got the lock
+    move = _move(row)
     end = _move_portion(tx, move)
     if end is None:
         return 0.0 if move.rate is None else 1.0

@@ -163,6 +163,7 @@ def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
 def delete(tx: Tx, queue: Queue) -> None:
     """The queue is gone and what was in it nobody's, and for a minute its name is nobody's either."""
     tx.run("DELETE FROM sqs_active WHERE queue = ?", queue.lasting_id)
+    tx.run("DELETE FROM sqs_moves WHERE source = ?", queue.arn)
     emptied.leave(tx, queue.id)
     tx.run("DELETE FROM sqs_queues WHERE id = ?", queue.id)
     tx.run(
