@@ -270,9 +270,8 @@ def _is_number(text: str) -> bool:
     found = _NUMBER.fullmatch(text)
     if found is None:
         return False
-    number = Decimal(found[1])
-    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    return number.is_zero() or (len(digits) <= 38 and Decimal("1e-128") <= abs(number) <= Decimal("1e126"))
+    digits = found[2].replace(".", "").strip("0")
+    return not digits or (len(digits) <= 38 and Decimal("1e-128") <= Decimal(found[1]).copy_abs() <= Decimal("1e126"))
 
 
 def stored(attributes: Mapping[str, Any]) -> dict[str, dict[str, str]]:
