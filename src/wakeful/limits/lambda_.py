@@ -70,6 +70,7 @@ LAMBDA_MAPPING_PATIENCE_S = 10.0
 """How long a change waits for the one before it to be complete, before it is refused as AWS does at once."""
 LAMBDA_MAPPING_FILTERS_MAX = 5
 LAMBDA_MAPPINGS_CLAIMED = 50  # in one transaction
+LAMBDA_BATCHES_AT_ONCE = 10  # of one mapping, taken in one transaction
 LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300

@@ -230,6 +230,36 @@ def test_what_a_window_gathered_is_hidden_for_its_whole_visibility_after_it(stag
     assert stage.events == [["a", "b"]]
 
 
+def test_a_window_stays_open_when_another_mapping_is_made(stage: Stage) -> None:
+    stage.map(BatchSize=100, MaximumBatchingWindowInSeconds=60)
+    stage.send("a")
+    stage.node.settle()
+    stage.map(EventSourceArn=stage.queue("other")[1])
+    stage.node.settle()
+    stage.send("b")
+    assert stage.bodies() == []
+    stage.node.advance(61)
+    assert stage.events == [["a", "b"]]
+
+
+def test_what_waits_is_taken_at_once_for_as_many_batches_as_may_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.close()
+    uuid = stage.map(BatchSize=2, Enabled=False)
+    stage.send(*map(str, range(7)))
+    stage.node.settle()
+    takings: list[list[list[Any]]] = []
+    take_each = poller._take_each
+    monkeypatch.setattr(poller, "_take_each", lambda tx, *args: takings.append(take_each(tx, *args)) or takings[-1])
+    stage.client.update_event_source_mapping(UUID=uuid, Enabled=True)
+    stage.until(lambda: stage.running == 4)
+    assert [len(batch) for batch in takings[-1]] == [2, 2, 2, 1]
+    stage.open()
+    stage.node.settle()
+    assert sorted(stage.events) == [["0", "1"], ["2", "3"], ["4", "5"], ["6"]]
+
+
 def test_what_failed_after_a_window_that_ended_early_comes_again_when_its_visibility_ends(stage: Stage) -> None:
     stage.answer = lambda records: ValueError()
     stage.map(BatchSize=2, MaximumBatchingWindowInSeconds=300)
