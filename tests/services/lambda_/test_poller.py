@@ -16,6 +16,7 @@ from tests.functions import deploy
 from tests.running_node import RunningNode
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.services.lambda_.sources import poller
+from wakeful.services.lambda_.sources.scale import Scale
 from wakeful.store import work
 
 pytestmark = pytest.mark.slow
@@ -147,6 +148,20 @@ def test_it_begins_with_five_at_once_and_has_more_while_they_do_not_suffice(stag
     assert time.monotonic() - begun >= 0.3, "it grows by five a second"
     stage.open()
     assert len(stage.bodies()) == 20
+
+
+@pytest.mark.parametrize(("types", "slows"), [([], True), (["ReportBatchItemFailures"], False)])
+def test_what_fails_slows_a_mapping_that_does_not_hear_which_items_failed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, types: list[str], slows: bool
+) -> None:
+    slowed: list[float] = []
+    monkeypatch.setattr(Scale, "failed", lambda self, now: slowed.append(now))
+    stage.answer = lambda records: ValueError()
+    uuid = stage.map(FunctionResponseTypes=types)
+    stage.send("m")
+    assert stage.bodies() == ["m"]
+    assert (bool(slowed), stage.left()) == (slows, (0, 1))
+    assert stage.shown(uuid)["LastProcessingResult"] == "PROBLEM: Function call failed"
 
 
 def test_changed_rules_count_what_is_in_work_already(stage: Stage) -> None:

@@ -79,7 +79,7 @@ class Batch:
             failed_here, result_here = await self._run([each for each in part if each not in behind], listener)
             failed += [*behind, *failed_here]
             result = result if result_here == OK else result_here
-        if result != OK:
+        if result != OK and not self._mapping.reports_items:
             self._scale.failed(self._node.clock.now())
         refused = {each.id for each in failed}
         done = [each for each in self._taken if each.id not in refused]
