@@ -135,7 +135,7 @@ class Batch:
 
     async def _is_ending(self) -> bool:
         now = await self._node.store.read(mappings.get, self._mapping.uuid)
-        return now is None or now.state in mappings.ENDING
+        return self._node.is_stopping or now is None or now.state in mappings.ENDING
 
     def _failures(self, batch: Sequence[Taken], outcome: Outcome) -> tuple[Sequence[Taken], str]:
         if outcome.error is not None:

@@ -83,7 +83,10 @@ class _Tender:
         """Whether there was more to take than it could begin with."""
 
     async def tend(self) -> None:
-        """Returns when the mapping has stopped drawing. A mistake of ours does not end that: it begins again later."""
+        """Returns when the mapping has stopped drawing, or the node is about to stop.
+
+        A mistake of ours does not end that: it begins again later.
+        """
         attempts = 0
         while True:
             try:
@@ -105,7 +108,7 @@ class _Tender:
             source = self._source_of(first)
             watched += [source.wake_name(first.source), functions.CHANGED, RIGHTS_CHANGED]
         with self._node.wakes.listen(*watched) as listener:
-            while True:
+            while not self._node.is_stopping:
                 mapping = await self._read()
                 if mapping is None or mapping.state in mappings.ENDING:
                     if self._running:
@@ -229,7 +232,8 @@ class _Tender:
     async def _more_comes(self, mapping: SourceMapping, source: Source, listener: Listener, until: float) -> bool:
         """Whether there is more to take before the window ends, and the mapping still is as it was."""
         while True:
-            if self._node.clock.now() >= until or (await self._read()) != self._mapping:
+            is_over = self._node.clock.now() >= until or self._node.is_stopping
+            if is_over or (await self._read()) != self._mapping:
                 return False
             due = await self._node.store.read(source.next_due, mapping.source)
             if due is not None and due <= self._node.clock.now():
