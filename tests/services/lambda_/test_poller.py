@@ -14,8 +14,9 @@ import pytest
 
 from tests.functions import deploy
 from tests.running_node import RunningNode
+from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
-from wakeful.services.lambda_.sources import poller
+from wakeful.services.lambda_.sources import batch, poller
 from wakeful.services.lambda_.sources.scale import Scale
 from wakeful.store import work
 
@@ -264,9 +265,13 @@ def test_what_waits_is_taken_at_once_for_as_many_batches_as_may_run(
     uuid = stage.map(BatchSize=2, Enabled=False)
     stage.send(*map(str, range(7)))
     stage.node.settle()
+    def noted(*what: Any) -> list[list[Any]]:
+        takings.append(take_each(*what))
+        return takings[-1]
+
     takings: list[list[list[Any]]] = []
     take_each = poller._take_each
-    monkeypatch.setattr(poller, "_take_each", lambda tx, *args: takings.append(take_each(tx, *args)) or takings[-1])
+    monkeypatch.setattr(poller, "_take_each", noted)
     stage.client.update_event_source_mapping(UUID=uuid, Enabled=True)
     stage.until(lambda: stage.running == 4)
     assert [len(batch) for batch in takings[-1]] == [2, 2, 2, 1]
@@ -283,6 +288,27 @@ def test_what_failed_after_a_window_that_ended_early_comes_again_when_its_visibi
     assert stage.events == [["a", "b"]]
     stage.node.advance(31)
     assert stage.events == [["a", "b"]] * 2
+
+
+def test_a_batch_that_the_store_does_not_settle_at_once_is_not_run_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_at_first(*what: Any) -> None:
+        tries.append(what)
+        if len(tries) == 1:
+            raise OSError("the disk is full")
+        settle(*what)
+
+    tries: list[Any] = []
+    settle = batch._settle
+    monkeypatch.setattr(limits, "WORK_BACKOFF_S", 0.01)
+    monkeypatch.setattr(stage.node.node.store, "_rehearse", False)
+    monkeypatch.setattr(batch, "_settle", full_at_first)
+    stage.map()
+    stage.send("m")
+    assert (stage.bodies(), stage.left()) == (["m"], (0, 0))
+    stage.node.advance(31)
+    assert stage.bodies() == ["m"]
 
 
 def test_a_window_ends_when_an_event_is_full(stage: Stage) -> None:

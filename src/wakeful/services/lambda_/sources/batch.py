@@ -6,8 +6,10 @@ that is throttled is tried again until then, without being received anew.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 
@@ -15,6 +17,7 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, Throttled
 from wakeful.fabric import batches
 from wakeful.fabric.batches import Filter
+from wakeful.fabric.patience import insist
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import Trace, merged
@@ -83,11 +86,17 @@ class Batch:
             self._scale.failed(self._node.clock.now())
         refused = {each.id for each in failed}
         done = [each for each in self._taken if each.id not in refused]
-        await self._node.store.write(_settle, self._source, self._mapping, done, failed, result)
+        await self._settle(done, failed, result)
         if self._mapping.counts_events:
             measuring.polled(self._node, self._mapping, len(self._taken), len(wanted), len(failed), len(done))
         if "ProvisionedPollerConfig" in self._mapping.config:
             measuring.pollers(self._node, self._mapping, self._scale.pollers)
+
+    async def _settle(self, done: Sequence[Taken], failed: Sequence[Taken], result: str) -> None:
+        """The source has been told. A store that fails is asked again: what has run shall not run twice for it."""
+        settle = partial(self._node.store.write, _settle, self._source, self._mapping, done, failed, result)
+        async with asyncio.timeout(limits.LAMBDA_SETTLE_PATIENCE_S):
+            await insist(f"settling a batch of mapping {self._mapping.uuid}", settle)
 
     async def _run(self, batch: Sequence[Taken], listener: Listener) -> tuple[Sequence[Taken], str]:
         """What of the batch failed, and what `LastProcessingResult` shall say."""
