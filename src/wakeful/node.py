@@ -241,18 +241,11 @@ async def running(
             finally:
                 node.is_stopping = True
                 node.wakes.wake_everybody()
-                await _end_what_runs(node)
+                if not await node.wakes.slept(limits.NODE_SHUTDOWN_S):
+                    log.warning("something still runs after %.0f s, and is cut off", limits.NODE_SHUTDOWN_S)
                 await servers.close(outside)
                 for task in tasks:
                     task.cancel()
-
-
-async def _end_what_runs(node: Node) -> None:
-    """What was in hand has ended, or had its time to: what is cut off is done again when the node is back."""
-    try:
-        await asyncio.wait_for(node.wakes.all_asleep(generations=1), limits.NODE_SHUTDOWN_S)
-    except TimeoutError:
-        log.warning("something still runs after %.0f s, and is cut off", limits.NODE_SHUTDOWN_S)
 
 
 @asynccontextmanager

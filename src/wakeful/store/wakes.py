@@ -125,6 +125,15 @@ class Wakes:
             if generations is not None:
                 generations -= 1
 
+    async def slept(self, patience_s: float) -> bool:
+        """Whether everybody who was awake has been asleep since; it is waited for that so long."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.all_asleep(generations=1)
+        except TimeoutError:
+            return False
+        return True
+
     def next_deadline(self) -> float | None:
         """The earliest moment at which a listener, other than a lazy one, wants to be awake."""
         return min(

@@ -139,6 +139,29 @@ def test_no_more_batches_run_at_once_than_the_mapping_says_and_all_come(stage: S
     assert stage.most == 3
 
 
+def test_a_batch_that_is_being_settled_keeps_no_place_and_the_mapping_in_work(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def settle(self: Any, *what: Any) -> None:
+        waiting.append(self)
+        await settling.wait()
+        await really(self, *what)
+
+    waiting: list[Any] = []
+    settling = asyncio.Event()
+    really = batch.Batch._settle
+    monkeypatch.setattr(batch.Batch, "_settle", settle)
+    uuid = stage.map(BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
+    stage.send(*map(str, range(5)))
+    stage.until(lambda: len(waiting) == 5)
+    assert stage.most <= 2
+    stage.client.update_event_source_mapping(UUID=uuid, Enabled=False)
+    assert (stage.shown(uuid)["State"], stage.left()) == ("Disabling", (0, 5))
+    stage.node.run(stage._set(settling.set))
+    stage.node.settle()
+    assert (stage.shown(uuid)["State"], stage.left()) == ("Disabled", (0, 0))
+
+
 def test_it_begins_with_five_at_once_and_has_more_while_they_do_not_suffice(stage: Stage) -> None:
     stage.close()
     stage.send(*map(str, range(20)))
@@ -265,6 +288,7 @@ def test_what_waits_is_taken_at_once_for_as_many_batches_as_may_run(
     uuid = stage.map(BatchSize=2, Enabled=False)
     stage.send(*map(str, range(7)))
     stage.node.settle()
+
     def noted(*what: Any) -> list[list[Any]]:
         takings.append(take_each(*what))
         return takings[-1]

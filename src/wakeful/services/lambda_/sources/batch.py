@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import orjson
@@ -61,18 +61,18 @@ class Batch:
         self._taken = taken
         self._gathered_at = gathered_at
 
-    async def handle(self) -> None:
-        """The batch is run and settled. What the filters do not want is settled without a run.
+    async def handle(self, ran: Callable[[Batch], None]) -> None:
+        """The batch is run, which `ran` is told, and settled. What the filters do not want is settled without a run.
 
         A batch that cannot be settled comes again when its visibility ends, as after a crash.
         """
         with self._node.wakes.listen(functions.CHANGED, mappings.wake_name(self._mapping.uuid)) as listener:
             try:
-                await self._handle(listener)
+                await self._handle(listener, ran)
             except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
                 log.exception("mapping %s: a batch of %d was not settled", self._mapping.uuid, len(self._taken))
 
-    async def _handle(self, listener: Listener) -> None:
+    async def _handle(self, listener: Listener, ran: Callable[[Batch], None]) -> None:
         wanted = self._filter.wanted(self._taken, self._as_record)
         failed: list[Taken] = []
         result = OK
@@ -84,6 +84,7 @@ class Batch:
             result = result if result_here == OK else result_here
         if result != OK and not self._mapping.reports_items:
             self._scale.failed(self._node.clock.now())
+        ran(self)
         refused = {each.id for each in failed}
         done = [each for each in self._taken if each.id not in refused]
         await self._settle(done, failed, result)

@@ -73,7 +73,12 @@ class _Tender:
         self._item = item
         self._uuid: str = item.body["uuid"]
         self._tasks = tasks
-        self._running: set[asyncio.Task[None]] = set()
+        self._in_hand: set[asyncio.Task[None]] = set()
+        """The batches that are not settled yet."""
+
+        self._running: set[Batch] = set()
+        """Those of them that keep a place: the disk is waited for beside the runs."""
+
         self._awaits_end: Listener | None = None
         """Its listener, while it is the end of a batch that it sleeps for, too."""
 
@@ -111,7 +116,7 @@ class _Tender:
             while not self._node.is_stopping:
                 mapping = await self._read()
                 if mapping is None or mapping.state in mappings.ENDING:
-                    if self._running:
+                    if self._in_hand:
                         await self._until_one_ends(listener, None)
                     elif await self._node.store.write(mappings.ended, self._uuid, self._item):
                         return
@@ -185,9 +190,10 @@ class _Tender:
         ours_from = min(window_ends, self._node.clock.now())
         for taken in filter(None, gathered):
             batch = Batch(self._node, mapping, source, self._filter, self._scale, taken, ours_from)
-            task = self._tasks.create_task(batch.handle())
-            self._running.add(task)
-            task.add_done_callback(self._ended)
+            self._running.add(batch)
+            task = self._tasks.create_task(batch.handle(self._ran))
+            self._in_hand.add(task)
+            task.add_done_callback(partial(self._ended, batch))
         await asyncio.sleep(0)  # the batches have begun, and count as awake themselves
 
     async def _until_one_ends(self, listener: Listener, deadline: float | None) -> None:
@@ -195,10 +201,14 @@ class _Tender:
         await listener.wait(deadline)
         self._awaits_end = None
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _ran(self, batch: Batch) -> None:
+        self._running.discard(batch)
         if self._awaits_end is not None:
             self._awaits_end.notify()
+
+    def _ended(self, batch: Batch, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        self._ran(batch)  # also where it failed before that
 
     async def _gather(
         self, mapping: SourceMapping, source: Source, listener: Listener, window_ends: float
