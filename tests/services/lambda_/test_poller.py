@@ -18,6 +18,7 @@ from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.services.lambda_.sources import batch, poller
 from wakeful.services.lambda_.sources.scale import Scale
+from wakeful.services.sqs.messages import QueueSource
 from wakeful.store import work
 
 pytestmark = pytest.mark.slow
@@ -400,6 +401,32 @@ def test_a_deleted_queue_is_told_of_and_drawn_from_when_it_is_back(stage: Stage)
     stage.send("back")
     assert stage.bodies() == ["back"]
     assert stage.shown(uuid)["LastProcessingResult"] == "OK"
+
+
+def test_a_mapping_that_went_on_after_a_failure_is_as_patient_as_before(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: Any, *how: Any) -> Any:
+        if is_broken.is_set():
+            raise OSError("the disk is full")
+        return take(self, *how)
+
+    def pause(attempts: int) -> float:
+        told.append(attempts)
+        return 1.0
+
+    is_broken, take = asyncio.Event(), QueueSource.take
+    told: list[int] = []
+    monkeypatch.setattr(QueueSource, "take", failing)
+    monkeypatch.setattr(poller, "backoff_s", pause)
+    stage.map()
+    for body in ("a", "b"):
+        stage.node.run(stage._set(is_broken.set))
+        stage.send(body)
+        stage.node.settle()
+        stage.node.run(stage._set(is_broken.clear))
+        stage.node.advance(2)
+    assert (stage.bodies(), told) == (["a", "b"], [1, 1])
 
 
 def test_an_alias_is_followed_where_it_points(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,9 @@ class _Tender:
 
         self._mapping: SourceMapping | None = None
         self._bounds: Bounds | None = None
+        self._failures = 0
+        """How often it failed since it last went on."""
+
         self._has_more = False
         """Whether there was more to take than it could begin with."""
 
@@ -92,7 +95,6 @@ class _Tender:
 
         A mistake of ours does not end that: it begins again later.
         """
-        attempts = 0
         while True:
             try:
                 await self._tend()
@@ -101,10 +103,10 @@ class _Tender:
                 log.warning("mapping %s is tended by another node now", self._uuid)
                 return
             except Exception:
-                attempts += 1
-                log.exception("mapping %s failed at attempt %d", self._uuid, attempts)
+                self._failures += 1
+                log.exception("mapping %s failed at attempt %d", self._uuid, self._failures)
                 with self._node.wakes.listen(mappings.wake_name(self._uuid)) as listener:
-                    await listener.wait(self._node.clock.now() + backoff_s(attempts))
+                    await listener.wait(self._node.clock.now() + backoff_s(self._failures))
 
     async def _tend(self) -> None:
         first = await self._read()
@@ -126,6 +128,7 @@ class _Tender:
                     continue
                 self._adopt(mapping)
                 await self._go_on(mapping, self._source_of(mapping), listener)
+                self._failures = 0
 
     async def _read(self) -> SourceMapping | None:
         """The mapping as it is now, from memory until one changes."""
