@@ -249,8 +249,7 @@ async def running(
             finally:
                 node.is_stopping = True
                 node.wakes.wake_everybody()
-                if not await node.wakes.slept(limits.NODE_SHUTDOWN_S):
-                    log.warning("something still runs after %.0f s, and is cut off", limits.NODE_SHUTDOWN_S)
+                await node.wakes.slept(limits.NODE_SHUTDOWN_S)  # what is in hand ends, or is cut off
                 await servers.close(outside)
                 for task in tasks:
                     task.cancel()
