@@ -95,6 +95,10 @@ def find(tx: Tx, arn: str) -> Queue:
 
 
 def get(tx: Tx, arn: str) -> Queue | None:
+    return tx.known("sqs_queues", _stored, arn)
+
+
+def _stored(tx: Tx, arn: str) -> Queue | None:
     row = tx.one("SELECT * FROM sqs_queues WHERE arn = ?", arn)
     return None if row is None else _queue(row)
 
