@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from wakeful.fabric.service import Call, Need, Request
 from wakeful.services.sqs import moves, queue
 
+_SINGLE = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+}
+
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
-    single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-    single["ChangeMessageVisibilityBatch"] = "ChangeMessageVisibility"
-    action = f"sqs:{single.get(operation, operation)}"
+    action = f"sqs:{_SINGLE.get(operation, operation)}"
     if "QueueUrl" in request:
         yield Need(action, queue.arn_of(call, request["QueueUrl"]))
     elif "QueueName" in request:
