@@ -179,6 +179,7 @@ class SqliteStore:
             "journal_mode=WAL",
             f"synchronous={self._synchronous}",
             f"mmap_size={limits.SQLITE_MMAP_BYTES}",
+            f"cache_size=-{limits.SQLITE_CACHE_KIB}",
             f"wal_autocheckpoint={limits.SQLITE_CHECKPOINT_PAGES}",
             "foreign_keys=ON",
         ):
