@@ -59,7 +59,7 @@ class Queue:
     def setting(self, name: str) -> int:
         return int(self.attributes.get(name) or rules.DEFAULTS[name])
 
-    @property
+    @cached_property
     def is_fifo(self) -> bool:
         return self.name.endswith(FIFO)
 
