@@ -206,6 +206,17 @@ def test_a_replay_keeps_to_its_points_and_to_the_filter(node: RunningNode, sns: 
     assert queue.bodies() == ["b"]
 
 
+def test_a_replay_has_the_message_whose_timestamp_ends_it(node: RunningNode, sns: Any, topic: str) -> None:
+    first = fifo_sink(node, sns, topic, RawMessageDelivery="false")
+    for body in "abc":
+        publish(sns, topic, body)
+        node.advance(1)
+    at = first.documents()[1]["Timestamp"]
+    again = fifo_sink(node, sns, topic, ReplayPolicy=policy(at, at))
+    node.settle()
+    assert again.bodies() == ["b"]
+
+
 def test_what_is_published_during_a_replay_comes_behind_it(
     node: RunningNode, sns: Any, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.sns import archive, fanout, replay
+from wakeful.services.sns import archive, archive_policy, fanout, replay
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.replay import Replay
@@ -38,7 +38,7 @@ def step(tx: Tx, subscription_arn: str) -> bool:
         assert message.published is not None
         if archived.sequence > found.newest:
             fanout.send(tx, topic, subscription, message, archived.trace)
-        elif found.ending is None or message.published <= found.ending:
+        elif found.ending is None or archive_policy.floor_ms(message.published) <= found.ending:
             fanout.send(tx, topic, subscription, replace(message, is_replayed=True), found.trace)
     if batch:
         status = replay.IN_PROGRESS if found.status == replay.PENDING else found.status
