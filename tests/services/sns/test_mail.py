@@ -81,7 +81,8 @@ def test_whoever_is_unsubscribed_hears_of_it_and_may_have_the_subscription_back(
     assert farewell["body"].startswith(f"Your subscription to the topic below has been deactivated:\n{topic}\n")
     assert page_of(farewell["link"])[0] == 200
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == [before]
-    assert page_of(farewell["link"])[0] == 400
+    assert page_of(farewell["link"])[0] == 200  # a scanner may have been there before
+    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == [before]
 
 
 def test_email_json_is_asked_and_told_in_json(sns: Any, inbox: Inbox) -> None:

@@ -268,7 +268,7 @@ def test_somebody_elses_queue_is_asked_first_and_gets_messages_once_it_has_confi
     assert [document["Message"] for document in theirs.documents()] == ["in time"]
 
 
-def test_a_token_counts_once_and_for_two_days(node: RunningNode, sns: Any, topic: str) -> None:
+def test_a_token_counts_for_two_days_and_again_once_it_has_confirmed(node: RunningNode, sns: Any, topic: str) -> None:
     theirs = sink(node, key="111111111111")
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)
     token = theirs.documents()[0]["Token"]
@@ -282,8 +282,14 @@ def test_a_token_counts_once_and_for_two_days(node: RunningNode, sns: Any, topic
     assert refusal(sns.confirm_subscription, TopicArn=topic, Token=token) == wrong
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)
     (asked,) = theirs.documents()
-    sns.confirm_subscription(TopicArn=topic, Token=asked["Token"])
-    assert refusal(sns.confirm_subscription, TopicArn=topic, Token=asked["Token"]) == wrong
+    confirming = {"TopicArn": topic, "Token": asked["Token"]}
+    arn = sns.confirm_subscription(**confirming)["SubscriptionArn"]
+    assert sns.confirm_subscription(**confirming, AuthenticateOnUnsubscribe="true")["SubscriptionArn"] == arn
+    with urllib.request.urlopen(
+        f"{node.endpoint}/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={arn}"
+    ) as answer:
+        assert answer.status == 200  # to confirm again has changed nothing
+    assert refusal(sns.confirm_subscription, **confirming) == wrong
 
 
 def test_an_owner_who_subscribes_what_is_pending_confirms_it(node: RunningNode, sns: Any, topic: str) -> None:
