@@ -16,6 +16,8 @@ from wakeful.services.sns.operations import needs
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
 APP = "arn:aws:sns:us-east-1:000000000000:app/GCM/a"
 DEVICE = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/a/00000000-0000-4000-8000-000000000000"
+OURS = f"{TOPIC}:00000000-0000-4000-8000-000000000000"
+THEIRS = OURS.replace("000000000000:t", "111111111111:t")
 
 
 @pytest.fixture
@@ -115,6 +117,9 @@ def call(kind: Any = "root") -> Call:
         ("CreateTopic", {"Name": "t", "Tags": []}, [("sns:TagResource", TOPIC), ("sns:CreateTopic", TOPIC)]),
         ("ListTopics", {}, [("sns:ListTopics", "*")]),
         ("Unsubscribe", {"SubscriptionArn": "s"}, [("sns:Unsubscribe", "*")]),
+        ("GetSubscriptionAttributes", {"SubscriptionArn": OURS}, [("sns:GetSubscriptionAttributes", "*")]),
+        ("SetSubscriptionAttributes", {"SubscriptionArn": "s"}, [("sns:SetSubscriptionAttributes", "*")]),
+        ("SetSubscriptionAttributes", {"SubscriptionArn": THEIRS}, [("sns:SetSubscriptionAttributes", THEIRS)]),
         ("ConfirmSubscription", {"TopicArn": TOPIC, "Token": "t"}, []),
         ("TagResource", {"ResourceArn": TOPIC, "Tags": []}, [("sns:TagResource", TOPIC)]),
         ("Publish", {"PhoneNumber": "+15550100001"}, [("sns:Publish", "*")]),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from wakeful import limits
-from wakeful.fabric.service import Call, Need, Node, Request
+from wakeful import limits, names
+from wakeful.fabric.service import Call, Need, Node, Request, Resource
 from wakeful.services.sns import archive, confirmations, direct, fanout, fifo, paging, protection, protocols, replay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import notary as notaries
@@ -158,7 +158,8 @@ def confirm_subscription(
         raise InvalidParameterException("Invalid parameter: Topic") from None
     guarded = request.get("AuthenticateOnUnsubscribe")
     confirmed = confirmations.confirm(tx, call, found, request["Token"], guarded)
-    replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
+    if replay.get(tx, confirmed.arn) is None:
+        replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
     return {"SubscriptionArn": confirmed.arn}
 
 
@@ -260,16 +261,35 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
             yield Need("sns:TagResource", resource)
     elif operation == "Subscribe":
         context = {"sns:Protocol": request["Protocol"], "sns:Endpoint": request.get("Endpoint", "")}
+    elif operation in _ON_SUBSCRIPTIONS:
+        resource = _somebody_elses(call, request["SubscriptionArn"]) or "*"
     elif operation == "ConfirmSubscription" or (operation == "Unsubscribe" and call.principal.kind == "anonymous"):
         return  # whoever follows a link in a message may
     yield Need(action, resource, context)
 
 
+def resource(tx: Tx, arn: str) -> Resource:
+    """Policies cannot name a subscription: it is anything that its subscriber's account has."""
+    found = subscriptions.get(tx, arn) if arn.count(":") > _COLONS_OF_TOPICS else None
+    return Resource(arn) if found is None else Resource("*", found.account)
+
+
 # --- below -----------------------------------------------------------------------------------------------------------
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ON_SUBSCRIPTIONS = ("GetSubscriptionAttributes", "SetSubscriptionAttributes")
 _RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
+_COLONS_OF_TOPICS = 5
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
+
+
+def _somebody_elses(call: Call, text: str) -> str | None:
+    """The ARN of a subscription to a topic of another account; None for one of the caller's, and for what is none."""
+    try:
+        arn = subscription_arn(text)
+    except InvalidParameterException:
+        return None  # the operation says what is wrong with it
+    return None if names.parse_arn(arn).account == call.account else arn
 
 
 def _target(call: Call, request: Mapping[str, Any]) -> str:
