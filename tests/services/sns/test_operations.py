@@ -11,6 +11,7 @@ from tests.services.sink import Sink, sink
 from tests.services.sns.test_topic import refusal
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
+from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.operations import needs
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
@@ -133,6 +134,12 @@ def test_an_operation_needs_the_rights_that_aws_documents(
     operation: str, request_: dict[str, Any], rights: list[tuple[str, str]]
 ) -> None:
     assert [(need.action, need.resource) for need in needs(call(), operation, request_)] == rights
+
+
+@pytest.mark.parametrize("member", ["TopicArn", "TargetArn", "Endpoint", "EndpointArn", "SubscriptionArn", "Token"])
+def test_nothing_is_named_by_what_no_store_can_keep(member: str) -> None:
+    with pytest.raises(InvalidParameterException, match=f"Invalid parameter: {member}$"):
+        list(needs(call(), "Any", {member: f"{TOPIC}\0"}))
 
 
 def test_the_protocol_and_the_endpoint_are_conditions_of_subscribing() -> None:

@@ -252,6 +252,9 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SNS asks for ("Actions, resources, and condition keys for Amazon SNS")."""
+    for member in _NAMING:
+        if "\0" in request.get(member, ""):  # nothing is named so, and PostgreSQL would not be asked for it
+            raise InvalidParameterException(f"Invalid parameter: {member}")
     action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
     resource = next((request[member] for member in _RESOURCES if request.get(member)), "*")
     context: dict[str, str] = {}
@@ -280,6 +283,7 @@ _BATCH_ID = re.compile(r"[A-Za-z0-9_-]+")
 _ON_SUBSCRIPTIONS = ("GetSubscriptionAttributes", "SetSubscriptionAttributes")
 _RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
 _COLONS_OF_TOPICS = 5
+_NAMING = (*_RESOURCES, "SubscriptionArn", "Endpoint", "Token")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 
