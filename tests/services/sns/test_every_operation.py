@@ -1,4 +1,4 @@
-"""All 42 operations through boto3, each with what it does and with what it says where it cannot; and the CLI's words."""
+"""All 42 operations through boto3, each with what it does and what it says where it cannot; and the CLI's words."""
 
 from __future__ import annotations
 
@@ -155,7 +155,11 @@ ERRORS: list[tuple[str, dict[str, Any], tuple[str, int]]] = [
     ("add_permission", {**OF_IT, **PERMISSION}, GONE),
     ("check_if_phone_number_is_opted_out", {"phoneNumber": "nobody"}, INVALID),
     ("confirm_subscription", {**OF_IT, "Token": "t"}, INVALID),
-    ("create_platform_application", {"Name": "a", "Platform": "GCM", "Attributes": {"PlatformPrincipal": "p"}}, INVALID),
+    (
+        "create_platform_application",
+        {"Name": "a", "Platform": "GCM", "Attributes": {"PlatformPrincipal": "p"}},
+        INVALID,
+    ),
     ("create_platform_endpoint", {**APP, "Token": "t"}, GONE),
     ("create_sms_sandbox_phone_number", {"PhoneNumber": "12"}, INVALID),
     ("create_topic", {"Name": "with space"}, INVALID),

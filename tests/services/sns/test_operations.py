@@ -137,9 +137,10 @@ def test_an_operation_needs_the_rights_that_aws_documents(
 
 
 @pytest.mark.parametrize("member", ["TopicArn", "TargetArn", "Endpoint", "EndpointArn", "SubscriptionArn", "Token"])
-def test_nothing_is_named_by_what_no_store_can_keep(member: str) -> None:
-    with pytest.raises(InvalidParameterException, match=f"Invalid parameter: {member}$"):
-        list(needs(call(), "Any", {member: f"{TOPIC}\0"}))
+def test_nothing_is_named_by_what_no_store_keeps_and_no_answer_shows(member: str) -> None:
+    for character in "\0\x01\n":
+        with pytest.raises(InvalidParameterException, match=f"Invalid parameter: {member}$"):
+            list(needs(call(), "Any", {member: TOPIC + character}))
 
 
 def test_the_protocol_and_the_endpoint_are_conditions_of_subscribing() -> None:

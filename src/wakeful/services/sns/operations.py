@@ -253,7 +253,7 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SNS asks for ("Actions, resources, and condition keys for Amazon SNS")."""
     for member in _NAMING:
-        if "\0" in request.get(member, ""):  # nothing is named so, and PostgreSQL would not be asked for it
+        if not request.get(member, "").isprintable():  # no XML could show it, and PostgreSQL has no NUL
             raise InvalidParameterException(f"Invalid parameter: {member}")
     action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
     resource = next((request[member] for member in _RESOURCES if request.get(member)), "*")
