@@ -264,7 +264,18 @@ def test_a_password_leaves_this_machine_under_tls_only(url: str, told: str, star
     assert (smtp.address, smtp.start_tls) == (told, start_tls)
 
 
-@pytest.mark.parametrize("url", ["mail.example.com", "http://x", "smtp://", "smtp://x/path", "smtp://x:port"])
-def test_what_is_no_relay_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+NO_RELAYS = [
+    *("mail.example.com", "http://x", "smtp://", "smtp://x/path", "smtp://x:port"),
+    *("smtp://u:secret#word@x", "smtp://u:secret/word@x", "smtp://u:secret?word@x"),
+]
+
+
+@pytest.mark.parametrize("url", NO_RELAYS)
+def test_what_is_no_relay_is_refused_and_no_password_told(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^a relay is smtp://\[user:password@\]host"):
         _ = Config(Path("x"), smtp_relay=url).smtp
+
+
+def test_a_configuration_that_is_shown_shows_no_password() -> None:
+    config = Config(Path("x"), store="postgresql://u:secret@x", smtp_relay="smtp://u:secret@x")
+    assert "secret" not in f"{config} {config.smtp}"
