@@ -125,9 +125,13 @@ def test_links_that_are_not_good_say_so_and_break_nothing(shared_node: RunningNo
 
 
 def test_a_link_works_from_a_mail_that_is_read_in_a_browser(sns: Any, inbox: Inbox) -> None:
-    subscribed(sns)
+    topic = subscribed(sns)
+    link = inbox.messages()[0]["link"]
     elsewhere = {"Referer": "https://mail.example.com/", "Sec-Fetch-Site": "cross-site"}
-    assert page_of(inbox.messages()[0]["link"], **elsewhere)[0] == 200
+    ahead = {**elsewhere, "Sec-Purpose": "prefetch;prerender"}
+    assert page_of(link, **ahead)[0] == 503
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsPending"] == "1"
+    assert page_of(link, **elsewhere)[0] == 200
 
 
 def test_a_bucket_may_be_called_as_the_page_of_the_links_is(shared_node: RunningNode) -> None:
