@@ -171,6 +171,8 @@ def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
     ended, topic = subscriptions.get(tx, arn), topics.get(tx, arn.rpartition(":")[0])
     subscriptions.delete(tx, arn)
     confirmations.forget(tx, arn)
+    if ended is not None and topic is not None and topic.is_fifo:
+        replay.let_go(tx, topic)
     if ended is not None and topic is not None and not ended.is_pending:
         part = protocols.find(ended.protocol).part
         if part is not None:

@@ -9,8 +9,6 @@ from wakeful.fabric.service import Again, Done, Node, Worker
 from wakeful.services.sns import archive, archive_policy, fanout, replay
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
-from wakeful.services.sns.replay import Replay
-from wakeful.services.sns.topic import Topic
 from wakeful.store import work
 from wakeful.store.tx import Tx
 
@@ -44,14 +42,9 @@ def step(tx: Tx, subscription_arn: str) -> bool:
         status = replay.IN_PROGRESS if found.status == replay.PENDING else found.status
         replay.advance(tx, found, status, batch[-1].sequence)
         return True
-    _end(tx, topic, found)
-    return False
-
-
-def _end(tx: Tx, topic: Topic, found: Replay) -> None:
     replay.end(tx, found)
-    if topic.archiving is None and not replay.waiting(tx, topic):
-        archive.discard(tx, topic.arn, tx.now)
+    replay.let_go(tx, topic)
+    return False
 
 
 worker = Worker(replay.WORK, _carry_on)
