@@ -285,10 +285,7 @@ def test_a_token_counts_for_two_days_and_again_once_it_has_confirmed(node: Runni
     confirming = {"TopicArn": topic, "Token": asked["Token"]}
     arn = sns.confirm_subscription(**confirming)["SubscriptionArn"]
     assert sns.confirm_subscription(**confirming, AuthenticateOnUnsubscribe="true")["SubscriptionArn"] == arn
-    with urllib.request.urlopen(
-        f"{node.endpoint}/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={arn}"
-    ) as answer:
-        assert answer.status == 200  # to confirm again has changed nothing
+    sns.unsubscribe(SubscriptionArn=arn)
     assert refusal(sns.confirm_subscription, **confirming) == wrong
 
 
@@ -320,13 +317,18 @@ def test_somebody_elses_function_is_asked_in_an_event(tmp_path: Path) -> None:
         assert shown(sns, confirmed)["PendingConfirmation"] == "false"
 
 
-def test_the_link_in_a_message_ends_the_subscription(node: RunningNode, sns: Any, topic: str) -> None:
+def test_the_link_in_a_message_ends_no_subscription_of_a_queue(node: RunningNode, sns: Any, topic: str) -> None:
     queue = sink(node)
-    subscribe(sns, topic, queue.arn)
+    arn = subscribe(sns, topic, queue.arn)
     sns.publish(TopicArn=topic, Message="m")
     (message,) = queue.documents()
-    with urllib.request.urlopen(message["UnsubscribeURL"]) as answer:
-        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(message["UnsubscribeURL"])
+    assert refused.value.code == 403
+    refused.value.close()
+    stranger = node.client("sns", key="222222222222")
+    assert refusal(stranger.unsubscribe, SubscriptionArn=arn)[0] == "AuthorizationError"
+    sns.unsubscribe(SubscriptionArn=arn)
     assert sns.list_subscriptions()["Subscriptions"] == []
 
 

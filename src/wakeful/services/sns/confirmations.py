@@ -47,7 +47,10 @@ def confirm(tx: Tx, call: Call, topic: Topic, token: str, guarded: str | None) -
 
 
 def check_may_end(tx: Tx, call: Call, arn: str) -> None:
-    """Raises for a subscription that is not confirmed, and for who is no owner where only owners were to end it."""
+    """Raises for a subscription that is not confirmed, and for who is no owner where only owners may end it.
+
+    That of a queue only owners may ever: whatever reads its messages has the link in them.
+    """
     subscription = subscriptions.get(tx, arn)
     if subscription is None:
         return
@@ -59,7 +62,7 @@ def check_may_end(tx: Tx, call: Call, arn: str) -> None:
     if call.principal.kind != "anonymous" and call.account in owners:
         return
     row = tx.one("SELECT is_guarded FROM sns_confirmations WHERE subscription = ?", arn)
-    if row is not None and row["is_guarded"]:
+    if subscription.protocol == "sqs" or (row is not None and row["is_guarded"]):
         raise AuthorizationErrorException("This subscription requires authentication for deletion.")
 
 
