@@ -148,5 +148,15 @@ def test_the_protocol_and_the_endpoint_are_conditions_of_subscribing() -> None:
     assert need.context == {"sns:Protocol": "sqs", "sns:Endpoint": "e"}
 
 
+def test_tags_are_conditions_of_whatever_sets_them_or_takes_them_away() -> None:
+    tags = [{"Key": "team", "Value": "a"}]
+    told = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
+    assert [need.context for need in needs(call(), "CreateTopic", {"Name": "t", "Tags": tags})] == [told, told]
+    assert [need.context for need in needs(call(), "TagResource", {"ResourceArn": TOPIC, "Tags": tags})] == [told]
+    (need,) = needs(call(), "UntagResource", {"ResourceArn": TOPIC, "TagKeys": ["team"]})
+    assert need.context == {"aws:TagKeys": ["team"]}
+    assert [need.context for need in needs(call(), "CreateTopic", {"Name": "t"})] == [{}]
+
+
 def test_a_link_in_a_message_may_be_followed_without_rights() -> None:
     assert list(needs(call("anonymous"), "Unsubscribe", {"SubscriptionArn": "s"})) == []

@@ -259,11 +259,11 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
             raise InvalidParameterException(f"Invalid parameter: {member}")
     action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
     resource = next((request[member] for member in _RESOURCES if request.get(member)), "*")
-    context: dict[str, str] = {}
+    context = _tags_in(request)
     if operation == "CreateTopic":
         resource = call.arn("sns", request["Name"])
         if "Tags" in request:
-            yield Need("sns:TagResource", resource)
+            yield Need("sns:TagResource", resource, context)
     elif operation == "Subscribe":
         context = {"sns:Protocol": request["Protocol"], "sns:Endpoint": request.get("Endpoint", "")}
     elif operation in _ON_SUBSCRIPTIONS:
@@ -287,6 +287,14 @@ _RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", 
 _COLONS_OF_TOPICS = 5
 _NAMING = (*_RESOURCES, "SubscriptionArn", "Endpoint", "Token")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
+
+
+def _tags_in(request: Request) -> dict[str, str | Sequence[str]]:
+    """Condition keys for what a request says of tags."""
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
+    keys = [*tags, *request.get("TagKeys", ())]
+    context: dict[str, str | Sequence[str]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    return {**context, "aws:TagKeys": keys} if keys else context
 
 
 def _somebody_elses(call: Call, text: str) -> str | None:
