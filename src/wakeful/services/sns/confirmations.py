@@ -38,9 +38,9 @@ def confirm(tx: Tx, call: Call, topic: Topic, token: str, guarded: str | None) -
     subscription = _returned(tx, topic, token) or subscriptions.confirm(tx, topic, token)
     work.drop(tx, _timer(subscription.arn))
     tx.lock("sns", topic.arn)
-    tx.run("DELETE FROM sns_confirmations WHERE subscription = ?", subscription.arn)
-    tx.run(
-        "INSERT INTO sns_confirmations(subscription, is_authenticated, is_guarded, token) VALUES (?, ?, ?, ?)",
+    tx.run(  # where it was confirmed already, a token of an earlier one changes nothing
+        "INSERT INTO sns_confirmations(subscription, is_authenticated, is_guarded, token) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT(subscription) DO NOTHING",
         *(subscription.arn, int(is_authenticated), int(is_guarded), token),
     )
     return subscription
