@@ -11,6 +11,7 @@ import resource
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -118,6 +119,13 @@ class Node:
 
     async def aside(self, job: Callable[..., Result], /, *args: Any) -> Result:
         return await asyncio.to_thread(job, *args)
+
+    async def apart(self, job: Callable[..., Result], /, *args: Any) -> Result:
+        thread = ThreadPoolExecutor(1)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(thread, job, *args)
+        finally:
+            thread.shutdown(wait=False)
 
     def committed(self, outbox: Outbox) -> None:
         """A transaction is on disk: its notes are kept and its waiters woken."""

@@ -328,5 +328,8 @@ class Node(Protocol):
     async def aside(self, job: Callable[..., Result], /, *args: Any) -> Result:
         """What `job` answers, which computes long and touches nothing of ours: beside the loop, in a thread."""
 
+    async def apart(self, job: Callable[..., Result], /, *args: Any) -> Result:
+        """The same of a job that waits for somebody outside, nobody knows how long: in a thread that no other needs."""
+
     async def call(self, call: Call, service: str, operation: str, request: Request) -> Any:
         """A public operation, in process, with the caller's rights: checked, authorised and noted like any other."""

@@ -40,7 +40,7 @@ class Receiver:
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     under_way: int = 0
     most_at_once: int = 0
-    while_answering: Callable[[], None] = lambda: None
+    while_answering: Callable[[], object] = lambda: None
 
     @property
     def url(self) -> str:

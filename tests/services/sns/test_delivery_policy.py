@@ -108,6 +108,10 @@ def test_delays_rise_from_nothing_to_the_longest_and_are_as_many_as_retries(
             {"requestPolicy": {"headerContentType": "image/png"}},
             "requestPolicy.headerContentType: the value [image/png] is not a supported content type",
         ),
+        (
+            {"requestPolicy": {"headerContentType": "text/plain\r\n"}},
+            "requestPolicy.headerContentType: the value [text/plain\r\n] is not a supported content type",
+        ),
         ({"http": {}}, "Unexpected JSON member: http"),
         ([], "JSON must be an object"),
     ],

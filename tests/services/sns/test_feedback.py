@@ -110,24 +110,29 @@ def test_a_sample_is_of_the_size_that_was_asked_for() -> None:
     assert not is_sampled("x", 0)
 
 
-def test_a_role_that_may_not_write_logs_writes_none(tmp_path: Path) -> None:
+def test_a_role_that_may_not_write_logs_or_does_not_trust_sns_writes_none(tmp_path: Path) -> None:
     with running_node(tmp_path, iam="enforce") as node:
         topic, queue = asking(node, "SQS"), sink(node)
         allow = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": queue.arn}}
         queue.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": json.dumps(allow)})
         node.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
         iam = node.client("iam")
-        trust = {
-            "Statement": {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        }
-        iam.create_role(RoleName="teller", AssumeRolePolicyDocument=json.dumps(trust))
+        iam.create_role(RoleName="teller", AssumeRolePolicyDocument=trusting("sns"))
         publish(node, topic)
         assert logged(node) == []
         may = {"Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}}
         iam.put_role_policy(RoleName="teller", PolicyName="p", PolicyDocument=json.dumps(may))
         publish(node, topic)
         assert len(logged(node)) == 1
-        assert len(queue.bodies()) == 2
+        iam.update_assume_role_policy(RoleName="teller", PolicyDocument=trusting("lambda"))
+        publish(node, topic)
+        assert len(logged(node)) == 1
+        assert len(queue.bodies()) == 3
+
+
+def trusting(service: str) -> str:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    return json.dumps({"Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}})
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,9 @@ def call(kind: Any = "root") -> Call:
     return Call("000000000000", "us-east-1", principal, "r", Trace("t"), "http://x")
 
 
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
 @pytest.mark.parametrize(
     ("operation", "request_", "rights"),
     [
@@ -128,6 +131,22 @@ def call(kind: Any = "root") -> Call:
         ("SetEndpointAttributes", {"EndpointArn": DEVICE}, [("sns:SetEndpointAttributes", DEVICE)]),
         ("CreatePlatformEndpoint", {"PlatformApplicationArn": APP}, [("sns:CreatePlatformEndpoint", APP)]),
         ("GetSMSAttributes", {}, [("sns:GetSMSAttributes", "*")]),
+        (
+            "SetTopicAttributes",
+            {"TopicArn": TOPIC, "AttributeName": "SQSFailureFeedbackRoleArn", "AttributeValue": ROLE},
+            [("sns:SetTopicAttributes", TOPIC), ("iam:PassRole", ROLE)],
+        ),
+        (
+            "CreateTopic",
+            {"Name": "t", "Attributes": {"SQSSuccessFeedbackRoleArn": ROLE, "DisplayName": ROLE}},
+            [("sns:CreateTopic", TOPIC), ("iam:PassRole", ROLE)],
+        ),
+        (
+            "SetSMSAttributes",
+            {"attributes": {"DeliveryStatusIAMRole": ROLE}},
+            [("sns:SetSMSAttributes", "*"), ("iam:PassRole", ROLE)],
+        ),
+        ("GetSMSAttributes", {"attributes": ["DeliveryStatusIAMRole"]}, [("sns:GetSMSAttributes", "*")]),
     ],
 )
 def test_an_operation_needs_the_rights_that_aws_documents(

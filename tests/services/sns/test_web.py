@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -339,6 +340,29 @@ def test_few_requests_are_under_way_to_one_endpoint(
     shared_node.settle()
     assert len(hook.got) == 30
     assert 1 <= hook.most_at_once <= 8
+
+
+def test_what_an_endpoint_has_taken_is_over_though_another_message_waits_for_its_answer(
+    shared_node: RunningNode, sns: Any, topic: str, hook: Receiver
+) -> None:
+    subscribed(shared_node, topic, hook)
+    others, answered = iter([False]), threading.Event()
+    hook.while_answering = lambda: next(others, True) or answered.wait(30)
+    entries = [{"Id": str(number), "Message": str(number)} for number in range(8)]
+    sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    try:
+        while waiting(shared_node) > 1:
+            pass
+        assert len(hook.got) == 8
+    finally:
+        answered.set()
+    shared_node.settle()
+    assert waiting(shared_node) == 0
+
+
+def waiting(node: RunningNode) -> int:
+    """How many messages nobody has taken yet."""
+    return len(node.run(node.node.store.read(lambda tx: tx.all("SELECT id FROM sns_posts"))))
 
 
 def test_credentials_in_the_url_are_told_to_who_asks_for_them_and_to_nobody_else(

@@ -8,6 +8,9 @@ from wakeful import names
 from wakeful.fabric.service import Call
 from wakeful.services.sns.errors import InvalidParameterException
 
+PRINCIPAL = "sns.amazonaws.com"
+"""What policies and roles call SNS."""
+
 _PARTS = 6
 _SUBSCRIPTION = re.compile(r"[A-Za-z0-9_-]+(?:\.fifo)?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

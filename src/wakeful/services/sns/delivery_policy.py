@@ -258,7 +258,7 @@ def _check_request(part: Mapping[str, Any], path: str, prefix: str) -> None:
 def _is_content_type(text: str) -> bool:
     media, separator, parameter = text.partition(";")
     is_parameter_known = not separator or parameter.strip().lower() in ("charset=utf-8", "charset=iso-8859-1")
-    return media.strip().lower() in _CONTENT_TYPES and is_parameter_known
+    return text.isprintable() and media.strip().lower() in _CONTENT_TYPES and is_parameter_known
 
 
 def _check_members(part: Mapping[str, Any], known: tuple[str, ...], path: str, prefix: str) -> None:

@@ -11,19 +11,20 @@ import json
 import logging
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.fabric.deliver import Delivery, Undelivered, attempt
-from wakeful.fabric.service import Call, Done, Node, Principal, Worker
+from wakeful.fabric.service import Call, Done, Need, Node, Principal, Worker
 from wakeful.fabric.trace import Trace
+from wakeful.services.sns.arns import PRINCIPAL
 from wakeful.services.sns.status_attributes import FAMILIES
 from wakeful.services.sns.topic import Topic
 from wakeful.store import work
 from wakeful.store.tx import Tx
-from wakeful.wire.errors import AwsError
+from wakeful.wire.errors import AccessDenied, AwsError
 
 log = logging.getLogger(__name__)
 
@@ -117,12 +118,19 @@ def timestamp(at: float) -> str:
 
 
 async def _carry_out(node: Node, item: work.Item) -> Done:
-    """The event is in the log. Where the role may not, or does not exist, the node's own log says so."""
+    """The event is in the log. If the role may not, is not there or does not trust SNS, the node's log says so."""
     body = item.body
+    as_role = _as_role(node, body)
+    ourselves = replace(as_role, principal=Principal("service", PRINCIPAL, as_role.account))
+    try:
+        await node.authorizer.check_call(ourselves, [Need("sts:AssumeRole", body["role"])])
+    except AccessDenied as denied:
+        log.warning("%s could not log a delivery: %s", body["source"], denied.message)
+        return Done()
     undelivered = await node.store.write(_deliver, body)
     if undelivered is not None and undelivered.refusal.code == "NO_RESOURCE":
         try:
-            await node.call(_as_role(node, body), "logs", "CreateLogGroup", {"logGroupName": body["group"]})
+            await node.call(as_role, "logs", "CreateLogGroup", {"logGroupName": body["group"]})
         except AwsError as error:
             if error.shape_name != "ResourceAlreadyExistsException":
                 log.warning("%s has no log group %s: %s", body["source"], body["group"], error)

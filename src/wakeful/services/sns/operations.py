@@ -14,7 +14,7 @@ from wakeful.services.sns import notary as notaries
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
 from wakeful.services.sns.api import api
-from wakeful.services.sns.arns import subscription_arn, topic_arn
+from wakeful.services.sns.arns import PRINCIPAL, subscription_arn, topic_arn
 from wakeful.services.sns.errors import (
     BatchEntryIdsNotDistinctException,
     BatchRequestTooLongException,
@@ -26,6 +26,7 @@ from wakeful.services.sns.errors import (
 )
 from wakeful.services.sns.message import Message
 from wakeful.services.sns.notary import Notary
+from wakeful.services.sns.status_attributes import is_role
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -271,6 +272,8 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     elif operation == "ConfirmSubscription" or (operation == "Unsubscribe" and call.principal.kind == "anonymous"):
         return  # whoever follows a link in a message may
     yield Need(action, resource, context)
+    for role in _roles(request):
+        yield Need("iam:PassRole", role, {"iam:PassedToService": PRINCIPAL})
 
 
 def resource(tx: Tx, arn: str) -> Resource:
@@ -287,6 +290,17 @@ _RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", 
 _COLONS_OF_TOPICS = 5
 _NAMING = (*_RESOURCES, "SubscriptionArn", "Endpoint", "Token")
 _TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
+
+
+def _roles(request: Request) -> list[str]:
+    """The roles that SNS is to take on from now on: for logs, and for delivery streams."""
+    asked: dict[str, str] = {}
+    for member in ("Attributes", "attributes"):
+        if isinstance(request.get(member), Mapping):
+            asked.update(request[member])
+    if "AttributeName" in request:
+        asked[request["AttributeName"]] = request.get("AttributeValue", "")
+    return [value for name, value in asked.items() if name.endswith(("RoleArn", "IAMRole")) and is_role(value)]
 
 
 def _tags_in(request: Request) -> dict[str, str | Sequence[str]]:

@@ -18,14 +18,22 @@ from wakeful.fabric.service import Node
 from wakeful.services.sns.errors import AuthorizationErrorException, InvalidParameterException
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from aiohttp import ClientResponse, ClientSession
 
 log = logging.getLogger(__name__)
 
-_METADATA = ipaddress.ip_network("fd00:ec2::/32")
-"""Where clouds tell their machines secrets; over IPv4 that is an address of the link."""
-
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_METADATA = tuple(
+    map(ipaddress.ip_network, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::/32", "fd20:ce::/32"))
+)
+"""Where clouds tell their machines secrets, beside the addresses of the link."""
+
+_SITE = ipaddress.IPv6Network("fec0::/10")
+"""Once for what fd00::/8 is for now."""
+
+_STANDING_FOR_OTHERS = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+"""Addresses whose last 32 bits are the address of version 4 that packets to them end at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +78,23 @@ def check_endpoint(endpoint: str, scheme: str, *, has_internal: bool) -> None:
 
 def may_reach(address: Address, *, has_internal: bool) -> bool:
     """Whether a message may go there. Never to a link's own addresses, among which clouds have their metadata."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA:
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _meant(address)
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
-    return has_internal or address.is_global
+    if any(address in network for network in _METADATA):
+        return False
+    return has_internal or (address.is_global and address not in _SITE)
+
+
+def _meant(address: ipaddress.IPv6Address) -> Address:
+    """The address of version 4 that this one stands for, else itself."""
+    if address.sixtofour is not None:
+        return address.sixtofour
+    is_plain = address.is_loopback or address.is_unspecified
+    if not is_plain and any(address in network for network in _STANDING_FOR_OTHERS):
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address
 
 
 def without_credentials(endpoint: str) -> str:
@@ -88,6 +108,8 @@ async def session(node: Node) -> AsyncIterator[ClientSession]:
     """Connections that last as long as the block."""
     # It takes its time to load, and most nodes have no use for it.
     aiohttp = await node.aside(importlib.import_module, "aiohttp")
+    from wakeful.services.sns.lookup import Lookup
+
     has_internal = node.config.has_internal_endpoints
 
     def opened(found: tuple[Any, ...]) -> socket.socket:
@@ -97,11 +119,23 @@ async def session(node: Node) -> AsyncIterator[ClientSession]:
         return socket.socket(family, kind, protocol)
 
     connector = aiohttp.TCPConnector(
-        limit=limits.SNS_HTTP_AT_ONCE, ssl=await _trust(node), socket_factory=opened, ttl_dns_cache=None
+        limit=limits.SNS_HTTP_AT_ONCE,
+        ssl=await _trust(node),
+        socket_factory=opened,
+        resolver=Lookup(node),
+        ttl_dns_cache=None,
     )
-    timeout = aiohttp.ClientTimeout(total=limits.SNS_HTTP_TIMEOUT_S)
-    jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=jar) as opened_session:
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_old)
+    tracing.on_connection_create_start.append(_note_new)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        trace_configs=[tracing],
+        timeout=aiohttp.ClientTimeout(total=limits.SNS_HTTP_TIMEOUT_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"Accept-Encoding": "identity"},
+        auto_decompress=False,  # nobody asked for what would have to be unpacked, and it is no reason to fail
+    ) as opened_session:
         yield opened_session
 
 
@@ -110,18 +144,52 @@ async def post(session: ClientSession, endpoint: str, headers: Mapping[str, str]
     import aiohttp
 
     url, middlewares = _credentials(endpoint)
+    while True:
+        line = _Line()
+        try:
+            async with session.post(
+                url,
+                data=body.encode(),
+                headers=headers,
+                allow_redirects=False,
+                middlewares=middlewares,
+                trace_request_ctx=line,
+            ) as response:
+                return Answer(response.status, await _beginning(response), is_final=300 <= response.status < 500)
+        except TimeoutError:
+            return Answer(None, f"no answer within {limits.SNS_HTTP_TIMEOUT_S:.0f} seconds")
+        except aiohttp.InvalidURL:
+            return Answer(None, "the endpoint is no URL", is_final=True)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if line.is_old and isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+                continue  # the endpoint was about to close it, and need not have seen the message
+            return Answer(None, f"{type(error).__name__}: {error}", is_final=_is_forbidden(error))
+
+
+@dataclass(slots=True)
+class _Line:
+    """The connection of a request."""
+
+    is_old: bool = False
+    """Whether another request came before. One that fails is used no more, so there is an end to them."""
+
+
+async def _note_old(session: ClientSession, context: Any, params: Any) -> None:
+    context.trace_request_ctx.is_old = True
+
+
+async def _note_new(session: ClientSession, context: Any, params: Any) -> None:
+    context.trace_request_ctx.is_old = False
+
+
+async def _beginning(response: ClientResponse) -> str:
+    """What an answer begins with. Its status stands, though the rest should break off: the endpoint has the message."""
+    import aiohttp
+
     try:
-        async with session.post(
-            url, data=body.encode(), headers=headers, allow_redirects=False, middlewares=middlewares
-        ) as response:
-            text = (await response.content.read(limits.SNS_HTTP_ANSWER_BYTES_MAX)).decode(errors="replace")
-            return Answer(response.status, text, is_final=300 <= response.status < 500)
-    except TimeoutError:
-        return Answer(None, f"no answer within {limits.SNS_HTTP_TIMEOUT_S:.0f} seconds")
-    except aiohttp.InvalidURL:
-        return Answer(None, "the endpoint is no URL", is_final=True)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Answer(None, f"{type(error).__name__}: {error}", is_final=_is_forbidden(error))
+        return (await response.content.read(limits.SNS_HTTP_ANSWER_BYTES_MAX)).decode(errors="replace")
+    except aiohttp.ClientPayloadError:
+        return ""
 
 
 def _credentials(endpoint: str) -> tuple[str, tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
 from wakeful.services.sns import feedback, measuring
 from wakeful.services.sns import message as messages
+from wakeful.services.sns.arns import PRINCIPAL
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.message import Message
 from wakeful.services.sns.notary import Notary
@@ -19,8 +20,6 @@ from wakeful.services.sns.signing import Seal
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 from wakeful.store.tx import Tx
-
-PRINCIPAL = "sns.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from wakeful.fabric.deliver import deliver
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.service import Call
 from wakeful.fabric.trace import Trace
+from wakeful.services.sns.arns import PRINCIPAL
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.protocols.protocol import (
-    PRINCIPAL,
     Protocol,
     Sending,
     delivery_of,

@@ -8,7 +8,7 @@ place to another's after a round.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,8 +25,9 @@ from wakeful.services.sns import confirmations, delivery_policy, feedback, measu
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
+from wakeful.services.sns.arns import PRINCIPAL
 from wakeful.services.sns.delivery_policy import Policy
-from wakeful.services.sns.protocols.protocol import PRINCIPAL, Protocol, Sending, dead_letter, measure_redriven
+from wakeful.services.sns.protocols.protocol import Protocol, Sending, dead_letter, measure_redriven
 from wakeful.services.sns.subscription import Subscription
 from wakeful.services.sns.topic import Topic
 from wakeful.services.sns.web_client import Answer
@@ -155,15 +156,16 @@ async def _carry_out(node: Node, item: work.Item) -> Done:
     arn = item.body["subscription"]
     pace = _Pace(*item.body.get("pace", ()))
     is_paced, done = False, 0
+    loop = asyncio.get_running_loop()
+    until = loop.time() + limits.SNS_HTTP_ROUND_S
     async with web_client.session(node) as session:
-        while done < limits.SNS_HTTP_ROUND and not node.is_stopping:
+        while done < limits.SNS_HTTP_ROUND and loop.time() < until and not node.is_stopping:
             batch = await node.store.read(_due, arn)
             is_paced = batch.policy.per_second_max is not None
             posts = batch.posts[: pace.left(batch.policy.per_second_max, node.clock.now())]
             if not posts:
                 break
-            sent = await asyncio.gather(*(_post(node, session, batch, post) for post in posts))
-            await node.store.write(_settle, arn, sent)
+            await asyncio.gather(*(_see_to(node, session, batch, post) for post in posts))
             done += len(posts)
             pace.sent += len(posts)
     return Done(partial(_let_go, arn=arn, pace=pace if is_paced else None))
@@ -188,6 +190,13 @@ def _policy(topic: Topic | None, subscription: Subscription | None) -> Policy:
         None if topic is None else topic.attributes.get("DeliveryPolicy"),
         None if subscription is None else subscription.attributes.get("DeliveryPolicy"),
     )
+
+
+async def _see_to(node: Node, session: ClientSession, batch: _Batch, post: _Post) -> None:
+    """What became of the message is in the store at once: though others still wait for an answer when the node ends,
+    this one is not sent again."""
+    sent = await _post(node, session, batch, post)
+    await node.store.write(_settle, batch.arn, sent)
 
 
 async def _post(node: Node, session: ClientSession, batch: _Batch, post: _Post) -> _Sent:
@@ -235,21 +244,26 @@ async def _signed(node: Node, batch: _Batch, post: _Post) -> str:
 # --- what becomes of it ----------------------------------------------------------------------------------------------
 
 
-def _settle(tx: Tx, arn: str, sent: Sequence[_Sent]) -> None:
-    """What was delivered is gone; what was not waits for its next attempt, or has failed for good."""
+def _settle(tx: Tx, arn: str, sent: _Sent) -> None:
+    """What was delivered is gone; what was not waits for its next attempt, or has failed for good.
+
+    Nothing happens where another node, which took this one for dead, was faster.
+    """
     tx.lock("sns", arn)
     subscription, topic = _found(tx, arn)
+    post, answer = sent.post, sent.answer
     delays = _policy(topic, subscription).retries.delays()
-    for each in sent:
-        post, answer = each.post, each.answer
-        if answer is not None and not answer.is_success and not answer.is_final and post.attempts < len(delays):
-            due = tx.now + delays[post.attempts]
-            if due <= post.published + limits.SNS_HTTP_LIFE_S:
-                tx.run("UPDATE sns_posts SET due = ?, attempts = attempts + 1 WHERE id = ?", due, post.id)
-                continue
-        tx.run("DELETE FROM sns_posts WHERE id = ?", post.id)
-        if answer is not None:
-            _end(tx, arn, subscription, topic, each, answer)
+    if answer is not None and not answer.is_success and not answer.is_final and post.attempts < len(delays):
+        due = tx.now + delays[post.attempts]
+        if due <= post.published + limits.SNS_HTTP_LIFE_S:
+            tx.run(
+                "UPDATE sns_posts SET due = ?, attempts = attempts + 1 WHERE id = ? AND attempts = ?",
+                *(due, post.id, post.attempts),
+            )
+            return
+    is_first = tx.run("DELETE FROM sns_posts WHERE id = ? AND attempts = ?", post.id, post.attempts)
+    if is_first and answer is not None:
+        _end(tx, arn, subscription, topic, sent, answer)
 
 
 def _end(tx: Tx, arn: str, subscription: Subscription | None, topic: Topic | None, sent: _Sent, answer: Answer) -> None:
