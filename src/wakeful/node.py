@@ -249,6 +249,7 @@ async def running(
             finally:
                 node.is_stopping = True
                 node.wakes.wake_everybody()
+                await node.wakes.slept(limits.NODE_SHUTDOWN_S)  # what is in hand ends, or is cut off
                 await servers.close(outside)
                 for task in tasks:
                     task.cancel()

@@ -109,6 +109,29 @@ def test_a_killed_node_loses_nothing_that_its_mappings_had_in_hand(tmp_path: Pat
     assert node.stop() == 0
 
 
+def test_a_node_that_is_stopped_ends_the_batches_it_has_in_hand_and_takes_no_more(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data", "--isolation", "none")
+    node.start()
+    story = Story(node, tmp_path)
+    url, _ = story.map("f", takes=0.8, BatchSize=1)
+    entries = [{"Id": str(number), "MessageBody": str(number)} for number in range(10)]
+    node.client("sqs").send_message_batch(QueueUrl=url, Entries=entries)
+    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def left() -> list[int]:
+        """How many wait, and how many are in hand."""
+        shown = node.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+        return [int(shown[name]) for name in wanted]
+
+    until(lambda: left()[1] >= 5, "nothing is in hand")
+    assert node.stop() == 0
+    assert 5 <= len(story.bodies("f")) < 10
+    node.start()
+    until(lambda: left() == [0, 0], "a message is hidden though nobody has it in hand")
+    assert sorted(story.bodies("f")) == sorted(map(str, range(10))), "a message came twice"
+    assert node.stop() == 0
+
+
 def test_one_of_two_nodes_draws_for_a_mapping_and_the_other_takes_over(tmp_path: Path, database: str) -> None:
     (tmp_path / "blobs").mkdir()
     nodes = []

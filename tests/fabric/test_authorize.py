@@ -169,6 +169,27 @@ def test_another_account_needs_both_sides(world: World, url: str) -> None:
     eve.send_message(**foreign)
 
 
+def test_what_is_the_owners_no_policy_gives_to_another_account(world: World, url: str) -> None:
+    owner, stranger = world.client("sqs"), world.client("sqs", world.stranger)
+    everything = policy("Allow", "sqs:*", QUEUE, {"AWS": OTHERS})
+    owner.set_queue_attributes(QueueUrl=url, Attributes={"Policy": everything})
+    stranger.send_message(QueueUrl=url, MessageBody="m")
+    stranger.purge_queue(QueueUrl=url)
+    for call, request in (
+        (stranger.set_queue_attributes, {"QueueUrl": url, "Attributes": {"Policy": ""}}),
+        (stranger.add_permission, {"QueueUrl": url, "Label": "l", "AWSAccountIds": [OTHERS], "Actions": ["*"]}),
+        (stranger.remove_permission, {"QueueUrl": url, "Label": "l"}),
+        (stranger.tag_queue, {"QueueUrl": url, "Tags": {"a": "b"}}),
+        (stranger.untag_queue, {"QueueUrl": url, "TagKeys": ["a"]}),
+        (stranger.list_queue_tags, {"QueueUrl": url}),
+        (stranger.delete_queue, {"QueueUrl": url}),
+        (stranger.start_message_move_task, {"SourceArn": QUEUE}),
+        (stranger.list_message_move_tasks, {"SourceArn": QUEUE}),
+    ):
+        assert refusal(call, **request)[0] in ("AccessDenied", "AccessDeniedException")
+    owner.delete_queue(QueueUrl=url)
+
+
 def test_a_bucket_belongs_to_an_account_though_its_arn_does_not_say_so(world: World) -> None:
     s3 = world.client("s3")
     s3.create_bucket(Bucket="bucket")

@@ -118,3 +118,10 @@ async def test_nobody_has_woken_again_when_everybody_is_found_asleep() -> None:
     await wakes.all_asleep()
     assert moments == [1]
     await work
+
+
+async def test_who_has_no_patience_hears_that_somebody_is_still_awake() -> None:
+    wakes = Wakes(Clock())
+    with wakes.busy():
+        assert not await wakes.slept(0.01)
+    assert await wakes.slept(0.01)

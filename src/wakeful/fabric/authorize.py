@@ -222,10 +222,11 @@ def _evaluate(
     rights: _Rights, need: Need, target: _Target, context: Mapping[str, str | Sequence[str]]
 ) -> tuple[evaluator.Request, Decision]:
     request = evaluator.Request(rights.principal, need.action, target.resource.arn, context, target.resource.account)
+    gives_nothing = need.is_owners and not request.is_within_account
     decision = evaluator.evaluate(
         request,
         rights.identity,
-        target.policy,
+        None if gives_nothing else target.policy,
         rights.boundary,
         rights.session,
         is_resource_policy_decisive=need.action.startswith("sts:"),  # nobody assumes a role that does not trust them

@@ -198,6 +198,8 @@ class Need:
     action: str
     resource: str
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    is_owners: bool = False
+    """Only the account that owns the resource has it, and can give it to no other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ OPEN_FILES_MIN = 512
 HTTP_KEEP_ALIVE_S = 75
 HTTP_BACKLOG = 2048
 HTTP_SHUTDOWN_S = 10.0
+NODE_SHUTDOWN_S = 10.0  # for what is in hand: runs of functions above all
 HTTP_HEAD_BYTES_MAX = 256 * 1024  # of a request's head, of its trailer, and between two pieces of its body
 HTTP_HEAD_S = 30.0  # from the first byte of a request to the end of its head
 HTTP_SILENCE_S = 60.0  # between two pieces of a request's body

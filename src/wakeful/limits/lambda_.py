@@ -68,8 +68,10 @@ LAMBDA_MAPPING_THROTTLE_BACKOFF_S = 0.1  # doubling
 LAMBDA_MAPPING_THROTTLE_BACKOFF_MAX_S = 10.0
 LAMBDA_MAPPING_PATIENCE_S = 10.0
 """How long a change waits for the one before it to be complete, before it is refused as AWS does at once."""
+LAMBDA_SETTLE_PATIENCE_S = 30.0  # with a store that fails when a batch has run
 LAMBDA_MAPPING_FILTERS_MAX = 5
 LAMBDA_MAPPINGS_CLAIMED = 50  # in one transaction
+LAMBDA_BATCHES_AT_ONCE = 10  # of one mapping, taken in one transaction
 LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300

@@ -21,6 +21,7 @@ SQS_MOVED_AT_ONCE = 500  # messages that a move task without a rate moves in one
 SQS_MOVE_S_MAX = 36 * 3600
 SQS_MOVES_LISTED_MAX = 10  # the latest tasks of a queue that are kept and listed
 SQS_EXPIRED_AT_ONCE = 2000  # messages of a queue that are too old, and deleted in one transaction
+SQS_EMPTIED_AT_ONCE = 500  # messages of a purged or deleted queue that are deleted in one transaction, others waiting
 SQS_QUEUES_REMEMBERED = 4096  # rows of queues whose attributes are kept parsed
 
 # What one queue may have, and fair queues

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from wakeful.clock import Clock
+
+log = logging.getLogger(__name__)
 
 
 class Listener:
@@ -124,6 +127,16 @@ class Wakes:
                 self._awaited.remove(awaited)
             if generations is not None:
                 generations -= 1
+
+    async def slept(self, patience_s: float) -> bool:
+        """Whether everybody who was awake has been asleep since; it is waited for that so long, and told if not."""
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.all_asleep(generations=1)
+        except TimeoutError:
+            log.warning("something still runs after %.0f s", patience_s)
+            return False
+        return True
 
     def next_deadline(self) -> float | None:
         """The earliest moment at which a listener, other than a lazy one, wants to be awake."""

@@ -14,8 +14,11 @@ import pytest
 
 from tests.functions import deploy
 from tests.running_node import RunningNode
+from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
-from wakeful.services.lambda_.sources import poller
+from wakeful.services.lambda_.sources import batch, poller
+from wakeful.services.lambda_.sources.scale import Scale
+from wakeful.services.sqs.messages import QueueSource
 from wakeful.store import work
 
 pytestmark = pytest.mark.slow
@@ -137,6 +140,29 @@ def test_no_more_batches_run_at_once_than_the_mapping_says_and_all_come(stage: S
     assert stage.most == 3
 
 
+def test_a_batch_that_is_being_settled_keeps_no_place_and_the_mapping_in_work(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def settle(self: Any, *what: Any) -> None:
+        waiting.append(self)
+        await settling.wait()
+        await really(self, *what)
+
+    waiting: list[Any] = []
+    settling = asyncio.Event()
+    really = batch.Batch._settle
+    monkeypatch.setattr(batch.Batch, "_settle", settle)
+    uuid = stage.map(BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
+    stage.send(*map(str, range(5)))
+    stage.until(lambda: len(waiting) == 5)
+    assert stage.most <= 2
+    stage.client.update_event_source_mapping(UUID=uuid, Enabled=False)
+    assert (stage.shown(uuid)["State"], stage.left()) == ("Disabling", (0, 5))
+    stage.node.run(stage._set(settling.set))
+    stage.node.settle()
+    assert (stage.shown(uuid)["State"], stage.left()) == ("Disabled", (0, 0))
+
+
 def test_it_begins_with_five_at_once_and_has_more_while_they_do_not_suffice(stage: Stage) -> None:
     stage.close()
     stage.send(*map(str, range(20)))
@@ -147,6 +173,20 @@ def test_it_begins_with_five_at_once_and_has_more_while_they_do_not_suffice(stag
     assert time.monotonic() - begun >= 0.3, "it grows by five a second"
     stage.open()
     assert len(stage.bodies()) == 20
+
+
+@pytest.mark.parametrize(("types", "slows"), [([], True), (["ReportBatchItemFailures"], False)])
+def test_what_fails_slows_a_mapping_that_does_not_hear_which_items_failed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, types: list[str], slows: bool
+) -> None:
+    slowed: list[float] = []
+    monkeypatch.setattr(Scale, "failed", lambda self, now: slowed.append(now))
+    stage.answer = lambda records: ValueError()
+    uuid = stage.map(FunctionResponseTypes=types)
+    stage.send("m")
+    assert stage.bodies() == ["m"]
+    assert (bool(slowed), stage.left()) == (slows, (0, 1))
+    assert stage.shown(uuid)["LastProcessingResult"] == "PROBLEM: Function call failed"
 
 
 def test_changed_rules_count_what_is_in_work_already(stage: Stage) -> None:
@@ -230,6 +270,41 @@ def test_what_a_window_gathered_is_hidden_for_its_whole_visibility_after_it(stag
     assert stage.events == [["a", "b"]]
 
 
+def test_a_window_stays_open_when_another_mapping_is_made(stage: Stage) -> None:
+    stage.map(BatchSize=100, MaximumBatchingWindowInSeconds=60)
+    stage.send("a")
+    stage.node.settle()
+    stage.map(EventSourceArn=stage.queue("other")[1])
+    stage.node.settle()
+    stage.send("b")
+    assert stage.bodies() == []
+    stage.node.advance(61)
+    assert stage.events == [["a", "b"]]
+
+
+def test_what_waits_is_taken_at_once_for_as_many_batches_as_may_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.close()
+    uuid = stage.map(BatchSize=2, Enabled=False)
+    stage.send(*map(str, range(7)))
+    stage.node.settle()
+
+    def noted(*what: Any) -> list[list[Any]]:
+        takings.append(take_each(*what))
+        return takings[-1]
+
+    takings: list[list[list[Any]]] = []
+    take_each = poller._take_each
+    monkeypatch.setattr(poller, "_take_each", noted)
+    stage.client.update_event_source_mapping(UUID=uuid, Enabled=True)
+    stage.until(lambda: stage.running == 4)
+    assert [len(batch) for batch in takings[-1]] == [2, 2, 2, 1]
+    stage.open()
+    stage.node.settle()
+    assert sorted(stage.events) == [["0", "1"], ["2", "3"], ["4", "5"], ["6"]]
+
+
 def test_what_failed_after_a_window_that_ended_early_comes_again_when_its_visibility_ends(stage: Stage) -> None:
     stage.answer = lambda records: ValueError()
     stage.map(BatchSize=2, MaximumBatchingWindowInSeconds=300)
@@ -238,6 +313,27 @@ def test_what_failed_after_a_window_that_ended_early_comes_again_when_its_visibi
     assert stage.events == [["a", "b"]]
     stage.node.advance(31)
     assert stage.events == [["a", "b"]] * 2
+
+
+def test_a_batch_that_the_store_does_not_settle_at_once_is_not_run_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_at_first(*what: Any) -> None:
+        tries.append(what)
+        if len(tries) == 1:
+            raise OSError("the disk is full")
+        settle(*what)
+
+    tries: list[Any] = []
+    settle = batch._settle
+    monkeypatch.setattr(limits, "WORK_BACKOFF_S", 0.01)
+    monkeypatch.setattr(stage.node.node.store, "_rehearse", False)
+    monkeypatch.setattr(batch, "_settle", full_at_first)
+    stage.map()
+    stage.send("m")
+    assert (stage.bodies(), stage.left()) == (["m"], (0, 0))
+    stage.node.advance(31)
+    assert stage.bodies() == ["m"]
 
 
 def test_a_window_ends_when_an_event_is_full(stage: Stage) -> None:
@@ -305,6 +401,32 @@ def test_a_deleted_queue_is_told_of_and_drawn_from_when_it_is_back(stage: Stage)
     stage.send("back")
     assert stage.bodies() == ["back"]
     assert stage.shown(uuid)["LastProcessingResult"] == "OK"
+
+
+def test_a_mapping_that_went_on_after_a_failure_is_as_patient_as_before(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: Any, *how: Any) -> Any:
+        if is_broken.is_set():
+            raise OSError("the disk is full")
+        return take(self, *how)
+
+    def pause(attempts: int) -> float:
+        told.append(attempts)
+        return 1.0
+
+    is_broken, take = asyncio.Event(), QueueSource.take
+    told: list[int] = []
+    monkeypatch.setattr(QueueSource, "take", failing)
+    monkeypatch.setattr(poller, "backoff_s", pause)
+    stage.map()
+    for body in ("a", "b"):
+        stage.node.run(stage._set(is_broken.set))
+        stage.send(body)
+        stage.node.settle()
+        stage.node.run(stage._set(is_broken.clear))
+        stage.node.advance(2)
+    assert (stage.bodies(), told) == (["a", "b"], [1, 1])
 
 
 def test_an_alias_is_followed_where_it_points(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

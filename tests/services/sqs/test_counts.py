@@ -16,7 +16,7 @@ from tests.services.sqs.test_queue_model import CALL, SCHEMA, opened
 from wakeful import limits
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
-from wakeful.services.sqs import counts, messages
+from wakeful.services.sqs import counts, emptied, messages, operations
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.queue import Queue
 from wakeful.store import schema
@@ -59,10 +59,12 @@ class EveryPath(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         messages.expire(self.tx)
+        emptied.sweep(self.tx)
 
     @rule(which=st.integers(0, 3))
     def purge(self, which: int) -> None:
-        messages.purge(self.tx, self.queues[which])
+        queues.purge(self.tx, self.queues[which])
+        self.queues[which] = queues.find(self.tx, self.queues[which].arn)
 
     @invariant()
     def they_are_those_of_a_count_from_scratch(self) -> None:
@@ -77,8 +79,8 @@ class EveryPath(RuleBasedStateMachine):
             number = self.tx.one("SELECT sum(received) AS number FROM sqs_counts WHERE queue = ?", queue.id)
             assert number is not None
             assert (number["number"] or 0) == received
-            assert counts.has_in_flight(self.tx, queue, found.in_flight)
-            assert not counts.has_in_flight(self.tx, queue, found.in_flight + 1)
+            assert counts.in_flight(self.tx, queue) == found.in_flight
+            assert counts.in_flight(self.tx, queue, few=received) == received
 
 
 TestEveryPath = EveryPath.TestCase
@@ -129,26 +131,46 @@ def test_what_is_too_old_is_deleted_in_portions(monkeypatch: pytest.MonkeyPatch)
         messages.put(tx, queue, "b", trace=Trace("t"), message_id=f"m{number}", attributes={}, system={})
     tx.now += RETENTION_S
     assert counts.of(tx, queue) == counts.Counts(visible=0, in_flight=0, delayed=0)
-    assert messages.expire(tx)
-    assert len(tx.all("SELECT seq FROM sqs_messages")) == 1
+    other = queues.create(tx, call, "other", {"MessageRetentionPeriod": str(RETENTION_S)}, {})
+    for number in range(2):
+        messages.put(tx, other, "b", trace=Trace("t"), message_id=f"o{number}", attributes={}, system={})
+    tx.now += RETENTION_S
+    for left in (3, 1):
+        assert messages.expire(tx)
+        assert len(tx.all("SELECT seq FROM sqs_messages")) == left
     assert not messages.expire(tx)
     assert tx.all("SELECT seq FROM sqs_messages") == []
 
 
 def test_what_is_counted_and_what_is_too_old_is_found_in_an_index() -> None:
     tx, call = opened()
-    queue = queues.create(tx, call, "q", {}, {})
+    queue = queues.create(tx, call, "q", {"MessageRetentionPeriod": str(RETENTION_S)}, {})
+    messages.put(tx, queue, "b", trace=Trace("t"), message_id="m", attributes={}, system={})
+    tx.now += RETENTION_S
     statements: list[str] = []
     tx.watch(statements.append)
     counts.of(tx, queue)
     messages.expire(tx)
     tx.watch(None)
     plans = {sql: plan(tx, sql) for sql in statements if "sqs_messages" in sql}
-    assert len(plans) == 4
+    assert len(plans) == 5
     for sql, steps in plans.items():
         uses = "sqs_messages_sent" if "sent" in sql else "COVERING INDEX sqs_messages_due"
         assert any(uses in step for step in steps), (sql, steps)
         assert not any("SCAN" in step for step in steps), (sql, steps)
+
+
+def test_settings_said_again_as_they_are_touch_no_message() -> None:
+    """As a tool says them that sets all of them each time."""
+    tx, call = opened()
+    settings = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "DelaySeconds": "5"}
+    queue = queues.create(tx, call, "q.fifo", settings, {})
+    asked: Any = {"QueueUrl": queue.url(call), "Attributes": {"DelaySeconds": "5", "VisibilityTimeout": "7"}}
+    statements: list[str] = []
+    tx.watch(statements.append)
+    operations.set_queue_attributes(call, tx, asked)
+    tx.watch(None)
+    assert not any("sqs_messages" in sql for sql in statements)
 
 
 def plan(tx: Tx, sql: str) -> list[str]:
@@ -172,7 +194,7 @@ def test_what_is_done_to_a_message_costs_the_same_however_many_wait(name: str) -
     messages.hide(tx, queue, taken[0].facts["handle"], 0)
     messages.forget(tx, queue, taken[1].facts["handle"])
     assert messages.next_visible(tx, queue) is not None
-    assert not counts.has_in_flight(tx, queue, 10)
+    assert counts.in_flight(tx, queue, few=10) == 4 - 1
     tx.watch(None)
     plans = {sql: plan(tx, sql) for sql in statements}
     assert len(plans) > 8

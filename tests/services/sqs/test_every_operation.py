@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -159,14 +160,21 @@ def redrive(journey: Journey, url: str, letters: str, arn: str, node: RunningNod
 
 NONE = f"https://sqs.us-east-1.amazonaws.com/{OWNER}/none"
 GONE = "AWS.SimpleQueueService.NonExistentQueue"
+DEEP = "[" * 100_000
+SQUARE = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:d", "maxReceiveCount": "\u00b2"})
 ENTRY = {"Id": "0", "ReceiptHandle": "h", "VisibilityTimeout": 0}
 ERRORS: list[tuple[str, dict[str, Any], str, int]] = [
     ("add_permission", {"QueueUrl": NONE, "Label": "l", "AWSAccountIds": ["1"], "Actions": ["*"]}, GONE, 400),
     ("cancel_message_move_task", {"TaskHandle": "nonsense"}, "InvalidParameterValue", 400),
+    ("cancel_message_move_task", {"TaskHandle": b64encode(DEEP.encode()).decode()}, "InvalidParameterValue", 400),
     ("change_message_visibility", {"QueueUrl": NONE, "ReceiptHandle": "h", "VisibilityTimeout": 0}, GONE, 400),
     ("change_message_visibility_batch", {"QueueUrl": NONE, "Entries": [ENTRY]}, GONE, 400),
     ("create_queue", {"QueueName": "with space"}, "InvalidParameterValue", 400),
     ("create_queue", {"QueueName": "q", "Attributes": {"DelaySeconds": "901"}}, "InvalidAttributeValue", 400),
+    ("create_queue", {"QueueName": "q", "Attributes": {"DelaySeconds": "\u0663"}}, "InvalidAttributeValue", 400),
+    ("create_queue", {"QueueName": "q", "Attributes": {"Policy": DEEP}}, "InvalidAttributeValue", 400),
+    ("create_queue", {"QueueName": "q", "Attributes": {"RedrivePolicy": DEEP}}, "InvalidParameterValue", 400),
+    ("create_queue", {"QueueName": "q", "Attributes": {"RedrivePolicy": SQUARE}}, "InvalidParameterValue", 400),
     ("delete_message", {"QueueUrl": NONE, "ReceiptHandle": "h"}, GONE, 400),
     ("delete_message_batch", {"QueueUrl": NONE, "Entries": [{"Id": "0", "ReceiptHandle": "h"}]}, GONE, 400),
     ("delete_queue", {"QueueUrl": NONE}, GONE, 400),
@@ -183,6 +191,7 @@ ERRORS: list[tuple[str, dict[str, Any], str, int]] = [
     ("receive_message", {"QueueUrl": NONE, "MaxNumberOfMessages": 11}, "InvalidParameterValue", 400),
     ("remove_permission", {"QueueUrl": NONE, "Label": "l"}, GONE, 400),
     ("send_message", {"QueueUrl": NONE, "MessageBody": "m"}, GONE, 400),
+    ("send_message", {"QueueUrl": "http://[", "MessageBody": "m"}, "InvalidAddress", 404),
     ("send_message_batch", {"QueueUrl": NONE, "Entries": [{"Id": "0", "MessageBody": "m"}]}, GONE, 400),
     ("set_queue_attributes", {"QueueUrl": NONE, "Attributes": {"DelaySeconds": "1"}}, GONE, 400),
     ("start_message_move_task", {"SourceArn": f"arn:aws:sqs:us-east-1:{OWNER}:no"}, "ResourceNotFoundException", 404),

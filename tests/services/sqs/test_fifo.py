@@ -130,6 +130,8 @@ def test_dead_letters_of_a_group_go_back_in_order(node: RunningNode, sqs: Any) -
         send(sqs, url, body)
     receive(sqs, url)
     receive(sqs, url)
+    seen = sqs.receive_message(QueueUrl=letters, VisibilityTimeout=0, AttributeNames=["All"])["Messages"][0]
+    assert seen["Attributes"]["MessageDeduplicationId"] == seen["MessageId"]
     sqs.start_message_move_task(SourceArn=arn_of(sqs, letters))
     node.settle()
     assert receive(sqs, letters) == []

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode
 from wakeful.services.sqs import attributes as rules
+from wakeful.services.sqs.errors import InvalidParameterValue
 
 
 @pytest.fixture
@@ -217,6 +218,24 @@ def test_an_entry_with_a_wrong_attribute_fails_alone(sqs: Any) -> None:
     assert [sent["Id"] for sent in answer["Successful"]] == ["good"]
     assert [(failed["Id"], failed["Code"]) for failed in answer["Failed"]] == [("bad", "InvalidParameterValue")]
     assert depth(sqs, url) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        *((text, True) for text in ("0", "-0.00e999", " +5 ", "5.", ".5", "1e126", "-1e126", "1e-128", "1" * 38)),
+        *((f"0.{'0' * 60}{'1' * 38}", True), ("1" + "0" * 100, True), ("1e0126", True)),
+        *((text, False) for text in ("1.1e126", "1e127", "1e-129", "1" * 39, "11e999999", "NaN", "0x5", "1_0", "1e")),
+        ("\u0663", False),
+    ],
+)
+def test_a_number_has_38_digits_and_is_between_the_smallest_and_the_largest(text: str, *, may: bool) -> None:
+    attributes = {"n": {"DataType": "Number.custom", "StringValue": text}}
+    if may:
+        rules.check_message_attributes(attributes)
+        return
+    with pytest.raises(InvalidParameterValue, match="Can't cast the value of message"):
+        rules.check_message_attributes(attributes)
 
 
 def test_the_digests_of_attributes_are_those_that_sqs_makes() -> None:

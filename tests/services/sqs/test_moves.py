@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,6 +101,9 @@ def test_a_task_keeps_its_rate_and_can_be_cancelled(node: RunningNode, queues: Q
     assert running["MaxNumberOfMessagesPerSecond"] == 1
     code, words = refusal(queues.sqs.start_message_move_task, SourceArn=queues.letters_arn)
     assert (code, "already a task running" in words) == ("AWS.SimpleQueueService.UnsupportedOperation", True)
+    other = {**json.loads(b64decode(handle)), "sourceArn": arn_of(queues.sqs, queues.orders)}
+    code, _ = refusal(queues.sqs.cancel_message_move_task, TaskHandle=b64encode(json.dumps(other).encode()).decode())
+    assert code == "ResourceNotFoundException"  # its caller has rights on another queue
     moved = queues.sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
     node.advance(60)
     assert queues.latest()["Status"] == "CANCELLED"
@@ -153,3 +157,56 @@ def test_what_cannot_be_moved_is_refused(queues: Queues) -> None:
     assert code == "InvalidParameterValue"
     code, _ = refusal(sqs.cancel_message_move_task, TaskHandle="none of ours")
     assert code == "InvalidParameterValue"
+
+
+def test_letters_of_a_group_go_back_in_their_order_whoever_has_looked_at_one(node: RunningNode, sqs: Any) -> None:
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "5"}
+    letters = sqs.create_queue(QueueName="letters.fifo", Attributes=fifo)["QueueUrl"]
+    policy = json.dumps({"deadLetterTargetArn": arn_of(sqs, letters), "maxReceiveCount": 1})
+    orders = sqs.create_queue(QueueName="orders.fifo", Attributes={**fifo, "RedrivePolicy": policy})["QueueUrl"]
+    for body, group in (("a", "g"), ("b", "g"), ("c", "h"), ("d", "g"), ("e", "h")):
+        sqs.send_message(QueueUrl=letters, MessageBody=body, MessageGroupId=group)
+    looked_at = sqs.receive_message(QueueUrl=letters)["Messages"]
+    assert [each["Body"] for each in looked_at] == ["a"]
+    node.advance(6)
+    sqs.start_message_move_task(
+        SourceArn=arn_of(sqs, letters), DestinationArn=arn_of(sqs, orders), MaxNumberOfMessagesPerSecond=2
+    )
+    node.advance(10)
+    got = sqs.receive_message(QueueUrl=orders, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    assert sorted(each["Body"] for each in got) == list("abcde")
+    for group in "gh":
+        of_it = [each["Body"] for each in got if each["Attributes"]["MessageGroupId"] == group]
+        assert of_it == sorted(of_it)
+
+
+def test_what_died_since_takes_the_place_of_no_other(node: RunningNode, queues: Queues) -> None:
+    queues.die(queues.orders, "a", "b", "c")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn, MaxNumberOfMessagesPerSecond=1)
+    node.settle()
+    assert queues.bodies(queues.orders) == ["a"]
+    assert queues.bodies(queues.orders) == []
+    for each in queues.sqs.receive_message(QueueUrl=queues.letters, MaxNumberOfMessages=10)["Messages"]:
+        if each["Body"] == "c":
+            queues.sqs.delete_message(QueueUrl=queues.letters, ReceiptHandle=each["ReceiptHandle"])
+        else:
+            queues.sqs.change_message_visibility(
+                QueueUrl=queues.letters, ReceiptHandle=each["ReceiptHandle"], VisibilityTimeout=0
+            )
+    node.advance(10)
+    task = queues.latest()
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 2)
+    assert queues.bodies(queues.orders) == ["b"]
+    assert queues.bodies(queues.letters) == ["a"]
+
+
+def test_a_queue_of_the_same_name_has_no_tasks_of_its_predecessor(node: RunningNode, queues: Queues) -> None:
+    queues.die(queues.orders, "a", "b")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn, MaxNumberOfMessagesPerSecond=1)
+    queues.sqs.delete_queue(QueueUrl=queues.letters)
+    node.advance(61)
+    queues.sqs.create_queue(QueueName="letters")
+    assert queues.sqs.list_message_move_tasks(SourceArn=queues.letters_arn)["Results"] == []
+    queues.die(queues.orders, "c")
+    queues.sqs.start_message_move_task(SourceArn=queues.letters_arn)
+    assert ended(node, queues)["ApproximateNumberOfMessagesMoved"] == 1

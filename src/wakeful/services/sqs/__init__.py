@@ -6,7 +6,19 @@ from pathlib import Path
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Service, Worker
-from wakeful.services.sqs import counts, depths, fair, messages, move_operations, moves, operations, queue, rights
+from wakeful.services.sqs import (
+    counts,
+    depths,
+    emptied,
+    fair,
+    fifo,
+    messages,
+    move_operations,
+    moves,
+    operations,
+    queue,
+    rights,
+)
 from wakeful.services.sqs.api import api
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -15,8 +27,9 @@ _SWEEP = "sqs.expire"
 
 
 async def _sweep(node: Node, item: work.Item) -> Done | Again:
-    while await node.store.write(messages.expire):
-        pass  # portions, so that others can write between
+    for sweep in (messages.expire, fifo.forget_old, emptied.sweep):
+        while await node.store.write(sweep):
+            pass  # portions, so that others can write between
     await node.store.write(_forget)
     return Again(node.clock.now() + limits.SWEEP_S)
 
@@ -39,7 +52,7 @@ service = Service(
     source=messages.QueueSource(),
     needs=rights.needs,
     policy=queue.policy,
-    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True), moves.worker, depths.worker),
+    workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True), moves.worker, emptied.worker, depths.worker),
     first=_first,
 )
 

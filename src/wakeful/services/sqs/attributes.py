@@ -8,6 +8,7 @@ import json
 import re
 import struct
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from wakeful import limits
@@ -65,6 +66,7 @@ _TYPE_CODES = {"String": 1, "Number": 1, "Binary": 2}
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """The characters that no message may hold, and no text in its attributes ("SendMessage")."""
 
+_NUMBER = re.compile(r"\s*([-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,6})?)\s*")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.\-]+")
 _FIFO_ID = re.compile(r"[!-~]{1,128}")
 
@@ -80,7 +82,7 @@ def check_queue_attributes(attributes: Mapping[str, str], *, is_fifo: bool) -> N
             raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
         if name in _RANGES:
             low, high = _RANGES[name]
-            if not re.fullmatch(r"\d{1,10}", value) or not low <= int(value) <= high:
+            if not re.fullmatch(r"[0-9]{1,10}", value) or not low <= int(value) <= high:
                 raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
         if name == "SqsManagedSseEnabled" and value.lower() not in ("true", "false"):
             raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
@@ -114,7 +116,7 @@ def too_many_statements(count: int) -> OverLimit:
 def _check_json(name: str, value: str) -> None:
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):  # or something deeper than any policy is
         parsed = None
     if not isinstance(parsed, dict):
         if name == "RedrivePolicy":
@@ -166,7 +168,7 @@ def _check_redrive(value: str, policy: Mapping[str, Any]) -> None:
             f"Value {value} for parameter RedrivePolicy is invalid. Reason: Redrive policy does not contain mandatory"
             f" attribute: {'maxReceiveCount' if policy.get('deadLetterTargetArn') else 'deadLetterTargetArn'}."
         )
-    if not count.isdigit() or not 1 <= int(count) <= 1000:
+    if not re.fullmatch(r"[0-9]{1,4}", count) or not 1 <= int(count) <= 1000:
         raise InvalidParameterValue(
             f"Value {value} for parameter RedrivePolicy is invalid. Reason: Invalid value for maxReceiveCount:"
             f" {count}, valid values are from 1 to 1000 both inclusive."
@@ -237,7 +239,7 @@ def _check_message_attribute(name: str, value: Mapping[str, Any]) -> None:
         raise InvalidParameterValue(
             f"Message (user) attribute '{name}' must contain a non-empty value of type '{field}'."
         )
-    if base != "Binary" and FORBIDDEN.search(value["StringValue"]):
+    if FORBIDDEN.search(kind) or (base != "Binary" and FORBIDDEN.search(value["StringValue"])):
         raise InvalidParameterValue(InvalidMessageContents().message)
     if base == "Number" and not _is_number(value["StringValue"]):
         raise InvalidParameterValue(f"Can't cast the value of message (user) attribute '{name}' to a number.")
@@ -264,7 +266,12 @@ def check_fifo_id(member: str, value: str) -> None:
 
 
 def _is_number(text: str) -> bool:
-    return re.fullmatch(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?\s*", text) is not None
+    """Of 38 digits at most, and between 10^-128 and 10^126 ("Amazon SQS message metadata")."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return False
+    digits = found[2].replace(".", "").strip("0")
+    return not digits or (len(digits) <= 38 and Decimal("1e-128") <= Decimal(found[1]).copy_abs() <= Decimal("1e126"))
 
 
 def stored(attributes: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -46,10 +46,13 @@ def of(tx: Tx, queue: Queue) -> Counts:
     return Counts(visible=there - hidden, in_flight=hidden - delayed, delayed=delayed)
 
 
-def has_in_flight(tx: Tx, queue: Queue, number: int) -> bool:
-    """Whether at least so many messages are in flight. Nothing is counted while fewer were ever handed out."""
+def in_flight(tx: Tx, queue: Queue, *, few: int = 0) -> int:
+    """How many messages are in flight; where no more than `few` were ever handed out, how many those are.
+
+    That many may show themselves again already, but it is a number that stands in a row, and nothing is counted.
+    """
     received = _number(tx, "SELECT sum(received) AS number FROM sqs_counts WHERE queue = ?", queue.id)
-    return received >= number and of(tx, queue).in_flight >= number
+    return received if received <= few else of(tx, queue).in_flight
 
 
 def make(tx: Tx) -> None:
@@ -59,12 +62,6 @@ def make(tx: Tx) -> None:
             "INSERT INTO sqs_counts(queue, lane, there, received) SELECT queue, 0, count(*),"
             " sum(CASE WHEN receives > 0 THEN 1 ELSE 0 END) FROM sqs_messages GROUP BY queue"
         )
-
-
-def clear(tx: Tx, queue: Queue) -> None:
-    """The queue has no messages."""
-    tx.lock("sqs", queue.arn)
-    tx.run("DELETE FROM sqs_counts WHERE queue = ?", queue.id)
 
 
 _HIDDEN = "SELECT count(*) AS number FROM sqs_messages WHERE queue = ? AND visible > ?"

@@ -29,7 +29,7 @@ _STEP_S = 600.0
 
 class _Found(NamedTuple):
     samples: list[Sample]
-    active: list[int]
+    active: list[Queue]
     """Queues that have messages, and whose rows do not say so yet."""
 
 
@@ -51,16 +51,17 @@ def _look(tx: Tx) -> _Found:
     found = _Found([], [])
     for queue in queues.every(tx):
         there = tx.one("SELECT 1 FROM sqs_messages WHERE queue = ? LIMIT 1", queue.id)
-        if there is not None and until.get(queue.id, 0.0) < tx.now + limits.SQS_ACTIVE_S - _STEP_S:
-            found.active.append(queue.id)
-        if there is not None or until.get(queue.id, 0.0) > tx.now:
+        is_active_until = until.get(queue.lasting_id, 0.0)
+        if there is not None and is_active_until < tx.now + limits.SQS_ACTIVE_S - _STEP_S:
+            found.active.append(queue)
+        if there is not None or is_active_until > tx.now:
             found.samples.extend(_samples(tx, queue))
     return found
 
 
-def _keep_active(tx: Tx, queue_ids: list[int]) -> None:
-    for queue_id in queue_ids:
-        queues.stay_active(tx, queue_id)
+def _keep_active(tx: Tx, active: list[Queue]) -> None:
+    for queue in active:
+        queues.stay_active(tx, queue)
 
 
 def _samples(tx: Tx, queue: Queue) -> list[Sample]:

@@ -51,7 +51,7 @@ def sent_before(tx: Tx, queue: Queue, where: Placement) -> tuple[str, int] | Non
     tx.lock("sqs", queue.arn)
     row = tx.one(
         "SELECT message, seq FROM sqs_deduplications WHERE queue = ? AND scope = ? AND id = ? AND until > ?",
-        *(queue.id, _scope(queue, where.group), where.deduplication_id, tx.now),
+        *(queue.lasting_id, _scope(queue, where.group), where.deduplication_id, tx.now),
     )
     return None if row is None else (row["message"], row["seq"])
 
@@ -63,7 +63,7 @@ def remember(tx: Tx, queue: Queue, where: Placement, message_id: str, seq: int) 
         "INSERT INTO sqs_deduplications(queue, scope, id, until, message, seq) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT(queue, scope, id) DO UPDATE SET until = excluded.until, message = excluded.message,"
         " seq = excluded.seq",
-        *(queue.id, scope, where.deduplication_id, until, message_id, seq),
+        *(queue.lasting_id, scope, where.deduplication_id, until, message_id, seq),
     )
 
 
@@ -129,23 +129,40 @@ def in_order(tx: Tx, queue: Queue, group: str, count: int) -> list[Row]:
     return rows[:delayed]
 
 
+def first(tx: Tx, queue: Queue, count: int, *, last: int) -> list[Row]:
+    """Up to `count` messages up to the place `last` that may be handed out, those of each group in their order."""
+    found: list[Row] = []
+    seen: set[str] = set()
+    while len(found) < count:
+        groups = [group for group in ready(tx, queue, count + len(seen)) if group not in seen]
+        if not groups:
+            break
+        for group in groups:
+            found += [row for row in in_order(tx, queue, group, count - len(found)) if row["seq"] <= last]
+            if len(found) == count:
+                break
+        seen.update(groups)
+    return found
+
+
 def next_ready(tx: Tx, queue: Queue) -> float | None:
     """When the next group that is locked or delayed is ready."""
     row = tx.one("SELECT min(ready) AS due FROM sqs_groups WHERE queue = ? AND ready > ?", queue.id, tx.now)
     return None if row is None or row["due"] is None else float(row["due"])
 
 
-def forget_old(tx: Tx) -> None:
-    """No identity is remembered for longer than five minutes."""
+def forget_old(tx: Tx) -> bool:
+    """Fewer identities are remembered for longer than five minutes. Whether there may be more of them."""
     tx.lock("sqs", "deduplications")
-    tx.run("DELETE FROM sqs_deduplications WHERE until <= ?", tx.now)
-    tx.run("DELETE FROM sqs_attempts WHERE until <= ?", tx.now)
-
-
-def clear(tx: Tx, queue: Queue) -> None:
-    """The queue has no messages, so it has no groups. What was sent in the last five minutes is still remembered."""
-    tx.run("DELETE FROM sqs_groups WHERE queue = ?", queue.id)
-    tx.run("DELETE FROM sqs_attempts WHERE queue = ?", queue.id)
+    most = limits.SQS_EXPIRED_AT_ONCE
+    gone = [
+        tx.run(
+            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE until <= ? LIMIT ?)",  # noqa: S608
+            *(tx.now, most),
+        )
+        for table, key in (("sqs_deduplications", "queue, scope, id"), ("sqs_attempts", "queue, id"))
+    ]
+    return most in gone
 
 
 def _scope(queue: Queue, group: str) -> str:

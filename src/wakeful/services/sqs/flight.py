@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from wakeful import limits
 from wakeful.fabric.parts import kept
+from wakeful.services.sqs import counts
 from wakeful.services.sqs.queue import Queue
 from wakeful.store.tx import Tx
 
@@ -38,7 +39,8 @@ def room(tx: Tx, queue: Queue, count: int) -> int:
     rooms = _rooms(tx)
     left = rooms.left(queue.id)
     if left < count:
-        left = min(limits.SQS_IN_FLIGHT_MAX - in_flight(tx, queue), limits.SQS_IN_FLIGHT_UNCOUNTED_MAX)
+        most, uncounted = limits.SQS_IN_FLIGHT_MAX, limits.SQS_IN_FLIGHT_UNCOUNTED_MAX
+        left = min(most - counts.in_flight(tx, queue, few=most - uncounted), uncounted)
         rooms.put(queue.id, left)
     return max(0, min(left, count))
 
@@ -51,18 +53,9 @@ def took(tx: Tx, queue: Queue, count: int) -> None:
 
 def is_full(tx: Tx, queue: Queue) -> bool:
     """Whether no message more may be in flight."""
-    return _rooms(tx).left(queue.id) <= 0 and in_flight(tx, queue) >= limits.SQS_IN_FLIGHT_MAX
+    return _rooms(tx).left(queue.id) <= 0 and counts.in_flight(tx, queue) >= limits.SQS_IN_FLIGHT_MAX
 
 
 def _rooms(tx: Tx) -> Rooms:
     """A store that no node has opened remembers nothing, and counts each time."""
     return kept(tx, Rooms) if tx.parts is not None else Rooms()
-
-
-def in_flight(tx: Tx, queue: Queue) -> int:
-    row = tx.one(
-        "SELECT count(*) AS number FROM sqs_messages WHERE queue = ? AND visible > ? AND receives > 0",
-        *(queue.id, tx.now),
-    )
-    assert row is not None
-    return int(row["number"])

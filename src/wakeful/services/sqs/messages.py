@@ -149,19 +149,24 @@ def _unspent(tx: Tx, queue: Queue, look: Callable[[], list[Row]], count: int) ->
     unspent: dict[int, Row] = {}
     while True:
         rows = [row for row in look() if row["seq"] not in unspent]
-        alive = [row for row in rows if not _was_buried(tx, queue, row, grave)]
+        alive = [row for row in rows if not _was_buried(tx, queue, row, grave.arn)]
         unspent.update((row["seq"], row) for row in alive)
         if len(alive) == len(rows) or len(unspent) >= count:
             return list(unspent.values())[:count]
 
 
-def _was_buried(tx: Tx, queue: Queue, row: Row, grave: Queue) -> bool:
-    """In a standard queue a message is as old as it was; in a FIFO queue it begins anew ("Setting-up dead-letter queue
-    retention in Amazon SQS")."""
+def _was_buried(tx: Tx, queue: Queue, row: Row, grave_arn: str) -> bool:
+    """In a standard queue a message is as old as it was; in a FIFO queue it begins anew, and its id tells it apart
+    ("Setting-up dead-letter queue retention in Amazon SQS", "Learn how to configure a dead-letter queue redrive")."""
     if queue.redrive is None or row["receives"] < queue.redrive[1]:
         return False
-    tx.lock("sqs", grave.arn)
+    tx.lock("sqs", grave_arn)
+    grave = queues.get(tx, grave_arn)
+    if grave is None:
+        return False
     system = {**orjson.loads(row["system"]), "DeadLetterQueueSourceArn": queue.arn}
+    if grave.is_fifo:
+        system["MessageDeduplicationId"] = row["id"]
     sent = tx.now if grave.is_fifo else row["sent"]
     transfer(tx, row, grave, system, message_id=row["id"], sent=sent, earlier=row["earlier"] + row["receives"])
     return True
@@ -351,33 +356,26 @@ def _settle(tx: Tx, queue: Queue, group: str | None) -> None:
         tx.wake(queues.wake_name(queue.arn))
 
 
-def purge(tx: Tx, queue: Queue) -> None:
-    """No message that was in the queue is left."""
-    tx.lock("sqs", queue.arn)
-    for table in ("sqs_messages", "sqs_tenants", "sqs_fairness"):
-        tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
-    counts.clear(tx, queue)
-    fifo.clear(tx, queue)
-    tx.run("UPDATE sqs_queues SET purged = ? WHERE id = ?", tx.now, queue.id)
-
-
 def expire(tx: Tx) -> bool:
     """Fewer messages are left that are older than their queue keeps them. Whether there may be more of them."""
-    are_more = False
+    most = limits.SQS_EXPIRED_AT_ONCE
     for queue in queues.every(tx):
+        oldest = tx.now - queue.setting("MessageRetentionPeriod")
+        sql = "SELECT seq FROM sqs_messages WHERE queue = ? AND sent + 0 <= ? ORDER BY sent + 0 LIMIT ?"
+        if tx.one(sql, queue.id, oldest, 1) is None:
+            continue  # nobody waits for a lock on a queue in which all is as it should be
         tx.lock("sqs", queue.arn)
         gone = tx.all(
-            "DELETE FROM sqs_messages WHERE seq IN (SELECT seq FROM sqs_messages WHERE queue = ? AND sent + 0 <= ?"
-            " ORDER BY sent + 0 LIMIT ?) RETURNING grp, receives",
-            *(queue.id, tx.now - queue.setting("MessageRetentionPeriod"), limits.SQS_EXPIRED_AT_ONCE),
+            f"DELETE FROM sqs_messages WHERE seq IN ({sql}) RETURNING grp, receives",  # noqa: S608 - a text of ours
+            *(queue.id, oldest, most),
         )
-        if gone:
-            counts.changed(tx, queue.id, there=-len(gone), received=-sum(row["receives"] > 0 for row in gone))
-            for group in dict.fromkeys(row["grp"] for row in gone):
-                _settle(tx, queue, group)
-        are_more = are_more or len(gone) == limits.SQS_EXPIRED_AT_ONCE
-    fifo.forget_old(tx)
-    return are_more
+        counts.changed(tx, queue.id, there=-len(gone), received=-sum(row["receives"] > 0 for row in gone))
+        for group in dict.fromkeys(row["grp"] for row in gone):
+            _settle(tx, queue, group)
+        most -= len(gone)
+        if most <= 0:
+            return True
+    return False
 
 
 def has_visible(tx: Tx, queue: Queue) -> bool:
@@ -443,6 +441,7 @@ class QueueSource:
     content = "body"
 
     def take(self, tx: Tx, arn: str, reader: str, count: int, longer_s: float = 0.0) -> list[Taken]:
+        tx.lock("sqs", arn)
         queue = queues.get(tx, arn)
         if queue is None:
             return []

@@ -10,7 +10,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.sqs import fifo, messages
+from wakeful.services.sqs import counts, fifo, messages
 from wakeful.services.sqs import queue as queues
 from wakeful.services.sqs.errors import InvalidParameterValue, ResourceNotFoundException, UnsupportedOperation
 from wakeful.services.sqs.queue import Queue
@@ -56,17 +56,15 @@ def start(tx: Tx, source_arn: str, destination_arn: str | None, rate: int | None
         raise UnsupportedOperation(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
         )
-    oldest = tx.now - source.setting("MessageRetentionPeriod")
-    found = tx.one(
-        "SELECT count(*) AS total, coalesce(max(seq), 0) AS last FROM sqs_messages WHERE queue = ? AND sent > ?",
-        *(source.id, oldest),
-    )
-    assert found is not None
+    there = counts.of(tx, source)
+    newest = tx.one("SELECT max(seq) AS last FROM sqs_messages")  # of all queues: it is found at once
+    assert newest is not None
     move_id = names.new_uuid()
     tx.run(
         "INSERT INTO sqs_moves(id, source, destination, rate, last, total, moved, status, started)"
         " VALUES (?, ?, ?, ?, ?, ?, 0, 'RUNNING', ?)",
-        *(move_id, source_arn, destination_arn, rate, found["last"], found["total"], tx.now),
+        *(move_id, source_arn, destination_arn, rate, newest["last"] or 0),
+        *(there.visible + there.in_flight + there.delayed, tx.now),
     )
     work.put(tx, KIND, {"id": move_id})
     _forget_all_but_the_latest(tx, source_arn)
@@ -108,6 +106,8 @@ def cancel(tx: Tx, handle: str) -> Move:
     move_id, source_arn = parse_handle(handle)
     tx.lock("sqs", source_arn)
     move = find(tx, move_id)
+    if move.source != source_arn:  # whose rights were asked for
+        raise ResourceNotFoundException("Task does not exist.")
     if move.status != "RUNNING":
         raise UnsupportedOperation("Only active tasks can be cancelled.")
     _end(tx, move, "CANCELLED")
@@ -119,7 +119,7 @@ def parse_handle(handle: str) -> tuple[str, str]:
     try:
         told = json.loads(base64.b64decode(handle, validate=True))
         return str(told["taskId"]), str(told["sourceArn"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidParameterValue(f"Value {handle} for parameter TaskHandle is invalid.") from None
 
 
@@ -137,9 +137,10 @@ def _move_some(tx: Tx, move_id: str) -> float | None:
     if row is None:
         return None
     tx.lock("sqs", row["source"])
-    move = find(tx, move_id)
-    if move.status != "RUNNING":
-        return None
+    row = tx.one("SELECT * FROM sqs_moves WHERE id = ?", move_id)
+    if row is None or row["status"] != "RUNNING":
+        return None  # the queue was deleted, or the task cancelled, before this got the lock
+    move = _move(row)
     end = _move_portion(tx, move)
     if end is None:
         return 0.0 if move.rate is None else 1.0
@@ -155,12 +156,15 @@ def _move_portion(tx: Tx, move: Move) -> tuple[str, str | None] | None:
     if tx.now > move.started + limits.SQS_MOVE_S_MAX:
         return "FAILED", "The task ran for longer than 36 hours."
     portion = min(move.rate or limits.SQS_MOVED_AT_ONCE, move.total - move.moved)
-    oldest = tx.now - source.setting("MessageRetentionPeriod")
-    waiting = tx.all(
-        "SELECT * FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
-        " ORDER BY visible, seq LIMIT ?",
-        *(source.id, tx.now, oldest, move.last, portion),
-    )
+    if source.is_fifo:
+        waiting = fifo.first(tx, source, portion, last=move.last)
+    else:
+        oldest = tx.now - source.setting("MessageRetentionPeriod")
+        waiting = tx.all(
+            "SELECT * FROM sqs_messages WHERE queue = ? AND visible <= ? AND sent > ? AND seq <= ?"
+            " AND (moved IS NULL OR moved <= ?) ORDER BY visible, seq LIMIT ?",
+            *(source.id, tx.now, oldest, move.last, move.started, portion),
+        )
     for message in waiting:
         failure = _move_one(tx, move, message)
         if source.is_fifo:

@@ -63,18 +63,18 @@ def list_queues(call: Call, tx: Tx, request: shapes.ListQueuesRequest) -> shapes
 
 @api.writes
 def delete_queue(call: Call, tx: Tx, request: shapes.DeleteQueueRequest) -> None:
-    queue.delete(tx, _queue(call, tx, request["QueueUrl"]))
+    queue.delete(tx, _locked(call, tx, request["QueueUrl"]))
 
 
 @api.writes
 def purge_queue(call: Call, tx: Tx, request: shapes.PurgeQueueRequest) -> None:
-    """Everything in the queue is gone. Once a minute at most, as on AWS."""
-    purged = _queue(call, tx, request["QueueUrl"])
+    """Nothing that was in the queue is handed out again. Once a minute at most, as on AWS."""
+    purged = _locked(call, tx, request["QueueUrl"])
     if purged.purged is not None and tx.now < purged.purged + limits.SQS_PURGE_PAUSE_S:
         raise PurgeQueueInProgress(
             f"Only one PurgeQueue operation on {purged.name} is allowed every {limits.SQS_PURGE_PAUSE_S} seconds."
         )
-    messages.purge(tx, purged)
+    queue.purge(tx, purged)
 
 
 _COUNTS = {
@@ -115,9 +115,11 @@ def set_queue_attributes(call: Call, tx: Tx, request: shapes.SetQueueAttributesR
     arn = queue.arn_of(call, request["QueueUrl"])
     if not request["Attributes"]:
         raise MissingParameter("The request must contain the parameter Attribute.Name.")
+    before = queue.locked(tx, arn)
     queue.set_attributes(tx, arn, request["Attributes"])
-    if "DelaySeconds" in request["Attributes"] and (changed := queue.find(tx, arn)).is_fifo:
-        fifo.delayed_anew(tx, changed)
+    after = queue.find(tx, arn)
+    if after.is_fifo and after.setting("DelaySeconds") != before.setting("DelaySeconds"):
+        fifo.delayed_anew(tx, after)
 
 
 @api.reads
@@ -156,13 +158,13 @@ def list_queue_tags(call: Call, tx: Tx, request: shapes.ListQueueTagsRequest) ->
 
 @api.writes
 def tag_queue(call: Call, tx: Tx, request: shapes.TagQueueRequest) -> None:
-    tagged = _queue(call, tx, request["QueueUrl"])
+    tagged = _locked(call, tx, request["QueueUrl"])
     queue.set_tags(tx, tagged, {**tagged.tags, **request["Tags"]})
 
 
 @api.writes
 def untag_queue(call: Call, tx: Tx, request: shapes.UntagQueueRequest) -> None:
-    tagged = _queue(call, tx, request["QueueUrl"])
+    tagged = _locked(call, tx, request["QueueUrl"])
     gone = set(request["TagKeys"])
     queue.set_tags(tx, tagged, {key: value for key, value in tagged.tags.items() if key not in gone})
 
@@ -171,13 +173,13 @@ def untag_queue(call: Call, tx: Tx, request: shapes.UntagQueueRequest) -> None:
 def add_permission(call: Call, tx: Tx, request: shapes.AddPermissionRequest) -> None:
     """The queue's policy has one more statement, named by its label."""
     queue.permit(
-        tx, _queue(call, tx, request["QueueUrl"]), request["Label"], request["AWSAccountIds"], request["Actions"]
+        tx, _locked(call, tx, request["QueueUrl"]), request["Label"], request["AWSAccountIds"], request["Actions"]
     )
 
 
 @api.writes
 def remove_permission(call: Call, tx: Tx, request: shapes.RemovePermissionRequest) -> None:
-    queue.forbid(tx, _queue(call, tx, request["QueueUrl"]), request["Label"])
+    queue.forbid(tx, _locked(call, tx, request["QueueUrl"]), request["Label"])
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -293,6 +295,11 @@ def _queue(call: Call, tx: Tx, queue_url: str) -> Queue:
     return queue.find(tx, queue.arn_of(call, queue_url))
 
 
+def _locked(call: Call, tx: Tx, queue_url: str) -> Queue:
+    """Nobody else changes it, and it is as it is now, before this transaction has ended."""
+    return queue.locked(tx, queue.arn_of(call, queue_url))
+
+
 def _send(tx: Tx, call: Call, target: Queue, entry: Mapping[str, Any]) -> Any:
     other = "DelaySeconds" if target.is_fifo else "MessageDeduplicationId"
     if entry.get(other):
@@ -372,7 +379,7 @@ def _look(tx: Tx, arn: str) -> _State:
 def _take(tx: Tx, arn: str, count: int, hide_s: int | None, attempt: str | None, patience_s: int | None) -> _State:
     """Raises OverLimit where a short poll finds as many messages of a standard queue in flight as may be; who waits,
     and whoever asks a FIFO queue, is told nothing ("Amazon SQS standard queue quotas")."""
-    found = queue.find(tx, arn)
+    found = queue.locked(tx, arn)  # whoever purges it at the same time has done so, or waits
     if attempt is None:
         taken = messages.take(tx, found, count, hide_s)
     elif found.is_fifo:

@@ -15,6 +15,7 @@ import orjson
 from wakeful import limits
 from wakeful.fabric.service import Call
 from wakeful.services.sqs import attributes as rules
+from wakeful.services.sqs import emptied
 from wakeful.services.sqs.errors import (
     InvalidAddress,
     InvalidAttributeValue,
@@ -37,6 +38,8 @@ class Queue:
     """A queue as it stands in the store. `attributes` are as they were set; the properties apply the defaults."""
 
     id: int
+    """To which its messages belong: another one after each purge."""
+    first_id: int | None
     arn: str
     account: str
     region: str
@@ -50,6 +53,11 @@ class Queue:
     def url(self, call: Call) -> str:
         """As this client addresses us: clients send to the host that stands in it."""
         return f"{call.endpoint}/{self.account}/{self.name}"
+
+    @property
+    def lasting_id(self) -> int:
+        """The same as long as the queue is there, however often it is purged."""
+        return self.id if self.first_id is None else self.first_id
 
     @property
     def defaults(self) -> Mapping[str, str]:
@@ -79,11 +87,20 @@ class Queue:
 
 def arn_of(call: Call, queue_url: str) -> str:
     """The ARN of the queue with that URL. Raises InvalidAddress for what is no queue's URL."""
-    parts = [part for part in urlsplit(queue_url).path.split("/") if part] if "/" in queue_url else [queue_url]
+    try:
+        parts = [part for part in urlsplit(queue_url).path.split("/") if part] if "/" in queue_url else [queue_url]
+    except ValueError:  # its host is none
+        parts = []
     if len(parts) > 2 or not parts:
         raise InvalidAddress(f"The address {queue_url} is not valid for this endpoint.")
     account = parts[0] if len(parts) == 2 else call.account
     return f"arn:aws:sqs:{call.region}:{account}:{parts[-1]}"
+
+
+def locked(tx: Tx, arn: str) -> Queue:
+    """As it is, until the transaction ends. Raises QueueDoesNotExist."""
+    tx.lock("sqs", arn)
+    return find(tx, arn)
 
 
 def find(tx: Tx, arn: str) -> Queue:
@@ -114,13 +131,14 @@ def create(tx: Tx, call: Call, name: str, attributes: Mapping[str, str], tags: M
     _check_name_is_free(tx, arn)
     _check_dead_letter_target(tx, arn, attributes)
     tx.run(
-        "INSERT INTO sqs_queues(arn, account, region, name, created, modified, attributes, tags)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(arn, call.account, call.region, name, tx.now, tx.now, _json(rules.merged({}, attributes)), _json(tags)),
+        "INSERT INTO sqs_queues(id, arn, account, region, name, created, modified, attributes, tags)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *(emptied.fresh_id(tx), arn, call.account, call.region, name, tx.now, tx.now),
+        *(_json(rules.merged({}, attributes)), _json(tags)),
     )
     tx.wake(wake_name(arn))
     made = find(tx, arn)
-    stay_active(tx, made.id)
+    stay_active(tx, made)
     return made
 
 
@@ -143,19 +161,26 @@ def set_tags(tx: Tx, queue: Queue, tags: Mapping[str, str]) -> None:
 
 
 def delete(tx: Tx, queue: Queue) -> None:
-    """The queue and everything in it are gone, and for a minute its name is nobody's."""
-    tx.lock("sqs", queue.arn)
-    for table in (
-        *("sqs_messages", "sqs_counts", "sqs_groups", "sqs_deduplications", "sqs_attempts"),
-        *("sqs_tenants", "sqs_fairness", "sqs_active"),
-    ):
-        tx.run(f"DELETE FROM {table} WHERE queue = ?", queue.id)  # noqa: S608 - names of ours
+    """The queue is gone and what was in it nobody's, and for a minute its name is nobody's either."""
+    tx.run("DELETE FROM sqs_active WHERE queue = ?", queue.lasting_id)
+    tx.run("DELETE FROM sqs_moves WHERE source = ?", queue.arn)
+    emptied.leave(tx, queue.id)
     tx.run("DELETE FROM sqs_queues WHERE id = ?", queue.id)
     tx.run(
         "INSERT INTO sqs_deleted(arn, until) VALUES (?, ?) ON CONFLICT(arn) DO UPDATE SET until = excluded.until",
         *(queue.arn, tx.now + limits.SQS_NAME_PAUSE_S),
     )
     tx.wake(wake_name(queue.arn))
+
+
+def purge(tx: Tx, queue: Queue) -> None:
+    """No message that was in the queue is handed out again, nor counted; what was sent to it lately is remembered."""
+    fresh = emptied.fresh_id(tx)
+    emptied.leave(tx, queue.id)
+    tx.run(
+        "UPDATE sqs_queues SET id = ?, first_id = ?, purged = ? WHERE id = ?",
+        *(fresh, queue.lasting_id, tx.now, queue.id),
+    )
 
 
 def named(tx: Tx, call: Call, prefix: str, after: str, limit: int) -> list[Queue]:
@@ -174,12 +199,12 @@ def sources_of(tx: Tx, dead_letter: Queue) -> list[Queue]:
     return [queue for queue in map(_queue, rows) if queue.redrive and queue.redrive[0] == dead_letter.arn]
 
 
-def stay_active(tx: Tx, queue_id: int) -> None:
+def stay_active(tx: Tx, queue: Queue) -> None:
     """The queue's depth is told for the next six hours."""
     tx.lock("sqs", "active")
     tx.run(
         "INSERT INTO sqs_active(queue, until) VALUES (?, ?) ON CONFLICT(queue) DO UPDATE SET until = excluded.until",
-        *(queue_id, tx.now + limits.SQS_ACTIVE_S),
+        *(queue.lasting_id, tx.now + limits.SQS_ACTIVE_S),
     )
 
 

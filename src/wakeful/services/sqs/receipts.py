@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
+from contextlib import suppress
 
 from wakeful import names
 from wakeful.services.sqs.errors import ReceiptHandleIsInvalid
 from wakeful.services.sqs.queue import Queue
 
+_TOLD = re.compile(rb"([0-9]{1,18}) ([0-9]{1,18}) ([0-9a-f]{1,64})")
+
 
 def handle_of(queue: Queue, seq: int, ticket: str) -> str:
     """A receipt handle: names the message and this one receive of it; another at every receive."""
-    return base64.b64encode(f"{queue.id} {seq} {ticket}".encode()).decode()
+    return base64.b64encode(f"{queue.lasting_id} {seq} {ticket}".encode()).decode()
 
 
 def new_ticket(now: float) -> str:
@@ -28,10 +31,8 @@ def received_at(ticket: str) -> float:
 
 def parse(queue: Queue, handle: str) -> tuple[int, str]:
     """The message's place and the receive's ticket. Raises ReceiptHandleIsInvalid for what we never gave out."""
-    try:
-        queue_id, seq, ticket = base64.b64decode(handle, validate=True).decode().split(" ")
-        if int(queue_id) == queue.id:
-            return int(seq), ticket
-    except (ValueError, binascii.Error):
-        pass  # told below, in AWS's words
+    with suppress(ValueError):  # told below, in AWS's words
+        told = _TOLD.fullmatch(base64.b64decode(handle, validate=True))
+        if told is not None and int(told[1]) == queue.lasting_id:
+            return int(told[2]), told[3].decode()
     raise ReceiptHandleIsInvalid(f'The input receipt handle "{handle}" is not a valid receipt handle.')

@@ -1,7 +1,8 @@
 -- Queues and their messages. A message's `seq` is its place in the order of sending.
 
 CREATE TABLE IF NOT EXISTS sqs_queues(
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY,   -- to which its messages belong: another one after each purge
+    first_id    INTEGER,               -- which it had before it was ever purged; NULL: it was not
     arn         TEXT NOT NULL UNIQUE,
     account     TEXT NOT NULL,
     region      TEXT NOT NULL,
@@ -123,3 +124,8 @@ CREATE TABLE IF NOT EXISTS sqs_counts( -- how many messages are in a queue: the 
     received INTEGER NOT NULL,         -- how many of them were handed out at least once
     PRIMARY KEY (queue, lane)
 ) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS sqs_emptied( -- ids of queues that were purged or deleted: what belongs to one is nobody's
+    queue INTEGER PRIMARY KEY,
+    until REAL NOT NULL                -- how long no queue gets that id
+);

@@ -6,8 +6,10 @@ that is throttled is tried again until then, without being received anew.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import orjson
 
@@ -15,6 +17,7 @@ from wakeful import limits, names
 from wakeful.environments.version import Invocation, Outcome, Throttled
 from wakeful.fabric import batches
 from wakeful.fabric.batches import Filter
+from wakeful.fabric.patience import insist
 from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
 from wakeful.fabric.trace import Trace, merged
@@ -58,18 +61,18 @@ class Batch:
         self._taken = taken
         self._gathered_at = gathered_at
 
-    async def handle(self) -> None:
-        """The batch is run and settled. What the filters do not want is settled without a run.
+    async def handle(self, ran: Callable[[Batch], None]) -> None:
+        """The batch is run, which `ran` is told, and settled. What the filters do not want is settled without a run.
 
         A batch that cannot be settled comes again when its visibility ends, as after a crash.
         """
         with self._node.wakes.listen(functions.CHANGED, mappings.wake_name(self._mapping.uuid)) as listener:
             try:
-                await self._handle(listener)
+                await self._handle(listener, ran)
             except Exception:  # a mistake of ours: the batch comes again, and the other batches do not suffer
                 log.exception("mapping %s: a batch of %d was not settled", self._mapping.uuid, len(self._taken))
 
-    async def _handle(self, listener: Listener) -> None:
+    async def _handle(self, listener: Listener, ran: Callable[[Batch], None]) -> None:
         wanted = self._filter.wanted(self._taken, self._as_record)
         failed: list[Taken] = []
         result = OK
@@ -79,15 +82,22 @@ class Batch:
             failed_here, result_here = await self._run([each for each in part if each not in behind], listener)
             failed += [*behind, *failed_here]
             result = result if result_here == OK else result_here
-        if result != OK:
+        if result != OK and not self._mapping.reports_items:
             self._scale.failed(self._node.clock.now())
+        ran(self)
         refused = {each.id for each in failed}
         done = [each for each in self._taken if each.id not in refused]
-        await self._node.store.write(_settle, self._source, self._mapping, done, failed, result)
+        await self._settle(done, failed, result)
         if self._mapping.counts_events:
             measuring.polled(self._node, self._mapping, len(self._taken), len(wanted), len(failed), len(done))
         if "ProvisionedPollerConfig" in self._mapping.config:
             measuring.pollers(self._node, self._mapping, self._scale.pollers)
+
+    async def _settle(self, done: Sequence[Taken], failed: Sequence[Taken], result: str) -> None:
+        """The source has been told. A store that fails is asked again: what has run shall not run twice for it."""
+        settle = partial(self._node.store.write, _settle, self._source, self._mapping, done, failed, result)
+        async with asyncio.timeout(limits.LAMBDA_SETTLE_PATIENCE_S):
+            await insist(f"settling a batch of mapping {self._mapping.uuid}", settle)
 
     async def _run(self, batch: Sequence[Taken], listener: Listener) -> tuple[Sequence[Taken], str]:
         """What of the batch failed, and what `LastProcessingResult` shall say."""
@@ -135,7 +145,7 @@ class Batch:
 
     async def _is_ending(self) -> bool:
         now = await self._node.store.read(mappings.get, self._mapping.uuid)
-        return now is None or now.state in mappings.ENDING
+        return self._node.is_stopping or now is None or now.state in mappings.ENDING
 
     def _failures(self, batch: Sequence[Taken], outcome: Outcome) -> tuple[Sequence[Taken], str]:
         if outcome.error is not None:

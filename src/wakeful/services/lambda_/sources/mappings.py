@@ -8,7 +8,7 @@ nothing is in work any more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -37,7 +37,7 @@ ENDING = frozenset((DISABLING, DELETING))
 
 @dataclass(frozen=True, slots=True)
 class SourceMapping:
-    """One mapping's row."""
+    """One mapping's row. What its last batch came to does not make it another."""
 
     uuid: str
     account: str
@@ -46,7 +46,7 @@ class SourceMapping:
     source: str
     config: dict[str, Any]
     state: str
-    result: str
+    result: str = field(compare=False)
     modified: float
 
     @property

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar
 
 from wakeful import limits
 from wakeful.fabric import batches
@@ -27,6 +28,8 @@ from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.store.wakes import Listener
 from wakeful.wire.errors import AwsError
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -70,18 +73,28 @@ class _Tender:
         self._item = item
         self._uuid: str = item.body["uuid"]
         self._tasks = tasks
-        self._running: set[asyncio.Task[None]] = set()
+        self._in_hand: set[asyncio.Task[None]] = set()
+        """The batches that are not settled yet."""
+
+        self._running: set[Batch] = set()
+        """Those of them that keep a place: the disk is waited for beside the runs."""
+
         self._awaits_end: Listener | None = None
         """Its listener, while it is the end of a batch that it sleeps for, too."""
 
         self._mapping: SourceMapping | None = None
         self._bounds: Bounds | None = None
+        self._failures = 0
+        """How often it failed since it last went on."""
+
         self._has_more = False
         """Whether there was more to take than it could begin with."""
 
     async def tend(self) -> None:
-        """Returns when the mapping has stopped drawing. A mistake of ours does not end that: it begins again later."""
-        attempts = 0
+        """Returns when the mapping has stopped drawing, or the node is about to stop.
+
+        A mistake of ours does not end that: it begins again later.
+        """
         while True:
             try:
                 await self._tend()
@@ -90,10 +103,10 @@ class _Tender:
                 log.warning("mapping %s is tended by another node now", self._uuid)
                 return
             except Exception:
-                attempts += 1
-                log.exception("mapping %s failed at attempt %d", self._uuid, attempts)
+                self._failures += 1
+                log.exception("mapping %s failed at attempt %d", self._uuid, self._failures)
                 with self._node.wakes.listen(mappings.wake_name(self._uuid)) as listener:
-                    await listener.wait(self._node.clock.now() + backoff_s(attempts))
+                    await listener.wait(self._node.clock.now() + backoff_s(self._failures))
 
     async def _tend(self) -> None:
         first = await self._read()
@@ -102,10 +115,10 @@ class _Tender:
             source = self._source_of(first)
             watched += [source.wake_name(first.source), functions.CHANGED, RIGHTS_CHANGED]
         with self._node.wakes.listen(*watched) as listener:
-            while True:
+            while not self._node.is_stopping:
                 mapping = await self._read()
                 if mapping is None or mapping.state in mappings.ENDING:
-                    if self._running:
+                    if self._in_hand:
                         await self._until_one_ends(listener, None)
                     elif await self._node.store.write(mappings.ended, self._uuid, self._item):
                         return
@@ -115,6 +128,7 @@ class _Tender:
                     continue
                 self._adopt(mapping)
                 await self._go_on(mapping, self._source_of(mapping), listener)
+                self._failures = 0
 
     async def _read(self) -> SourceMapping | None:
         """The mapping as it is now, from memory until one changes."""
@@ -127,7 +141,7 @@ class _Tender:
 
     def _adopt(self, mapping: SourceMapping) -> None:
         """What its rules say counts from now on. What is in work stays in the count."""
-        if mapping is self._mapping:
+        if mapping == self._mapping:
             return
         self._mapping = mapping
         self._filter = Filter(rules.patterns_of(mapping.config), self._source_of(mapping).content)
@@ -136,7 +150,7 @@ class _Tender:
             self._bounds, self._scale = bounds, Scale(bounds)
 
     async def _go_on(self, mapping: SourceMapping, source: Source, listener: Listener) -> None:
-        """One more batch is in work; or it has slept because there cannot be one yet."""
+        """More batches are in work; or it has slept because there cannot be one yet."""
         if self._has_more and len(self._running) >= self._scale.limit:
             self._scale.crowded(self._node.clock.now())
             if len(self._running) >= self._scale.limit:
@@ -168,25 +182,36 @@ class _Tender:
         return due
 
     async def _draw(self, mapping: SourceMapping, source: Source, listener: Listener) -> None:
-        window_ends = self._node.clock.now() + mapping.window_s
-        taken = await self._gather(mapping, source, listener, window_ends)
-        if taken:
-            gathered_at = min(window_ends, self._node.clock.now())
-            batch = Batch(self._node, mapping, source, self._filter, self._scale, taken, gathered_at)
-            task = self._tasks.create_task(batch.handle())
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-            await asyncio.sleep(0)  # the batch has begun, and counts as awake itself
+        """Batches of what is there are in work; or the one that a window gathers."""
+        now = self._node.clock.now()
+        window_ends = now + mapping.window_s
+        most = min(self._scale.limit - len(self._running), limits.BATCH_FIRST_SLICE // mapping.batch_size)
+        if mapping.window_s or most < 2:
+            gathered = [await self._gather(mapping, source, listener, window_ends)]
+        else:
+            gathered = await self._take(_take_each, source, mapping, min(most, limits.LAMBDA_BATCHES_AT_ONCE))
+        ours_from = min(window_ends, self._node.clock.now())
+        for taken in filter(None, gathered):
+            batch = Batch(self._node, mapping, source, self._filter, self._scale, taken, ours_from)
+            self._running.add(batch)
+            task = self._tasks.create_task(batch.handle(self._ran))
+            self._in_hand.add(task)
+            task.add_done_callback(partial(self._ended, batch))
+        await asyncio.sleep(0)  # the batches have begun, and count as awake themselves
 
     async def _until_one_ends(self, listener: Listener, deadline: float | None) -> None:
         self._awaits_end = listener
         await listener.wait(deadline)
         self._awaits_end = None
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _ran(self, batch: Batch) -> None:
+        self._running.discard(batch)
         if self._awaits_end is not None:
             self._awaits_end.notify()
+
+    def _ended(self, batch: Batch, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        self._ran(batch)  # also where it failed before that
 
     async def _gather(
         self, mapping: SourceMapping, source: Source, listener: Listener, window_ends: float
@@ -199,9 +224,7 @@ class _Tender:
         batch: list[Taken] = []
         while wanted := batches.next_slice(mapping.batch_size - len(batch), batch, bytes_max):
             now = self._node.clock.now()
-            more = await self._node.store.write(_take, self._item, source, mapping, wanted, window_ends - now)
-            if more is None:
-                raise _TakenOver
+            more = await self._take(_take, source, mapping, wanted, window_ends - now)
             batch += more
             if not batch or (now >= window_ends and len(more) < wanted):
                 break
@@ -209,10 +232,21 @@ class _Tender:
                 break
         return batch
 
+    async def _take(self, take: Callable[..., list[T]], *args: Any) -> list[T]:
+        """What `take` takes. Raises _TakenOver where it is no longer ours to take.
+
+        That is asked in the same transaction, so that two nodes never draw.
+        """
+        taken = await self._node.store.write(_if_held, self._item, take, *args)
+        if taken is None:
+            raise _TakenOver
+        return taken
+
     async def _more_comes(self, mapping: SourceMapping, source: Source, listener: Listener, until: float) -> bool:
         """Whether there is more to take before the window ends, and the mapping still is as it was."""
         while True:
-            if self._node.clock.now() >= until or (await self._read()) is not self._mapping:
+            is_over = self._node.clock.now() >= until or self._node.is_stopping
+            if is_over or (await self._read()) != self._mapping:
                 return False
             due = await self._node.store.read(source.next_due, mapping.source)
             if due is not None and due <= self._node.clock.now():
@@ -226,10 +260,19 @@ def _look(tx: Tx, source: Source, arn: str) -> tuple[float | None, str | None]:
     return due, source.complaint(tx, arn, 0) if due is None else None
 
 
-def _take(
-    tx: Tx, item: work.Item, source: Source, mapping: SourceMapping, count: int, longer_s: float
-) -> Sequence[Taken] | None:
-    """None where it is no longer ours to take: asked in the same transaction, so that two nodes never draw."""
-    if not work.is_held(tx, item):
-        return None
+def _if_held(tx: Tx, item: work.Item, take: Callable[..., list[T]], *args: Any) -> list[T] | None:
+    return take(tx, *args) if work.is_held(tx, item) else None
+
+
+def _take(tx: Tx, source: Source, mapping: SourceMapping, count: int, longer_s: float) -> list[Taken]:
     return source.take(tx, mapping.source, mapping.uuid, count, max(0.0, longer_s))
+
+
+def _take_each(tx: Tx, source: Source, mapping: SourceMapping, most: int) -> list[list[Taken]]:
+    """Up to so many batches of what is there, taken one after the other: no two have messages of the same group."""
+    batches: list[list[Taken]] = []
+    while len(batches) < most:
+        batches.append(source.take(tx, mapping.source, mapping.uuid, mapping.batch_size))
+        if len(batches[-1]) < mapping.batch_size:
+            break
+    return batches

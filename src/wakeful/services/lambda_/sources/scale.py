@@ -2,7 +2,8 @@
 
 "Configuring scaling behavior for SQS event source mappings": it begins with five, or with what its provisioned pollers
 can do; as long as all are taken and there is more it grows, and when there is no more it is again what it was in the
-beginning. While the function fails or is throttled it shrinks.
+beginning. While the function is throttled it shrinks, and while it fails, unless it can say which items failed
+("Handling errors for an SQS event source in Lambda").
 """
 
 from __future__ import annotations
