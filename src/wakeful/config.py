@@ -33,7 +33,7 @@ class Smtp:
     host: str
     port: int
     user: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     is_tls: bool
     """TLS from the first byte."""
     sender: str | None
@@ -63,7 +63,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     """0 takes a free one."""
-    store: str | None = None
+    store: str | None = field(default=None, repr=False)
     """postgresql://…, where rows are kept; None keeps them in `data_dir`. Blobs are in `data_dir` either way."""
     iam: IamMode | None = None
     """None: audit on loopback, enforce beyond it."""
@@ -76,7 +76,7 @@ class Config:
     """For how long."""
     runtime_fallback: bool = False
     """Whether a function whose runtime is absent runs on the nearest version of its language."""
-    smtp_relay: str | None = None
+    smtp_relay: str | None = field(default=None, repr=False)
     """smtp://user:password@host:port or smtps://…, where e-mail goes out; None keeps it in the inbox."""
     smtp_from: str | None = None
     """The address that mail comes from that goes out; None is AWS's."""
@@ -120,11 +120,16 @@ class Config:
 def _smtp(url: str, sender: str | None) -> Smtp:
     parts = urlsplit(url)
     is_tls = parts.scheme == "smtps"
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+    rest = parts.path.removeprefix("/") + parts.query + parts.fragment
+    try:
+        port = parts.port or (465 if is_tls else 25)
+    except ValueError:
+        port = None  # it may be a part of the password, which nobody is told
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or rest or port is None:
         raise ValueError("a relay is smtp://[user:password@]host[:port], or smtps:// for TLS from the first byte")
     return Smtp(
         host=parts.hostname,
-        port=parts.port or (465 if is_tls else 25),
+        port=port,
         user=None if parts.username is None else unquote(parts.username),
         password=None if parts.password is None else unquote(parts.password),
         is_tls=is_tls,

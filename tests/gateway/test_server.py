@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.gateway.server import Servers
+from wakeful.gateway.server import ANSWER_WHOLE, Servers
 
 CONNECTIONS_MAX = 5
 
@@ -195,6 +195,52 @@ async def test_nothing_is_kept_of_a_socket_that_was_closed(site: Site) -> None:
     while kept() is not None:
         gc.collect()
         await asyncio.sleep(0)
+
+
+async def asked(site: Site, app: Any, requests: int) -> list[bytes]:
+    """The heads of the answers to so many requests on one connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listening = await site.servers.serve(listener, app)
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+    heads = []
+    for _ in range(requests):
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+    writer.close()
+    listening.close()
+    return heads
+
+
+async def test_a_request_that_was_answered_is_no_work_for_the_collector(site: Site) -> None:
+    class Mark:
+        pass
+
+    there: list[weakref.ref[Mark]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["mark"] = mark = Mark()
+        there.append(weakref.ref(mark))
+        await scope["extensions"][ANSWER_WHOLE](204, [], b"")
+
+    gc.disable()
+    try:
+        await asked(site, app, 3)
+        assert [mark() for mark in there[:2]] == [None, None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [(b"x", b"a\r\nset-cookie: b"), (b"x\r\ny", b"a"), (b"x", b"a\0"), (b"x y", b"a")],
+    ids=["value", "name", "nothing", "space"],
+)
+async def test_no_header_of_an_answer_ends_its_line(site: Site, header: tuple[bytes, bytes]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await scope["extensions"][ANSWER_WHOLE](204, [(b"a", b"b"), header, (b"c", b"d")], b"")
+
+    (head,) = await asked(site, app, 1)
+    assert head.startswith(b"HTTP/1.1 500") and b"set-cookie" not in head
 
 
 async def test_who_waits_for_an_answer_is_not_left(site: Site) -> None:

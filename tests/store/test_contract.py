@@ -26,6 +26,14 @@ def increment(tx: Tx, name: str) -> int:
     return int(row["n"]) + 1
 
 
+def add_to(tx: Tx, name: str, n: int) -> None:
+    tx.lock("test", name)
+    tx.add(
+        "INSERT INTO test_rows(name, n) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET n = test_rows.n + excluded.n",
+        *((name,), (n,)),
+    )
+
+
 def names(tx: Tx) -> list[str]:
     return [row["name"] for row in tx.all("SELECT name FROM test_rows ORDER BY name")]
 
@@ -86,6 +94,80 @@ async def test_a_savepoint_undoes_rows_wakes_and_notes_together(open_store: Open
         assert await store.read(names) == ["after", "outer"]
     assert {name for outbox in heard for name in outbox.wakes} == {"outer"}
     assert [note for outbox in heard for note in outbox.notes] == ["outer"]
+
+
+async def test_what_is_added_is_found_by_who_looks_and_not_twice(open_store: OpenStore) -> None:
+    def add_and_look(tx: Tx, n: int) -> int | None:
+        add_to(tx, "sum", 1)
+        found = value(tx, "sum") if n % 5 == 0 else None
+        add_to(tx, "sum", 1)
+        return found
+
+    async with open_store(tables=TABLES) as store:
+        found = await asyncio.gather(*(store.write(add_and_look, n) for n in range(50)))
+        assert await store.read(value, "sum") == 100
+    assert all(each is not None and each % 2 == 1 for each in found[::5])
+
+
+async def test_what_was_added_is_undone_with_its_savepoint_even_if_somebody_looked(open_store: OpenStore) -> None:
+    def half(tx: Tx, *, looks: bool) -> None:
+        add_to(tx, "sum", 1)
+        try:
+            with tx.savepoint():
+                add_to(tx, "sum", 10)
+                if looks:
+                    assert value(tx, "sum") in (11, 12)
+                raise ValueError
+        except ValueError:
+            pass
+
+    def fails(tx: Tx) -> None:
+        add_to(tx, "sum", 100)
+        value(tx, "sum")
+        raise ValueError
+
+    async with open_store(tables=TABLES) as store:
+        await asyncio.gather(store.write(half, looks=True), store.write(half, looks=False))
+        assert await store.read(value, "sum") == 2
+        await asyncio.gather(store.write(half, looks=False), store.write(fails), return_exceptions=True)
+        assert await store.read(value, "sum") == 3
+
+
+async def test_what_is_known_of_a_table_is_forgotten_when_it_changes_or_its_change_is_undone(
+    open_store: OpenStore,
+) -> None:
+    def look(tx: Tx) -> int | None:
+        return tx.known("test_rows", value, "a")
+
+    def look_and_change(tx: Tx) -> list[int | None]:
+        tx.lock("test", "a")
+        found = [look(tx)]
+        try:
+            with tx.savepoint():
+                increment(tx, "a")
+                found.append(look(tx))
+                raise ValueError
+        except ValueError:
+            found.append(look(tx))
+        return [*found, increment(tx, "a"), look(tx)]
+
+    async with open_store(tables=TABLES) as store:
+        assert await store.write(look) is None
+        await store.write(add, "a", 7)
+        changed = await asyncio.gather(*(store.write(look_and_change) for _ in range(3)))
+    assert sorted(changed, key=str) == [[n, n + 1, n, n + 1, n + 1] for n in (7, 8, 9)]
+
+
+async def test_an_inserted_row_tells_its_number(open_store: OpenStore) -> None:
+    def insert(tx: Tx, name: str) -> int:
+        return tx.insert("id", "INSERT INTO test_numbered(name) VALUES (?)", name)
+
+    tables = "CREATE TABLE IF NOT EXISTS test_numbered(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL)"
+    async with open_store(tables=tables) as store:
+        numbers = [await store.write(insert, "same") for _ in range(3)]
+        found = await store.read(lambda tx: tx.all("SELECT id FROM test_numbered ORDER BY id"))
+        assert [row["id"] for row in found] == numbers
+    assert len(set(numbers)) == 3
 
 
 async def test_nobody_is_woken_by_a_write_that_failed(open_store: OpenStore) -> None:

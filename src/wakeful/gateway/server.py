@@ -170,11 +170,14 @@ def _watched(app: App, connection: HttpToolsProtocol, share: Share | None) -> Ap
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         scope["extensions"] = {HAS_LEFT: has_left, ANSWER_WHOLE: partial(_answer_whole, send.__self__)}
-        if share is None:
-            await app(scope, receive, send)
-        else:
-            await share.turn()
-            await share.metered(app(scope, receive, send))
+        try:
+            if share is None:
+                await app(scope, receive, send)
+            else:
+                await share.turn()
+                await share.metered(app(scope, receive, send))
+        finally:
+            del scope["extensions"]  # they know the request, which knows them: nobody would let go of either
 
     return answer
 
@@ -185,13 +188,17 @@ async def _answer_whole(cycle: RequestResponseCycle, status: int, headers: Heade
         await cycle.flow.drain()
     if cycle.disconnected:
         return
+    headers = [*cycle.default_headers, *headers]
+    # What ends no line in all of them together ends none in any; a hyphen and a tab may stand in each.
+    if HEADER_RE.search(b"-".join([name for name, _ in headers])) or HEADER_VALUE_RE.search(
+        b"\t".join([value for _, value in headers])
+    ):
+        raise ValueError(f"no headers can be {headers!r}")
     cycle.response_started = True
     cycle.waiting_for_100_continue = False
     parts = [STATUS_LINE[status]]
     says_close = False
-    for name, value in (*cycle.default_headers, *headers):
-        if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
-            raise ValueError(f"no header can be {name!r}: {value!r}")
+    for name, value in headers:
         if name == b"connection" and b"close" in value.lower():
             cycle.keep_alive, says_close = False, True
         parts += (name, b": ", value, b"\r\n")

@@ -11,6 +11,7 @@ from wakeful.limits.services import *  # noqa: F403
 
 SQLITE_PAGE_BYTES = 8192
 SQLITE_MMAP_BYTES = 256 * 1024 * 1024
+SQLITE_CACHE_KIB = 8 * 1024  # of changed pages, at most; SQLite's own 2 MiB are read again and again
 SQLITE_CHECKPOINT_PAGES = 2000
 WRITES_PER_COMMIT_MAX = 256
 

@@ -25,7 +25,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Identifier
 
 from wakeful import limits
-from wakeful.store.tx import Outbox, Row, Work, assert_locked
+from wakeful.store.tx import Outbox, Row, Tx, Work, assert_locked
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,6 +77,17 @@ class PostgresTx:
 
     def run(self, sql: str, *args: Any) -> int:
         return self._execute(sql, args).rowcount
+
+    def insert(self, key: str, sql: str, *args: Any) -> int:
+        row = self._execute(f"{sql} RETURNING {key}", args).fetchone()
+        assert row is not None
+        return int(row[key])
+
+    def add(self, sql: str, keys: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
+        self._execute(sql, (*keys, *numbers))
+
+    def known(self, table: str, find: Callable[[Tx, str], T | None], key: str) -> T | None:
+        return find(self, key)
 
     def columns(self, table: str) -> frozenset[str]:
         sql = "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = current_schema()"

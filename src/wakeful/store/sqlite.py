@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from wakeful import limits
-from wakeful.store.tx import Outbox, Row, Work, assert_locked
+from wakeful.store.tx import Outbox, Row, Tx, Work, assert_locked
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,19 +43,33 @@ class SqliteTx:
         self._owners: set[str] = set()
 
     def one(self, sql: str, *args: Any) -> Row | None:
-        assert_locked(sql, self._owners)
-        row: Row | None = self._db.execute(sql, args).fetchone()
+        row: Row | None = self._execute(sql, args).fetchone()
         return row
 
     def all(self, sql: str, *args: Any) -> list[Row]:
-        assert_locked(sql, self._owners)
-        rows: list[Row] = self._db.execute(sql, args).fetchall()
+        rows: list[Row] = self._execute(sql, args).fetchall()
         return rows
 
     def run(self, sql: str, *args: Any) -> int:
-        assert_locked(sql, self._owners)
         self.has_run = True
-        return self._db.execute(sql, args).rowcount
+        return self._execute(sql, args).rowcount
+
+    def insert(self, key: str, sql: str, *args: Any) -> int:
+        self.has_run = True
+        number = self._execute(sql, args).lastrowid  # without RETURNING, which costs SQLite half as much again
+        assert number is not None
+        return number
+
+    def add(self, sql: str, keys: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
+        assert_locked(sql, self._owners)
+        self._outbox.add(sql, keys, numbers)
+
+    def known(self, table: str, find: Callable[[Tx, str], T | None], key: str) -> T | None:
+        there = self._outbox.known.setdefault(table, {})
+        found: T | None = there.get((find, key))
+        if found is None:
+            found = there[find, key] = find(self, key)
+        return found
 
     def columns(self, table: str) -> frozenset[str]:
         return frozenset(row["name"] for row in self._db.execute("SELECT name FROM pragma_table_info(?)", (table,)))
@@ -71,6 +85,14 @@ class SqliteTx:
 
     def savepoint(self) -> AbstractContextManager[None]:
         return self._outbox.savepoint(self._db.execute)
+
+    def _execute(self, sql: str, args: tuple[Any, ...]) -> sqlite3.Cursor:
+        outbox = self._outbox
+        if (changed := assert_locked(sql, self._owners)) is not None:
+            outbox.known.pop(changed, None)
+        if any(table in sql for table in outbox.adding):
+            outbox.add_up(self._db.execute)
+        return self._db.execute(sql, args)
 
 
 _How = Callable[..., None]
@@ -157,6 +179,7 @@ class SqliteStore:
             "journal_mode=WAL",
             f"synchronous={self._synchronous}",
             f"mmap_size={limits.SQLITE_MMAP_BYTES}",
+            f"cache_size=-{limits.SQLITE_CACHE_KIB}",
             f"wal_autocheckpoint={limits.SQLITE_CHECKPOINT_PAGES}",
             "foreign_keys=ON",
         ):
@@ -206,6 +229,7 @@ class SqliteStore:
         db.execute("BEGIN IMMEDIATE")
         for job in batch:
             how(db, job, now, outbox)
+        outbox.add_up(db.execute)
         db.execute("COMMIT")
         return outbox
 
@@ -231,12 +255,12 @@ class SqliteStore:
     def _perform(self, db: sqlite3.Connection, job: _Job, now: float, outbox: Outbox) -> SqliteTx:
         job.value = job.error = None
         tx = SqliteTx(db, now, self.parts, outbox)
-        wakes, notes = len(outbox.wakes), len(outbox.notes)
+        mark = outbox.mark()
         try:
             job.value = job.work(tx, *job.args, **job.kwargs)
         except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the others go on
             job.error = error
-            del outbox.wakes[wakes:], outbox.notes[notes:]
+            outbox.back_to(mark)
         return tx
 
     def _publish(self, batch: list[_Job], outbox: Outbox) -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
+from operator import add
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
@@ -57,6 +58,21 @@ class Tx(Protocol):
     def run(self, sql: str, *args: Any) -> int:
         """Carries out a statement; the number of rows it changed."""
 
+    def insert(self, key: str, sql: str, *args: Any) -> int:
+        """Inserts one row: the number that its column `key`, the table's INTEGER PRIMARY KEY, was given."""
+
+    def add(self, sql: str, keys: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
+        """Carries out `sql`, which adds numbers in the row of those keys.
+
+        What transactions that share a commit add there may be added up first; whoever looks finds it all the same.
+        """
+
+    def known(self, table: str, find: Callable[[Tx, str], T | None], key: str) -> T | None:
+        """What `find` answers from rows of `table`, which must not be one that is changed by a cascade.
+
+        Transactions that share a commit may find it once, for as long as nobody changes the table.
+        """
+
     def columns(self, table: str) -> frozenset[str]:
         """The names of the table's columns; none where there is no such table."""
 
@@ -84,21 +100,55 @@ class Store(Protocol):
 
 
 class Outbox:
-    """What a transaction wants to have happen after its commit: wakes and notes, undone with their savepoint."""
+    """What transactions want to have happen with their commit or after it, undone with their savepoint.
 
-    __slots__ = ("notes", "wakes")
+    Wakes and notes come after it. Sums are added with it, or before somebody looks: `added` of them are already, the
+    rest is of the tables `adding`. What is `known` was found since the transaction began.
+    """
+
+    __slots__ = ("added", "adding", "known", "notes", "sums", "wakes")
 
     def __init__(self) -> None:
         self.wakes: list[str] = []
         self.notes: list[Any] = []
+        self.sums: list[tuple[str, tuple[Any, ...], tuple[int, ...]]] = []
+        self.added = 0
+        self.adding: set[str] = set()
+        self.known: dict[str, dict[Any, Any]] = {}
+
+    def mark(self) -> tuple[int, int, int, int]:
+        """How far it has come."""
+        return len(self.wakes), len(self.notes), len(self.sums), self.added
+
+    def back_to(self, mark: tuple[int, int, int, int]) -> None:
+        """What has come since is undone, as the rows are."""
+        wakes, notes, sums, self.added = mark
+        del self.wakes[wakes:], self.notes[notes:], self.sums[sums:]
+        self.adding = {_table_added_to(sql) for sql, _, _ in self.sums[self.added :]}
+        self.known.clear()
+
+    def add(self, sql: str, keys: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
+        self.sums.append((sql, keys, numbers))
+        self.adding.add(_table_added_to(sql))
+
+    def add_up(self, execute: Callable[[str, tuple[Any, ...]], object]) -> None:
+        """Every sum is added, each row's at once."""
+        totals: dict[tuple[str, tuple[Any, ...]], tuple[int, ...]] = {}
+        for sql, keys, numbers in self.sums[self.added :]:
+            total = totals.get((sql, keys))
+            totals[sql, keys] = numbers if total is None else tuple(map(add, total, numbers))
+        for (sql, keys), total in totals.items():
+            execute(sql, (*keys, *total))
+        self.added = len(self.sums)
+        self.adding.clear()
 
     @contextmanager
     def undone_on_error(self) -> Iterator[None]:
-        wakes, notes = len(self.wakes), len(self.notes)
+        mark = self.mark()
         try:
             yield
         except BaseException:
-            del self.wakes[wakes:], self.notes[notes:]
+            self.back_to(mark)
             raise
 
     @contextmanager
@@ -132,8 +182,15 @@ def table_changed(sql: str) -> str | None:
     return (hit[1] or hit[2] or hit[3]) if hit else None
 
 
-def assert_locked(sql: str, owners: set[str]) -> None:
-    """Raises LockFirst unless the owner of the table that `sql` changes is among the locked ones."""
+def _table_added_to(sql: str) -> str:
+    table = table_changed(sql)
+    assert table is not None, f"it adds to no row that is there: {sql}"
+    return table
+
+
+def assert_locked(sql: str, owners: set[str]) -> str | None:
+    """The table whose rows `sql` may change. Raises LockFirst unless its owner is among the locked ones."""
     table = table_changed(sql)
     if table is not None and table.partition("_")[0] not in owners:
         raise LockFirst(f"lock {table.partition('_')[0]!r} first: {' '.join(sql.split())[:100]}")
+    return table

@@ -302,6 +302,22 @@ def test_where_rights_are_enforced_a_queue_has_to_let_the_topic_in(tmp_path: Pat
         assert [document["Message"] for document in dead.documents()] == ["m"]
 
 
+def test_where_rights_are_enforced_a_subscription_is_its_owners_and_the_topics(tmp_path: Path) -> None:
+    """Whoever else could set its dead-letter queue would read along."""
+    with running_node(tmp_path, iam="enforce") as node:
+        sns, other, stranger = (node.client("sns", key=key) for key in ("test", "1" * 12, "2" * 12))
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        sns.add_permission(TopicArn=topic, Label="l", AWSAccountId=["1" * 12], ActionName=["Subscribe"])
+        theirs = sink(node, key="1" * 12)
+        arn = other.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)["SubscriptionArn"]
+        setting = {"SubscriptionArn": arn, "AttributeName": "RedrivePolicy", "AttributeValue": redrive(sink(node))}
+        assert refusal(stranger.set_subscription_attributes, **setting)[0] == "AuthorizationError"
+        assert refusal(stranger.get_subscription_attributes, SubscriptionArn=arn)[0] == "AuthorizationError"
+        for owner in (sns, other):
+            owner.set_subscription_attributes(**setting)
+            assert owner.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["Owner"] == "1" * 12
+
+
 def test_where_rights_are_enforced_a_topic_lets_in_whom_its_policy_names(tmp_path: Path) -> None:
     with running_node(tmp_path, iam="enforce") as node:
         sns = node.client("sns")

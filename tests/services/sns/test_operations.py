@@ -11,11 +11,14 @@ from tests.services.sink import Sink, sink
 from tests.services.sns.test_topic import refusal
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
+from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.operations import needs
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:t"
 APP = "arn:aws:sns:us-east-1:000000000000:app/GCM/a"
 DEVICE = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/a/00000000-0000-4000-8000-000000000000"
+OURS = f"{TOPIC}:00000000-0000-4000-8000-000000000000"
+THEIRS = OURS.replace("000000000000:t", "111111111111:t")
 
 
 @pytest.fixture
@@ -118,6 +121,9 @@ ROLE = "arn:aws:iam::000000000000:role/r"
         ("CreateTopic", {"Name": "t", "Tags": []}, [("sns:TagResource", TOPIC), ("sns:CreateTopic", TOPIC)]),
         ("ListTopics", {}, [("sns:ListTopics", "*")]),
         ("Unsubscribe", {"SubscriptionArn": "s"}, [("sns:Unsubscribe", "*")]),
+        ("GetSubscriptionAttributes", {"SubscriptionArn": OURS}, [("sns:GetSubscriptionAttributes", "*")]),
+        ("SetSubscriptionAttributes", {"SubscriptionArn": "s"}, [("sns:SetSubscriptionAttributes", "*")]),
+        ("SetSubscriptionAttributes", {"SubscriptionArn": THEIRS}, [("sns:SetSubscriptionAttributes", THEIRS)]),
         ("ConfirmSubscription", {"TopicArn": TOPIC, "Token": "t"}, []),
         ("TagResource", {"ResourceArn": TOPIC, "Tags": []}, [("sns:TagResource", TOPIC)]),
         ("Publish", {"PhoneNumber": "+15550100001"}, [("sns:Publish", "*")]),
@@ -149,9 +155,26 @@ def test_an_operation_needs_the_rights_that_aws_documents(
     assert [(need.action, need.resource) for need in needs(call(), operation, request_)] == rights
 
 
+@pytest.mark.parametrize("member", ["TopicArn", "TargetArn", "Endpoint", "EndpointArn", "SubscriptionArn", "Token"])
+def test_nothing_is_named_by_what_no_store_keeps_and_no_answer_shows(member: str) -> None:
+    for character in "\0\x01\n":
+        with pytest.raises(InvalidParameterException, match=f"Invalid parameter: {member}$"):
+            list(needs(call(), "Any", {member: TOPIC + character}))
+
+
 def test_the_protocol_and_the_endpoint_are_conditions_of_subscribing() -> None:
     (need,) = needs(call(), "Subscribe", {"TopicArn": TOPIC, "Protocol": "sqs", "Endpoint": "e"})
     assert need.context == {"sns:Protocol": "sqs", "sns:Endpoint": "e"}
+
+
+def test_tags_are_conditions_of_whatever_sets_them_or_takes_them_away() -> None:
+    tags = [{"Key": "team", "Value": "a"}]
+    told = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
+    assert [need.context for need in needs(call(), "CreateTopic", {"Name": "t", "Tags": tags})] == [told, told]
+    assert [need.context for need in needs(call(), "TagResource", {"ResourceArn": TOPIC, "Tags": tags})] == [told]
+    (need,) = needs(call(), "UntagResource", {"ResourceArn": TOPIC, "TagKeys": ["team"]})
+    assert need.context == {"aws:TagKeys": ["team"]}
+    assert [need.context for need in needs(call(), "CreateTopic", {"Name": "t"})] == [{}]
 
 
 def test_a_link_in_a_message_may_be_followed_without_rights() -> None:

@@ -136,10 +136,12 @@ def test_endpoints_are_listed_in_pages(sns: Any, monkeypatch: pytest.MonkeyPatch
     [
         ("GCM", {"Token": ""}, "Invalid parameter: Token Reason: cannot be empty"),
         ("GCM", {"Token": "a\0b"}, "Invalid parameter: Token"),
+        ("GCM", {"Attributes": {"Token": "a\x01b"}}, "Invalid value for attribute: Token"),
         ("GCM", {"Token": "x" * 8193}, "Token Reason: must be at most 8192 bytes long in UTF-8 encoding"),
         ("APNS", {"Token": "no hex"}, "iOS device tokens must be no more than 400 hexadecimal characters"),
         ("GCM", {"Attributes": {"Colour": "blue"}}, "Attributes Reason: Invalid attribute name: Colour"),
         ("GCM", {"Attributes": {"Enabled": "maybe"}}, "Invalid value for attribute: Enabled"),
+        ("GCM", {"CustomUserData": "\x01"}, "Invalid value for attribute: CustomUserData"),
         ("GCM", {"CustomUserData": "é" * 1025}, "CustomUserData: must be at most 2048 bytes long"),
         ("BAIDU", {}, "ChannelId and UserId are required"),
     ],

@@ -26,6 +26,7 @@ from wakeful.services.sns.relay import retry_after_s
 
 ANN = "ann@example.com"
 OURS = "alerts@example.org"
+_OF_CONTENT = ("Content-Type", "Content-Transfer-Encoding")
 
 
 @dataclass
@@ -128,6 +129,23 @@ def test_mail_goes_out_from_the_relays_address_and_its_copy_says_so(inbox: Inbox
     assert [note["name"] for note in notes if note["kind"] == "event"] == ["Publish:news", "Relay"]
     metrics = inbox.client("cloudwatch").list_metrics(Namespace="AWS/SNS")["Metrics"]
     assert "NumberOfNotificationsDelivered" in {metric["MetricName"] for metric in metrics}
+
+
+@pytest.mark.parametrize(
+    "text", [f"{'a' * 60} =?utf-8?b?DQpCY2M6IHhAeQ==?=", "=?utf-8?q?x=0Ay?=,=?utf-8?q?=0A?=", '"<a@b> \\é']
+)
+def test_no_text_becomes_a_header_or_another_sender(inbox: Inbox, server: Server, text: str) -> None:
+    """Some of it is, to a mail reader, text in disguise: line breaks, and whom else the mail is for."""
+    topic = confirmed(inbox)
+    inbox.client().set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue=text)
+    inbox.client().publish(TopicArn=topic, Message="m", Subject=text)
+    inbox.node.settle()
+    (_, recipients, mail) = server.got[-1]
+    assert (inbox.messages()[0]["state"], recipients) == ("relayed", [ANN])
+    assert set(mail) == {"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", *_OF_CONTENT}
+    [sender] = mail["From"].addresses
+    assert (mail["Subject"], sender.addr_spec) == (text, OURS)
+    assert sender.display_name.replace(" ", "") == text.replace(" ", "")  # a reader may put one where it was folded
 
 
 @pytest.mark.slow
@@ -246,7 +264,18 @@ def test_a_password_leaves_this_machine_under_tls_only(url: str, told: str, star
     assert (smtp.address, smtp.start_tls) == (told, start_tls)
 
 
-@pytest.mark.parametrize("url", ["mail.example.com", "http://x", "smtp://", "smtp://x/path", "smtp://x:port"])
-def test_what_is_no_relay_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+NO_RELAYS = [
+    *("mail.example.com", "http://x", "smtp://", "smtp://x/path", "smtp://x:port"),
+    *("smtp://u:secret#word@x", "smtp://u:secret/word@x", "smtp://u:secret?word@x"),
+]
+
+
+@pytest.mark.parametrize("url", NO_RELAYS)
+def test_what_is_no_relay_is_refused_and_no_password_told(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^a relay is smtp://\[user:password@\]host"):
         _ = Config(Path("x"), smtp_relay=url).smtp
+
+
+def test_a_configuration_that_is_shown_shows_no_password() -> None:
+    config = Config(Path("x"), store="postgresql://u:secret@x", smtp_relay="smtp://u:secret@x")
+    assert "secret" not in f"{config} {config.smtp}"

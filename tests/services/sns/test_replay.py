@@ -206,6 +206,17 @@ def test_a_replay_keeps_to_its_points_and_to_the_filter(node: RunningNode, sns: 
     assert queue.bodies() == ["b"]
 
 
+def test_a_replay_has_the_message_whose_timestamp_ends_it(node: RunningNode, sns: Any, topic: str) -> None:
+    first = fifo_sink(node, sns, topic, RawMessageDelivery="false")
+    for body in "abc":
+        publish(sns, topic, body)
+        node.advance(1)
+    at = first.documents()[1]["Timestamp"]
+    again = fifo_sink(node, sns, topic, ReplayPolicy=policy(at, at))
+    node.settle()
+    assert again.bodies() == ["b"]
+
+
 def test_what_is_published_during_a_replay_comes_behind_it(
     node: RunningNode, sns: Any, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +267,20 @@ def test_a_replay_that_is_stopped_owes_only_what_was_published_meanwhile(
     assert status(sns, topic, queue) == ("Failed" if ends_archive else None)
     node.settle()
     assert rows(node, topic) == (0 if ends_archive else 6)
+
+
+def test_an_archive_that_was_given_up_goes_with_the_last_who_waits_for_it(
+    node: RunningNode, sns: Any, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replays, "WORK", "sns.replay.later")
+    publish(sns, topic, "old")
+    queue = fifo_sink(node, sns, topic, ReplayPolicy=from_the_beginning(sns, topic))
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="ArchivePolicy", AttributeValue="")
+    publish(sns, topic, "new")
+    assert rows(node, topic) == 2
+    sns.unsubscribe(SubscriptionArn=subscription_of(sns, topic, queue))
+    node.settle()
+    assert rows(node, topic) == 0
 
 
 def test_a_replay_takes_the_place_of_the_one_before(node: RunningNode, sns: Any, topic: str) -> None:

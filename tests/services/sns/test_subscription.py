@@ -262,7 +262,7 @@ def test_somebody_elses_queue_is_asked_first_and_gets_messages_once_it_has_confi
     assert [document["Message"] for document in theirs.documents()] == ["in time"]
 
 
-def test_a_token_counts_once_and_for_two_days(node: RunningNode, sns: Any, topic: str) -> None:
+def test_a_token_counts_for_two_days_and_again_once_it_has_confirmed(node: RunningNode, sns: Any, topic: str) -> None:
     theirs = sink(node, key="111111111111")
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)
     token = theirs.documents()[0]["Token"]
@@ -276,8 +276,11 @@ def test_a_token_counts_once_and_for_two_days(node: RunningNode, sns: Any, topic
     assert refusal(sns.confirm_subscription, TopicArn=topic, Token=token) == wrong
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=theirs.arn)
     (asked,) = theirs.documents()
-    sns.confirm_subscription(TopicArn=topic, Token=asked["Token"])
-    assert refusal(sns.confirm_subscription, TopicArn=topic, Token=asked["Token"]) == wrong
+    confirming = {"TopicArn": topic, "Token": asked["Token"]}
+    arn = sns.confirm_subscription(**confirming)["SubscriptionArn"]
+    assert sns.confirm_subscription(**confirming, AuthenticateOnUnsubscribe="true")["SubscriptionArn"] == arn
+    sns.unsubscribe(SubscriptionArn=arn)
+    assert refusal(sns.confirm_subscription, **confirming) == wrong
 
 
 def test_an_owner_who_subscribes_what_is_pending_confirms_it(node: RunningNode, sns: Any, topic: str) -> None:
@@ -308,13 +311,18 @@ def test_somebody_elses_function_is_asked_in_an_event(tmp_path: Path) -> None:
         assert shown(sns, confirmed)["PendingConfirmation"] == "false"
 
 
-def test_the_link_in_a_message_ends_the_subscription(node: RunningNode, sns: Any, topic: str) -> None:
+def test_the_link_in_a_message_ends_no_subscription_of_a_queue(node: RunningNode, sns: Any, topic: str) -> None:
     queue = sink(node)
-    subscribe(sns, topic, queue.arn)
+    arn = subscribe(sns, topic, queue.arn)
     sns.publish(TopicArn=topic, Message="m")
     (message,) = queue.documents()
-    with urllib.request.urlopen(message["UnsubscribeURL"]) as answer:
-        assert answer.status == 200
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(message["UnsubscribeURL"])
+    assert refused.value.code == 403
+    refused.value.close()
+    stranger = node.client("sns", key="222222222222")
+    assert refusal(stranger.unsubscribe, SubscriptionArn=arn)[0] == "AuthorizationError"
+    sns.unsubscribe(SubscriptionArn=arn)
     assert sns.list_subscriptions()["Subscriptions"] == []
 
 

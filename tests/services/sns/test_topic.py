@@ -101,6 +101,7 @@ def test_attributes_are_set_and_reset(sns: Any) -> None:
         ("DisplayName", "x" * 101, "Invalid parameter: DisplayName"),
         ("MaximumMessageSize", "1048577", "Invalid parameter: MaximumMessageSize Reason: must be between"),
         ("TracingConfig", "Sometimes", "Invalid parameter: TracingConfig"),
+        ("KmsMasterKeyId", "\x01", "Invalid parameter: KmsMasterKeyId"),
         ("Policy", "{", "Invalid parameter: Policy Error: null"),
         ("Policy", '{"Statement": [{"Action": "sns:Publish"}]}', "Invalid parameter: Policy Error: null"),
         ("Policy", '{"Statement": [{"Action": "sns:*"}]}', "Policy statement action out of service scope!"),

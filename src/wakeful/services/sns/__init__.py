@@ -41,6 +41,7 @@ service = Service(
     accept=fanout.accept,
     needs=operations.needs,
     policy=topic.policy,
+    resource=operations.resource,
     unsigned=frozenset({"ConfirmSubscription", "Unsubscribe"}),  # the links in messages
     pages={"inbox": inbox.page},
     fronts=(CertificateFront(), inbox_front.InboxFront(), mail_pages.MailFront()),

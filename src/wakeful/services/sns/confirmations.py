@@ -32,19 +32,25 @@ def confirm(tx: Tx, call: Call, topic: Topic, token: str, guarded: str | None) -
     is_authenticated, is_guarded = call.principal.kind != "anonymous", (guarded or "").lower() == "true"
     if is_guarded and not is_authenticated:
         raise AuthorizationErrorException("AuthenticateOnUnsubscribe needs a signed request")
+    confirmed_before = _confirmed(tx, topic, token)
+    if confirmed_before is not None:
+        return confirmed_before
     subscription = _returned(tx, topic, token) or subscriptions.confirm(tx, topic, token)
     work.drop(tx, _timer(subscription.arn))
     tx.lock("sns", topic.arn)
-    tx.run("DELETE FROM sns_confirmations WHERE subscription = ?", subscription.arn)
-    tx.run(
-        "INSERT INTO sns_confirmations(subscription, is_authenticated, is_guarded) VALUES (?, ?, ?)",
-        *(subscription.arn, int(is_authenticated), int(is_guarded)),
+    tx.run(  # where it was confirmed already, a token of an earlier one changes nothing
+        "INSERT INTO sns_confirmations(subscription, is_authenticated, is_guarded, token) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT(subscription) DO NOTHING",
+        *(subscription.arn, int(is_authenticated), int(is_guarded), token),
     )
     return subscription
 
 
 def check_may_end(tx: Tx, call: Call, arn: str) -> None:
-    """Raises for a subscription that is not confirmed, and for who is no owner where only owners were to end it."""
+    """Raises for a subscription that is not confirmed, and for who is no owner where only owners may end it.
+
+    That of a queue only owners may ever: whatever reads its messages has the link in them.
+    """
     subscription = subscriptions.get(tx, arn)
     if subscription is None:
         return
@@ -56,7 +62,7 @@ def check_may_end(tx: Tx, call: Call, arn: str) -> None:
     if call.principal.kind != "anonymous" and call.account in owners:
         return
     row = tx.one("SELECT is_guarded FROM sns_confirmations WHERE subscription = ?", arn)
-    if row is not None and row["is_guarded"]:
+    if subscription.protocol == "sqs" or (row is not None and row["is_guarded"]):
         raise AuthorizationErrorException("This subscription requires authentication for deletion.")
 
 
@@ -98,6 +104,13 @@ def forget_all(tx: Tx, topic: str) -> None:
     tx.lock("sns", topic)
     tx.run("DELETE FROM sns_confirmations WHERE substr(subscription, 1, ?) = ?", len(topic) + 1, f"{topic}:")
     tx.run("DELETE FROM sns_ended WHERE topic = ?", topic)
+
+
+def _confirmed(tx: Tx, topic: Topic, token: str) -> Subscription | None:
+    """The subscription that was confirmed with this token: a link is opened twice where a scanner reads the mail."""
+    row = tx.one("SELECT subscription FROM sns_confirmations WHERE token = ?", token)
+    found = None if row is None else subscriptions.get(tx, row["subscription"])
+    return found if found is not None and found.topic == topic.arn and not found.is_pending else None
 
 
 def _returned(tx: Tx, topic: Topic, token: str) -> Subscription | None:

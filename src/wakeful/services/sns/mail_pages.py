@@ -54,6 +54,8 @@ class MailFront:
         return Place(http.path, "", is_by_host=False)
 
     async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
+        if "prefetch" in arrival.http.headers.get("sec-purpose", ""):
+            return _page(503, "Nothing has happened yet", "<p>A browser looked ahead.</p>")  # it asks again in earnest
         query = {name: values[-1] for name, values in parse_qs(arrival.http.query).items()}
         arn = query.get("TopicArn") or query.get("SubscriptionArn") or ""
         call = _anonymous(arrival, arn)

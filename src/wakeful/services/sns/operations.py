@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from wakeful import limits
-from wakeful.fabric.service import Call, Need, Node, Request
+from wakeful import limits, names
+from wakeful.fabric.service import Call, Need, Node, Request, Resource
 from wakeful.services.sns import archive, confirmations, direct, fanout, fifo, paging, protection, protocols, replay
 from wakeful.services.sns import message as messages
 from wakeful.services.sns import notary as notaries
@@ -159,7 +159,8 @@ def confirm_subscription(
         raise InvalidParameterException("Invalid parameter: Topic") from None
     guarded = request.get("AuthenticateOnUnsubscribe")
     confirmed = confirmations.confirm(tx, call, found, request["Token"], guarded)
-    replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
+    if replay.get(tx, confirmed.arn) is None:
+        replay.follow(tx, found, confirmed, call.effects, "Invalid parameter: ")
     return {"SubscriptionArn": confirmed.arn}
 
 
@@ -171,6 +172,8 @@ def unsubscribe(call: Call, tx: Tx, request: shapes.UnsubscribeInput) -> None:
     ended, topic = subscriptions.get(tx, arn), topics.get(tx, arn.rpartition(":")[0])
     subscriptions.delete(tx, arn)
     confirmations.forget(tx, arn)
+    if ended is not None and topic is not None and topic.is_fifo:
+        replay.let_go(tx, topic)
     if ended is not None and topic is not None and not ended.is_pending:
         part = protocols.find(ended.protocol).part
         if part is not None:
@@ -252,15 +255,20 @@ async def publish_batch(call: Call, node: Node, request: shapes.PublishBatchInpu
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SNS asks for ("Actions, resources, and condition keys for Amazon SNS")."""
+    for member in _NAMING:
+        if not request.get(member, "").isprintable():  # no XML could show it, and PostgreSQL has no NUL
+            raise InvalidParameterException(f"Invalid parameter: {member}")
     action = "sns:Publish" if operation == "PublishBatch" else f"sns:{operation}"
     resource = next((request[member] for member in _RESOURCES if request.get(member)), "*")
-    context: dict[str, str] = {}
+    context = _tags_in(request)
     if operation == "CreateTopic":
         resource = call.arn("sns", request["Name"])
         if "Tags" in request:
-            yield Need("sns:TagResource", resource)
+            yield Need("sns:TagResource", resource, context)
     elif operation == "Subscribe":
         context = {"sns:Protocol": request["Protocol"], "sns:Endpoint": request.get("Endpoint", "")}
+    elif operation in _ON_SUBSCRIPTIONS:
+        resource = _somebody_elses(call, request["SubscriptionArn"]) or "*"
     elif operation == "ConfirmSubscription" or (operation == "Unsubscribe" and call.principal.kind == "anonymous"):
         return  # whoever follows a link in a message may
     yield Need(action, resource, context)
@@ -268,9 +276,20 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         yield Need("iam:PassRole", role, {"iam:PassedToService": PRINCIPAL})
 
 
+def resource(tx: Tx, arn: str) -> Resource:
+    """Policies cannot name a subscription: it is anything that its subscriber's account has."""
+    found = subscriptions.get(tx, arn) if arn.count(":") > _COLONS_OF_TOPICS else None
+    return Resource(arn) if found is None else Resource("*", found.account)
+
+
 # --- below -----------------------------------------------------------------------------------------------------------
 
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ON_SUBSCRIPTIONS = ("GetSubscriptionAttributes", "SetSubscriptionAttributes")
+_RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
+_COLONS_OF_TOPICS = 5
+_NAMING = (*_RESOURCES, "SubscriptionArn", "Endpoint", "Token")
+_TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
 
 
 def _roles(request: Request) -> list[str]:
@@ -284,8 +303,21 @@ def _roles(request: Request) -> list[str]:
     return [value for name, value in asked.items() if name.endswith(("RoleArn", "IAMRole")) and is_role(value)]
 
 
-_RESOURCES = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
-_TARGETS = ("TopicArn", "TargetArn", "PhoneNumber")
+def _tags_in(request: Request) -> dict[str, str | Sequence[str]]:
+    """Condition keys for what a request says of tags."""
+    tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
+    keys = [*tags, *request.get("TagKeys", ())]
+    context: dict[str, str | Sequence[str]] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+    return {**context, "aws:TagKeys": keys} if keys else context
+
+
+def _somebody_elses(call: Call, text: str) -> str | None:
+    """The ARN of a subscription to a topic of another account; None for one of the caller's, and for what is none."""
+    try:
+        arn = subscription_arn(text)
+    except InvalidParameterException:
+        return None  # the operation says what is wrong with it
+    return None if names.parse_arn(arn).account == call.account else arn
 
 
 def _target(call: Call, request: Mapping[str, Any]) -> str:

@@ -15,9 +15,12 @@ def token(last: str) -> str:
     return base64.urlsafe_b64encode(last.encode()).decode()
 
 
-def after(request: Mapping[str, Any]) -> str:
+def after(request: Mapping[str, Any], member: str = "NextToken") -> str:
     """Behind what the page begins that the request asks for; "" for the first. Raises for what is no token of ours."""
     try:
-        return base64.b64decode(request.get("NextToken", ""), altchars=b"-_", validate=True).decode()
+        last = base64.b64decode(request.get(member, ""), altchars=b"-_", validate=True).decode()
     except (ValueError, binascii.Error):
-        raise InvalidParameterException("Invalid parameter: NextToken") from None
+        last = "\0"
+    if "\0" in last:  # nothing is named so, and PostgreSQL would not be asked for it
+        raise InvalidParameterException(f"Invalid parameter: {member}")
+    return last

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.sns import platforms
+from wakeful.services.sns import paging, platforms
 from wakeful.services.sns.api import api
 from wakeful.services.sns.arns import application_arn, endpoint_arn
 from wakeful.store.tx import Tx
@@ -48,11 +48,11 @@ def delete_platform_application(call: Call, tx: Tx, request: shapes.DeletePlatfo
 def list_platform_applications(
     call: Call, tx: Tx, request: shapes.ListPlatformApplicationsInput
 ) -> shapes.ListPlatformApplicationsResponse:
-    found = platforms.of_caller(tx, call, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = platforms.of_caller(tx, call, paging.after(request), limits.SNS_LIST_MAX + 1)
     page = found[: limits.SNS_LIST_MAX]
     return {
         "PlatformApplications": [{"PlatformApplicationArn": each.arn, "Attributes": each.shown()} for each in page],
-        "NextToken": page[-1].arn if len(found) > len(page) else None,
+        "NextToken": paging.token(page[-1].arn) if len(found) > len(page) else None,
     }
 
 
@@ -91,9 +91,9 @@ def list_endpoints_by_platform_application(
     call: Call, tx: Tx, request: shapes.ListEndpointsByPlatformApplicationInput
 ) -> shapes.ListEndpointsByPlatformApplicationResponse:
     arn = platforms.find(tx, application_arn(request["PlatformApplicationArn"])).arn
-    found = platforms.endpoints(tx, arn, request.get("NextToken", ""), limits.SNS_LIST_MAX + 1)
+    found = platforms.endpoints(tx, arn, paging.after(request), limits.SNS_LIST_MAX + 1)
     page = found[: limits.SNS_LIST_MAX]
     return {
         "Endpoints": [{"EndpointArn": each.arn, "Attributes": each.shown()} for each in page],
-        "NextToken": page[-1].arn if len(found) > len(page) else None,
+        "NextToken": paging.token(page[-1].arn) if len(found) > len(page) else None,
     }

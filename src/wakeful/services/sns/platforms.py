@@ -20,6 +20,7 @@ from wakeful.store.tx import Row, Tx
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _HEXADECIMAL = re.compile(rf"[0-9a-fA-F]{{1,{limits.SNS_ENDPOINT_APPLE_TOKEN_CHARS_MAX}}}")
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _EVENTS = ("EventEndpointCreated", "EventEndpointDeleted", "EventEndpointUpdated", "EventDeliveryFailure")
 _SECRETS = ("PlatformCredential", "PlatformPrincipal")
 _APPLE = ("ApplePlatformTeamID", "ApplePlatformBundleID")
@@ -266,6 +267,8 @@ def _checked(platform: str, asked: Mapping[str, str]) -> dict[str, str]:
     for name, value in asked.items():
         if name not in (*_SETTABLE, *_FEEDBACK) or (name in _APPLE and not PLATFORMS[platform].is_apple):
             raise InvalidParameterException(f"{_ATTRIBUTES}Invalid attribute name: {name}")
+        if name not in _SECRETS and not value.isprintable():
+            raise InvalidParameterException(f"{_ATTRIBUTES}Invalid value for attribute: {name}")
         if (name == "Enabled" or value) and not _RULES.get(name, bool)(value):
             raise InvalidParameterException(f"{_ATTRIBUTES}Invalid value for attribute: {name}")
     return dict(asked)
@@ -310,6 +313,8 @@ def _checked_endpoint(application: Application, asked: Mapping[str, str]) -> dic
             raise InvalidParameterException(f"{_ATTRIBUTES}Invalid attribute name: {name}")
         if name == "Enabled" and value.lower() not in _BOOLEANS:
             raise InvalidParameterException(f"{_ATTRIBUTES}Invalid value for attribute: Enabled")
+        if _NO_XML.search(value):
+            raise InvalidParameterException(f"{_ATTRIBUTES}Invalid value for attribute: {name}")
         if name == "CustomUserData" and len(value.encode()) > limits.SNS_ENDPOINT_DATA_BYTES_MAX:
             raise InvalidParameterException(
                 f"{_ATTRIBUTES}Invalid value for attribute: CustomUserData: must be at most"
@@ -321,7 +326,7 @@ def _checked_endpoint(application: Application, asked: Mapping[str, str]) -> dic
 def _checked_token(platform: str, token: str) -> str:
     if not token:
         raise InvalidParameterException("Invalid parameter: Token Reason: cannot be empty")
-    if "\0" in token:
+    if _NO_XML.search(token):
         raise InvalidParameterException("Invalid parameter: Token")
     if len(token.encode()) > limits.SNS_ENDPOINT_TOKEN_BYTES_MAX:
         raise InvalidParameterException(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import email.policy
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, parseaddr, quote
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits, names
@@ -82,7 +84,7 @@ async def _relay(node: Node, item: work.Item) -> Done | Again:
         return Done(lambda tx: inbox.become(tx, item.body["inbox"], "captured", _NO_RELAY))
     said = _From(smtp, item.body["from"])
     try:
-        await _send(smtp, said.message(item.body, node.clock.wall()), item.body["to"])
+        await _send(smtp, said.address, item.body["to"], said.mail(item.body, node.clock.wall()))
     except _Failed as failure:
         pause_s = None if failure.is_final else retry_after_s(item.attempts)
         reason = str(failure)
@@ -114,28 +116,46 @@ class _From:
     """Whom the mail comes from as the relay sends it: the name stays, the address is the relay's, if it has one."""
 
     def __init__(self, smtp: Smtp, captured: str) -> None:
-        name, address = parseaddr(captured)
+        self.name, address = parseaddr(captured)
         self.address = smtp.sender or address
-        self.header = str(Address(name, addr_spec=self.address))
+        self.header = str(Address(self.name, addr_spec=self.address))
 
-    def message(self, body: dict[str, Any], now: float) -> EmailMessage:
-        message = EmailMessage(policy=email.policy.SMTP)
-        message["From"] = self.header
-        message["To"] = body["to"]
-        message["Subject"] = _one_line(body["subject"] or "")
-        message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
-        message["Message-ID"] = f"<{body['message_id']}@{self.address.rpartition('@')[2]}>"
-        message.set_content(body["body"])
-        return message
+    def mail(self, body: Mapping[str, Any], now: float) -> bytes:
+        """The mail as it leaves. Its headers are written here, because the standard library reads encoded words in what
+        it is given: whoever publishes one with line breaks in it would add headers of their own.
+        """
+        content = EmailMessage(policy=email.policy.SMTP)
+        content.set_content(body["body"])
+        headers = {
+            "From": f"{_phrase(self.name)} <{self.address}>",
+            "To": body["to"],
+            "Subject": _unstructured(_one_line(body["subject"] or "")),
+            "Date": format_datetime(datetime.fromtimestamp(now, UTC)),
+            "Message-ID": f"<{body['message_id']}@{self.address.rpartition('@')[2]}>",
+        }
+        return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode() + content.as_bytes()
 
 
-async def _send(smtp: Smtp, message: EmailMessage, to: str) -> None:
+def _unstructured(text: str) -> str:
+    """A header's text, so that nothing but itself can be read in it."""
+    is_plain = text.isascii() and text.isprintable() and "=?" not in text and len(text) <= limits.SNS_SUBJECT_CHARS_MAX
+    return text if is_plain else Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+
+
+def _phrase(name: str) -> str:
+    """A name before an address."""
+    text = _unstructured(name)
+    return text if text != name else f'"{quote(name)}"'
+
+
+async def _send(smtp: Smtp, sender: str, to: str, mail: bytes) -> None:
     """The server has it. Raises _Failed."""
     import aiosmtplib  # most nodes relay nothing
 
     try:
         await aiosmtplib.send(
-            message,
+            mail,
+            sender=sender,
             recipients=[to],
             hostname=smtp.host,
             port=smtp.port,

@@ -109,11 +109,15 @@ def follow(tx: Tx, topic: Topic, subscription: Subscription, trace: Trace, prefi
 
 def end_archive(tx: Tx, topic: Topic) -> None:
     """The topic has given up its archive: no replay goes on. What was published meanwhile is still delivered."""
-    waiting_ones = tx.all("SELECT * FROM sns_replays WHERE topic = ? AND waits = 1", topic.arn)
-    for row in waiting_ones:
+    for row in tx.all("SELECT * FROM sns_replays WHERE topic = ? AND waits = 1", topic.arn):
         replay = _replay(row)
         advance(tx, replay, FAILED, max(replay.after, replay.newest))
-    if not waiting_ones:  # else the last of them does it
+    let_go(tx, topic)
+
+
+def let_go(tx: Tx, topic: Topic) -> None:
+    """Where a topic has given up its archive, what is in it goes, once no subscription waits for it."""
+    if topic.archiving is None and not waiting(tx, topic):
         archive.discard(tx, topic.arn, tx.now)
 
 

@@ -6,11 +6,9 @@ from dataclasses import replace
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.sns import archive, fanout, replay
+from wakeful.services.sns import archive, archive_policy, fanout, replay
 from wakeful.services.sns import subscription as subscriptions
 from wakeful.services.sns import topic as topics
-from wakeful.services.sns.replay import Replay
-from wakeful.services.sns.topic import Topic
 from wakeful.store import work
 from wakeful.store.tx import Tx
 
@@ -38,20 +36,15 @@ def step(tx: Tx, subscription_arn: str) -> bool:
         assert message.published is not None
         if archived.sequence > found.newest:
             fanout.send(tx, topic, subscription, message, archived.trace)
-        elif found.ending is None or message.published <= found.ending:
+        elif found.ending is None or archive_policy.floor_ms(message.published) <= found.ending:
             fanout.send(tx, topic, subscription, replace(message, is_replayed=True), found.trace)
     if batch:
         status = replay.IN_PROGRESS if found.status == replay.PENDING else found.status
         replay.advance(tx, found, status, batch[-1].sequence)
         return True
-    _end(tx, topic, found)
-    return False
-
-
-def _end(tx: Tx, topic: Topic, found: Replay) -> None:
     replay.end(tx, found)
-    if topic.archiving is None and not replay.waiting(tx, topic):
-        archive.discard(tx, topic.arn, tx.now)
+    replay.let_go(tx, topic)
+    return False
 
 
 worker = Worker(replay.WORK, _carry_on)

@@ -88,8 +88,10 @@ CREATE INDEX IF NOT EXISTS sns_posts_due ON sns_posts(subscription, due, id);
 CREATE TABLE IF NOT EXISTS sns_confirmations( -- of subscriptions that were confirmed by a token
     subscription     TEXT PRIMARY KEY, -- its ARN
     is_authenticated INTEGER NOT NULL, -- whether who confirmed had signed
-    is_guarded       INTEGER NOT NULL  -- whether who ends it must sign (AuthenticateOnUnsubscribe)
+    is_guarded       INTEGER NOT NULL, -- whether who ends it must sign (AuthenticateOnUnsubscribe)
+    token            TEXT              -- it; who has it may confirm again, which changes nothing
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sns_confirmations_token ON sns_confirmations(token);
 
 CREATE TABLE IF NOT EXISTS sns_ended(  -- subscriptions that their endpoint may have again
     token        TEXT PRIMARY KEY,

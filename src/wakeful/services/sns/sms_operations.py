@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.sns import sms_accounts
+from wakeful.services.sns import paging, sms_accounts
 from wakeful.services.sns.api import api
 from wakeful.services.sns.errors import InvalidParameterException
 from wakeful.services.sns.protocols import phones
@@ -42,10 +42,10 @@ def check_if_phone_number_is_opted_out(
 def list_phone_numbers_opted_out(
     call: Call, tx: Tx, request: shapes.ListPhoneNumbersOptedOutInput
 ) -> shapes.ListPhoneNumbersOptedOutResponse:
-    after = request.get("nextToken", "")
+    after = paging.after(request, "nextToken")
     found = sms_accounts.opted_out(tx, call.account, call.region, after, limits.SNS_LIST_MAX + 1)
     page = found[: limits.SNS_LIST_MAX]
-    return {"phoneNumbers": page, "nextToken": page[-1] if len(found) > len(page) else None}
+    return {"phoneNumbers": page, "nextToken": paging.token(page[-1]) if len(found) > len(page) else None}
 
 
 @api.writes
@@ -106,8 +106,8 @@ def list_sms_sandbox_phone_numbers(
     call: Call, tx: Tx, request: shapes.ListSMSSandboxPhoneNumbersInput
 ) -> shapes.ListSMSSandboxPhoneNumbersResult:
     limit = request.get("MaxResults", limits.SNS_LIST_MAX)
-    after = request.get("NextToken", "")
+    after = paging.after(request)
     found = sms_accounts.sandbox_numbers(tx, call.account, call.region, after, limit + 1)
     page = found[:limit]
-    token = page[-1]["PhoneNumber"] if len(found) > limit else None
+    token = paging.token(page[-1]["PhoneNumber"]) if len(found) > limit else None
     return cast("shapes.ListSMSSandboxPhoneNumbersResult", {"PhoneNumbers": page, "NextToken": token})

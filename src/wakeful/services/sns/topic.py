@@ -229,6 +229,9 @@ def check_attribute(name: str, value: str, *, is_fifo: bool) -> None:
                 raise InvalidParameterException(
                     f"Invalid parameter: SignatureVersion Reason: must be one of {', '.join(signing.VERSIONS)}"
                 )
+        case "KmsMasterKeyId":
+            if not value.isprintable():
+                raise InvalidParameterException("Invalid parameter: KmsMasterKeyId")
         case "DisplayName":
             if len(value) > limits.SNS_DISPLAY_NAME_CHARS_MAX or not value.isprintable():
                 raise InvalidParameterException("Invalid parameter: DisplayName")

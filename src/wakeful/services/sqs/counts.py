@@ -25,10 +25,11 @@ class Counts:
 def changed(tx: Tx, queue_id: int, *, there: int = 0, received: int = 0) -> None:
     """So many more messages are there, and so many more of those that are there were handed out at least once."""
     tx.lock("sqs", "counts", str(queue_id), str(tx.lane))
-    tx.run(
+    tx.add(
         "INSERT INTO sqs_counts(queue, lane, there, received) VALUES (?, ?, ?, ?) ON CONFLICT(queue, lane) DO UPDATE"
         " SET there = sqs_counts.there + excluded.there, received = sqs_counts.received + excluded.received",
-        *(queue_id, tx.lane, there, received),
+        (queue_id, tx.lane),
+        (there, received),
     )
 
 

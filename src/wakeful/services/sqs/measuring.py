@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wakeful import names
+from functools import lru_cache
+
+from wakeful import limits, names
 from wakeful.store.metrics import Family, Sample, family, measures
 
 _SENT = measures(("NumberOfMessagesSent", "Count"), ("SentMessageSize", "Bytes"))
@@ -71,6 +73,7 @@ def oldest_quiet(arn: str, now: float, age_s: float) -> Sample:
     return Sample(_of(arn), _OLDEST_QUIET, now, (age_s,))
 
 
+@lru_cache(limits.METRIC_FAMILIES_KEPT)
 def _of(arn: str) -> Family:
     queue = names.parse_arn(arn)
     return family(queue.account, queue.region, "AWS/SQS", (("QueueName", queue.resource),))

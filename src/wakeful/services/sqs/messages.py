@@ -75,18 +75,18 @@ def _insert(
     group: str | None,
 ) -> int:
     """`group`: in a FIFO queue the messages of one come in order; in a standard queue it is a tenant."""
-    row = tx.one(
+    seq = tx.insert(
+        "seq",
         "INSERT INTO sqs_messages(queue, id, body, attributes, system, sent, visible, trace, cause, hops, grp, tenant)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         *(queue.id, message_id, body, attributes, orjson.dumps(system), sent, visible),
         *(trace.id, trace.cause, trace.hops, *((group, None) if queue.is_fifo else (None, group))),
     )
-    assert row is not None
     counts.changed(tx, queue.id, there=1)
     if queue.is_fifo and group is not None:
-        fifo.joined(tx, queue, group, row["seq"], visible)
+        fifo.joined(tx, queue, group, seq, visible)
     tx.wake(queues.wake_name(queue.arn))
-    return int(row["seq"])
+    return seq
 
 
 def check(body: str) -> None:
@@ -276,14 +276,18 @@ def _delete(tx: Tx, queue: Queue, handle: str, *, is_for_good: bool) -> bool:
         _check_hidden(tx, queue, seq, ticket, handle)
     if is_on(tx) and not is_for_good and disturbed.stays(tx, queue, seq, ticket):
         return False
-    row = tx.one(
-        "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ? RETURNING grp", seq, queue.id, ticket
-    )
-    if row is None:
+    if queue.is_fifo:
+        row = tx.one(f"{_GONE} RETURNING grp", seq, queue.id, ticket)
+        if row is None:
+            return False
+        _settle(tx, queue, row["grp"])
+    elif not tx.run(_GONE, seq, queue.id, ticket):
         return False
-    _settle(tx, queue, row["grp"])
     tx.note(measuring.deleted(queue.arn, tx.now))
     return True
+
+
+_GONE = "DELETE FROM sqs_messages WHERE seq = ? AND queue = ? AND ticket = ?"
 
 
 def _check_hidden(tx: Tx, queue: Queue, seq: int, ticket: str, handle: str) -> None:

@@ -354,7 +354,7 @@ def _not_of_this_type(parameter: str, value: object) -> InvalidParameterValue:
 
 def _trace_header(call: Call, given: str | None) -> str | None:
     """What the sender says; and whatever a function sends says through which functions it came."""
-    lineage = call.effects.lineage
+    lineage = call.trace.lineage
     if not lineage or (given is not None and lineage_of(given)):
         return given
     return call.effects.header if given is None else f"{given};Lineage={lineage}"

@@ -67,7 +67,7 @@ class Queue:
     def setting(self, name: str) -> int:
         return int(self.attributes.get(name) or rules.DEFAULTS[name])
 
-    @property
+    @cached_property
     def is_fifo(self) -> bool:
         return self.name.endswith(FIFO)
 
@@ -112,6 +112,10 @@ def find(tx: Tx, arn: str) -> Queue:
 
 
 def get(tx: Tx, arn: str) -> Queue | None:
+    return tx.known("sqs_queues", _stored, arn)
+
+
+def _stored(tx: Tx, arn: str) -> Queue | None:
     row = tx.one("SELECT * FROM sqs_queues WHERE arn = ?", arn)
     return None if row is None else _queue(row)
 

@@ -15,13 +15,16 @@ _OWNERS = frozenset(
 )
 """What a queue's policy gives to no other account, beside all that has to do with moving messages ("Limitations of
 Amazon SQS custom policies")."""
+_SINGLE = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+}
 
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     """The rights SQS asks for ("Actions, resources, and condition keys for Amazon SQS")."""
-    single = {"SendMessageBatch": "SendMessage", "DeleteMessageBatch": "DeleteMessage"}
-    single["ChangeMessageVisibilityBatch"] = "ChangeMessageVisibility"
-    action = f"sqs:{single.get(operation, operation)}"
+    action = f"sqs:{_SINGLE.get(operation, operation)}"
     is_owners = operation in _OWNERS
     if "QueueUrl" in request:
         yield Need(action, queue.arn_of(call, request["QueueUrl"]), is_owners=is_owners)
