@@ -14,6 +14,13 @@ from tests.running_node import RunningNode, running_node
 
 
 @pytest.fixture
+def node(tmp_path: Path) -> Iterator[RunningNode]:
+    """A node of the test's own: what a function still does when its test is over, no other test sees."""
+    with running_node(tmp_path / "data") as started:
+        yield started
+
+
+@pytest.fixture
 def client(node: RunningNode) -> Any:
     return node.client("lambda")
 
