@@ -87,6 +87,15 @@ class RunningNode:
         """Returns when nothing is in hand any more."""
         self.run(self.node.wakes.all_asleep())
 
+    @property
+    def is_as_good_as_new(self) -> bool:
+        """Whether it is once it is empty."""
+        node = self.node
+        sandboxes = node.environments._surroundings.sandboxes
+        assert isinstance(sandboxes, LaunchedSandboxes)
+        has_run = sandboxes.launcher_pid is not None
+        return not (node.clock.offset_s or node.is_stopping or has_run)
+
     def empty(self) -> None:
         """Nothing is on the node any more, but bytes that nobody names."""
         self.run(_emptied(self.node))
@@ -95,11 +104,13 @@ class RunningNode:
 class Lender:
     """Lends a node that is empty: to start one for each of thousands of tests takes longer than most of them.
 
-    It is the same node until somebody has moved its clock, which goes only forward, or has stopped it.
+    It is the same node until somebody has moved its clock, which goes only forward, has run functions, which may still
+    be at something, or has stopped it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         self._folder = folder
+        self._settings = settings
         self._count = 0
         self._node: RunningNode | None = None
         self._running = ExitStack()
@@ -109,12 +120,14 @@ class Lender:
         """An empty node."""
         if self._node is None:
             self._count += 1
-            self._node = self._running.enter_context(running_node(self._folder / f"data-{self._count}"))
+            self._node = self._running.enter_context(
+                running_node(self._folder / f"data-{self._count}", **self._settings)
+            )
         yield self._node
-        if self._node.node.clock.offset_s or self._node.node.is_stopping:
-            self.close()
-        else:
+        if self._node.is_as_good_as_new:
             self._node.empty()
+        else:
+            self.close()
 
     def close(self) -> None:
         """The node that was lent last has ended."""
