@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,9 +27,25 @@ from wakeful.store.tx import Outbox, Store
 settings.register_profile("whole", **UNTIMED)
 settings.register_profile("quick", max_examples=QUICK, **UNTIMED)
 settings.load_profile("whole")
+IN_MEMORY = Path("/dev/shm")
+IN_MEMORY_BYTES = 4 << 30
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 
 KERNEL_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "telemetry": telemetry.SCHEMA}
+
+
+@pytest.hookimpl(trylast=True)  # the profile is chosen by then
+def pytest_configure() -> None:
+    """What quick tests write lies in memory, where there is enough: a disk would be waited for."""
+    if settings.get_current_profile_name() == "quick" and _has_room(IN_MEMORY):
+        tempfile.tempdir = str(IN_MEMORY)
+
+
+def _has_room(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize >= IN_MEMORY_BYTES and not there.f_flag & os.ST_NOEXEC
 
 
 def pytest_collection_finish() -> None:
