@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from hypothesis import settings
 
 from tests import postgres
 from tests.examples import QUICK, UNTIMED
-from tests.running_node import RunningNode, running_node
+from tests.running_node import Lender, RunningNode, running_node
+from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.sqlite import SqliteStore
@@ -23,9 +27,31 @@ from wakeful.store.tx import Outbox, Store
 settings.register_profile("whole", **UNTIMED)
 settings.register_profile("quick", max_examples=QUICK, **UNTIMED)
 settings.load_profile("whole")
+IN_MEMORY = Path("/dev/shm")
+IN_MEMORY_BYTES = 4 << 30
 OpenStore = Callable[..., AbstractAsyncContextManager[Store]]
 
 KERNEL_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "telemetry": telemetry.SCHEMA}
+
+
+@pytest.hookimpl(trylast=True)  # the profile is chosen by then
+def pytest_configure() -> None:
+    """What quick tests write lies in memory, where there is enough: a disk would be waited for."""
+    if settings.get_current_profile_name() == "quick" and _has_room(IN_MEMORY):
+        tempfile.tempdir = str(IN_MEMORY)
+
+
+def _has_room(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize >= IN_MEMORY_BYTES and not there.f_flag & os.ST_NOEXEC
+
+
+def pytest_collection_finish() -> None:
+    """As a node that serves does: what is there now stays, and to look through it again and again is no use."""
+    gc.freeze()
+    gc.set_threshold(limits.COLLECTION_THRESHOLD)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -62,6 +88,20 @@ def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNod
     """One node for those tests of a file that are refused, and so leave nothing behind that another would see."""
     with running_node(tmp_path_factory.mktemp("shared") / "data") as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lender]:
+    """Has one node for the tests of a file."""
+    with closing(Lender(tmp_path_factory.mktemp("lender"))) as lender:
+        yield lender
+
+
+@pytest.fixture
+def lent_node(lender: Lender) -> Iterator[RunningNode]:
+    """A node on which there is nothing; what the test does with it, no other test of the file sees."""
+    with lender.lent() as node:
+        yield node
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])

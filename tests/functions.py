@@ -16,6 +16,7 @@ import pytest
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ROLE = "arn:aws:iam::000000000000:role/function"
+_OFTEN = {"Delay": 0.005, "MaxAttempts": 6000}
 ECHO = "def handler(event, context):\n    return event\n"
 
 
@@ -45,11 +46,11 @@ def deploy(client: Any, name: str = "f", code: str = ECHO, **settings: Any) -> s
 
 
 def wait_until_active(client: Any, name: str) -> None:
-    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1500})
+    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=_OFTEN)
 
 
 def wait_until_updated(client: Any, name: str) -> None:
-    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 1500})
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_OFTEN)
 
 
 def find_node() -> str | None:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from wakeful.environments import tiers
 from wakeful.environments.jail.host import NOTHING
 from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
 from wakeful.fabric.service import Service
-from wakeful.node import SERVICES, Node, opened, running
+from wakeful.node import SERVICES, Node, _first, opened, running
 from wakeful.store import schema, telemetry
 from wakeful.store.sqlite import SqliteStore
+from wakeful.store.tx import Tx
 
 REGION = "us-east-1"
 
@@ -38,11 +39,26 @@ class RunningNode:
         self.node = node
         self.endpoint = node.endpoint
         self._loop = loop
+        self._clients: dict[tuple[str, str, str, str], Any] = {}
 
     def client(
         self, service: str, *, region: str = REGION, key: str = "test", secret: str = "test", **more: Any
     ) -> Any:
-        """An unmodified boto3 client, without retries: a test wants to see the first answer."""
+        """An unmodified boto3 client, without retries: a test wants to see the first answer.
+
+        Whoever asks for the same has the same one; to register something with it, make one with `new_client`.
+        """
+        if more:
+            return self.new_client(service, region=region, key=key, secret=secret, **more)
+        known = (service, region, key, secret)
+        if known not in self._clients:
+            self._clients[known] = self.new_client(service, region=region, key=key, secret=secret)
+        return self._clients[known]
+
+    def new_client(
+        self, service: str, *, region: str = REGION, key: str = "test", secret: str = "test", **more: Any
+    ) -> Any:
+        """Such a client that nobody else has."""
         config = ClientConfig(**{"retries": {"max_attempts": 0}, "read_timeout": 30, **more.pop("config", {})})
         return boto3.client(
             service,
@@ -70,6 +86,53 @@ class RunningNode:
     def settle(self) -> None:
         """Returns when nothing is in hand any more."""
         self.run(self.node.wakes.all_asleep())
+
+    @property
+    def is_as_good_as_new(self) -> bool:
+        """Whether it is once it is empty."""
+        node = self.node
+        sandboxes = node.environments._surroundings.sandboxes
+        assert isinstance(sandboxes, LaunchedSandboxes)
+        has_run = sandboxes.launcher_pid is not None
+        return not (node.clock.offset_s or node.is_stopping or has_run)
+
+    def empty(self) -> None:
+        """Nothing is on the node any more, but bytes that nobody names."""
+        self.run(_emptied(self.node))
+
+
+class Lender:
+    """Lends a node that is empty: to start one for each of thousands of tests takes longer than most of them.
+
+    It is the same node until somebody has moved its clock, which goes only forward, has run functions, which may still
+    be at something, or has stopped it.
+    """
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._count = 0
+        self._node: RunningNode | None = None
+        self._running = ExitStack()
+
+    @contextmanager
+    def lent(self) -> Iterator[RunningNode]:
+        """An empty node."""
+        if self._node is None:
+            self._count += 1
+            self._node = self._running.enter_context(
+                running_node(self._folder / f"data-{self._count}", **self._settings)
+            )
+        yield self._node
+        if self._node.is_as_good_as_new:
+            self._node.empty()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """The node that was lent last has ended."""
+        self._node = None
+        self._running.close()
 
 
 async def open_when_needed(
@@ -104,6 +167,32 @@ def _prepare(data_dir: Path) -> None:
         data_dir.mkdir(parents=True, mode=0o700)
         for name, content in _state_with_tables().items():
             (data_dir / name).write_bytes(content)
+
+
+async def _emptied(node: Node) -> None:
+    await node.wakes.all_asleep()
+    await node.telemetry.flush()
+    await node.telemetry._store.write(_delete_all)
+    await node.store.write(_begin_again, node)
+    node.missed()
+    await node.wakes.all_asleep()
+
+
+def _begin_again(tx: Tx, node: Node) -> None:
+    _delete_all(tx)
+    _first(tx, node)
+
+
+_KEPT = ("sqlite_", "store_", "iam_secrets")
+"""The beginnings of tables whose rows are the node's own: with what it seals sessions it knows by heart."""
+
+
+def _delete_all(tx: Tx) -> None:
+    tx.run("PRAGMA defer_foreign_keys = ON")
+    for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        if not row["name"].startswith(_KEPT):
+            tx.lock(row["name"].partition("_")[0])
+            tx.run(f"DELETE FROM {row['name']}")
 
 
 async def _listened(node: Node, name: str) -> None:

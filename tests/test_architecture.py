@@ -46,32 +46,33 @@ LINES_MAX = 520
 @cache
 def imports(path: Path) -> list[tuple[int, str, bool]]:
     """(line, what of ours is imported, whether only for types)."""
-    return list(_imports(path, tree_of(path)))
+    return list(_imports(path, ast.parse(path.read_text()).body, for_types=False))
 
 
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
-
-
-def _imports(path: Path, tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports by dots; name the package"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+def _imports(path: Path, body: list[ast.stmt], *, for_types: bool) -> Iterator[tuple[int, str, bool]]:
+    for each in body:
+        if isinstance(each, ast.ImportFrom):
+            assert each.level == 0, f"{path}:{each.lineno} imports by dots; name the package"
+            names = [f"{each.module}.{alias.name}" for alias in each.names]
+        elif isinstance(each, ast.Import):
+            names = [alias.name for alias in each.names]
         else:
+            is_for_types = (
+                isinstance(each, ast.If) and isinstance(each.test, ast.Name) and each.test.id == "TYPE_CHECKING"
+            )
+            for inner in _bodies(each):
+                yield from _imports(path, inner, for_types=for_types or is_for_types)
             continue
         for name in names:
             if name == "wakeful" or name.startswith("wakeful."):
-                yield node.lineno, name.removeprefix("wakeful").removeprefix("."), id(node) in for_types
+                yield each.lineno, name.removeprefix("wakeful").removeprefix("."), for_types
+
+
+def _bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The statements in it. Its expressions, which are most of a tree, can import nothing."""
+    for holder in (statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        for part in ("body", "orelse", "finalbody"):
+            yield getattr(holder, part, [])
 
 
 def package_of(path: Path) -> str:
@@ -192,6 +193,6 @@ def test_a_file_is_short_named_for_a_thing_and_says_what_it_is() -> None:
             wrong.append(f"{path.relative_to(SRC)} is not named for a thing")
         if lines > LINES_MAX:
             wrong.append(f"{path.relative_to(SRC)} has {lines} lines")
-        if text.strip() and not ast.get_docstring(tree_of(path)):
+        if text.strip() and not re.match(r'(#.*\n)*"""\S', text):
             wrong.append(f"{path.relative_to(SRC)} says nothing about itself")
     assert not wrong, "\n".join(wrong)

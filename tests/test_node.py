@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.node_process import SRC
 from tests.running_node import running_node
 from wakeful.config import Config
@@ -55,6 +57,7 @@ def test_where_the_state_is_is_told_without_a_password() -> None:
     assert Config(Path("d"), store="postgresql://me:secret@db:5432/x?password=y").state == "postgresql://db:5432/x"
 
 
+@pytest.mark.slow
 def test_too_few_open_files_are_told_at_the_start(tmp_path: Path) -> None:
     start = [sys.executable, "-m", "wakeful", "start", "--port", "0", "--data-dir", str(tmp_path / "data")]
     told = subprocess.run(

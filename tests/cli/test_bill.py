@@ -16,6 +16,11 @@ GB_S = 1024 * 1000
 NEW_YEAR_S = 365 * DAY_S  # 1971-01-01
 
 
+@pytest.fixture
+def node(lent_node: RunningNode) -> RunningNode:
+    return lent_node
+
+
 async def use(node: RunningNode, function: str, day: int, units: dict[str, int], **more: str) -> None:
     named = {"account": "000000000000", "region": "us-east-1", "tags": "{}", **more}
     consumer = Consumer(named["account"], named["region"], function, "1", named["tags"])

@@ -126,6 +126,7 @@ def test_a_folder_that_is_removed_and_made_again_is_watched_again(watched: Watch
     watched.until("app.py")
 
 
+@pytest.mark.slow
 def test_many_files_that_are_saved_together_come_together(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "_MANY_QUIET_S", 1.0)  # longer than this machine makes anybody wait
     monkeypatch.setattr(watching, "_TOGETHER_S", 30.0)

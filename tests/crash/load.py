@@ -13,6 +13,8 @@ from botocore.parsers import ResponseParserError
 from tests.node_process import NodeProcess
 
 CALLERS = 8
+LEAST = 11
+"""So many are acknowledged before a kill: on a busy machine that may take longer than the load was meant to."""
 
 
 class Load:
@@ -25,14 +27,18 @@ class Load:
         self._ask = ask
         self._is_over = threading.Event()
         self._lock = threading.Lock()
+        self._one_more = threading.Condition()
         self._count = 0
 
     def run(self, seconds: float) -> None:
-        """Asks until the node has been killed, `seconds` after the beginning."""
+        """Asks until the node has been killed, `seconds` after the first few were acknowledged."""
+        enough = len(self.acknowledged) + LEAST
         self._is_over.clear()
         threads = [threading.Thread(target=self._call) for _ in range(CALLERS)]
         for thread in threads:
             thread.start()
+        with self._one_more:
+            assert self._one_more.wait_for(lambda: len(self.acknowledged) >= enough, 60), "nothing is acknowledged"
         time.sleep(seconds)  # the moment of the crash is what these tests are about
         self._node.kill()
         self._is_over.set()
@@ -49,4 +55,6 @@ class Load:
                 self._ask(client, number)
             except (BotoCoreError, ClientError, ResponseParserError):  # the last: a head whose body never came
                 return
-            self.acknowledged.add(number)
+            with self._one_more:
+                self.acknowledged.add(number)
+                self._one_more.notify()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-import urllib.request
 from typing import Any
 
 import pytest
@@ -22,11 +20,6 @@ FAULTS: dict[str, Any] = {
 }
 
 
-def clock(node: NodeProcess, advance_s: int) -> None:
-    body = json.dumps({"advance_s": advance_s}).encode()
-    urllib.request.urlopen(f"{node.endpoint}/_wakeful/clock", body, timeout=30).close()
-
-
 def drain(node: NodeProcess, sqs: Any, url: str) -> list[str]:
     """All that comes until nothing is left, deleted at once."""
     bodies: list[str] = []
@@ -38,7 +31,7 @@ def drain(node: NodeProcess, sqs: Any, url: str) -> list[str]:
         counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         if all(counts[name] == "0" for name in counts if name.startswith("ApproximateNumberOf")):
             return bodies
-        clock(node, 130)
+        node.advance(130)
 
 
 @pytest.mark.slow

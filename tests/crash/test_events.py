@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import urllib.request
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ def handler(event, context):
         raise ValueError("never")
     return event
 """
-
-
-def advance(node: NodeProcess, seconds: float) -> None:
-    body = json.dumps({"advance_s": seconds}).encode()
-    with urllib.request.urlopen(f"{node.endpoint}/_wakeful/clock", body, timeout=120) as answer:
-        assert answer.status == 200
 
 
 @pytest.mark.slow
@@ -46,7 +39,7 @@ def test_every_event_that_was_taken_ends_and_is_told_of_once(node: NodeProcess) 
         load.run(random.uniform(0.2, 1.0))
         node.start()
     assert len(load.acknowledged) > 10 * CRASHES, "there was no load to speak of"
-    advance(node, 600)
+    node.advance(600)
 
     sqs = node.client("sqs")
     records = [json.loads(body) for url in (good, bad) for body in drain(sqs, url)]

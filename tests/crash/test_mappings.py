@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -63,11 +62,6 @@ def until(holds: Callable[[], Any], what: str) -> None:
         time.sleep(0.02)
 
 
-def move_clock(node: NodeProcess, seconds: float) -> None:
-    body = json.dumps({"advance_s": seconds}).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{node.endpoint}/_wakeful/clock", body, method="POST"), timeout=60)
-
-
 def state_of(node: NodeProcess, uuid: str) -> str:
     found = node.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     return next((str(each["State"]) for each in found if each["UUID"] == uuid), "gone")
@@ -99,7 +93,7 @@ def test_a_killed_node_loses_nothing_that_its_mappings_had_in_hand(tmp_path: Pat
     node.start()
     until(lambda: [state_of(node, uuid) for _, uuid in stopping] == ["Disabled", "gone"], "they never ended")
     assert state_of(node, plain) == "Enabled"
-    move_clock(node, 31)
+    node.advance(31)
     until(lambda: set(story.bodies("plain")) == set(map(str, range(30))), "a message was lost")
     until(lambda: set(story.bodies("fifo")) == set(map(str, range(30))), "a message of a group was lost")
     for group in (0, 1):

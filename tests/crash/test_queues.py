@@ -19,7 +19,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from tests.crash.conftest import CRASHES
-from tests.crash.test_events import advance
 from tests.node_process import NodeProcess
 
 VISIBILITY_S = 30
@@ -89,7 +88,7 @@ def crash(node: NodeProcess, turns: list[Callable[[Any], object]]) -> None:
         thread.join()
     node.start()
     assert not mistakes, mistakes
-    advance(node, VISIBILITY_S + 1)
+    node.advance(VISIBILITY_S + 1)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import logging
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.running_node import RunningNode, running_node
+from tests.running_node import Lender, RunningNode, running_node
 from wakeful import names
 from wakeful.fabric.deliver import DeadLetter, Delivery, deliver
 from wakeful.fabric.service import Call, Principal
@@ -82,10 +83,15 @@ def refusal(call: Any, **request: Any) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lender]:
+    with closing(Lender(tmp_path_factory.mktemp("lender"), iam="enforce")) as lender:
+        yield lender
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with running_node(tmp_path, iam="enforce") as node:
-        yield World(node)
+def world(lent_node: RunningNode) -> World:
+    return World(lent_node)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_a_refused_page_is_told_why(node: RunningNode) -> None:
     def ask(request: Any, **_: Any) -> None:
         request.headers["Origin"] = "https://elsewhere.example"
 
-    client = node.client("sqs")
+    client = node.new_client("sqs")
     client.meta.events.register("before-send.sqs", ask)
     with pytest.raises(ClientError, match=r"AccessDenied.*web page from elsewhere"):
         client.list_queues()

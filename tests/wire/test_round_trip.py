@@ -74,7 +74,7 @@ def test_what_is_written_botocore_reads_as_it_was_meant(model: ServiceModel) -> 
 @pytest.mark.parametrize("model", MODELS)
 def test_many_requests_and_answers_of_every_operation_survive(model: ServiceModel) -> None:
     for operation in operations(model):
-        for seed in range(50):
+        for seed in range(25):
             read_back(operation, f"{seed}")
             parse_back(operation, f"{seed}")
 

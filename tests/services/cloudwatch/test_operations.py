@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,13 @@ from botocore.credentials import Credentials
 from tests.errors import refusal
 from tests.running_node import RunningNode, running_node
 from wakeful import limits
+
+
+@pytest.fixture
+def node(shared_node: RunningNode) -> Iterator[RunningNode]:
+    """The file's node, and nothing measured on it: that its clock was moved before is as well for all of these."""
+    yield shared_node
+    shared_node.empty()
 
 
 @pytest.fixture

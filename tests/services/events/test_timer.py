@@ -58,6 +58,7 @@ def test_a_scheduled_event_looks_as_on_aws(node: RunningNode, events: Any) -> No
     }
 
 
+@pytest.mark.slow
 def test_a_day_of_every_five_minutes_is_288_events_each_at_its_time(node: RunningNode, events: Any) -> None:
     queue = schedule(node, events, "rate(5 minutes)")
     begun = next_due(node)

@@ -14,6 +14,13 @@ from tests.running_node import RunningNode, running_node
 
 
 @pytest.fixture
+def node(tmp_path: Path) -> Iterator[RunningNode]:
+    """A node of the test's own: what a function still does when its test is over, no other test sees."""
+    with running_node(tmp_path / "data") as started:
+        yield started
+
+
+@pytest.fixture
 def client(node: RunningNode) -> Any:
     return node.client("lambda")
 
@@ -33,14 +40,24 @@ def tidied_node(shared_node: RunningNode) -> Iterator[RunningNode]:
 @pytest.fixture
 def node_on_each(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningNode]:
     """A node of the test's own on the engine under test; every transaction is rehearsed."""
-    store = _database(request.getfixturevalue("postgres_dsn")) if engine == "postgres" else None
+    store = _database(request.getfixturevalue("database_with_tables")) if engine == "postgres" else None
     with running_node(tmp_path / "data", store=store) as started:
         yield started
 
 
+@pytest.fixture(scope="session")
+def database_with_tables(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database on which a node has been, to make others from: to make every table is most of a node's first start."""
+    address = _database(postgres_dsn)
+    with running_node(tmp_path_factory.mktemp("first"), store=address):
+        pass
+    return address
+
+
 def _database(dsn: str) -> str:
-    """The address of an empty database."""
+    """The address of a new database like that one."""
+    server, _, like = dsn.rpartition("/")
     name = f"lambda_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(dsn, autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {name}")
-    return dsn.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if like == 'postgres' else like}")
+    return f"{server}/{name}"

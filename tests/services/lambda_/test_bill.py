@@ -21,6 +21,11 @@ from wakeful.services.lambda_.billing import bill, price
 from wakeful.store.usage import DAY_S, Consumer, Sum
 
 
+@pytest.fixture
+def node(lent_node: RunningNode) -> RunningNode:
+    return lent_node
+
+
 def page(node: RunningNode, path: str = "bill", **query: str) -> Any:
     with urllib.request.urlopen(f"{node.endpoint}/_wakeful/{path}?{urlencode(query)}") as answer:
         return json.loads(answer.read())

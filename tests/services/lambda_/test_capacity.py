@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.errors import refusal, status_of
 from tests.functions import ROLE, RUNTIME, package
 from tests.running_node import RunningNode
@@ -12,6 +14,11 @@ from tests.running_node import RunningNode
 ARN = "arn:aws:lambda:us-east-1:000000000000:capacity-provider:p"
 OPERATOR = "arn:aws:iam::000000000000:role/operator"
 VPC = {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+
+
+@pytest.fixture
+def node(lent_node: RunningNode) -> RunningNode:
+    return lent_node
 
 
 def request(name: str = "p", **more: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,13 +32,19 @@ def request(code: bytes = CODE, name: str = "f", **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def signer(node: RunningNode) -> Signer:
+def node(lent_node: RunningNode) -> RunningNode:
+    return lent_node
+
+
+@pytest.fixture
+def signer(node: RunningNode) -> Iterator[Signer]:
     """One whose root this node trusts."""
     signer = Signer(node.node.clock.now())
     folder = node.node.config.data_dir / ROOTS
     folder.mkdir()
     (folder / "ours.der").write_bytes(signer.root)
-    return signer
+    yield signer
+    shutil.rmtree(folder)
 
 
 def doubts(node: RunningNode) -> float:

@@ -31,6 +31,11 @@ def handler(event, context):
 
 
 @pytest.fixture
+def node(lent_node: RunningNode) -> RunningNode:
+    return lent_node
+
+
+@pytest.fixture
 def confined(tmp_path: Path) -> Iterator[RunningNode]:
     """A node whose functions have a root of their own, and in it /opt."""
     with running_node(tmp_path / "confined", isolation="auto") as node:

@@ -54,7 +54,7 @@ def looped(node: RunningNode, service: str, arn: str, times: int) -> Any:
     trace = Trace("1-6b013b54-11c38355981ad1c45133a798")
     for _ in range(times):
         trace = trace.through(arn)
-    client = node.client(service)
+    client = node.new_client(service)
     client.meta.events.register(
         "before-sign.*.*", lambda request, **_: request.headers.add_header("X-Amzn-Trace-Id", trace.header)
     )
@@ -121,7 +121,7 @@ def test_a_header_is_read_as_boto3_sends_it(node: RunningNode, client: Any) -> N
     quoted = quote(trace.header, safe="-=;:+&[]{}\"',")
     assert "|" in trace.header
     assert "|" not in quoted
-    caught = node.client("lambda")
+    caught = node.new_client("lambda")
     caught.meta.events.register(
         "before-sign.*.*", lambda request, **_: request.headers.add_header("X-Amzn-Trace-Id", quoted)
     )

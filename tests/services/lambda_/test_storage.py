@@ -8,9 +8,15 @@ import pytest
 
 from tests.errors import refusal
 from tests.functions import deploy, package, wait_until_updated
+from tests.running_node import RunningNode
 from wakeful import limits
 
 LARGE = package(index__py="# " + "".join(chr(33 + number * number % 90) for number in range(5000)))
+
+
+@pytest.fixture
+def node(lent_node: RunningNode) -> RunningNode:
+    return lent_node
 
 
 def used(client: Any) -> tuple[int, int]:

@@ -10,38 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.running_node import RunningNode, running_node
-from wakeful.store.tx import Tx
+from tests.running_node import RunningNode
 
 BUCKET = "bucket"
-
-
-@pytest.fixture(scope="module")
-def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
-    """One node for the tests of a file: to start one for each of hundreds of tests takes longer than the tests."""
-    with running_node(tmp_path_factory.mktemp("node")) as started:
-        yield started
-
-
-@pytest.fixture
-def node(shared_node: RunningNode) -> Iterator[RunningNode]:
-    """A node on which there is nothing. Only its clock, and bytes that nobody names, may be left of earlier tests."""
-    yield shared_node
-    empty(shared_node)
-
-
-def empty(node: RunningNode) -> None:
-    """Nothing is on the node any more."""
-    node.settle()
-    node.run(node.node.store.write(_empty))
-
-
-def _empty(tx: Tx) -> None:
-    tables = {row["name"] for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    owned = {table for table in tables if not table.startswith(("sqlite_", "store_"))}
-    for table in sorted(owned, key=lambda name: name == "s3_buckets"):  # which the others refer to
-        tx.lock(table.partition("_")[0])
-        tx.run(f"DELETE FROM {table}")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.running_node import RunningNode
-from tests.services.s3.conftest import BUCKET, empty, refused
+from tests.services.s3.conftest import BUCKET, refused
 from tests.services.s3.nouns import CALL, blob_content
 from tests.services.s3.test_listing import model
 from wakeful.services.s3 import buckets, events, objects
@@ -138,7 +138,7 @@ letters = st.text(alphabet="ab/ é", min_size=1, max_size=5)
 def test_all_pages_together_tell_what_the_model_tells(
     node: RunningNode, keys: list[str], prefix: str, delimiter: str, size: int
 ) -> None:
-    empty(node)
+    node.empty()
     s3 = node.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     fill(node, keys)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.running_node import RunningNode
-from tests.services.s3.conftest import BUCKET, body, empty, in_parts, refused
+from tests.services.s3.conftest import BUCKET, body, in_parts, refused
 from tests.services.s3.nouns import references
 from wakeful import limits
 
@@ -230,7 +230,7 @@ puts = st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max
 def test_whatever_is_uploaded_in_whatever_order_the_listed_parts_are_the_object(
     node: RunningNode, script: list[tuple[int, int]], data: st.DataObject
 ) -> None:
-    empty(node)
+    node.empty()
     s3 = node.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     there = begin(s3)

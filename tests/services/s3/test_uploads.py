@@ -154,6 +154,7 @@ async def test_an_upload_of_another_key_is_not_found(open_store: OpenStore) -> N
             await store.read(uploads.find, "shelf", "other", upload.id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 async def test_ten_thousand_parts_are_completed_in_a_moment(open_store: OpenStore) -> None:
     async with ledger(open_store) as (store, _):

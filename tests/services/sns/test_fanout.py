@@ -190,6 +190,7 @@ def test_without_a_dead_letter_queue_a_failed_delivery_is_noted(node: RunningNod
     assert gone.arn in note.detail["reason"]
 
 
+@pytest.mark.slow
 def test_a_thousand_subscribers_all_have_the_message(node: RunningNode, sns: Any, topic: str) -> None:
     count = 1000
     node.run(node.node.store.write(_subscribe_many, topic, count))

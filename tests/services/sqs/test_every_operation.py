@@ -229,6 +229,7 @@ def test_what_a_batch_may_not_be_is_told_for_all_of_it(sqs: Any, journey: Journe
         assert refused.value.response["Error"]["Code"] == code
 
 
+@pytest.mark.slow
 def test_the_aws_cli_sends_receives_and_deletes(shared_node: RunningNode) -> None:
     with aws_cli(shared_node.endpoint) as aws:
 
