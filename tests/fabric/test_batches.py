@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.examples import examples
@@ -110,6 +110,7 @@ def test_what_any_of_several_filters_wants_gets_through_and_everything_where_the
 
 @examples(50)
 @given(st.lists(st.integers(0, 400), max_size=30), st.integers(200, 1000))
+@example([0, 0, 0, 75], 200)
 def test_parts_are_the_batch_in_its_order_and_none_is_larger_than_it_may_be(sizes: list[int], bytes_max: int) -> None:
     batch = [taken(str(number), "x" * size) for number, size in enumerate(sizes)]
     parts = list(batches.parts(batch, record, bytes_max))

@@ -50,13 +50,14 @@ def _seen(content: Any) -> Any:
 
 def parts(batch: Sequence[Taken], as_record: AsRecord, bytes_max: int) -> Iterator[list[Taken]]:
     """The batch, or as many parts of it as it takes for none to be a larger event than `bytes_max`."""
+    empty = len(_EMPTY) - 1  # a comma is counted with each record, and the first one has none before it
     part: list[Taken] = []
-    size = len(_EMPTY)
+    size = empty
     for each in batch:
         grown = len(orjson.dumps(as_record(each))) + 1
         if part and size + grown > bytes_max:
             yield part
-            part, size = [], len(_EMPTY)
+            part, size = [], empty
         part.append(each)
         size += grown
     if part:
