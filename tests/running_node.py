@@ -189,10 +189,15 @@ _KEPT = ("sqlite_", "store_", "iam_secrets")
 
 def _delete_all(tx: Tx) -> None:
     tx.run("PRAGMA defer_foreign_keys = ON")
-    for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
-        if not row["name"].startswith(_KEPT):
-            tx.lock(row["name"].partition("_")[0])
-            tx.run(f"DELETE FROM {row['name']}")
+    tables = [row["name"] for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    have_rows = " UNION ALL ".join(
+        f"SELECT '{table}' AS name WHERE EXISTS (SELECT 1 FROM {table})"
+        for table in tables
+        if not table.startswith(_KEPT)
+    )
+    for row in tx.all(have_rows):
+        tx.lock(row["name"].partition("_")[0])
+        tx.run(f"DELETE FROM {row['name']}")
 
 
 async def _listened(node: Node, name: str) -> None:

@@ -217,6 +217,7 @@ def test_every_operation_says_what_is_wrong(shared_node: RunningNode) -> None:
     assert {names[each[0]] for each in ERRORS} == set(sns.meta.service_model.operation_names) - CANNOT_FAIL
 
 
+@pytest.mark.slow
 def test_the_aws_cli_makes_subscribes_publishes_and_lists(shared_node: RunningNode) -> None:
     queue = sink(shared_node, "of-the-cli")
     with aws_cli(shared_node.endpoint) as aws:
