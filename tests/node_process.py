@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class NodeProcess:
         environment = {**os.environ, "PYTHONPATH": str(SRC)}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environment)
+        weakref.finalize(self, _end, self._process)  # whatever becomes of the test, its node does not outlive it
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self._process.poll() is None, f"the node ended:\n{self.log.read_text()}"
@@ -87,3 +89,9 @@ class NodeProcess:
             aws_secret_access_key="test",
             config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=30, max_pool_connections=1),
         )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -30,7 +31,10 @@ def database(postgres_dsn: str) -> str:
 
 
 @pytest.fixture
-def node(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> NodeProcess:
-    """Not yet started."""
+def node(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NodeProcess]:
+    """Not yet started; whatever becomes of the test, it does not run on."""
     flags = ["--store", request.getfixturevalue("database")] if engine == "postgres" else []
-    return NodeProcess(tmp_path / "data", *flags)
+    made = NodeProcess(tmp_path / "data", *flags)
+    yield made
+    if made.is_running:
+        made.kill()
