@@ -59,7 +59,12 @@ class RunningNode:
         self, service: str, *, region: str = REGION, key: str = "test", secret: str = "test", **more: Any
     ) -> Any:
         """Such a client that nobody else has."""
-        config = ClientConfig(**{"retries": {"max_attempts": 0}, "read_timeout": 30, **more.pop("config", {})})
+        quiet = {
+            "retries": {"max_attempts": 0},
+            "read_timeout": 30,
+            "user_agent": "a test",
+        }  # its own takes long to say
+        config = ClientConfig(**{**quiet, **more.pop("config", {})})
         return boto3.client(
             service,
             endpoint_url=more.pop("endpoint", self.endpoint),
