@@ -25,6 +25,7 @@ from tests.services.lambda_.durable_functions import (
     told,
     wait,
 )
+from wakeful import limits
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,10 @@ def test_an_execution_goes_on_when_nobody_waits_for_it_any_more(node: RunningNod
     assert json.loads(answer["Payload"].read()) == 4
 
 
-def test_who_waits_does_not_keep_the_node_from_stopping_and_may_ask_again(tmp_path: Path) -> None:
+def test_who_waits_does_not_keep_the_node_from_stopping_and_may_ask_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HTTP_SHUTDOWN_S", 0.5)
     ask = {"DurableExecutionName": "one"}
     with running_node(tmp_path / "data") as node:
         client = node.client("lambda")
