@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.running_node import RunningNode, running_node
 from tests.services.sink import sink
+from tests.services.sns.certificates import certified
 from tests.services.sns.people import Inbox, new_inbox, page_of
 from wakeful.config import Config
 from wakeful.services.sns.relay import retry_after_s
@@ -207,12 +206,7 @@ def test_a_deleted_copy_goes_out_all_the_same(inbox: Inbox, server: Server) -> N
 def test_a_password_and_mail_that_waits_survive_a_restart_and_go_under_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pem, key = tmp_path / "localhost.pem", tmp_path / "localhost.key"
-    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
-    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, "-keyout", str(key), "-out", str(pem))
-    subprocess.run(made, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, key)
+    pem, context = certified(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     server = Server()
     with running_node(tmp_path / "data", smtp_relay="smtp://127.0.0.1:1") as node:
