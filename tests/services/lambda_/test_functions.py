@@ -300,7 +300,7 @@ def test_a_function_whose_runtime_was_absent_works_once_it_was_got_and_the_funct
     assert shown["StateReason"].endswith(f"Get it with: wakeful runtimes add {RUNTIME}; then update the function")
     monkeypatch.setattr(runtimes, "discover", everything)
     client.update_function_code(FunctionName="f", ZipFile=package(index__py="def handler(event, context): return 2"))
-    client.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0})
+    wait_until_updated(client, "f")
     assert client.get_function_configuration(FunctionName="f")["State"] == "Active"
     assert call(client).payload == 2
 
@@ -322,7 +322,7 @@ def test_with_the_fallback_a_function_runs_on_another_version_and_its_log_says_s
             "def handler(event, context): return [os.environ['AWS_EXECUTION_ENV'], sys.version_info[:2]]"
         )
         client.create_function(**creation(Runtime=asked, Code={"ZipFile": package(index__py=code)}))
-        client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0})
+        wait_until_active(client, "f")
         answer = client.invoke(FunctionName="f", LogType="Tail")
         assert json.loads(answer["Payload"].read()) == [f"AWS_Lambda_{asked}", [*sys.version_info[:2]]]
         assert (
