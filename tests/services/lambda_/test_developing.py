@@ -165,7 +165,7 @@ def test_published_versions_are_not_touched(node: RunningNode, client: Any) -> N
         line.save(index__py=code(1))
         assert call(client).payload == [1, 0]
         client.get_waiter("function_active_v2").wait(
-            FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.02, "MaxAttempts": 500}
+            FunctionName="f", Qualifier="1", WaiterConfig={"Delay": 0.02, "MaxAttempts": 3000}
         )
         assert call(client, Qualifier="1").payload == [0, 0]
 

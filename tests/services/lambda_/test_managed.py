@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.errors import refusal
-from tests.functions import ROLE, call, package
+from tests.functions import ROLE, call, package, wait_until_active
 from tests.running_node import RunningNode, running_node
 from tests.services.lambda_.test_capacity import is_gone, provider, until
 
@@ -297,7 +297,7 @@ def test_what_managed_instances_do_not_have_is_refused(client: Any, arn: str) ->
     assert refusal(create, client=client, arn=arn + "x")[0] == "ResourceNotFoundException"
     ordinary = {"FunctionName": "g", "Runtime": RUNTIME, "Role": ROLE, "Handler": "index.handler"}
     client.create_function(**ordinary, Code={"ZipFile": package(index__py=CODE)})
-    client.get_waiter("function_active_v2").wait(FunctionName="g", WaiterConfig={"Delay": 0.02})
+    wait_until_active(client, "g")
     code, words = refusal(client.update_function_configuration, FunctionName="g", CapacityProviderConfig=config(arn))
     assert words == "CapacityProviderConfig isn't supported for Lambda Default functions."
     assert refusal(client.publish_version, FunctionName="g", PublishTo="LATEST_PUBLISHED")[0] == code

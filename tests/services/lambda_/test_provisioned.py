@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.errors import refusal
-from tests.functions import call, deploy
+from tests.functions import call, deploy, wait_until_updated
 from tests.running_node import RunningNode, running_node
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ def test_an_alias_has_its_own_and_moves_them_with_it(published: Any) -> None:
     assert call(published, "f:live").payload[0] == "provisioned-concurrency"
     assert call(published, "f:1").payload[0] == "on-demand"
     published.update_function_configuration(FunctionName="f", Timeout=7)
-    published.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.02})
+    wait_until_updated(published, "f")
     published.publish_version(FunctionName="f")
     published.update_alias(FunctionName="f", Name="live", FunctionVersion="2")
     until_status(published, "READY", "live")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.functions import deploy
+from tests.functions import deploy, wait_until_updated
 from tests.running_node import RunningNode
 from wakeful.services.lambda_.billing import price, standing
 from wakeful.store.usage import DAY_S, Consumer, Sum
@@ -86,7 +86,7 @@ def test_what_an_alias_has_moves_with_it(client: Any, node: RunningNode) -> None
     deploy(client, MemorySize=128)
     client.publish_version(FunctionName="f")
     client.update_function_configuration(FunctionName="f", MemorySize=512)
-    client.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.02})
+    wait_until_updated(client, "f")
     client.publish_version(FunctionName="f")
     client.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
     provision(client, 4, "live")
@@ -107,10 +107,10 @@ def test_a_snapshot_costs_until_its_version_is_deleted_and_three_hours_at_least(
     for _ in range(2):
         version = client.publish_version(FunctionName="f", Description="")["Version"]
         client.get_waiter("published_version_active").wait(
-            FunctionName="f", Qualifier=version, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+            FunctionName="f", Qualifier=version, WaiterConfig={"Delay": 0.05, "MaxAttempts": 1200}
         )
         client.update_function_configuration(FunctionName="f", Description=version, MemorySize=512 + int(version))
-        client.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.02})
+        wait_until_updated(client, "f")
     client.delete_function(FunctionName="f", Qualifier="1")
     node.advance(4 * HOUR_S)
     found = stood(node)

@@ -31,7 +31,7 @@ def publish(client: Any, answer: int) -> str:
     wait_until_updated(client, "f")
     version = str(client.publish_version(FunctionName="f")["Version"])
     client.get_waiter("published_version_active").wait(
-        FunctionName="f", Qualifier=version, WaiterConfig={"Delay": 0.02, "MaxAttempts": 500}
+        FunctionName="f", Qualifier=version, WaiterConfig={"Delay": 0.02, "MaxAttempts": 3000}
     )
     return version
 
