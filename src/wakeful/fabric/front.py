@@ -13,7 +13,7 @@ from typing import Protocol
 from wakeful import names
 from wakeful.fabric.service import Node, Principal
 from wakeful.fabric.trace import Trace
-from wakeful.wire.errors import AwsError
+from wakeful.wire.errors import AccessDenied, AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 
 FROM_TOPIC = "x-amz-sns-message-type"
@@ -54,6 +54,17 @@ class Arrival:
     """Asked for only where it matters. Raises AwsError for whom we do not believe, and where nobody signed."""
     is_inside: bool = False
     """Whether it came out of a sandbox, or is a topic's message."""
+
+    def from_outside(self) -> None:
+        """Raises AccessDenied unless it came from outside."""
+        if self.is_inside:
+            raise AccessDenied("this cannot be asked from inside a function")
+
+
+def place_below(path: str, http: HttpRequest) -> Place | None:
+    """The place of a request whose path begins with `path`: what comes after it. None for any other."""
+    route = http.path.removeprefix(path)
+    return None if route == http.path else Place(route, "", is_by_host=False)
 
 
 class Front(Protocol):

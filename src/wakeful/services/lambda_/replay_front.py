@@ -22,7 +22,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.environments.version import Throttled
-from wakeful.fabric.front import Arrival, Place
+from wakeful.fabric.front import Arrival, Place, place_below
 from wakeful.fabric.service import Call, Need, Node
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import invoke, recorded, runs, trials
@@ -37,7 +37,7 @@ from wakeful.services.lambda_.packages import package_of
 from wakeful.services.lambda_.references import Reference, of_arn, reference
 from wakeful.services.lambda_.trials import Trial
 from wakeful.store.telemetry import RECORDED, Note, Recording
-from wakeful.wire.errors import AccessDenied, AwsError
+from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 
 PATH = "/_wakeful/lambda/"
@@ -56,12 +56,10 @@ class ReplayFront:
         return RequestEntityTooLargeException(f"A package that is sent has up to {self.body_bytes_max} bytes")
 
     def place_of(self, http: HttpRequest) -> Place | None:
-        route = http.path.removeprefix(PATH)
-        return None if route == http.path else Place(route, "", is_by_host=False)
+        return place_below(PATH, http)
 
     async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
-        if arrival.is_inside:
-            raise AccessDenied("this cannot be asked from inside a function")
+        arrival.from_outside()
         signer = await arrival.signer()
         call = Call(
             account=signer.principal.account,

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 import orjson
 
 from wakeful import limits, names
-from wakeful.fabric.front import Arrival, Place, Signer
+from wakeful.fabric.front import Arrival, Place, Signer, place_below
 from wakeful.fabric.service import Node
 from wakeful.services.sns import inbox, platforms, sms_accounts, text_messages
 from wakeful.services.sns.arns import endpoint_arn
@@ -42,12 +42,10 @@ class InboxFront:
         return InvalidParameterException(f"Invalid parameter: a request has up to {self.body_bytes_max} bytes")
 
     def place_of(self, http: HttpRequest) -> Place | None:
-        route = http.path.removeprefix(PATH)
-        return None if route == http.path else Place(route, "", is_by_host=False)
+        return place_below(PATH, http)
 
     async def answer(self, node: Node, arrival: Arrival) -> HttpResponse:
-        if arrival.is_inside:
-            raise AccessDenied("this cannot be asked from inside a function")
+        arrival.from_outside()
         signer = await arrival.signer()
         if signer.principal.kind != "root":
             raise AccessDenied("this needs a signature by the root of an account")
