@@ -74,7 +74,8 @@ def next_slice(left: int, taken: Sequence[Taken], bytes_max: int) -> int:
         return min(left, limits.BATCH_FIRST_SLICE)
     size = sum(size_of(each) for each in taken)
     room = bytes_max - size
-    return 0 if room <= 0 else min(left, limits.BATCH_SLICE_MAX, max(1, room * len(taken) // size))
+    fit = -(-room * len(taken) // size)  # rounded up: what is left over would be a transaction of its own
+    return 0 if room <= 0 else min(left, limits.BATCH_SLICE_MAX, fit)
 
 
 def size_of(taken: Taken) -> int:
