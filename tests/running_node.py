@@ -17,12 +17,13 @@ import httptools  # noqa: F401 - the server wants it; a missing one should fail 
 from botocore.config import Config as ClientConfig
 
 from wakeful.clock import Clock
+from wakeful.composition import SERVICES
 from wakeful.config import Config
 from wakeful.environments import tiers
 from wakeful.environments.jail.host import NOTHING
 from wakeful.environments.sandboxes import LaunchedSandboxes, open_sandboxes
 from wakeful.fabric.service import Service
-from wakeful.node import SERVICES, Node, _first, opened, running
+from wakeful.node import Node, _first, opened, running
 from wakeful.store import schema, telemetry
 from wakeful.store.sqlite import SqliteStore
 from wakeful.store.tx import Tx

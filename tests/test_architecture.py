@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
         "environments.version",
     },
 }
-COMPOSITION = {"node", "cli", "__main__"}
+COMPOSITION = {"node", "composition", "cli", "__main__"}
 """Nothing but the command line knows the node, and the node knows everything."""
 
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}

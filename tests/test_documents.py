@@ -9,7 +9,7 @@ import pytest
 from tools import coverage
 
 from wakeful.cli.app import app
-from wakeful.node import SERVICES
+from wakeful.composition import SERVICES
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("src", "tests", "tools", "bench", "examples")

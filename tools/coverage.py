@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from wakeful.composition import SERVICES
 from wakeful.fabric.service import Service
-from wakeful.node import SERVICES
 
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
 

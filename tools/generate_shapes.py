@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wakeful.node import SERVICES
+from wakeful.composition import SERVICES
 from wakeful.wire.model import members_of, service_model, streams_in
 
 FOLDER = Path(__file__).parents[1] / "src" / "wakeful" / "shapes"
@@ -106,6 +106,8 @@ def _reachable(shapes: Iterable[Any]) -> dict[str, Any]:
     pending = [shape for shape in shapes if shape is not None]
     while pending:
         shape = pending.pop()
+        if shape.is_as_sent:
+            continue
         if shape.type_name == "structure":
             if shape.name not in found and not shape.serialization.get("eventstream"):
                 found[shape.name] = shape
@@ -135,7 +137,7 @@ def _members(shape: Any, *, takes_stream: bool, is_answered: bool, may_be_none: 
 
 
 def _type(shape: Any) -> str:
-    if shape.serialization.get("jsonvalue") or shape.serialization.get("eventstream") or shape.metadata.get("document"):
+    if shape.serialization.get("jsonvalue") or shape.serialization.get("eventstream") or shape.is_as_sent:
         return "Any"
     if shape.type_name == "structure":
         return _safe(shape.name)

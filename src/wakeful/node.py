@@ -20,6 +20,7 @@ from typing import Any
 
 from wakeful import limits, names
 from wakeful.clock import Clock
+from wakeful.composition import SERVICES, schemas
 from wakeful.config import Config
 from wakeful.environments import machine
 from wakeful.environments.door import Door
@@ -42,15 +43,16 @@ from wakeful.fabric.parts import Parts
 from wakeful.fabric.patience import keep_up
 from wakeful.fabric.service import Call, Principal, Request, Result, Service
 from wakeful.fabric.source import Source
+from wakeful.fabric.stream import Stream
 from wakeful.fabric.trace import Trace
 from wakeful.gateway.admin import Admin
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.http import Gateway
 from wakeful.gateway.server import Servers
-from wakeful.services import cloudwatch, events, iam, lambda_, logs, s3, sns, sqs
+from wakeful.services import iam
 from wakeful.services.lambda_.attendant import Attendant
 from wakeful.services.lambda_.developing import Developing
-from wakeful.store import blobs, lease, moved_clock, schema, telemetry, work
+from wakeful.store import lease, moved_clock, schema, telemetry, work
 from wakeful.store.blobs import Blobs
 from wakeful.store.caches import Caches
 from wakeful.store.sqlite import SqliteStore
@@ -59,20 +61,6 @@ from wakeful.store.tx import Outbox, Store, Tx
 from wakeful.store.wakes import Wakes
 
 log = logging.getLogger(__name__)
-
-SERVICES: tuple[Service, ...] = (
-    cloudwatch.service,
-    events.service,
-    iam.service,
-    iam.sts,
-    lambda_.service,
-    logs.service,
-    s3.service,
-    sns.service,
-    sqs.service,
-)
-
-_OWN_SCHEMAS = {"work": work.SCHEMA, "lease": lease.SCHEMA, "blob": blobs.SCHEMA, "fabric": experiments.SCHEMA}
 
 
 class CannotStart(Exception):
@@ -93,6 +81,7 @@ class Node:
         self.services: Mapping[str, Service] = {service.name: service for service in services}
         self.pages = {name: partial(page, self) for each in services for name, page in each.pages.items()}
         self.sources: Mapping[str, Source] = {s.name: s.source for s in services if s.source is not None}
+        self.streams: Mapping[str, Stream] = {s.name: s.stream for s in services if s.stream is not None}
         self.store: Store
         self.telemetry: Telemetry
         self.authorizer: Authorizer
@@ -263,14 +252,10 @@ async def opened(config: Config) -> AsyncIterator[Store]:
             store = _store(config, Clock(), "ledger", lambda outbox: None, None)
         try:
             with _or_cannot_start(f"the state in {config.state} cannot be opened"):
-                await store.write(schema.apply, _schemas(SERVICES))
+                await store.write(schema.apply, schemas(SERVICES))
             yield store
         finally:
             await store.close()
-
-
-def _schemas(services: tuple[Service, ...]) -> dict[str, str]:
-    return {**_OWN_SCHEMAS, **{service.package: service.schema for service in services}}
 
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
@@ -303,7 +288,7 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
     stack.push_async_callback(node.telemetry.flush)
     await watched.write(schema.apply, {"telemetry": telemetry.SCHEMA})
     await node.telemetry.forget_recordings()
-    await node.store.write(schema.apply, _schemas(tuple(node.services.values())))
+    await node.store.write(schema.apply, schemas(tuple(node.services.values())))
     node.clock.offset_s = await node.store.read(moved_clock.offset)
     await node.chaos.look(node.store)
 

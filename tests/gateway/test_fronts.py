@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.running_node import RunningNode, running_node
+from wakeful.composition import SERVICES
 from wakeful.fabric.front import Arrival, Place
 from wakeful.fabric.service import Node
-from wakeful.node import SERVICES
 from wakeful.wire.errors import AccessDenied, AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 

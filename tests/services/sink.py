@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.running_node import RunningNode
+from wakeful.composition import SERVICES
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.service import Operations, Service
-from wakeful.node import SERVICES
 from wakeful.store.tx import Tx
 
 

@@ -10,7 +10,7 @@ import pytest
 from tools import generate_shapes
 from tools.generate_shapes import read_arguments, render, stale, write
 
-from wakeful.node import SERVICES
+from wakeful.composition import SERVICES
 from wakeful.wire.model import ServiceModel, service_model
 
 

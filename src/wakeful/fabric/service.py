@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wakeful.fabric.front import Front
     from wakeful.fabric.page import Page
     from wakeful.fabric.source import Source
+    from wakeful.fabric.stream import Stream
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -221,6 +222,8 @@ class Service:
     """Takes an event into durable state, inside the giver's transaction; raises Refused."""
     source: Source | None = None
     """Others may draw from it."""
+    stream: Stream | None = None
+    """Others may follow its streams."""
     needs: Callable[[Call, str, Request], Iterable[Need]] | None = None
     """What a request to an operation needs. None: the action of the operation's name on everything."""
     policy: Callable[[Tx, str], str | None] | None = None
@@ -324,6 +327,7 @@ class Node(Protocol):
     endpoint: str
     services: Mapping[str, Service]
     sources: Mapping[str, Source]
+    streams: Mapping[str, Stream]
     is_stopping: bool
     """The node was told to stop: who only waits for something to come is answered now."""
 

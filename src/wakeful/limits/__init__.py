@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wakeful.limits.chaos import *  # noqa: F403 - one name for all of them: limits.X
+from wakeful.limits.data import *  # noqa: F403
 from wakeful.limits.environments import *  # noqa: F403
 from wakeful.limits.lambda_ import *  # noqa: F403
 from wakeful.limits.services import *  # noqa: F403
@@ -221,3 +222,9 @@ FILTER_POLICY_DECIMALS_MAX = 5
 BATCH_FIRST_SLICE = 100  # things taken from a source before anybody knows how large they are
 BATCH_SLICE_MAX = 1000  # taken in one transaction
 BATCH_RECORD_BYTES = 500  # about what a record has besides what was sent
+
+# --- fabric: journals ------------------------------------------------------------------------------------------------
+
+JOURNAL_READ_BYTES_MAX = 10 * 1024 * 1024  # of entries that are read at once
+JOURNAL_SLICE = 1000  # entries that one question to the store answers
+JOURNAL_DROPPED_AT_ONCE = 500  # entries that are dropped in one transaction, others waiting

@@ -150,6 +150,8 @@ class _Looks:
     def _look(self, shape: Shape) -> Look | None:
         """None where every value will do."""
         kind = shape.type_name
+        if shape.is_as_sent:
+            return None
         if kind == "structure":
             return self.structure(shape)
         if kind == "list":

@@ -107,6 +107,8 @@ def loads(body: bytes) -> Any:
 def compile_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     """A closure from what JSON has to what a handler gets. `knots` ties the knot of shapes that contain themselves."""
     kind = shape.type_name
+    if shape.is_as_sent:
+        return _as_sent
     if kind == "structure":
         return knots.tie(shape.name, lambda: _structure_reader(shape, knots))
     if kind == "list":
@@ -116,9 +118,11 @@ def compile_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     return _scalar_reader(shape)
 
 
+def _as_sent(value: Any) -> Any:
+    return value
+
+
 def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
-    if shape.metadata.get("document"):
-        return lambda value: value
     members = {}
     for name, member in members_of(shape).items():
         if "location" not in member.serialization:
@@ -161,6 +165,8 @@ def _map_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
             raise _mistyped(value, shape)
+        if convert is _as_sent:
+            return value
         return {key: None if item is None else convert(item) for key, item in value.items()}
 
     return read
@@ -285,6 +291,8 @@ def _is_special(shape: Shape) -> bool:
 def compile_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
     """A closure from what a handler answers to what JSON has."""
     kind = shape.type_name
+    if shape.is_as_sent:
+        return _as_sent
     if kind == "structure":
         return knots.tie(shape.name, lambda: _structure_writer(shape, knots))
     if kind == "list":
@@ -295,8 +303,6 @@ def compile_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 
 def _structure_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
-    if shape.metadata.get("document"):
-        return lambda value: value
     members = {}
     for name, member in members_of(shape).items():
         if "location" not in member.serialization:
@@ -321,6 +327,8 @@ def _list_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
 
 def _map_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
     convert = compile_writer(shape.value, knots)
+    if convert is _as_sent:
+        return _as_sent  # a whole item: it may be a fragment of JSON that is ready
     return lambda value: {key: convert(item) for key, item in value.items()}
 
 

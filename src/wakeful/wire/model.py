@@ -22,6 +22,9 @@ _WORD_THEN_CAPITAL = re.compile(r"([a-z0-9])([A-Z])")
 SPOKEN = ("json", "query", "rest-json", "rest-xml")
 """The protocols that there are readers and writers of."""
 
+AS_SENT = frozenset({("dynamodb", "AttributeValue"), ("dynamodbstreams", "AttributeValue")})
+"""Shapes whose values handlers get and give as JSON has them: the service itself says what is wrong."""
+
 _TEXTS = frozenset({"documentation", "documentationUrl", "deprecatedMessage"})
 _ON_THE_WIRE = frozenset(
     {
@@ -67,6 +70,11 @@ class Shape:
     def metadata(self) -> Mapping[str, Any]:
         """What its values must be like."""
         return {key: value for key, value in self._raw.items() if key in _OF_THE_VALUE}
+
+    @property
+    def is_as_sent(self) -> bool:
+        """Whether its values are JSON to the handler, too."""
+        return bool(self._raw.get("document")) or (self._model.service_name, self.name) in AS_SENT
 
     @cached_property
     def members(self) -> Mapping[str, Shape]:

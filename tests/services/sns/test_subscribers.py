@@ -16,9 +16,9 @@ from tests.services.sink import sink
 from tests.services.sns.test_fifo import NAMES
 from tests.services.sns.test_topic import attributes, refusal
 from wakeful import limits
+from wakeful.composition import SERVICES
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.fabric.service import Operations, Service
-from wakeful.node import SERVICES
 from wakeful.store.tx import Tx
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"

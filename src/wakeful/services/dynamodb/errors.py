@@ -1,0 +1,54 @@
+"""DynamoDB's errors. A class has the name of the model's shape, or AWS's code where the model has none."""
+
+from __future__ import annotations
+
+from wakeful.wire.errors import AwsError
+
+
+class ValidationException(AwsError):
+    """The input fails to satisfy the constraints specified by an AWS service."""
+
+    status = 400
+
+
+class ResourceNotFoundException(AwsError):
+    """Requested resource not found"""
+
+
+class ResourceInUseException(AwsError):
+    """The resource is in use."""
+
+
+class ConditionalCheckFailedException(AwsError):
+    """The conditional request failed"""
+
+
+class LimitExceededException(AwsError):
+    """Too many operations for a given subscriber."""
+
+
+class ItemCollectionSizeLimitExceededException(AwsError):
+    """Collection size exceeded."""
+
+
+class TransactionCanceledException(AwsError):
+    """Transaction cancelled, please refer cancellation reasons for specific reasons"""
+
+
+class TransactionConflictException(AwsError):
+    """Transaction is ongoing for the item"""
+
+
+class IdempotentParameterMismatchException(AwsError):
+    """The client tried to use the same token with different parameters."""
+
+
+class ProvisionedThroughputExceededException(AwsError):
+    """The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning
+    level with the UpdateTable API."""
+
+
+class SerializationException(AwsError):
+    """The request cannot be read."""
+
+    status = 400

@@ -1,0 +1,38 @@
+"""The rows of secondary indexes: copies of what an index projects, under the index's key and then the item's."""
+
+from __future__ import annotations
+
+from wakeful.services.dynamodb import items
+from wakeful.services.dynamodb.sizes import item_size
+from wakeful.services.dynamodb.table import Index, Table
+from wakeful.services.dynamodb.values import Item, raw
+from wakeful.store.tx import Tx
+
+
+def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None) -> None:
+    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys."""
+    for index in table.indexes:
+        old, new = entry(index, key, before), entry(index, key, after)
+        if old == new:
+            continue
+        if old is not None and (new is None or old[0] != new[0]):
+            items.delete(tx, index.space, old[0], grown=(-1, -item_size(old[1])))
+        if new is not None:
+            was = old if old is not None and old[0] == new[0] else None
+            grown = (was is None, item_size(new[1]) - (item_size(was[1]) if was is not None else 0))
+            items.put(tx, index.space, new[0], raw(new[1]), grown=grown)
+
+
+def entry(index: Index, key: bytes, item: Item | None) -> tuple[bytes, Item] | None:
+    """The row's key and what it shows; None where the item is not in the index."""
+    own = index.keys.find(item) if item is not None else None
+    if own is None or item is None:
+        return None
+    return own + key, projected(index, item)
+
+
+def projected(index: Index, item: Item) -> Item:
+    """What of the item the index has."""
+    if index.attributes is None:
+        return item
+    return {name: value for name, value in item.items() if name in index.attributes}

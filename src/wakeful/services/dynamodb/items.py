@@ -1,0 +1,64 @@
+"""Rows of items: what is under a key, and what lies between two keys. Of tables and of indexes alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wakeful.store.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    key: bytes
+    raw: bytes
+    """JSON, as the API has it."""
+
+
+def get(tx: Tx, space: int, key: bytes) -> bytes | None:
+    """The item's JSON; None where there is none."""
+    row = tx.one("SELECT item FROM dynamodb_items WHERE space = ? AND key = ?", space, key)
+    return None if row is None else row["item"]
+
+
+def between(tx: Tx, space: int, low: bytes, high: bytes, count: int, *, backwards: bool = False) -> list[Stored]:
+    """Up to `count` items with keys from `low` on and before `high`; the other way round where `backwards`."""
+    order = "DESC" if backwards else "ASC"
+    rows = tx.all(
+        f"SELECT key, item FROM dynamodb_items WHERE space = ? AND key >= ? AND key < ? ORDER BY key {order} LIMIT ?",  # noqa: S608 - words of ours
+        *(space, low, high, count),
+    )
+    return [Stored(bytes(row["key"]), row["item"]) for row in rows]
+
+
+def put(tx: Tx, space: int, key: bytes, raw: bytes, *, grown: tuple[int, int]) -> None:
+    """The item is there. `grown` is by how many items and bytes the space has more now."""
+    tx.lock("dynamodb", "space", str(space), key.hex())
+    tx.run(
+        "INSERT INTO dynamodb_items(space, key, item) VALUES (?, ?, ?)"
+        " ON CONFLICT(space, key) DO UPDATE SET item = excluded.item",
+        *(space, key, raw),
+    )
+    _grow(tx, space, grown)
+
+
+def delete(tx: Tx, space: int, key: bytes, *, grown: tuple[int, int]) -> None:
+    tx.lock("dynamodb", "space", str(space), key.hex())
+    tx.run("DELETE FROM dynamodb_items WHERE space = ? AND key = ?", space, key)
+    _grow(tx, space, grown)
+
+
+def counted(tx: Tx, space: int) -> tuple[int, int]:
+    """How many items there are, and how many bytes they have as DynamoDB counts them."""
+    row = tx.one("SELECT sum(items) AS items, sum(bytes) AS bytes FROM dynamodb_counts WHERE space = ?", space)
+    return (int(row["items"] or 0), int(row["bytes"] or 0)) if row is not None else (0, 0)
+
+
+def _grow(tx: Tx, space: int, grown: tuple[int, int]) -> None:
+    if grown != (0, 0):
+        tx.add(
+            "INSERT INTO dynamodb_counts(space, lane, items, bytes) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT(space, lane) DO UPDATE SET items = dynamodb_counts.items + excluded.items,"
+            " bytes = dynamodb_counts.bytes + excluded.bytes",
+            (space, tx.lane),
+            grown,
+        )

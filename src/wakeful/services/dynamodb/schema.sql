@@ -1,0 +1,37 @@
+-- Tables of DynamoDB. A table and each of its secondary indexes is a space: rows of items under order-preserving keys.
+
+CREATE TABLE IF NOT EXISTS dynamodb_tables(
+    arn        TEXT PRIMARY KEY,
+    id         TEXT NOT NULL UNIQUE,     -- TableId
+    account    TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    created    REAL NOT NULL,
+    status     TEXT NOT NULL,            -- CREATING, ACTIVE, UPDATING, DELETING, …
+    space      INTEGER NOT NULL UNIQUE,  -- where its items are
+    definition BLOB NOT NULL,            -- as CreateTable and UpdateTable set it, by AWS's names; its indexes with their spaces
+    tags       BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dynamodb_spaces(
+    id    INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice
+    owner TEXT NOT NULL,                     -- the TableId
+    name  TEXT NOT NULL,                     -- of the index; '' for the table's own
+    gone  REAL                               -- since when it is nobody's: what it holds is deleted little by little
+);
+CREATE INDEX IF NOT EXISTS dynamodb_spaces_gone ON dynamodb_spaces(gone) WHERE gone IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS dynamodb_items(
+    space INTEGER NOT NULL,
+    key   BLOB NOT NULL,                 -- see keys.py
+    item  BLOB NOT NULL,                 -- JSON, as the API has it
+    PRIMARY KEY (space, key)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dynamodb_counts( -- how many items a space has, and how large they are; added up by lane
+    space INTEGER NOT NULL,
+    lane  INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (space, lane)
+) WITHOUT ROWID;

@@ -1,0 +1,18 @@
+"""A table's stream: every change of an item is an entry of a journal, in the same transaction ("Change data capture for
+DynamoDB Streams").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.values import Item
+from wakeful.store.tx import Tx
+
+if TYPE_CHECKING:
+    from wakeful.services.dynamodb.changes import Cause
+
+
+def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause) -> None:
+    """The change stands in the table's stream, where it has one."""
