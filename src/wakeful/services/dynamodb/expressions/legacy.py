@@ -212,10 +212,11 @@ def projection_of(request: Mapping[str, Any]) -> PathsProjection | None:
         return None
     if not names:
         raise ValidationException("AttributesToGet cannot be empty")
+    seen: set[str] = set()
     for name in names:
-        _checked_name(name)
-    if len(set(names)) != len(names):
-        raise ValidationException("Cannot have two attributes with the same name")
+        if _checked_name(name) in seen:
+            raise ValidationException(f"{_INVALID}Duplicate value in attribute name: {name}")
+        seen.add(name)
     return projections.of_paths(tuple((name,) for name in names))
 
 
@@ -244,6 +245,10 @@ class AttributeUpdates:
             else:
                 after.pop(put.attribute, None)
         return after
+
+    def of_nothing(self, key: Item) -> Item | None:
+        is_taking_away = bool(self.puts) and all(put.action == "DELETE" for put in self.puts)
+        return None if is_taking_away else self.apply(key)
 
     def paths(self) -> tuple[Path, ...]:
         return tuple((put.attribute,) for put in self.puts)
