@@ -84,6 +84,8 @@ class Config:
     """A file of certificates (PEM) that vouch for HTTPS endpoints, beside those that this machine trusts."""
     internal_endpoints: bool | None = None
     """Whether topics may send to addresses that are not public. None: on loopback they may, beyond it they may not."""
+    throttle_tables: bool = False
+    """Whether a DynamoDB table refuses more than it has provisioned."""
     home: Path = field(default_factory=default_home)
     """What `wakeful runtimes add` got is in its folder `runtimes`."""
     rehearse: bool = False

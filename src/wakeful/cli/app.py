@@ -94,6 +94,9 @@ def start(
         bool | None,
         typer.Option(help="Whether topics may send to addresses that are not public; on loopback they may."),
     ] = None,
+    throttle_tables: Annotated[
+        bool, typer.Option("--throttle-tables", help="DynamoDB tables refuse more than they have provisioned.")
+    ] = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
@@ -116,6 +119,7 @@ def start(
         runtime_fallback=runtime_fallback,
         trust=trust,
         internal_endpoints=internal_endpoints,
+        throttle_tables=throttle_tables,
     )
     try:
         _ = config.smtp

@@ -11,6 +11,29 @@ class AttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
     AttributeType: Required[str]
 
+class AttributeValueUpdate(TypedDict, total=False):
+    Value: Any
+    Action: str
+
+class BatchGetItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, KeysAndAttributes]]
+    ReturnConsumedCapacity: str
+
+class BatchGetItemOutput(TypedDict, total=False):
+    Responses: dict[str, list[dict[str, Any]]] | None
+    UnprocessedKeys: dict[str, KeysAndAttributes] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchWriteItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, list[WriteRequest]]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+
+class BatchWriteItemOutput(TypedDict, total=False):
+    UnprocessedItems: dict[str, list[WriteRequest]] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BillingModeSummary(TypedDict, total=False):
     BillingMode: str | None
     LastUpdateToPayPerRequestDateTime: float | None
@@ -19,6 +42,14 @@ class Capacity(TypedDict, total=False):
     ReadCapacityUnits: float | None
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
+
+class ConditionCheck(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: Required[str]
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class ConsumedCapacity(TypedDict, total=False):
     TableName: str | None
@@ -53,6 +84,35 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class Delete(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class DeleteRequest(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
 
@@ -64,6 +124,12 @@ class ExpectedAttributeValue(TypedDict, total=False):
     Exists: bool
     ComparisonOperator: str
     AttributeValueList: list[Any]
+
+class Get(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class GetItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -112,9 +178,19 @@ class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
     SizeEstimateRangeGB: list[float] | None
 
+class ItemResponse(TypedDict, total=False):
+    Item: dict[str, Any] | None
+
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
+
+class KeysAndAttributes(TypedDict, total=False):
+    Keys: Required[list[dict[str, Any]]]
+    AttributesToGet: list[str]
+    ConsistentRead: bool
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -154,6 +230,14 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
 class ProvisionedThroughputOverride(TypedDict, total=False):
     ReadCapacityUnits: int | None
 
+class Put(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
 class PutItemInput(TypedDict, total=False):
     TableName: Required[str]
     Item: Required[dict[str, Any]]
@@ -171,6 +255,9 @@ class PutItemOutput(TypedDict, total=False):
     Attributes: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class PutRequest(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
 
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
@@ -263,6 +350,62 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class TransactGetItem(TypedDict, total=False):
+    Get: Required[Get]
+
+class TransactGetItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactGetItem]]
+    ReturnConsumedCapacity: str
+
+class TransactGetItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    Responses: list[ItemResponse] | None
+
+class TransactWriteItem(TypedDict, total=False):
+    ConditionCheck: ConditionCheck
+    Put: Put
+    Delete: Delete
+    Update: Update
+
+class TransactWriteItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactWriteItem]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ClientRequestToken: str
+
+class TransactWriteItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+
+class Update(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    UpdateExpression: Required[str]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    AttributeUpdates: dict[str, AttributeValueUpdate]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
+
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
 
@@ -294,3 +437,7 @@ class VectorIndexDescription(TypedDict, total=False):
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int
     WriteUnitsPerSecond: int
+
+class WriteRequest(TypedDict, total=False):
+    PutRequest: PutRequest
+    DeleteRequest: DeleteRequest
