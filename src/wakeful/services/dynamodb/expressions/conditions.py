@@ -168,6 +168,9 @@ class _Conditions:
             self._compiler.refuse(
                 f"The IN operator is provided with too many operands; number of operands: {len(operands) - 1}"
             )
+        if what == "BETWEEN":
+            for each in operands:
+                self._compiler.check_type(what, each, _ORDERED)
         self._compiler.check_distinct(what, operands)
         if what == "IN":
             return _among(operands)
@@ -179,8 +182,6 @@ class _Conditions:
         return _compared(what, *operands)
 
     def _between(self, operands: tuple[Compiled, ...]) -> Test:
-        for each in operands:
-            self._compiler.check_type("BETWEEN", each, _ORDERED)
         value, low, high = (each.read for each in operands)
         lower, upper = operands[1].placeholder, operands[2].placeholder
         if lower is not None and upper is not None:
