@@ -77,11 +77,8 @@ def bound(text: str, substitutes: Substitutes, called: str) -> BoundCondition:
 @lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
 def compiled(text: str, called: str, names: tuple[tuple[str, str], ...]) -> Program:
     """The text's program; its checks say what is wrong with it. Raises ValidationException where it cannot be read."""
-    return of_tree(parser.condition(text, called), called, dict(names))
-
-
-def of_tree(tree: Condition, called: str, names: dict[str, str]) -> Program:
-    compiler = Compiler(called, names)
+    tree = parser.condition(text, called)
+    compiler = Compiler(called, text, dict(names))
     test: Test = _never
     try:
         _check_form(compiler, tree)

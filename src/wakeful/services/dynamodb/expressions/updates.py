@@ -80,7 +80,7 @@ def bound(text: str, substitutes: Substitutes) -> BoundUpdate:
 @lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
 def compiled(text: str, names: tuple[tuple[str, str], ...]) -> Program:
     sections = parser.update(text)
-    compiler = Compiler(_CALLED, dict(names))
+    compiler = Compiler(_CALLED, text, dict(names))
     steps: list[Step] = []
     try:
         _check_form(compiler, sections)
