@@ -229,7 +229,10 @@ def newest(tx: Tx, shard: Shard) -> int:
 
 def before(tx: Tx, shard: Shard, at: float) -> int:
     """A number after which the entries are those of the moment `at` and later."""
-    low, high = shard.starts, newest(tx, shard)
+    last = tx.one("SELECT seq, at FROM journal_entries WHERE shard = ? ORDER BY seq DESC LIMIT 1", shard.id)
+    if last is None or last["at"] < at:
+        return newest(tx, shard)
+    low, high = shard.starts, int(last["seq"])
     while low < high:
         middle = (low + high) // 2
         row = tx.one(
