@@ -53,11 +53,21 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class DescribeKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    KinesisDataStreamDestinations: list[KinesisDataStreamDestination] | None
+
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
 
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
+
+class EnableKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
 
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
@@ -115,6 +125,23 @@ class ItemCollectionMetrics(TypedDict, total=False):
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
+
+class KinesisDataStreamDestination(TypedDict, total=False):
+    StreamArn: str | None
+    DestinationStatus: str | None
+    DestinationStatusDescription: str | None
+    ApproximateCreationDateTimePrecision: str | None
+
+class KinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration
+
+class KinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration | None
 
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -262,6 +289,20 @@ class TableWarmThroughputDescription(TypedDict, total=False):
 class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
+
+class UpdateKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class UpdateKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration
+
+class UpdateKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]

@@ -35,3 +35,18 @@ CREATE TABLE IF NOT EXISTS dynamodb_counts( -- how many items a space has, and h
     bytes INTEGER NOT NULL,
     PRIMARY KEY (space, lane)
 ) WITHOUT ROWID;
+
+-- Streams of tables: their records are journals' of the same names.
+
+CREATE TABLE IF NOT EXISTS dynamodb_streams(
+    arn      TEXT PRIMARY KEY,
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    name     TEXT NOT NULL,              -- of the table, which may be gone
+    label    TEXT NOT NULL,
+    view     TEXT NOT NULL,              -- StreamViewType
+    keys     BLOB NOT NULL,              -- the table's KeySchema
+    created  REAL NOT NULL,
+    disabled REAL                        -- since when nothing comes any more
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_streams_by_name ON dynamodb_streams(account, region, name, label);

@@ -8,7 +8,7 @@ import orjson
 
 from wakeful import names
 from wakeful.fabric.service import Call
-from wakeful.services.dynamodb import items, table
+from wakeful.services.dynamodb import items, stream_settings, table
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.errors import ResourceInUseException
 from wakeful.services.dynamodb.table import Table
@@ -26,7 +26,11 @@ def create_table(call: Call, tx: Tx, request: shapes.CreateTableInput) -> shapes
     if table.get(tx, arn) is not None:
         raise ResourceInUseException(f"Table already exists: {name}")
     table_id = names.new_uuid()
-    definition: dict[str, Any] = {key: value for key, value in request.items() if key not in ("TableName", "Tags")}
+    apart = ("TableName", "Tags", "StreamSpecification")
+    definition: dict[str, Any] = {key: value for key, value in request.items() if key not in apart}
+    specification = stream_settings.checked(request.get("StreamSpecification") or {}, on_creation=True)
+    if specification.get("StreamEnabled"):
+        definition["Stream"] = stream_settings.enable(tx, arn, definition, specification["StreamViewType"])
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         for each in definition.get(kind, ()):
             each["Space"] = _space(tx, table_id, each["IndexName"])
@@ -62,4 +66,5 @@ def _described(tx: Tx, found: Table) -> shapes.TableDescription:
         "AttributeDefinitions": found.definition["AttributeDefinitions"],
         "ItemCount": count,
         "TableSizeBytes": size,
+        **stream_settings.described(found.arn, found.definition),  # type: ignore[typeddict-item] # members of it
     }
