@@ -84,7 +84,7 @@ class LaneKey:
 
     def has(self, key: str) -> bool:
         """Whether entries of that partition key are this lane's."""
-        return self.lanes == 1 or crc32(key.encode()) % self.lanes == self.lane
+        return crc32(key.encode()) % self.lanes == self.lane
 
 
 def of(tx: Tx, mapping: str) -> dict[LaneKey, Checkpoint]:

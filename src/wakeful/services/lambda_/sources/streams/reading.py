@@ -167,7 +167,7 @@ def look(lane: Lane, entries: Sequence[Entry], reader: Reader, role_arn: str, ol
         if bound is not None and entry.seq > bound:
             lane.has_more = False
             return Looked(polled, filtered, expired)
-        if not lane.key.has(reader.stream.key(entry)):
+        if lane.key.lanes > 1 and not lane.key.has(reader.stream.key(entry)):
             lane.cursor, lane.skipped = entry.seq, lane.skipped + 1
             continue
         if entry.at < oldest and not lane.checkpoint.pending:
