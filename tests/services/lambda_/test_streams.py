@@ -1,7 +1,8 @@
-"""Mappings on streams: what the function gets, in which order, and what becomes of what fails. Only runs are made up."""
+"""Mappings on streams: what the function gets, in which order, and what becomes of failures. Only runs are made up."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +10,15 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
+from tests.services.dynamodb.following import make_table
 from tests.services.lambda_.stream_stage import HERE, Failed, Stage, data_of, failing, numbers_of
+from tests.services.lambda_.test_measuring import metric, total
 from wakeful.environments.version import Throttled
 from wakeful.fabric import journal
+from wakeful.services.lambda_.sources import mappings
+from wakeful.services.lambda_.sources.streams.follower import Follower
+from wakeful.services.lambda_.sources.streams.turn import Turn
+from wakeful.store import work
 
 pytestmark = pytest.mark.slow
 
@@ -376,3 +383,130 @@ def test_the_last_of_a_window_is_run_again_until_it_goes_well_and_a_shard_that_e
     assert [each["state"] for each in finals] == [{"a": 1}] * 3
     assert data_of(stage.events[-1]) == ["b"]
     assert (stage.events[-1]["shardId"], stage.events[-1]["state"]) == ("s1", {})
+
+
+# --- what is told, and tables ----------------------------------------------------------------------------------------
+
+
+def test_it_is_counted_what_becomes_of_entries_and_how_old_they_were(stage: Stage) -> None:
+    url, arn = queue(stage)
+    stage.answer = failing("bad")
+    pattern = json.dumps({"partitionKey": [{"anything-but": "noise"}]})
+    uuid = stage.map(
+        MaximumRetryAttempts=0,
+        MetricsConfig={"Metrics": ["EventCount"]},
+        FilterCriteria={"Filters": [{"Pattern": pattern}]},
+        BatchSize=1,
+        Enabled=False,
+    )
+    stage.put("good", "noise|x", "bad", "well")
+    stage.client.update_event_source_mapping(UUID=uuid, Enabled=True)
+    stage.node.settle()
+    stage.client.update_event_source_mapping(UUID=uuid, DestinationConfig={"OnFailure": {"Destination": arn}})
+    stage.put("bad")
+    stage.node.settle()
+    names = (
+        *("PolledEventCount", "FilteredOutEventCount", "InvokedEventCount", "FailedInvokeEventCount"),
+        *("DroppedEventCount", "OnFailureDestinationDeliveredEventCount"),
+    )
+    assert [total(stage.node, name, EventSourceMappingUUID=uuid) for name in names] == [5, 1, 4, 2, 1, 1]
+    (age,) = metric(stage.node, "IteratorAge", "SampleCount", FunctionName=stage.name)
+    assert age == 4
+    assert len(letters(stage, url)) == 1
+
+
+def test_every_change_of_a_table_reaches_the_function_in_the_order_of_its_item(stage: Stage) -> None:
+    arn = make_table(stage.node, stage.name)
+    pattern = json.dumps({"eventName": ["INSERT", "MODIFY"], "dynamodb": {"Keys": {"p": {"S": [{"prefix": "i"}]}}}})
+    url, failed = queue(stage)
+    stage.map(
+        EventSourceArn=arn,
+        ParallelizationFactor=2,
+        FilterCriteria={"Filters": [{"Pattern": pattern}]},
+        DestinationConfig={"OnFailure": {"Destination": failed}},
+        MaximumRetryAttempts=0,
+    )
+    table = stage.node.client("dynamodb")
+    for number in range(5):
+        for item in ("i1", "i2", "other"):
+            table.put_item(TableName=stage.name, Item={"p": {"S": item}, "n": {"N": str(number)}})
+    stage.node.settle()
+    images = [each["dynamodb"]["NewImage"] for event in stage.events for each in event["Records"]]
+    for item in ("i1", "i2"):
+        assert [int(image["n"]["N"]) for image in images if image["p"]["S"] == item] == list(range(5))
+    assert {image["p"]["S"] for image in images} == {"i1", "i2"}
+    assert all(each["eventSourceARN"] == arn for event in stage.events for each in event["Records"])
+    stage.answer = lambda event: raised()
+    table.put_item(TableName=stage.name, Item={"p": {"S": "i1"}, "n": {"N": "9"}})
+    (letter,) = letters(stage, url)
+    told = letter["DDBStreamBatchInfo"]
+    sequence = stage.events[-1]["Records"][0]["dynamodb"]["SequenceNumber"]
+    assert (told["startSequenceNumber"], told["endSequenceNumber"], told["streamArn"]) == (sequence, sequence, arn)
+    assert len(told["approximateArrivalOfFirstRecord"]) == len("2019-11-14T00:13:19Z")
+
+
+def test_a_mistake_of_ours_in_one_lane_is_told_and_the_entries_come_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: Any, *what: Any) -> Any:
+        monkeypatch.setattr(Turn, "take", really)
+        raise ValueError("a mistake")
+
+    really = Turn.take
+    monkeypatch.setattr(Turn, "take", broken)
+    stage.map()
+    stage.put("a")
+    stage.node.settle()
+    stage.node.advance(1)
+    assert stage.batches() == [["a"]]
+    assert "was not settled" in caplog.text
+
+
+def test_a_batch_whose_pause_ends_while_others_are_looked_at_is_not_taken_for_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(self: Any, mapping: Any) -> Any:
+        view = await really(self, mapping)
+        await asyncio.sleep(0.15)
+        return view
+
+    really = Follower._look
+    monkeypatch.setattr(Follower, "_look", slow)
+    stage.answer = failing("bad")
+    uuid = stage.map()
+    stage.put("bad")
+    stage.until(lambda: stage.tries >= 3)
+    assert stage.checkpoints(uuid)["s0", 0].pending
+    stage.answer = lambda event: None
+    stage.until(lambda: not stage.checkpoints(uuid)["s0", 0].pending)
+    assert stage.shown(uuid)["LastProcessingResult"] == "OK"
+    assert stage.events[-1]["Records"]
+
+
+def test_who_was_taken_for_dead_follows_no_more(stage: Stage) -> None:
+    def given_to_another(tx: Any) -> None:
+        tx.lock("work", uuid)
+        tx.run("UPDATE work_items SET attempts = attempts + 1 WHERE name = ?", f"{mappings.KIND} {uuid}")
+
+    uuid = stage.map()
+    stage.put("a")
+    assert stage.batches() == [["a"]]
+    stage.write(given_to_another)
+    stage.put("b")
+    before = stage.checkpoints(uuid)
+    assert stage.batches() == [["a"], ["b"]], "it finds out when it settles"
+    stage.put("c")
+    assert stage.batches() == [["a"], ["b"]]
+    assert stage.checkpoints(uuid) == before
+
+    def free(tx: Any) -> None:
+        tx.lock("work", uuid)
+        tx.run("UPDATE work_items SET holder = NULL WHERE name = ?", f"{mappings.KIND} {uuid}")
+        tx.wake(work.wake_name(mappings.KIND))
+
+    stage.write(free)
+    stage.until(lambda: stage.batches() == [["a"], ["b"], ["b", "c"]])
+
+
+def raised() -> None:
+    raise Failed

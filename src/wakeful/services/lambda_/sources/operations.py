@@ -33,8 +33,9 @@ async def create_event_source_mapping(
     call: Call, node: Node, request: shapes.CreateEventSourceMappingRequest
 ) -> shapes.EventSourceMappingConfiguration:
     """The mapping is there, and about to draw."""
-    rules.kind_of(request)
+    kind = rules.kind_of(request)
     source = request["EventSourceArn"]
+    rules.config_of(kind, source, {}, request)  # what it says is looked at before what it names
     origin = origins.of(node, source)
     function = reference(call, request["FunctionName"])
     role = await node.store.read(_role, function)

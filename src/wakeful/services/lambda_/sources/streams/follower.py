@@ -175,9 +175,8 @@ class Follower:
         if lane.skipped >= limits.LAMBDA_STREAM_SKIPPED and lane.known is not lane.checkpoint:
             await self._write_down(lane)
         now = self._node.clock.now()
-        rests_until = max(lane.rests_until, lane.checkpoint.due)
-        if rests_until > now:
-            return rests_until
+        if not lane.was_looked_at:  # it rests; or it had no turn to be looked at, and has it now
+            return max(lane.rests_until, lane.checkpoint.due)
         turn = Turn(self._node, self._item, mapping, lane, role_arn)
         deadline = turn.due(now, view.oldest)
         if deadline is None or deadline > now:

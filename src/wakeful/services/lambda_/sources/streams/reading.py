@@ -84,6 +84,9 @@ class Lane:
 
     gathered: list[Piece] = field(default_factory=list)
     bytes: int = 0
+    was_looked_at: bool = False
+    """Since it was last at its checkpoint: else nothing is known of what comes next."""
+
     is_full: bool = False
     """Whether nothing more fits into the batch."""
 
@@ -110,6 +113,7 @@ class Lane:
         self.cursor = self.checkpoint.position
         self.gathered = []
         self.bytes = EVENT_BYTES
+        self.was_looked_at = False
         self.is_full = False
         self.has_more = False
         self.gather_until = None
@@ -161,6 +165,7 @@ class Looked:
 def look(lane: Lane, entries: Sequence[Entry], reader: Reader, role_arn: str, oldest: float) -> Looked:
     """What stands next in the shard is gathered, as far as the batch has room and it is this lane's."""
     assert lane.shard is not None
+    lane.was_looked_at = True
     bound, size_max = lane.last_to_read(), _size_max(lane, reader.mapping.config)
     polled = filtered = expired = 0
     for entry in entries:
