@@ -8,7 +8,7 @@ CODE   := src tests tools bench examples
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lock check format test demo crash bench generate clean
+.PHONY: help setup setup-dev lock check format test explore demo crash bench generate clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,8 +46,11 @@ check: setup-dev ## format, lint, types, architecture and the tests that run no 
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2 -m "not slow" --hypothesis-profile=quick
 
-test: setup-dev ## every test
-	$(BIN)/pytest -n 2
+test: setup-dev ## every test; the few that fail beside others are tried once more alone, and named
+	$(BIN)/python -m tools.every_test
+
+explore: setup-dev ## the property tests that need no processes, on examples that nobody has tried, for as long as it takes
+	$(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile=explore tests/fabric tests/store tests/wire tests/services
 
 generate: setup-dev ## writes what is generated from the models: types and the coverage table
 	$(BIN)/python -m tools.generate_shapes
@@ -63,10 +66,15 @@ demo: setup ## the story: a picture is uploaded, functions wake, the user is tol
 
 .bench/npm/stamp: requirements/peers.json
 	mkdir -p .bench/npm && cp requirements/peers.json .bench/npm/package.json
-	npm install --silent --no-audit --no-fund --prefix .bench/npm || echo "no npm: the bench goes on without serverless-offline"
+	npm install --silent --no-audit --no-fund --prefix .bench/npm || echo "no npm: the bench goes on without serverless-offline and dynalite"
 	@touch $@
 
-bench: setup-dev .bench/stamp .bench/npm/stamp ## Wakeful beside its peers and beside a floor, in one run (SECTIONS="warm dev" for some of it)
+.bench/maven/stamp: requirements/peers.xml
+	mkdir -p .bench/maven
+	mvn -q -B -f requirements/peers.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.bench/maven || echo "no Maven: the bench goes on without DynamoDB Local"
+	@touch $@
+
+bench: setup-dev .bench/stamp .bench/npm/stamp .bench/maven/stamp ## Wakeful beside its peers and beside a floor, in one run (SECTIONS="warm dev" for some of it)
 	$(BIN)/python -m bench $(SECTIONS)
 
 clean: ## removes what make made
