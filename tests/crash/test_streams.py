@@ -44,7 +44,7 @@ def test_a_killed_node_has_every_change_reach_its_follower_in_the_order_of_its_i
     stream = make_table(node, "tab")
     deploy(node.client("lambda"), "f", NOTE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
     request = {"EventSourceArn": stream, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON"}
-    node.client("lambda").create_event_source_mapping(**request, BatchSize=3, ParallelizationFactor=2)
+    node.client("lambda").create_event_source_mapping(**request, BatchSize=20, ParallelizationFactor=2)
 
     def put(client: Any, number: int) -> None:
         item = {"p": {"S": f"item{number % ITEMS}"}, "n": {"N": str(number)}}
@@ -89,6 +89,7 @@ def test_what_fails_is_remembered_with_its_attempts_and_given_up_once(tmp_path: 
     node.kill()
     before = runs()
     node.start()
+    node.advance(20)
     until(lambda: letter(node, url) is not None, "it is never given up")
     assert before < runs() <= 6 + 1, "but for the run that was cut off, none is forgotten"
     assert node.client("lambda").get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled"

@@ -40,8 +40,8 @@ class View:
     found: Sequence[Followed] = ()
     is_ill_shaped: bool = False
     oldest: float = 0.0
-    entries: Mapping[LaneKey, Sequence[Entry]] = field(default_factory=dict)
-    """What comes next in the lanes that can take more."""
+    entries: Mapping[LaneKey, tuple[Sequence[Entry], int]] = field(default_factory=dict)
+    """What comes next in the lanes that can take more, and how much was asked for."""
 
 
 class Follower:
@@ -130,7 +130,12 @@ class Follower:
             self._load(await self._node.store.read(checkpoints.of, self._uuid))
         assert self._lanes is not None
         now = self._node.clock.now()
-        cursors = {key: lane.cursor for key, lane in self._lanes.items() if self._can_take(lane, now)}
+        size, is_filtered = mapping.batch_size, self._reader.is_filtered
+        cursors = {
+            key: (lane.cursor, lane.wants(size, is_filtered=is_filtered))
+            for key, lane in self._lanes.items()
+            if self._can_take(lane, now)
+        }
         known = {key: lane.checkpoint if lane.is_busy else lane.known for key, lane in self._lanes.items()}
         stream, factor = self._stream_of(mapping), int(mapping.config["ParallelizationFactor"])
         view = await self._node.store.read(_view, stream, mapping.source, known, cursors, factor)
@@ -169,7 +174,7 @@ class Follower:
     async def _advance(self, mapping: SourceMapping, lane: Lane, view: View, role_arn: str) -> float | None:
         """More is gathered, and the lane's turn is in work if there is one; else when there may be one."""
         if lane.key in view.entries:
-            looked = reading.look(lane, view.entries[lane.key], self._reader, role_arn, view.oldest)
+            looked = reading.look(lane, *view.entries[lane.key], self._reader, role_arn, view.oldest)
             if mapping.counts_events and looked.polled:
                 self._node.telemetry.note(looked.sample(mapping, self._node.clock.now()))
         if lane.skipped >= limits.LAMBDA_STREAM_SKIPPED and lane.known is not lane.checkpoint:
@@ -216,7 +221,7 @@ def _view(
     stream: Stream,
     arn: str,
     known: Mapping[LaneKey, Checkpoint],
-    cursors: Mapping[LaneKey, int],
+    cursors: Mapping[LaneKey, tuple[int, int]],
     factor: int,
 ) -> View:
     complaint = stream.complaint(tx, arn)
@@ -226,12 +231,12 @@ def _view(
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
         return View(is_ill_shaped=True)
-    entries = {key: _next(tx, each.shard, cursors[key]) for each in found for key in each.lanes if key in cursors}
+    entries = {key: _next(tx, each.shard, *cursors[key]) for each in found for key in each.lanes if key in cursors}
     return View(None, found, oldest=stream.oldest(tx, arn), entries=entries)
 
 
-def _next(tx: Tx, shard: Shard, cursor: int) -> list[Entry]:
-    return journal.read(tx, shard, cursor, limits.LAMBDA_STREAM_SCANNED, limits.LAMBDA_STREAM_SCANNED_BYTES)
+def _next(tx: Tx, shard: Shard, cursor: int, wanted: int) -> tuple[list[Entry], int]:
+    return journal.read(tx, shard, cursor, wanted, limits.LAMBDA_STREAM_SCANNED_BYTES), wanted
 
 
 def _shards(tx: Tx, stream: Stream, arn: str) -> list[Shard]:

@@ -50,6 +50,10 @@ class Reader:
         patterns = rules.patterns_of(mapping.config)
         self._filter = Filter(patterns, stream.content) if patterns else None
 
+    @property
+    def is_filtered(self) -> bool:
+        return self._filter is not None
+
     def piece(self, shard: Shard, entry: Entry, role_arn: str) -> Piece | None:
         """None where the filters do not want it."""
         record = self.stream.as_record(self.mapping.source, shard, entry)
@@ -142,6 +146,14 @@ class Lane:
         self.refusals += 1
         self.again()
 
+    def wants(self, batch_size: int, *, is_filtered: bool) -> int:
+        """How many entries to read at once: hardly more than the batch has room for, but for those it goes by."""
+        if self.checkpoint.pending:
+            return limits.LAMBDA_STREAM_SCANNED
+        room = (batch_size - len(self.gathered)) * self.key.lanes
+        least = limits.BATCH_FIRST_SLICE if is_filtered or self.key.lanes > 1 else 1
+        return min(max(room, least), limits.LAMBDA_STREAM_SCANNED)
+
     def last_to_read(self) -> int | None:
         """Up to which entry it may be read, where there is a bound."""
         if self.checkpoint.pending:
@@ -162,8 +174,11 @@ class Looked:
         return measuring.followed(mapping, now, polled=self.polled, filtered=self.filtered, dropped=self.expired)
 
 
-def look(lane: Lane, entries: Sequence[Entry], reader: Reader, role_arn: str, oldest: float) -> Looked:
-    """What stands next in the shard is gathered, as far as the batch has room and it is this lane's."""
+def look(lane: Lane, entries: Sequence[Entry], wanted: int, reader: Reader, role_arn: str, oldest: float) -> Looked:
+    """What stands next in the shard is gathered, as far as the batch has room and it is this lane's.
+
+    `entries` are what was read of it, where up to `wanted` were asked for.
+    """
     assert lane.shard is not None
     lane.was_looked_at = True
     bound, size_max = lane.last_to_read(), _size_max(lane, reader.mapping.config)
@@ -192,7 +207,7 @@ def look(lane: Lane, entries: Sequence[Entry], reader: Reader, role_arn: str, ol
         lane.gathered.append(piece)
         lane.bytes += len(piece.record) + 1
     lane.is_full = lane.is_full or len(lane.gathered) >= size_max
-    is_cut = len(entries) == limits.LAMBDA_STREAM_SCANNED or sum(entry.size for entry in entries) > _NEARLY_BYTES
+    is_cut = len(entries) == wanted or sum(entry.size for entry in entries) > _NEARLY_BYTES
     is_short = bool(lane.checkpoint.pending and entries) and bound is not None and lane.cursor < bound
     lane.has_more = is_cut or is_short
     return Looked(polled, filtered, expired)
