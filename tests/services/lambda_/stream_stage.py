@@ -6,6 +6,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -132,7 +133,7 @@ class Stage:
         assert found is not None
         return found  # type: ignore[no-any-return]
 
-    def put(self, *data: str, key: str = "k", shard: str = "s0") -> list[int]:
+    def put(self, *data: str, key: str = "k", shard: str = "s0", hops: int = 0) -> list[int]:
         """Entries stand in the shard; a data's own key stands before a bar. Their numbers."""
         bodies = [each if "|" in each else f"{key}|{each}" for each in data]
 
@@ -140,7 +141,7 @@ class Stage:
             found = journal.find_shard(tx, self.arn, shard)
             assert found is not None
             tx.lock("journal", "shard", str(found.id))
-            trace = new_trace(tx.now)
+            trace = replace(new_trace(tx.now), hops=hops)
             return [journal.append(tx, journal.Place(found), b.encode(), trace, size=len(b)) for b in bodies]
 
         return self.write(append)  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from tests.running_node import RunningNode
 from tests.services.dynamodb.following import make_table
 from tests.services.lambda_.stream_stage import HERE, Failed, Stage, data_of, failing, numbers_of
 from tests.services.lambda_.test_measuring import metric, total
+from wakeful import limits
 from wakeful.environments.version import Throttled
 from wakeful.fabric import journal
 from wakeful.services.lambda_.sources import mappings
@@ -259,6 +260,16 @@ def test_a_stream_that_is_gone_is_told_and_harms_nobody(stage: Stage) -> None:
     stage.put("a")
     assert stage.batches() == []
     assert stage.shown(uuid)["LastProcessingResult"] == f"PROBLEM: Stream not found: {stage.arn}"
+
+
+def test_a_story_that_came_through_too_many_functions_ends_and_holds_nobody_back(stage: Stage) -> None:
+    uuid = stage.map()
+    stage.put("looped", hops=limits.HOPS_MAX)
+    stage.node.settle()
+    assert (stage.batches(), stage.checkpoints(uuid)["s0", 0].pending) == ([], ())
+    assert stage.shown(uuid)["LastProcessingResult"].startswith("PROBLEM: Lambda has detected")
+    stage.put("good")
+    assert stage.batches() == [["good"]]
 
 
 # --- shards and lanes ------------------------------------------------------------------------------------------------

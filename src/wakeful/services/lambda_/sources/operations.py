@@ -58,6 +58,7 @@ async def update_event_source_mapping(
 ) -> shapes.EventSourceMappingConfiguration:
     """What the request names is replaced. Raises ResourceInUseException while an earlier change is not complete."""
     before = await _settled(node, call, request["UUID"], "update")
+    rules.config_of(rules.kind_of_source(before.source), before.source, before.config, request)
     function = reference(call, request["FunctionName"]) if "FunctionName" in request else None
     invoked = function or of_arn(before.function)
     role = await node.store.read(_role, invoked)
