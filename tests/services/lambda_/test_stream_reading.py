@@ -38,7 +38,7 @@ def entry(number: int, key: str, data: str, at: float = 0.0) -> Entry:
 
 def read(entries: list[Entry], lane: Lane, reader: Reader) -> list[list[reading.Piece]]:
     """The batches that a follower would run, one after the other, all of which go well."""
-    batches = []
+    batches: list[list[reading.Piece]] = []
     while True:
         wanted = lane.wants(reader.mapping.batch_size, is_filtered=reader.is_filtered)
         next_ones = [each for each in entries if each.seq > lane.cursor][:wanted]
