@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.services.lambda_.sources.streams import progress, reading
-from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, LaneKey
+from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, LaneKey, Window
 from wakeful.services.lambda_.sources.streams.reading import Lane, Reader
 from wakeful.services.lambda_.sources.streams.run import Task
 
@@ -94,13 +95,15 @@ def _reader(window_s: int) -> Reader:
     return Reader(cast("Any", Journals()), mapping(10, window_s=window_s))
 
 
-def test_an_event_is_never_larger_than_lambda_takes() -> None:
+@pytest.mark.parametrize(("state_bytes", "sizes"), [(0, [4, 4, 4, 4, 3]), (1_000_000, [3, 3, 3, 3, 3, 3, 1])])
+def test_an_event_is_never_larger_than_lambda_takes(state_bytes: int, sizes: list[int]) -> None:
     entries = [entry(number, "k", "x" * 1_000_000) for number in range(1, 20)]
-    made = mapping(100)
+    made = mapping(100, window_s=900 if state_bytes else 0)
+    window = Window(0.0, 900.0, "s" * state_bytes) if state_bytes else None
     batches = read(entries, Lane(LaneKey("s0", 0, 1), SHARD, Checkpoint(0)), Reader(cast("Any", Journals()), made))
-    events = [Task(made, "s0", batch).event() for batch in batches]
+    events = [Task(made, "s0", batch, window).event() for batch in batches]
     assert all(len(event) <= limits.LAMBDA_SYNCHRONOUS_BYTES_MAX for event in events)
-    assert [len(batch) for batch in batches] == [4, 4, 4, 4, 3]
+    assert [len(batch) for batch in batches] == sizes
 
 
 def test_filters_see_data_as_json_and_what_kinesis_keeps_beside_it() -> None:

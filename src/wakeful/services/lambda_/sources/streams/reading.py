@@ -221,7 +221,9 @@ def _is_beyond(lane: Lane, piece: Piece, size_max: int, config: Mapping[str, Any
     """Whether the next piece is another batch's: there are enough, they are too large, or it is of a later window."""
     if not lane.gathered or lane.checkpoint.pending:
         return False  # what failed comes again as it was
-    if len(lane.gathered) >= size_max or lane.bytes + len(piece.record) + 1 > limits.LAMBDA_SYNCHRONOUS_BYTES_MAX:
-        return True
     length_s = config["TumblingWindowInSeconds"]
+    state_bytes = limits.LAMBDA_WINDOW_STATE_BYTES_MAX if length_s else 0
+    size = lane.bytes + len(piece.record) + 1 + state_bytes
+    if len(lane.gathered) >= size_max or size > limits.LAMBDA_SYNCHRONOUS_BYTES_MAX:
+        return True
     return bool(length_s) and piece.at // length_s != lane.gathered[0].at // length_s
