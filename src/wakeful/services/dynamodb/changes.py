@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import index, items, stream
+from wakeful.services.dynamodb import expiries, index, items, stream
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import Item, raw
@@ -38,6 +38,7 @@ def apply(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | N
     if before == after:
         return  # nothing happened: no stream record ("Change data capture for DynamoDB Streams")
     index.change(tx, table, key, before, after)
+    expiries.change(tx, table, key, before, after)
     stream.change(tx, table, key, before, after, cause)
 
 

@@ -52,3 +52,14 @@ class SerializationException(AwsError):
     """The request cannot be read."""
 
     status = 400
+
+
+# --- tables ---
+
+
+class PolicyNotFoundException(AwsError):
+    """Resource-based policy not found for the provided ResourceArn."""
+
+
+class InternalServerError(AwsError):
+    """Internal server error"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wakeful.services.dynamodb import items
 from wakeful.services.dynamodb.sizes import item_size
-from wakeful.services.dynamodb.table import Index, Table
+from wakeful.services.dynamodb.table import CREATING, Index, Table
 from wakeful.services.dynamodb.values import Item, raw
 from wakeful.store.tx import Tx
 
@@ -13,6 +13,8 @@ def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | 
     """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys."""
     for index in table.indexes:
         old, new = entry(index, key, before), entry(index, key, after)
+        if old is not None and index.status == CREATING and items.get(tx, index.space, old[0]) is None:
+            old = None  # the index is being filled, and has not come to this item yet
         if old == new:
             continue
         if old is not None and (new is None or old[0] != new[0]):
