@@ -30,6 +30,12 @@ class ConsumedCapacity(TypedDict, total=False):
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
 
+class ContributorInsightsSummary(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
 class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
     KeySchema: Required[list[KeySchemaElement]]
@@ -89,6 +95,13 @@ class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
 class DeleteReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
 
+class DeleteResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    ExpectedRevisionId: str
+
+class DeleteResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
 class DeleteTableInput(TypedDict, total=False):
     TableName: Required[str]
 
@@ -97,6 +110,19 @@ class DeleteTableOutput(TypedDict, total=False):
 
 class DeleteVectorIndexAction(TypedDict, total=False):
     IndexName: Required[str]
+
+class DescribeContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+
+class DescribeContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsRuleList: list[str] | None
+    ContributorInsightsStatus: str | None
+    LastUpdateDateTime: float | None
+    FailureException: FailureException | None
+    ContributorInsightsMode: str | None
 
 class DescribeEndpointsRequest(TypedDict, total=False): ...
 
@@ -117,6 +143,12 @@ class DescribeTableInput(TypedDict, total=False):
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
 
+class DescribeTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveDescription: TimeToLiveDescription | None
+
 class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
     DisassociationMode: Required[str]
@@ -131,6 +163,10 @@ class ExpectedAttributeValue(TypedDict, total=False):
     ComparisonOperator: str
     AttributeValueList: list[Any]
 
+class FailureException(TypedDict, total=False):
+    ExceptionName: str | None
+    ExceptionDescription: str | None
+
 class GetItemInput(TypedDict, total=False):
     TableName: Required[str]
     Key: Required[dict[str, Any]]
@@ -143,6 +179,13 @@ class GetItemInput(TypedDict, total=False):
 class GetItemOutput(TypedDict, total=False):
     Item: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
+
+class GetResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetResourcePolicyOutput(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
 
 class GlobalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -191,6 +234,15 @@ class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
 
+class ListContributorInsightsInput(TypedDict, total=False):
+    TableName: str
+    NextToken: str
+    MaxResults: int
+
+class ListContributorInsightsOutput(TypedDict, total=False):
+    ContributorInsightsSummaries: list[ContributorInsightsSummary] | None
+    NextToken: str | None
+
 class ListTablesInput(TypedDict, total=False):
     ExclusiveStartTableName: str
     Limit: int
@@ -198,6 +250,14 @@ class ListTablesInput(TypedDict, total=False):
 class ListTablesOutput(TypedDict, total=False):
     TableNames: list[str] | None
     LastEvaluatedTableName: str | None
+
+class ListTagsOfResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    NextToken: str
+
+class ListTagsOfResourceOutput(TypedDict, total=False):
+    Tags: list[Tag] | None
+    NextToken: str | None
 
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -254,6 +314,15 @@ class PutItemOutput(TypedDict, total=False):
     Attributes: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class PutResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    ExpectedRevisionId: str
+    ConfirmRemoveSelfResourceAccess: bool
+
+class PutResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
 
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
@@ -357,6 +426,34 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class TagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Tags: Required[list[Tag]]
+
+class TimeToLiveDescription(TypedDict, total=False):
+    TimeToLiveStatus: str | None
+    AttributeName: str | None
+
+class TimeToLiveSpecification(TypedDict, total=False):
+    Enabled: Required[bool]
+    AttributeName: Required[str]
+
+class UntagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    TagKeys: Required[list[str]]
+
+class UpdateContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    ContributorInsightsAction: Required[str]
+    ContributorInsightsMode: str
+
+class UpdateContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
 class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
     ProvisionedThroughput: ProvisionedThroughput
@@ -392,6 +489,13 @@ class UpdateTableInput(TypedDict, total=False):
 
 class UpdateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
+
+class UpdateTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+    TimeToLiveSpecification: Required[TimeToLiveSpecification]
+
+class UpdateTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveSpecification: TimeToLiveSpecification | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
