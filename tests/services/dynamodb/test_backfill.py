@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.running_node import RunningNode
-from tests.services.dynamodb.tables import MovableTx, asked, defined, index, keys, made, opened
+from tests.services.dynamodb.control import MovableTx, asked, defined, index, keys, made, opened
 from wakeful import limits
 from wakeful.fabric.trace import Trace
 from wakeful.services.dynamodb import backfill, changes, items, making, spaces, states, table, updates

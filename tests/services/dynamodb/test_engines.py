@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from tests.conftest import OpenStore
-from tests.services.dynamodb.tables import CALL, SCHEMA, UNITS, asked, defined, index, keys
+from tests.services.dynamodb.control import CALL, SCHEMA, UNITS, asked, defined, index, keys
 from wakeful.clock import Clock
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.trace import Trace

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode, running_node
-from tests.services.dynamodb.tables import CALL, asked, defined, index, keys, made, opened, refused
+from tests.services.dynamodb.control import CALL, asked, defined, index, keys, made, opened, refused
 from wakeful.services.dynamodb import rights, service, streams, table
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/tab"

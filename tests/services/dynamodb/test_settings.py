@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
-from tests.services.dynamodb.tables import asked, defined, index, keys, refused
+from tests.services.dynamodb.control import asked, defined, index, keys, refused
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/events"
 INVALID = "One or more parameter values were invalid: "

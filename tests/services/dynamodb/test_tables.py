@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
-from tests.services.dynamodb.tables import PROVISIONED, UNITS, asked, defined, index, keys, refused
+from tests.services.dynamodb.control import PROVISIONED, UNITS, asked, defined, index, keys, refused
 
 INVALID = "One or more parameter values were invalid: "
 THREE = {"AttributeDefinitions": defined(p="S", s="S", l="S"), "KeySchema": keys("p", sort=("s",))}

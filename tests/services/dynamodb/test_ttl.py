@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.running_node import RunningNode
-from tests.services.dynamodb.tables import NOW, MovableTx, asked, made, opened, refused
+from tests.services.dynamodb.control import NOW, MovableTx, asked, made, opened, refused
 from wakeful import limits
 from wakeful.fabric.trace import Trace
 from wakeful.services.dynamodb import changes, expiries, items, stream, table, ttl
