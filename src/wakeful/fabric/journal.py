@@ -7,6 +7,7 @@ A shard that is closed takes no more, and others may have it as their parent.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wakeful import limits
@@ -139,20 +140,25 @@ def drop(tx: Tx, journal: str) -> bool:
     return False
 
 
+_APPEND = (
+    "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 # --- entries ---------------------------------------------------------------------------------------------------------
 
 
 def append(tx: Tx, shard: Shard, body: bytes, trace: Trace, *, size: int) -> int:
     """The entry stands last in the shard; its number."""
+    return append_all(tx, shard, ((body, size),), trace)[0]
+
+
+def append_all(tx: Tx, shard: Shard, entries: Iterable[tuple[bytes, int]], trace: Trace) -> list[int]:
+    """Entries, each with its size, stand last in the shard, in this order; their numbers."""
     tx.lock("journal", "shard", str(shard.id))
-    number = tx.insert(
-        "seq",
-        "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(shard.id, tx.now, size, body, trace.id, trace.cause, trace.hops, trace.lineage),
-    )
+    kept = (trace.id, trace.cause, trace.hops, trace.lineage)
+    numbers = [tx.insert("seq", _APPEND, shard.id, tx.now, size, body, *kept) for body, size in entries]
     tx.wake(wake_name(shard.journal))
-    return number
+    return numbers
 
 
 def read(tx: Tx, shard: Shard, after: int, count: int, bytes_max: int = limits.JOURNAL_READ_BYTES_MAX) -> list[Entry]:
@@ -180,6 +186,17 @@ def newest(tx: Tx, shard: Shard) -> int:
     """The greatest number there is in the shard, or was."""
     row = tx.one("SELECT max(seq) AS newest FROM journal_entries WHERE shard = ?", shard.id)
     return int((row["newest"] if row is not None else None) or shard.ends or shard.starts)
+
+
+def lately(tx: Tx, shard: Shard, since: float, most: int) -> tuple[int, int]:
+    """How many entries, and bytes, came after that moment; of the latest `most`."""
+    row = tx.one(
+        "SELECT count(*) AS entries, sum(size) AS bytes FROM"
+        " (SELECT at, size FROM journal_entries WHERE shard = ? ORDER BY seq DESC LIMIT ?) AS latest WHERE at > ?",
+        *(shard.id, most, since),
+    )
+    assert row is not None
+    return int(row["entries"]), int(row["bytes"] or 0)
 
 
 def before(tx: Tx, shard: Shard, at: float) -> int:
