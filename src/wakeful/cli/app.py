@@ -94,6 +94,9 @@ def start(
         bool | None,
         typer.Option(help="Whether topics may send to addresses that are not public; on loopback they may."),
     ] = None,
+    limit_shards: Annotated[
+        bool, typer.Option(help="Shards of data streams take and give no more in a second than AWS's.")
+    ] = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
@@ -116,6 +119,7 @@ def start(
         runtime_fallback=runtime_fallback,
         trust=trust,
         internal_endpoints=internal_endpoints,
+        limit_shards=limit_shards,
     )
     try:
         _ = config.smtp

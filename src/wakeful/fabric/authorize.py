@@ -45,6 +45,7 @@ _DEFAULT_BUS = "event-bus/default"
 _DELIVERING: Mapping[str, tuple[str, ...]] = {
     "events": ("events:PutEvents",),
     "firehose": ("firehose:PutRecord",),
+    "kinesis": ("kinesis:PutRecord",),
     "lambda": ("lambda:InvokeFunction",),
     "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
     "sns": ("sns:Publish",),

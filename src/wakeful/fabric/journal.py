@@ -7,6 +7,7 @@ sees a number before a smaller one. A shard that is closed takes no more, and ot
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from wakeful import limits
@@ -156,6 +157,10 @@ def drop(tx: Tx, journal: str) -> bool:
     return False
 
 
+_APPEND = (
+    "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 # --- entries ---------------------------------------------------------------------------------------------------------
 
 
@@ -174,15 +179,15 @@ def place(tx: Tx, journal: str, hash_of_key: int) -> Place | None:
 
 def append(tx: Tx, place: Place, body: bytes, trace: Trace, *, size: int) -> int:
     """The entry stands last in the shard; its number."""
-    shard = place.shard
-    number = tx.insert(
-        "seq",
-        "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(shard.id, tx.now, size, body, trace.id, trace.cause, trace.hops, trace.lineage),
-    )
+    return append_all(tx, place, ((body, size),), trace)[0]
+
+
+def append_all(tx: Tx, place: Place, entries: Iterable[tuple[bytes, int]], trace: Trace) -> list[int]:
+    """Entries, each with its size, stand last in the shard, in this order; their numbers."""
+    shard, kept = place.shard, (trace.id, trace.cause, trace.hops, trace.lineage)
+    numbers = [tx.insert("seq", _APPEND, shard.id, tx.now, size, body, *kept) for body, size in entries]
     tx.wake(wake_name(shard.journal))
-    return number
+    return numbers
 
 
 def read(
@@ -225,6 +230,17 @@ def newest(tx: Tx, shard: Shard) -> int:
         return shard.ends
     row = tx.one("SELECT max(seq) AS newest FROM journal_entries WHERE shard = ?", shard.id)
     return int((row["newest"] if row is not None else None) or shard.starts)
+
+
+def lately(tx: Tx, shard: Shard, since: float, most: int) -> tuple[int, int]:
+    """How many entries, and bytes, came after that moment; of the latest `most`."""
+    row = tx.one(
+        "SELECT count(*) AS entries, sum(size) AS bytes FROM"
+        " (SELECT at, size FROM journal_entries WHERE shard = ? ORDER BY seq DESC LIMIT ?) AS latest WHERE at > ?",
+        *(shard.id, most, since),
+    )
+    assert row is not None
+    return int(row["entries"]), int(row["bytes"] or 0)
 
 
 def before(tx: Tx, shard: Shard, at: float) -> int:

@@ -32,6 +32,8 @@ class Parts:
     """Whether e-mail goes out to an SMTP server."""
     has_internal_endpoints: bool = True
     """Whether subscribers may be at addresses that are not public."""
+    limits_shards: bool = False
+    """Whether shards of data streams take and give no more in a second than AWS's."""
     chaos: Chaos = field(default_factory=Chaos)
     """What shall go wrong on purpose."""
     kept: dict[type[Any], Any] = field(default_factory=dict)
