@@ -10,6 +10,8 @@ import pytest
 from tests.errors import refusal
 from tests.running_node import RunningNode
 from tests.services.dynamodb.following import (
+    TABLE,
+    change,
     iterator,
     make_table,
     read_on,
@@ -19,16 +21,12 @@ from tests.services.dynamodb.following import (
 )
 from wakeful import limits
 from wakeful.fabric import journal
-from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, stream_settings, table
-from wakeful.services.dynamodb.changes import Cause
-from wakeful.services.dynamodb.values import Item, parsed
+from wakeful.services.dynamodb import stream_settings, table
 from wakeful.store.tx import Tx
 
 HOUR = 3600.0
 WRONG = "One or more parameter values were invalid: "
 _NOT_ITS_OWN = "Invalid SequenceNumber for the shard"
-TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/"
 ONE_SHARD: dict[str, Any] = {
     "BillingMode": "PROVISIONED",
     "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
@@ -39,25 +37,13 @@ def put(node: RunningNode, name: str, p: str, **attributes: dict[str, Any]) -> N
     node.client("dynamodb").put_item(TableName=name, Item={"p": {"S": p}, **attributes})
 
 
-def change(node: RunningNode, name: str, p: str, after: Item | None, identity: dict[str, str] | None = None) -> None:
-    """Whatever operation it is that makes of the item what it is after."""
-
-    def apply(tx: Tx) -> None:
-        found = table.find(tx, TABLE + name)
-        key = found.keys.of({"p": {"S": p}})
-        before = changes.locked(tx, found, key)
-        changes.apply(tx, found, key, None if before is None else parsed(before), after, Cause(Trace("1-t"), identity))
-
-    node.run(node.node.store.write(apply))
-
-
 def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
     """The example of "StreamRecord", whose sizes AWS publishes: 26, 59 and 38 bytes."""
     arn = make_table(node)
     put(node, "tab", "101", Message={"S": "New item!"})
     put(node, "tab", "101", Message={"S": "This item has changed"}, b={"B": b"\x00\xff"})
     put(node, "tab", "101", Message={"S": "This item has changed"}, b={"B": b"\x00\xff"})
-    change(node, "tab", "101", None, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
+    change(node, "tab", {"101": None}, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
     added, changed, removed = records_of(node, arn)
     assert [each["eventName"] for each in (added, changed, removed)] == ["INSERT", "MODIFY", "REMOVE"]
     assert re.fullmatch("[0-9a-f]{32}", added["eventID"])
@@ -96,7 +82,7 @@ def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
 def test_a_view_has_its_images_and_no_other(node: RunningNode, view: str, images: list[set[str]]) -> None:
     arn = make_table(node, view=view)
     for after in ({"p": {"S": "a"}}, {"p": {"S": "a"}, "n": {"N": "1"}}, None):
-        change(node, "tab", "a", after)
+        change(node, "tab", {"a": after})
     found = [record["dynamodb"] for record in records_of(node, arn)]
     assert [each.keys() & {"NewImage", "OldImage"} for each in found] == images
     assert {each["StreamViewType"] for each in found} == {view}
@@ -105,8 +91,8 @@ def test_a_view_has_its_images_and_no_other(node: RunningNode, view: str, images
 
 def test_a_function_gets_the_record_in_lambdas_words(node: RunningNode) -> None:
     arn = make_table(node)
-    change(node, "tab", "a", {"p": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1"}})
-    change(node, "tab", "a", None, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
+    change(node, "tab", {"a": {"p": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1"}}})
+    change(node, "tab", {"a": None}, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
     stream = node.node.streams["dynamodb"]
 
     def seen(tx: Tx) -> list[tuple[dict[str, Any], str, str]]:

@@ -8,6 +8,7 @@ from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
     item_operations,
     stream_destination_operations,
+    stream_destinations,
     stream_operations,
     stream_records,
     stream_settings,
@@ -22,7 +23,7 @@ service = Service(
     operations=api,
     schema=_SCHEMA,
     stream=stream_records.TableStreams(),
-    workers=(stream_settings.worker,),
+    workers=(stream_settings.worker, stream_destinations.worker),
 )
 
 streams = Service(operations=streams_api, schema=_SCHEMA)
