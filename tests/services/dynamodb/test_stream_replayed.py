@@ -166,10 +166,12 @@ def _make(tx: Tx) -> Table:
     }
     name = new_uuid()
     arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{name}"
-    definition["Stream"] = stream_settings.enable(tx, arn, definition, "NEW_AND_OLD_IMAGES")
+    definition["Stream"] = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES", "Label": "now"}
     space = tx.insert("id", "INSERT INTO dynamodb_spaces(owner, name) VALUES (?, ?)", name, "")
     schema = keys.schema_of(definition["KeySchema"], definition["AttributeDefinitions"])
-    return Table(arn, name, "000000000000", "us-east-1", name, tx.now, table.ACTIVE, space, definition, {}, schema, ())
+    made = Table(arn, name, "000000000000", "us-east-1", name, tx.now, table.ACTIVE, space, definition, {}, schema, ())
+    stream_settings.enable(tx, made)
+    return made
 
 
 def _entries(tx: Tx, stream: TableStreams, arn: str, shard: Shard, after: int, count: int) -> list[Entry]:

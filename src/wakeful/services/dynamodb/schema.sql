@@ -24,6 +24,7 @@ CREATE INDEX IF NOT EXISTS dynamodb_spaces_gone ON dynamodb_spaces(gone) WHERE g
 CREATE TABLE IF NOT EXISTS dynamodb_items(
     space INTEGER NOT NULL,
     key   BLOB NOT NULL,                 -- see keys.py
+    size  INTEGER NOT NULL,              -- bytes as DynamoDB counts them: who reads need not read JSON for it
     item  BLOB NOT NULL,                 -- JSON, as the API has it
     PRIMARY KEY (space, key)
 ) WITHOUT ROWID;
@@ -50,3 +51,22 @@ CREATE TABLE IF NOT EXISTS dynamodb_streams(
     disabled REAL                        -- since when nothing comes any more
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dynamodb_streams_by_name ON dynamodb_streams(account, region, name, label);
+
+-- Resource policies, of tables and of streams.
+
+CREATE TABLE IF NOT EXISTS dynamodb_policies(
+    resource TEXT PRIMARY KEY,           -- its ARN
+    policy   TEXT NOT NULL,              -- as GetResourcePolicy answers it
+    sent     TEXT NOT NULL,              -- the same in what it was sent as, but for its spelling
+    revision TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Time to live: which items expire when. A table that has it has a list of them, which is numbered as spaces are.
+
+CREATE TABLE IF NOT EXISTS dynamodb_expiries(
+    list INTEGER NOT NULL,
+    key  BLOB NOT NULL,                  -- of the item
+    at   INTEGER NOT NULL,               -- epoch seconds
+    PRIMARY KEY (list, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_expiries_at ON dynamodb_expiries(list, at);

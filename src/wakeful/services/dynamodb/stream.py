@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful.fabric import journal
-from wakeful.services.dynamodb import keys, stream_destinations
+from wakeful.services.dynamodb import keys, stream_destinations, stream_settings
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import Item
 from wakeful.store.tx import Tx
@@ -27,6 +27,19 @@ def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | 
         _append(tx, arn, definition["Stream"]["StreamViewType"], table, key, before, after, cause)
     if "KinesisDestinations" in definition:
         stream_destinations.change(tx, table, key, before, after, cause)
+
+
+def enabled(tx: Tx, table: Table) -> None:
+    """The table has a new stream, whose label its definition has; whatever changes from now on is in it."""
+    stream_settings.enable(tx, table)
+
+
+def disabled(tx: Tx, table: Table) -> None:
+    """The stream that the table has had takes no more, because it was switched off or the table is gone; what it has
+    stays for as long as it would have.
+    """
+    assert table.stream_arn is not None
+    stream_settings.disable(tx, table.stream_arn)
 
 
 def _append(
