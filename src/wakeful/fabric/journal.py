@@ -166,15 +166,16 @@ _APPEND = (
 
 def place(tx: Tx, journal: str, hash_of_key: int) -> Place | None:
     """Where an entry of such a key is appended; None where no shard takes it."""
+    found = open_shards(tx, journal)
     while True:
-        for shard in open_shards(tx, journal):
-            if shard.first_hash <= hash_of_key <= shard.last_hash:
-                break
-        else:
+        shard = next((each for each in found if each.first_hash <= hash_of_key <= each.last_hash), None)
+        if shard is None:
             return None
         _hold(tx, shard.id)
-        if tx.known("journal_shards", _is_open, str(shard.id)):  # else it was closed while its lock was waited for
+        before, found = found, open_shards(tx, journal)
+        if found is before or any(each.id == shard.id for each in found):
             return Place(shard)
+        # It was closed while its lock was waited for.
 
 
 def append(tx: Tx, place: Place, body: bytes, trace: Trace, *, size: int) -> int:
@@ -288,10 +289,6 @@ def _hold(tx: Tx, shard_id: int) -> None:
 def _open_shards(tx: Tx, journal: str) -> tuple[Shard, ...]:
     rows = tx.all("SELECT * FROM journal_shards WHERE journal = ? AND closed IS NULL ORDER BY first_hash, id", journal)
     return tuple(map(_shard, rows))
-
-
-def _is_open(tx: Tx, shard_id: str) -> bool:
-    return tx.one("SELECT 1 FROM journal_shards WHERE id = ? AND closed IS NULL", int(shard_id)) is not None
 
 
 def _beyond(tx: Tx, shard: Shard, after: int, since: float) -> int:
