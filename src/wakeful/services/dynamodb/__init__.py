@@ -7,6 +7,7 @@ from pathlib import Path
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
     backfill,
+    batch_operations,
     insights_operations,
     item_operations,
     policies,
@@ -20,6 +21,8 @@ from wakeful.services.dynamodb import (
     stream_settings,
     table_operations,
     tag_operations,
+    transact_operations,
+    transactions,
     ttl,
     ttl_operations,
 )
@@ -42,13 +45,16 @@ service = Service(
         states.worker,
         stream_destinations.worker,
         stream_settings.worker,
+        transactions.worker,
         *ttl.workers,
     ),
+    first=transactions.first,
 )
 
 streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
 
 __all__ = [
+    "batch_operations",
     "insights_operations",
     "item_operations",
     "policy_operations",
@@ -58,5 +64,6 @@ __all__ = [
     "streams",
     "table_operations",
     "tag_operations",
+    "transact_operations",
     "ttl_operations",
 ]
