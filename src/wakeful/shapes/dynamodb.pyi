@@ -61,6 +61,31 @@ class ConsumedCapacity(TypedDict, total=False):
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
 
+class ContributorInsightsSummary(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
+class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    KeySchema: Required[list[KeySchemaElement]]
+    Projection: Required[Projection]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
 class CreateTableInput(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition]
     TableName: Required[str]
@@ -84,6 +109,14 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class CreateVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    VectorAttribute: Required[VectorAttributeDefinition]
+    SearchSchema: list[SearchSchemaElement]
+    Projection: Required[Projection]
+    Dimensions: Required[int]
+    DistanceFunction: Required[str]
+
 class Delete(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     TableName: Required[str]
@@ -91,6 +124,12 @@ class Delete(TypedDict, total=False):
     ExpressionAttributeNames: dict[str, str]
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
 
 class DeleteItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -110,8 +149,60 @@ class DeleteItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class DeleteReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
 class DeleteRequest(TypedDict, total=False):
     Key: Required[dict[str, Any]]
+
+class DeleteResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    ExpectedRevisionId: str
+
+class DeleteResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
+class DeleteTableInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DeleteTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class DeleteVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DescribeContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+
+class DescribeContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsRuleList: list[str] | None
+    ContributorInsightsStatus: str | None
+    LastUpdateDateTime: float | None
+    FailureException: FailureException | None
+    ContributorInsightsMode: str | None
+
+class DescribeEndpointsRequest(TypedDict, total=False): ...
+
+class DescribeEndpointsResponse(TypedDict, total=False):
+    Endpoints: Required[list[Endpoint]]
+
+class DescribeKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    KinesisDataStreamDestinations: list[KinesisDataStreamDestination] | None
+
+class DescribeLimitsInput(TypedDict, total=False): ...
+
+class DescribeLimitsOutput(TypedDict, total=False):
+    AccountMaxReadCapacityUnits: int | None
+    AccountMaxWriteCapacityUnits: int | None
+    TableMaxReadCapacityUnits: int | None
+    TableMaxWriteCapacityUnits: int | None
 
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
@@ -119,11 +210,32 @@ class DescribeTableInput(TypedDict, total=False):
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
 
+class DescribeTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveDescription: TimeToLiveDescription | None
+
+class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    DisassociationMode: Required[str]
+
+class EnableKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class Endpoint(TypedDict, total=False):
+    Address: Required[str]
+    CachePeriodInMinutes: Required[int]
+
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
     ComparisonOperator: str
     AttributeValueList: list[Any]
+
+class FailureException(TypedDict, total=False):
+    ExceptionName: str | None
+    ExceptionDescription: str | None
 
 class Get(TypedDict, total=False):
     Key: Required[dict[str, Any]]
@@ -143,6 +255,13 @@ class GetItemInput(TypedDict, total=False):
 class GetItemOutput(TypedDict, total=False):
     Item: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
+
+class GetResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetResourcePolicyOutput(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
 
 class GlobalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -165,6 +284,11 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexUpdate(TypedDict, total=False):
+    Update: UpdateGlobalSecondaryIndexAction
+    Create: CreateGlobalSecondaryIndexAction
+    Delete: DeleteGlobalSecondaryIndexAction
+
 class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
@@ -173,6 +297,10 @@ class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
 class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
+
+class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
+    Create: CreateGlobalTableWitnessGroupMemberAction
+    Delete: DeleteGlobalTableWitnessGroupMemberAction
 
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
@@ -192,6 +320,48 @@ class KeysAndAttributes(TypedDict, total=False):
     ProjectionExpression: str
     ExpressionAttributeNames: dict[str, str]
 
+class KinesisDataStreamDestination(TypedDict, total=False):
+    StreamArn: str | None
+    DestinationStatus: str | None
+    DestinationStatusDescription: str | None
+    ApproximateCreationDateTimePrecision: str | None
+
+class KinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration
+
+class KinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration | None
+
+class ListContributorInsightsInput(TypedDict, total=False):
+    TableName: str
+    NextToken: str
+    MaxResults: int
+
+class ListContributorInsightsOutput(TypedDict, total=False):
+    ContributorInsightsSummaries: list[ContributorInsightsSummary] | None
+    NextToken: str | None
+
+class ListTablesInput(TypedDict, total=False):
+    ExclusiveStartTableName: str
+    Limit: int
+
+class ListTablesOutput(TypedDict, total=False):
+    TableNames: list[str] | None
+    LastEvaluatedTableName: str | None
+
+class ListTagsOfResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    NextToken: str
+
+class ListTagsOfResourceOutput(TypedDict, total=False):
+    Tags: list[Tag] | None
+    NextToken: str | None
+
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
     KeySchema: Required[list[KeySchemaElement]]
@@ -210,7 +380,7 @@ class OnDemandThroughput(TypedDict, total=False):
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
-    MaxReadRequestUnits: int | None
+    MaxReadRequestUnits: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -228,7 +398,7 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
     WriteCapacityUnits: int | None
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
-    ReadCapacityUnits: int | None
+    ReadCapacityUnits: int
 
 class Put(TypedDict, total=False):
     Item: Required[dict[str, Any]]
@@ -259,6 +429,15 @@ class PutItemOutput(TypedDict, total=False):
 class PutRequest(TypedDict, total=False):
     Item: Required[dict[str, Any]]
 
+class PutResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    ExpectedRevisionId: str
+    ConfirmRemoveSelfResourceAccess: bool
+
+class PutResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -274,11 +453,22 @@ class ReplicaDescription(TypedDict, total=False):
     ReplicaTableClassSummary: TableClassSummary | None
     GlobalTableSettingsReplicationMode: str | None
 
+class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
+
+class ReplicationGroupUpdate(TypedDict, total=False):
+    Create: CreateReplicationGroupMemberAction
+    Update: UpdateReplicationGroupMemberAction
+    Delete: DeleteReplicationGroupMemberAction
+    Disassociate: DisassociateReplicationGroupMemberAction
 
 class RestoreSummary(TypedDict, total=False):
     SourceBackupArn: str | None
@@ -350,6 +540,18 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class TagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Tags: Required[list[Tag]]
+
+class TimeToLiveDescription(TypedDict, total=False):
+    TimeToLiveStatus: str | None
+    AttributeName: str | None
+
+class TimeToLiveSpecification(TypedDict, total=False):
+    Enabled: Required[bool]
+    AttributeName: Required[str]
+
 class TransactGetItem(TypedDict, total=False):
     Get: Required[Get]
 
@@ -377,6 +579,10 @@ class TransactWriteItemsOutput(TypedDict, total=False):
     ConsumedCapacity: list[ConsumedCapacity] | None
     ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
 
+class UntagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    TagKeys: Required[list[str]]
+
 class Update(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     UpdateExpression: Required[str]
@@ -385,6 +591,24 @@ class Update(TypedDict, total=False):
     ExpressionAttributeNames: dict[str, str]
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class UpdateContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    ContributorInsightsAction: Required[str]
+    ContributorInsightsMode: str
+
+class UpdateContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
+class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
 
 class UpdateItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -405,6 +629,57 @@ class UpdateItemOutput(TypedDict, total=False):
     Attributes: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class UpdateKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class UpdateKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration
+
+class UpdateKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration | None
+
+class UpdateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
+class UpdateTableInput(TypedDict, total=False):
+    AttributeDefinitions: list[AttributeDefinition]
+    TableName: Required[str]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexUpdate]
+    StreamSpecification: StreamSpecification
+    SSESpecification: SSESpecification
+    ReplicaUpdates: list[ReplicationGroupUpdate]
+    TableClass: str
+    DeletionProtectionEnabled: bool
+    MultiRegionConsistency: str
+    GlobalTableWitnessUpdates: list[GlobalTableWitnessGroupUpdate]
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+    GlobalTableSettingsReplicationMode: str
+    DisassociationProtectionEnabled: bool
+    VectorIndexUpdates: list[VectorIndexUpdate]
+
+class UpdateTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class UpdateTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+    TimeToLiveSpecification: Required[TimeToLiveSpecification]
+
+class UpdateTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveSpecification: TimeToLiveSpecification | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
@@ -433,6 +708,10 @@ class VectorIndexDescription(TypedDict, total=False):
     IndexSizeBytes: int | None
     ItemCount: int | None
     IndexArn: str | None
+
+class VectorIndexUpdate(TypedDict, total=False):
+    Create: CreateVectorIndexAction
+    Delete: DeleteVectorIndexAction
 
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int
