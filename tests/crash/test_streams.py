@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -28,9 +29,13 @@ def make_table(node: NodeProcess) -> str:
     return str(made["TableDescription"]["LatestStreamArn"])
 
 
-def put(client: Any, number: int) -> None:
-    item = {"p": {"S": f"item {number % ITEMS}"}, "number": {"N": str(number)}}
-    client.put_item(TableName="story", Item=item)
+def change(client: Any, number: int) -> None:
+    """One item is put, or two in a transaction; both say by which call."""
+    items = [{"p": {"S": f"item {place % ITEMS}"}, "number": {"N": str(number)}} for place in (number, number + 5)]
+    if number % 2:
+        client.put_item(TableName="story", Item=items[0])
+    else:
+        client.transact_write_items(TransactItems=[{"Put": {"TableName": "story", "Item": item}} for item in items])
 
 
 def changes(node: NodeProcess, arn: str) -> list[dict[str, Any]]:
@@ -52,7 +57,7 @@ def changes(node: NodeProcess, arn: str) -> list[dict[str, Any]]:
 def test_every_change_is_in_the_stream_once_and_in_order(node: NodeProcess) -> None:
     node.start()
     arn = make_table(node)
-    load = Load(node, "dynamodb", put)
+    load = Load(node, "dynamodb", change)
     for crash in range(CRASHES):
         load.run(0.2 + 0.1 * (crash % 3))
         node.start()
@@ -60,13 +65,14 @@ def test_every_change_is_in_the_stream_once_and_in_order(node: NodeProcess) -> N
             node.advance(FOUR_HOURS)
     copy: dict[str, Image] = {}
     written: list[int] = []
-    for change in changes(node, arn):
-        key = change["Keys"]["p"]["S"]
-        assert copy.get(key) == change.get("OldImage"), "a change is missing, doubled or out of order"
-        copy[key] = change["NewImage"]
-        written.append(int(change["NewImage"]["number"]["N"]))
-    assert len(set(written)) == len(written), "a change is in the stream twice"
-    assert load.acknowledged <= set(written), "a change that was acknowledged is not in the stream"
+    for record in changes(node, arn):
+        key = record["Keys"]["p"]["S"]
+        assert copy.get(key) == record.get("OldImage"), "a change is missing, doubled or out of order"
+        copy[key] = record["NewImage"]
+        written.append(int(record["NewImage"]["number"]["N"]))
+    counted = Counter(written)
+    assert all(count == 2 - number % 2 for number, count in counted.items()), "half a transaction, or a change twice"
+    assert load.acknowledged <= set(counted), "a change that was acknowledged is not in the stream"
     client = node.client("dynamodb")
     for number in range(ITEMS):
         key = f"item {number}"

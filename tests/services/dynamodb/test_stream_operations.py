@@ -25,6 +25,7 @@ from wakeful.services.dynamodb import stream_settings
 from wakeful.store.tx import Tx
 
 HOUR = 3600.0
+NUMBER = {":n": {"N": "1"}}
 WRONG = "One or more parameter values were invalid: "
 _NOT_ITS_OWN = "Invalid SequenceNumber for the shard"
 ONE_SHARD: dict[str, Any] = {
@@ -69,6 +70,30 @@ def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
     assert removed["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
     assert "NewImage" not in removed["dynamodb"]
     assert len({each["eventID"] for each in (added, changed, removed)}) == 3
+
+
+def test_whatever_changes_an_item_is_in_the_stream_and_what_changes_nothing_is_not(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    client = node.client("dynamodb")
+    key = {"p": {"S": "a"}}
+    client.update_item(TableName="tab", Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues=NUMBER)
+    client.update_item(TableName="tab", Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues=NUMBER)
+    refused = {"ConditionExpression": "attribute_not_exists(p)"}
+    assert refusal(client.delete_item, TableName="tab", Key=key, **refused)[0] == "ConditionalCheckFailedException"
+    client.delete_item(TableName="tab", Key=key)
+    client.delete_item(TableName="tab", Key=key)
+    writes = [{"PutRequest": {"Item": {"p": {"S": each}}}} for each in "bc"]
+    client.batch_write_item(RequestItems={"tab": writes})
+    puts = [{"Put": {"TableName": "tab", "Item": {"p": {"S": each}}}} for each in "de"]
+    delete = {"Delete": {"TableName": "tab", "Key": {"p": {"S": "b"}}}}
+    client.transact_write_items(TransactItems=[*puts, delete])
+    check = {"ConditionCheck": {"TableName": "tab", "Key": {"p": {"S": "d"}}, **refused}}
+    put_too = {"Put": {"TableName": "tab", "Item": {"p": {"S": "f"}}}}
+    assert refusal(client.transact_write_items, TransactItems=[put_too, check])[0] == "TransactionCanceledException"
+    found = [(each["eventName"], each["dynamodb"]["Keys"]["p"]["S"]) for each in records_of(node, arn)]
+    assert found[:2] == [("INSERT", "a"), ("REMOVE", "a")]
+    assert sorted(found[2:4]) == [("INSERT", "b"), ("INSERT", "c")]
+    assert sorted(found[4:]) == [("INSERT", "d"), ("INSERT", "e"), ("REMOVE", "b")]
 
 
 @pytest.mark.parametrize(
@@ -273,6 +298,19 @@ def test_a_stream_that_was_disabled_is_read_for_a_day_and_another_begins_at_once
     left = node.run(node.node.store.read(lambda tx: tx.all("SELECT arn FROM dynamodb_streams")))
     assert [row["arn"] for row in left] == [new]
     assert old not in {row["journal"] for row in node.run(node.node.store.read(_shards))}
+
+
+def test_a_table_that_was_deleted_leaves_its_stream_for_a_day(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    put(node, "tab", "a")
+    node.client("dynamodb").delete_table(TableName="tab")
+    again = make_table(node, **ONE_SHARD)
+    assert again != arn
+    put(node, "tab", "b")
+    assert [each["dynamodb"]["Keys"]["p"]["S"] for each in records_of(node, arn)] == ["a"]
+    assert [each["dynamodb"]["Keys"]["p"]["S"] for each in records_of(node, again)] == ["b"]
+    node.advance(24 * HOUR + 1)
+    assert refusal(node.client("dynamodbstreams").describe_stream, StreamArn=arn)[0] == "ResourceNotFoundException"
 
 
 def _shards(tx: Tx) -> Any:
