@@ -193,6 +193,26 @@ def test_readers_stand_where_they_ask_to(node: RunningNode) -> None:
     assert (nothing, bool(on)) == ([], True)
 
 
+def test_what_is_answered_is_measured_by_stream(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    put(node, "tab", "a")
+    assert len(records_of(node, arn)) == 1
+    values = {"TableName": "tab", "StreamLabel": arn.rpartition("/")[2], "Operation": "GetRecords"}
+    dimensions = [{"Name": name, "Value": value} for name, value in values.items()]
+    node.run(node.node.telemetry.flush())
+    now = node.node.clock.now()
+    found = node.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/DynamoDB",
+        MetricName="ReturnedRecordsCount",
+        Dimensions=dimensions,
+        StartTime=now - 3600,
+        EndTime=now + 3600,
+        Period=60,
+        Statistics=["Sum"],
+    )
+    assert sum(point["Sum"] for point in found["Datapoints"]) == 1
+
+
 def test_no_more_than_a_megabyte_comes_at_once(node: RunningNode) -> None:
     arn = make_table(node, **ONE_SHARD)
     for number in range(4):
