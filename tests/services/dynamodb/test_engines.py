@@ -44,7 +44,7 @@ def write(tx: Tx, name: str, until: int) -> None:
     changes.apply(tx, found, key, None, item, changes.Cause(Trace("t")))
 
 
-def change(tx: Tx, **wanted: Any) -> dict[str, Any]:
+def change(tx: Tx, /, **wanted: Any) -> dict[str, Any]:
     updates.check(wanted)
     table.lock(tx, ARN)
     return dict(updates.update(tx, table.find_any(tx, ARN), wanted))

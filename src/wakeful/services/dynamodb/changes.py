@@ -47,13 +47,24 @@ def apply(
 
 
 def swap(
-    tx: Tx, table: Table, key: bytes, was: Stored | None, after: Item | None, size: int, cause: Cause, meter: Meter
+    tx: Tx,
+    table: Table,
+    key: bytes,
+    was: Stored | None,
+    before: Item | None,
+    after: Item | None,
+    size: int,
+    cause: Cause,
+    meter: Meter,
 ) -> None:
-    """The same for an item as it is stored, which is read only where others see what it was; `size` is its new one."""
+    """The same for an item as it is stored. Where `before` is None, it was not read, and is only where others see what
+    it was; `size` is its new one.
+    """
     overwrite(tx, table, key, None if was is None else was.size, after, size)
     indexes: list[tuple[Index, float]] = []
     if is_watched(table):
-        before = None if was is None else was.item
+        if before is None and was is not None:
+            before = was.item
         if before != after:
             indexes = _show(tx, table, key, before, after, cause)
     meter.wrote(0 if was is None else was.size, size, indexes)
@@ -65,8 +76,9 @@ def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: 
 
 
 def is_watched(table: Table) -> bool:
-    """Whether others see what an item was and is: indexes, a stream, or time to live."""
-    return bool(table.indexes) or table.stream_arn is not None or expiries.setting(table) is not None
+    """Whether others see what an item was and is: indexes, streams, or time to live."""
+    is_streamed = table.stream_arn is not None or "KinesisDestinations" in table.definition
+    return is_streamed or bool(table.indexes) or expiries.setting(table) is not None
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
