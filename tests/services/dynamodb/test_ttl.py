@@ -13,7 +13,7 @@ from tests.running_node import RunningNode
 from tests.services.dynamodb.control import NOW, MovableTx, asked, made, opened, refused
 from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, expiries, items, stream, table, ttl
+from wakeful.services.dynamodb import changes, expiries, items, table, ttl
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import parsed
 
@@ -91,20 +91,24 @@ def test_items_expire_at_their_second_by_the_nodes_clock(dynamodb: Any, node: Ru
     assert dynamodb.describe_table(TableName="sessions")["Table"]["ItemCount"] == 4
 
 
-def test_what_expired_is_deleted_in_the_name_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr(stream, "change", lambda tx, found, key, before, after, cause: told.append((after, cause)))
-    tx = opened()
-    found = listed(tx)
-    write(tx, found, "a", int(NOW) + 1)
-    told.clear()
-    tx.at(NOW + 2)
-    setting = expiries.setting(found)
-    assert setting is not None
-    assert not ttl.expire_some(tx, found.arn, setting["List"], Trace("t"))
-    ((after, cause),) = told
-    assert after is None
-    assert cause.identity == {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+def test_what_expired_is_deleted_in_the_name_of_the_service(dynamodb: Any, node: RunningNode) -> None:
+    view = {"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"}
+    dynamodb.create_table(**asked("sessions", StreamSpecification=view))
+    update(dynamodb)
+    until = int(node.node.clock.now()) + 50
+    put(dynamodb, "a", until)
+    node.advance(60)
+    streams = node.client("dynamodbstreams")
+    arn = dynamodb.describe_table(TableName="sessions")["Table"]["LatestStreamArn"]
+    records = []
+    for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        place = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = streams.get_shard_iterator(**place)["ShardIterator"]
+        records += streams.get_records(ShardIterator=iterator)["Records"]
+    assert [record["eventName"] for record in records] == ["INSERT", "REMOVE"]
+    assert "userIdentity" not in records[0]
+    assert records[1]["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
+    assert records[1]["dynamodb"]["OldImage"]["until"] == {"N": str(until)}
 
 
 def listed(tx: MovableTx) -> Table:
