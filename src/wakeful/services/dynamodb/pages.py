@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from wakeful import limits
 from wakeful.services.dynamodb import items
 from wakeful.services.dynamodb.items import Stored
-from wakeful.services.dynamodb.sizes import item_size
-from wakeful.services.dynamodb.values import parsed
 from wakeful.store.tx import Tx
 
 
@@ -55,7 +53,7 @@ def read(tx: Tx, space: int, within: Range, *, limit: int | None, backwards: boo
         chunk = items.between(tx, space, within.low, within.high, wanted, backwards=backwards)
         for row in chunk:
             found.append(row)
-            size += size_of(row)
+            size += row.size
             stored_bytes += len(row.raw)
             if size >= room:
                 is_last = len(chunk) < wanted and row is chunk[-1]
@@ -65,11 +63,6 @@ def read(tx: Tx, space: int, within: Range, *, limit: int | None, backwards: boo
         if len(chunk) < wanted:
             return Page(found, size, is_cut=False)
         within = within.behind(chunk[-1].key, backwards=backwards)
-
-
-def size_of(row: Stored) -> int:
-    """Bytes of its item, as DynamoDB counts."""
-    return item_size(parsed(row.raw))
 
 
 def _chunk(count: int, stored_bytes: int, room: int) -> int:

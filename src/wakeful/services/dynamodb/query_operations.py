@@ -77,7 +77,7 @@ def _answer(tx: Tx, request: Mapping[str, Any], wanted: Reading, page: Page) -> 
     if shown.items is not None:
         found["Items"] = shown.items
     if page.is_cut:
-        found["LastEvaluatedKey"] = start_keys.last_key(wanted.table, wanted.index, page.rows[-1].raw)
+        found["LastEvaluatedKey"] = start_keys.last_key(wanted.table, wanted.index, page.rows[-1])
     return found
 
 

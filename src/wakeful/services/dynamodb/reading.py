@@ -12,9 +12,9 @@ from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions.bound import Condition, Projection
 from wakeful.services.dynamodb.items import Stored
-from wakeful.services.dynamodb.pages import Page, size_of
+from wakeful.services.dynamodb.pages import Page
 from wakeful.services.dynamodb.table import Index, Table
-from wakeful.services.dynamodb.values import Item, answered, parsed
+from wakeful.services.dynamodb.values import Item, answered
 from wakeful.store.tx import Tx
 
 
@@ -55,7 +55,7 @@ def show(tx: Tx, reading: Reading, page: Page, meter: Meter) -> Shown:
     found: list[Item] = []
     count = 0
     for row in rows:
-        item = parsed(row.raw)
+        item = row.item
         if reading.filter is not None and not reading.filter.holds(item):
             continue
         count += 1
@@ -66,11 +66,9 @@ def show(tx: Tx, reading: Reading, page: Page, meter: Meter) -> Shown:
 
 def _fetched(tx: Tx, reading: Reading, row: Stored, meter: Meter) -> Stored:
     """The table's row of an index's: what the index does not have is read there, each item for itself."""
-    key = reading.table.keys.of(parsed(row.raw))
-    raw = items.get(tx, reading.table.space, key)
-    assert raw is not None, "an index shows what its table has"
-    found = Stored(key, raw)
-    meter.read(size_of(found), consistent=reading.consistent)
+    found = items.stored(tx, reading.table.space, reading.table.keys.of(row.item))
+    assert found is not None, "an index shows what its table has"
+    meter.read(found.size, consistent=reading.consistent)
     return found
 
 

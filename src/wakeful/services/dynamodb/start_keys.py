@@ -7,10 +7,11 @@ from typing import Any
 
 from wakeful.services.dynamodb import keys
 from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.keys import Attribute
 from wakeful.services.dynamodb.pages import Range
 from wakeful.services.dynamodb.table import Index, Table
-from wakeful.services.dynamodb.values import Item, parsed
+from wakeful.services.dynamodb.values import Item
 
 _INVALID = "The provided starting key is invalid"
 
@@ -21,9 +22,9 @@ def attributes(table: Table, index: Index | None) -> tuple[Attribute, ...]:
     return tuple(dict.fromkeys((*table.keys.attributes, *own)))
 
 
-def last_key(table: Table, index: Index | None, raw: bytes) -> Item:
+def last_key(table: Table, index: Index | None, row: Stored) -> Item:
     """The LastEvaluatedKey of a page that ends with this row."""
-    item = parsed(raw)
+    item = row.item
     return {each.name: item[each.name] for each in attributes(table, index)}
 
 
