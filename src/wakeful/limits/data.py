@@ -6,16 +6,6 @@ from __future__ import annotations
 
 DYNAMODB_ITEM_BYTES_MAX = 400 * 1024
 DYNAMODB_PARSED_TABLES = 4096  # definitions of tables that are kept parsed
-
-# --- DynamoDB: queries and statements --------------------------------------------------------------------------------
-
-DYNAMODB_PAGE_BYTES = 1024 * 1024  # of items, read by one Query, Scan or ExecuteStatement
-DYNAMODB_PAGE_ROWS_FIRST = 32  # rows that are asked for before anybody knows how large they are
-DYNAMODB_PAGE_ROWS_MAX = 4096  # rows that are asked for at a time
-DYNAMODB_PARSED_STATEMENTS = 1024  # PartiQL statements that are kept read
-DYNAMODB_STATEMENT_DEPTH_MAX = 64  # parentheses, NOTs and collections within one another in a PartiQL statement
-DYNAMODB_STATEMENT_PARTITIONS_MAX = 50  # that one SELECT may name by IN and OR, and still be a query
-DYNAMODB_STATEMENT_TOKEN_S = 3600.0  # as long as a NextToken is good
 DYNAMODB_NUMBER_DIGITS_MAX = 38  # significant ones
 DYNAMODB_NUMBER_EXPONENT_MAX = 125  # of the first digit
 DYNAMODB_NUMBER_EXPONENT_MIN = -130
@@ -35,3 +25,13 @@ DYNAMODB_BATCH_WRITES_MAX = 25
 DYNAMODB_BATCH_WRITE_BYTES_MAX = 16 * 1024 * 1024
 DYNAMODB_BATCH_READS_MAX = 100
 DYNAMODB_BATCH_READ_BYTES_MAX = 16 * 1024 * 1024
+
+# --- DynamoDB: queries and statements --------------------------------------------------------------------------------
+
+DYNAMODB_PAGE_BYTES = 1024 * 1024  # of items, read by one Query, Scan or ExecuteStatement
+DYNAMODB_PAGE_ROWS_FIRST = 32  # rows that are asked for before anybody knows how large they are
+DYNAMODB_PAGE_ROWS_MAX = 4096  # rows that are asked for at a time
+DYNAMODB_PARSED_STATEMENTS = 1024  # PartiQL statements that are kept read
+DYNAMODB_STATEMENT_DEPTH_MAX = 64  # parentheses, NOTs and collections within one another in a PartiQL statement
+DYNAMODB_STATEMENT_PARTITIONS_MAX = 50  # that one SELECT may name by IN and OR, and still be a query
+DYNAMODB_STATEMENT_TOKEN_S = 3600.0  # as long as a NextToken is good
