@@ -52,3 +52,7 @@ class SerializationException(AwsError):
     """The request cannot be read."""
 
     status = 400
+
+
+class DuplicateItemException(AwsError):
+    """Duplicate primary key exists in table"""

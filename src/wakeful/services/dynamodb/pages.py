@@ -6,6 +6,7 @@ whoever asks goes on behind its last row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wakeful import limits
@@ -41,32 +42,41 @@ class Page:
     """It ended before the range did, or with as many rows as were asked for."""
 
 
-def read(tx: Tx, space: int, within: Range, *, limit: int | None, backwards: bool, room: int | None = None) -> Page:
-    """The first page of the range. `room` is how many bytes there may be, where it is not a whole page."""
-    room = limits.DYNAMODB_PAGE_BYTES if room is None else room
+def read(tx: Tx, space: int, within: Range, *, limit: int | None, backwards: bool) -> Page:
+    """The first page of the range."""
     found: list[Stored] = []
-    size = stored_bytes = 0
+    size = 0
+    coming = rows(tx, space, within, backwards=backwards, most=limit)
+    for row in coming:
+        found.append(row)
+        size += row.size
+        if len(found) == limit:
+            return Page(found, size, is_cut=True)
+        if size >= limits.DYNAMODB_PAGE_BYTES:
+            return Page(found, size, is_cut=next(coming, None) is not None)
+    return Page(found, size, is_cut=False)
+
+
+def rows(tx: Tx, space: int, within: Range, *, backwards: bool, most: int | None = None) -> Iterator[Stored]:
+    """All rows of the range, read a few at a time; `most` is how many will be wanted."""
+    count = stored_bytes = 0
     while True:
-        wanted = _chunk(len(found), stored_bytes, room - size)
-        if limit is not None:
-            wanted = min(wanted, limit - len(found))
+        wanted = _chunk(count, stored_bytes)
+        if most is not None:
+            wanted = min(wanted, max(1, most - count))
         chunk = items.between(tx, space, within.low, within.high, wanted, backwards=backwards)
         for row in chunk:
-            found.append(row)
-            size += row.size
             stored_bytes += len(row.raw)
-            if size >= room:
-                is_last = len(chunk) < wanted and row is chunk[-1]
-                return Page(found, size, is_cut=not is_last)
-        if limit is not None and len(found) == limit:
-            return Page(found, size, is_cut=True)
+            yield row
         if len(chunk) < wanted:
-            return Page(found, size, is_cut=False)
+            return
+        count += len(chunk)
         within = within.behind(chunk[-1].key, backwards=backwards)
 
 
-def _chunk(count: int, stored_bytes: int, room: int) -> int:
-    """How many rows to ask for next, so that few are read in vain and a query takes few statements."""
+def _chunk(count: int, stored_bytes: int) -> int:
+    """How many rows to ask for next: as many as a page may still have, if they are as large as those before."""
     if count == 0:
         return limits.DYNAMODB_PAGE_ROWS_FIRST
-    return max(1, min(limits.DYNAMODB_PAGE_ROWS_MAX, room * count // max(1, stored_bytes) + 1))
+    room = limits.DYNAMODB_PAGE_BYTES - stored_bytes
+    return max(limits.DYNAMODB_PAGE_ROWS_FIRST // 8, min(limits.DYNAMODB_PAGE_ROWS_MAX, room * count // stored_bytes + 1))

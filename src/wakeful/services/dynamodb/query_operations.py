@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wakeful.fabric.service import Call
-from wakeful.services.dynamodb import keys, pages, reading, start_keys, table
+from wakeful.fabric.service import Call, Node
+from wakeful.services.dynamodb import keys, measuring, pages, reading, start_keys, table
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import requests
 from wakeful.services.dynamodb.expressions.requests import Asked
-from wakeful.services.dynamodb.keys import KeySchema
 from wakeful.services.dynamodb.pages import Page, Range
 from wakeful.services.dynamodb.reading import Reading
 from wakeful.services.dynamodb.table import Index, Table
@@ -24,18 +24,42 @@ if TYPE_CHECKING:
 _WHOLE = Range(b"", b"\xff" * (keys.HASH_BYTES + 1))
 
 
-@api.reads
-def query(call: Call, tx: Tx, request: shapes.QueryInput) -> shapes.QueryOutput:
-    _check_select(request)
-    found = table.find(tx, table.arn_of(call, request["TableName"]))
+@api.looks
+async def query(call: Call, node: Node, request: shapes.QueryInput) -> shapes.QueryOutput:
+    return await _looked(call, node, "Query", _query, request)  # type: ignore[no-any-return] # put together by members
+
+
+@api.looks
+async def scan(call: Call, node: Node, request: shapes.ScanInput) -> shapes.ScanOutput:
+    return await _looked(call, node, "Scan", _scan, request)  # type: ignore[no-any-return] # as above
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    answer: dict[str, Any]
+    table: Table
+    meter: Meter
+
+
+async def _looked(call: Call, node: Node, operation: str, work: Callable[..., _Found], request: Any) -> Any:
+    with measuring.operation(node, call, operation, request["TableName"]):
+        _check_select(request)
+        _check_segment(request)
+        found = await node.store.read(work, table.arn_of(call, request["TableName"]), request)
+        measuring.consumed(node, found.table, found.meter)
+        count = found.answer["Count"]
+        node.telemetry.note(measuring.returned_items(found.table.arn, operation, count, node.clock.now()))
+    return found.answer
+
+
+def _query(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
+    found = table.find(tx, arn)
     index = _index(found, request)
     schema = index.keys if index is not None else found.keys
     asked = requests.asked("Query", request, schema)
-    if asked.key_condition is None:
-        raise ValidationException(
-            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
-        )
-    _check_filter(request, asked, index, schema)
+    assert asked.key_condition is not None, "a query without one is refused"
+    if asked.filter is not None:
+        reading.check_filtered(index, sorted(asked.filter.attributes()))
     wanted = _reading(request, asked, found, index)
     within = Range(asked.key_condition.low, asked.key_condition.high)
     backwards = request.get("ScanIndexForward") is False
@@ -49,11 +73,8 @@ def query(call: Call, tx: Tx, request: shapes.QueryInput) -> shapes.QueryOutput:
     return _answer(tx, request, wanted, page)
 
 
-@api.reads
-def scan(call: Call, tx: Tx, request: shapes.ScanInput) -> shapes.ScanOutput:
-    _check_select(request)
-    _check_segment(request)
-    found = table.find(tx, table.arn_of(call, request["TableName"]))
+def _scan(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
+    found = table.find(tx, arn)
     index = _index(found, request)
     asked = requests.asked("Scan", request, index.keys if index is not None else found.keys)
     wanted = _reading(request, asked, found, index)
@@ -70,15 +91,18 @@ def scan(call: Call, tx: Tx, request: shapes.ScanInput) -> shapes.ScanOutput:
     return _answer(tx, request, wanted, page)
 
 
-def _answer(tx: Tx, request: Mapping[str, Any], wanted: Reading, page: Page) -> Any:
-    meter = Meter(wanted.table, request.get("ReturnConsumedCapacity", "NONE"))
+def _answer(tx: Tx, request: Mapping[str, Any], wanted: Reading, page: Page) -> _Found:
+    meter = Meter(wanted.table, request.get("ReturnConsumedCapacity", "NONE"), request["TableName"])
     shown = reading.show(tx, wanted, page, meter)
-    found: dict[str, Any] = {"Count": shown.count, "ScannedCount": len(page.rows), "ConsumedCapacity": meter.told()}
+    answer: dict[str, Any] = {"Count": shown.count, "ScannedCount": len(page.rows)}
     if shown.items is not None:
-        found["Items"] = shown.items
+        answer["Items"] = shown.items
     if page.is_cut:
-        found["LastEvaluatedKey"] = start_keys.last_key(wanted.table, wanted.index, page.rows[-1])
-    return found
+        answer["LastEvaluatedKey"] = start_keys.last_key(wanted.table, wanted.index, page.rows[-1])
+    consumed = meter.told()
+    if consumed is not None:
+        answer["ConsumedCapacity"] = consumed
+    return _Found(answer, wanted.table, meter)
 
 
 def _index(found: Table, request: Mapping[str, Any]) -> Index | None:
@@ -129,20 +153,6 @@ def _check_select(request: Mapping[str, Any]) -> None:
     if named is not None and select in ("ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "COUNT"):
         wanted = "only the Count" if select == "COUNT" else select
         raise ValidationException(f"Cannot specify the {named} when choosing to get {wanted}")
-
-
-def _check_filter(request: Mapping[str, Any], asked: Asked, index: Index | None, schema: KeySchema) -> None:
-    """A query's filter is by what is no key, and by what the index has. Raises ValidationException."""
-    if asked.filter is None:
-        return
-    names = asked.filter.attributes()
-    key = next((each.name for each in schema.attributes if each.name in names), None)
-    if key is not None:
-        called = "QueryFilter" if "QueryFilter" in request else "Filter Expression"
-        raise ValidationException(
-            f"{called} can only contain non-primary key attributes: Primary key attribute: {key}"
-        )
-    reading.check_filtered(index, sorted(names))
 
 
 def _check_segment(request: Mapping[str, Any]) -> None:

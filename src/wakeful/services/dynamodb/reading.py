@@ -13,7 +13,7 @@ from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions.bound import Condition, Projection
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.pages import Page
-from wakeful.services.dynamodb.table import Index, Table
+from wakeful.services.dynamodb.table import CREATING, DELETING, Index, Table
 from wakeful.services.dynamodb.values import Item, answered
 from wakeful.store.tx import Tx
 
@@ -73,11 +73,14 @@ def _fetched(tx: Tx, reading: Reading, row: Stored, meter: Meter) -> Stored:
 
 
 def index_of(table: Table, name: str) -> Index | None:
-    """The index, as far as it may be read. Raises ValidationException where it is not filled yet."""
+    """The index, if there is one that may be read. Raises ValidationException where it is still being filled."""
     found = table.index(name)
-    if found is None or not found.is_global or found.status in ("ACTIVE", "UPDATING"):
-        return found
-    return None
+    if found is not None and found.status == CREATING:
+        defined = next(each for each in table.definition["GlobalSecondaryIndexes"] if each["IndexName"] == name)
+        if defined.get("Backfilling"):
+            raise ValidationException(f"Cannot read from backfilling global secondary index: {name}")
+        return None
+    return None if found is None or found.status == DELETING else found
 
 
 def check_shown(index: Index | None, names: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.keys import Attribute
 from wakeful.services.dynamodb.pages import Range
 from wakeful.services.dynamodb.table import Index, Table
-from wakeful.services.dynamodb.values import Item
+from wakeful.services.dynamodb.values import Item, checked
 
 _INVALID = "The provided starting key is invalid"
 
@@ -60,9 +60,21 @@ def of_scan(table: Table, index: Index | None, key: Item) -> bytes:
 
 
 def _check(table: Table, index: Index | None, key: Item, invalid: str) -> None:
+    """Raises ValidationException where it is not as a LastEvaluatedKey is."""
+    try:
+        checked(key)
+    except ValidationException as error:
+        raise ValidationException(f"{_INVALID}: {error.message}") from None
     wanted = attributes(table, index)
     if len(key) != len(wanted):
         raise ValidationException(invalid)
     for each in wanted:
-        if each.type not in key.get(each.name, ()):
+        value = key.get(each.name)
+        if value is None or each.type not in value:
             raise ValidationException(invalid)
+        if value[each.type] == "":
+            what = "binary" if each.type == "B" else "string"
+            raise ValidationException(
+                f"{_INVALID}: One or more parameter values are not valid. The AttributeValue for a key attribute cannot"
+                f" contain an empty {what} value. Key: {each.name}"
+            )

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
-from wakeful.services.dynamodb.partiql import literals, phrases
+from wakeful.services.dynamodb.partiql import columns, literals, phrases
 from wakeful.services.dynamodb.partiql.cursor import Cursor
 from wakeful.services.dynamodb.partiql.lexer import Malformed, malformed
 from wakeful.services.dynamodb.partiql.syntax import (
@@ -100,9 +100,10 @@ def _columns(cursor: Cursor) -> tuple[Path, ...]:
         found.append(_column(cursor))
     names: set[str] = set()
     for each in found:
-        if each.column in names:
-            raise ValidationException(f"Duplicate identifiers in select clause: {each.column}")
-        names.add(each.column)
+        name = columns.name_of(each)
+        if name in names:
+            raise ValidationException(f"Duplicate identifiers in select clause: {name}")
+        names.add(name)
     return tuple(found)
 
 
@@ -151,11 +152,11 @@ def _order(cursor: Cursor) -> tuple[Order, ...]:
     cursor.word("BY")
     found: list[Order] = []
     while not found or cursor.try_sign(","):
-        name = phrases.path(cursor)
-        if len(name.steps) != 1:
+        name = phrases.path(cursor).name
+        if name is None:
             raise Malformed
         way = cursor.try_word("ASC", "DESC")
-        found.append(Order(str(name.steps[0]), way is not None and way.is_word("DESC")))
+        found.append(Order(name, way is not None and way.is_word("DESC")))
     return tuple(found)
 
 

@@ -150,25 +150,24 @@ def _set_predicate(cursor: Cursor, word: Token, left: _Phrase, where: Where) -> 
         low = _term(_sum(cursor, where), where)
         cursor.word("AND")
         return Between(_term(left, where), low, _term(_sum(cursor, where), where))
-    members = _members(_sequence(cursor, where))
-    if not members or not isinstance(left, Path):
+    return In(_term(left, where), _members(cursor, where))
+
+
+def _members(cursor: Cursor, where: Where) -> tuple[Term, ...]:
+    """What follows IN: terms in brackets or parentheses."""
+    opening = cursor.try_sign("[", "(")
+    if opening is None:
+        _sum(cursor, where)  # which is anything, but no sequence
         raise ValidationException(_NO_SEQUENCE)
-    return In(left, members)
-
-
-def _sequence(cursor: Cursor, where: Where) -> _Phrase:
-    """`(a)` is a sequence of one, behind IN."""
-    if cursor.token.is_sign("("):
-        return literals.collection(cursor)
-    return _sum(cursor, where)
-
-
-def _members(phrase: _Phrase) -> tuple[Term, ...]:
-    if isinstance(phrase, Collection) and phrase.kind != "tuple":
-        return phrase.members
-    if isinstance(phrase, Literal_) and "L" in phrase.value:
-        return tuple(Literal_(each) for each in phrase.value["L"])
-    return ()
+    members: list[Term] = []
+    closing = "]" if opening.text == "[" else ")"
+    while not cursor.try_sign(closing):
+        if members:
+            cursor.sign(",")
+        members.append(_term(_sum(cursor, where), where))
+    if not members:
+        raise ValidationException(_NO_SEQUENCE)
+    return tuple(members)
 
 
 def _sum(cursor: Cursor, where: Where) -> _Phrase:

@@ -17,11 +17,9 @@ class Path:
     steps: tuple[str | int, ...]
 
     @property
-    def column(self) -> str:
-        """What a SELECT calls it: its last name, with the place in a list that is taken of it."""
-        last = max(place for place, step in enumerate(self.steps) if isinstance(step, str))
-        place = self.steps[last + 1 : last + 2]
-        return f"{self.steps[last]}[{place[0]}]" if place else str(self.steps[last])
+    def name(self) -> str | None:
+        """Of the attribute, where it is a whole attribute."""
+        return str(self.steps[0]) if len(self.steps) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
