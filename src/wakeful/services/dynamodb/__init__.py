@@ -5,14 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.dynamodb import item_operations, table_operations
+from wakeful.services.dynamodb import (
+    backfill,
+    insights_operations,
+    item_operations,
+    policies,
+    policy_operations,
+    spaces,
+    states,
+    table_operations,
+    tag_operations,
+    ttl,
+    ttl_operations,
+)
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
+from wakeful.services.dynamodb.needs import needs, stream_needs
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
 
-service = Service(operations=api, schema=_SCHEMA)
+service = Service(
+    operations=api,
+    schema=_SCHEMA,
+    needs=needs,
+    policy=policies.of,
+    policies_changed=policies.CHANGED,
+    workers=(backfill.worker, spaces.worker, states.worker, *ttl.workers),
+)
 
-streams = Service(operations=streams_api, schema=_SCHEMA)
+streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
 
-__all__ = ["item_operations", "service", "streams", "table_operations"]
+__all__ = [
+    "insights_operations",
+    "item_operations",
+    "policy_operations",
+    "service",
+    "streams",
+    "table_operations",
+    "tag_operations",
+    "ttl_operations",
+]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import index, items, stream
+from wakeful.services.dynamodb import expiries, index, items, stream
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
@@ -65,8 +65,8 @@ def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: 
 
 
 def is_watched(table: Table) -> bool:
-    """Whether others see what an item was and is: indexes, or a stream."""
-    return bool(table.indexes) or table.stream_arn is not None
+    """Whether others see what an item was and is: indexes, a stream, or time to live."""
+    return bool(table.indexes) or table.stream_arn is not None or expiries.setting(table) is not None
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
@@ -93,5 +93,6 @@ def _show(
     makes no record of a stream ("Change data capture for DynamoDB Streams").
     """
     written = index.change(tx, table, key, before, after)
+    expiries.change(tx, table, key, before, after)
     stream.change(tx, table, key, before, after, cause)
     return written

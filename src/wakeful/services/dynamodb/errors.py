@@ -56,3 +56,14 @@ class SerializationException(AwsError):
 
 class DuplicateItemException(AwsError):
     """Duplicate primary key exists in table"""
+
+
+# --- tables ---
+
+
+class PolicyNotFoundException(AwsError):
+    """Resource-based policy not found for the provided ResourceArn."""
+
+
+class InternalServerError(AwsError):
+    """Internal server error"""

@@ -79,4 +79,6 @@ def _chunk(count: int, stored_bytes: int) -> int:
     if count == 0:
         return limits.DYNAMODB_PAGE_ROWS_FIRST
     room = limits.DYNAMODB_PAGE_BYTES - stored_bytes
-    return max(limits.DYNAMODB_PAGE_ROWS_FIRST // 8, min(limits.DYNAMODB_PAGE_ROWS_MAX, room * count // stored_bytes + 1))
+    return max(
+        limits.DYNAMODB_PAGE_ROWS_FIRST // 8, min(limits.DYNAMODB_PAGE_ROWS_MAX, room * count // stored_bytes + 1)
+    )

@@ -43,9 +43,7 @@ def of_query(table: Table, index: Index | None, within: Range, partition: bytes,
     if within.has(found):
         return found
     if within == Range(partition, keys.after(partition)):
-        raise ValidationException(
-            "The provided starting key is outside query boundaries based on provided conditions"
-        )
+        raise ValidationException("The provided starting key is outside query boundaries based on provided conditions")
     given = (index.keys if index is not None else table.keys).partition_of(key)
     if given != partition and within.has(partition + found[len(given) :]):
         raise ValidationException("The query can return at most one row and cannot be restarted")

@@ -164,9 +164,7 @@ class Words:
             )
         changed, members = function.arguments
         if changed != path:
-            raise ValidationException(
-                f"The first argument to {function.name.upper()} must equal the assignment value"
-            )
+            raise ValidationException(f"The first argument to {function.name.upper()} must equal the assignment value")
         found = self.parameters.of(members)
         if found is None:
             raise ValidationException(

@@ -111,7 +111,12 @@ def _column(cursor: Cursor) -> Path:
     token = cursor.token
     is_call = token.kind == "word" and cursor.following.is_sign("(")
     if is_call or not cursor.is_name():
-        if is_call or literals.scalar(cursor) is not None or token.is_sign("{", "[", "<<", "(") or token.is_word("MISSING"):
+        if (
+            is_call
+            or literals.scalar(cursor) is not None
+            or token.is_sign("{", "[", "<<", "(")
+            or token.is_word("MISSING")
+        ):
             raise ValidationException(f"Unexpected path component at {token.at}")
         raise Malformed
     found = phrases.path(cursor, starred=True)
@@ -176,9 +181,7 @@ def _insert(cursor: Cursor) -> Insert:
     cursor.word("INTO")
     table, index = _target(cursor)
     if index is not None:
-        raise ValidationException(
-            "FROM clause may only contain a single table name in data manipulation statements"
-        )
+        raise ValidationException("FROM clause may only contain a single table name in data manipulation statements")
     cursor.word("VALUE")
     at = cursor.token.at
     if not cursor.token.is_sign("{"):

@@ -63,7 +63,9 @@ def planned(schema: KeySchema, where: Condition | None, order: Sequence[Order], 
     partitions, absorbed = found
     partitions = _in_order(schema, partitions, order)
     low_part, high_part, sorted_by = _sort_range(schema, conjuncts, parameters)
-    prefixes = [schema.partition_of({a.name: v for a, v in zip(schema.partition, each, strict=True)}) for each in partitions]
+    prefixes = [
+        schema.partition_of({a.name: v for a, v in zip(schema.partition, each, strict=True)}) for each in partitions
+    ]
     backwards, is_merged = _direction(schema, order, len(partitions))
     rest = tuple(each for each in conjuncts if each not in absorbed and each not in sorted_by)
     return Plan(
@@ -312,8 +314,7 @@ def equalities(
         (value,) = _compared(each, attribute, parameters)
         if key.setdefault(attribute.name, value) != value:
             raise ValidationException(
-                f"Multiple conditions on same key {attribute.name}."
-                " Only single item Update/Insert/Delete are supported"
+                f"Multiple conditions on same key {attribute.name}. Only single item Update/Insert/Delete are supported"
             )
         check_key(attribute, value)
     return key, tuple(rest)

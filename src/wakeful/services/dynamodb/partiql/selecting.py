@@ -33,9 +33,7 @@ class Selected:
     meter: Meter
 
 
-def select(
-    tx: Tx, call: Call, select: Select, parameters: Parameters, request: Mapping[str, Any]
-) -> Selected:
+def select(tx: Tx, call: Call, select: Select, parameters: Parameters, request: Mapping[str, Any]) -> Selected:
     """The next page. Raises ValidationException and ResourceNotFoundException."""
     binding.filter_of(select.where, parameters)  # what is wrong with it is said before anybody looks for the table
     projection = binding.projection_of(select.paths) if select.paths is not None else None
