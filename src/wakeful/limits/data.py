@@ -25,6 +25,7 @@ DYNAMODB_BATCH_WRITES_MAX = 25
 DYNAMODB_BATCH_WRITE_BYTES_MAX = 16 * 1024 * 1024
 DYNAMODB_BATCH_READS_MAX = 100
 DYNAMODB_BATCH_READ_BYTES_MAX = 16 * 1024 * 1024
+DYNAMODB_TOKENS_SWEPT_AT_ONCE = 1000
 
 # --- DynamoDB: queries and statements --------------------------------------------------------------------------------
 

@@ -11,6 +11,53 @@ class AttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
     AttributeType: Required[str]
 
+class AttributeValueUpdate(TypedDict, total=False):
+    Value: Any
+    Action: str
+
+class BatchExecuteStatementInput(TypedDict, total=False):
+    Statements: Required[list[BatchStatementRequest]]
+    ReturnConsumedCapacity: str
+
+class BatchExecuteStatementOutput(TypedDict, total=False):
+    Responses: list[BatchStatementResponse] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchGetItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, KeysAndAttributes]]
+    ReturnConsumedCapacity: str
+
+class BatchGetItemOutput(TypedDict, total=False):
+    Responses: dict[str, list[dict[str, Any]]] | None
+    UnprocessedKeys: dict[str, KeysAndAttributes] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchStatementError(TypedDict, total=False):
+    Code: str | None
+    Message: str | None
+    Item: dict[str, Any] | None
+
+class BatchStatementRequest(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ConsistentRead: bool
+    ReturnValuesOnConditionCheckFailure: str
+
+class BatchStatementResponse(TypedDict, total=False):
+    Error: BatchStatementError | None
+    TableName: str | None
+    Item: dict[str, Any] | None
+
+class BatchWriteItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, list[WriteRequest]]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+
+class BatchWriteItemOutput(TypedDict, total=False):
+    UnprocessedItems: dict[str, list[WriteRequest]] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BillingModeSummary(TypedDict, total=False):
     BillingMode: str | None
     LastUpdateToPayPerRequestDateTime: float | None
@@ -19,6 +66,18 @@ class Capacity(TypedDict, total=False):
     ReadCapacityUnits: float | None
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
+
+class Condition(TypedDict, total=False):
+    AttributeValueList: list[Any]
+    ComparisonOperator: Required[str]
+
+class ConditionCheck(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: Required[str]
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class ConsumedCapacity(TypedDict, total=False):
     TableName: str | None
@@ -86,14 +145,43 @@ class CreateVectorIndexAction(TypedDict, total=False):
     Dimensions: Required[int]
     DistanceFunction: Required[str]
 
+class Delete(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
 class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
 
 class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
 
+class DeleteItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
+
 class DeleteReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
+
+class DeleteRequest(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
 
 class DeleteResourcePolicyInput(TypedDict, total=False):
     ResourceArn: Required[str]
@@ -157,6 +245,30 @@ class Endpoint(TypedDict, total=False):
     Address: Required[str]
     CachePeriodInMinutes: Required[int]
 
+class ExecuteStatementInput(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ConsistentRead: bool
+    NextToken: str
+    ReturnConsumedCapacity: str
+    Limit: int
+    ReturnValuesOnConditionCheckFailure: str
+
+class ExecuteStatementOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    NextToken: str | None
+    ConsumedCapacity: ConsumedCapacity | None
+    LastEvaluatedKey: dict[str, Any] | None
+
+class ExecuteTransactionInput(TypedDict, total=False):
+    TransactStatements: Required[list[ParameterizedStatement]]
+    ClientRequestToken: str
+    ReturnConsumedCapacity: str
+
+class ExecuteTransactionOutput(TypedDict, total=False):
+    Responses: list[ItemResponse] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
@@ -166,6 +278,12 @@ class ExpectedAttributeValue(TypedDict, total=False):
 class FailureException(TypedDict, total=False):
     ExceptionName: str | None
     ExceptionDescription: str | None
+
+class Get(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class GetItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -230,9 +348,19 @@ class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
     SizeEstimateRangeGB: list[float] | None
 
+class ItemResponse(TypedDict, total=False):
+    Item: dict[str, Any] | None
+
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
+
+class KeysAndAttributes(TypedDict, total=False):
+    Keys: Required[list[dict[str, Any]]]
+    AttributesToGet: list[str]
+    ConsistentRead: bool
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class ListContributorInsightsInput(TypedDict, total=False):
     TableName: str
@@ -279,6 +407,11 @@ class OnDemandThroughput(TypedDict, total=False):
 class OnDemandThroughputOverride(TypedDict, total=False):
     MaxReadRequestUnits: int
 
+class ParameterizedStatement(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ReturnValuesOnConditionCheckFailure: str
+
 class Projection(TypedDict, total=False):
     ProjectionType: str
     NonKeyAttributes: list[str]
@@ -296,6 +429,14 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
     ReadCapacityUnits: int
+
+class Put(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class PutItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -315,6 +456,9 @@ class PutItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class PutRequest(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+
 class PutResourcePolicyInput(TypedDict, total=False):
     ResourceArn: Required[str]
     Policy: Required[str]
@@ -323,6 +467,32 @@ class PutResourcePolicyInput(TypedDict, total=False):
 
 class PutResourcePolicyOutput(TypedDict, total=False):
     RevisionId: str | None
+
+class QueryInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    Select: str
+    AttributesToGet: list[str]
+    Limit: int
+    ConsistentRead: bool
+    KeyConditions: dict[str, Condition]
+    QueryFilter: dict[str, Condition]
+    ConditionalOperator: str
+    ScanIndexForward: bool
+    ExclusiveStartKey: dict[str, Any]
+    ReturnConsumedCapacity: str
+    ProjectionExpression: str
+    FilterExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+
+class QueryOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    Count: int | None
+    ScannedCount: int | None
+    LastEvaluatedKey: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
 
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
@@ -372,6 +542,31 @@ class SSESpecification(TypedDict, total=False):
     Enabled: bool
     SSEType: str
     KMSMasterKeyId: str
+
+class ScanInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    AttributesToGet: list[str]
+    Limit: int
+    Select: str
+    ScanFilter: dict[str, Condition]
+    ConditionalOperator: str
+    ExclusiveStartKey: dict[str, Any]
+    ReturnConsumedCapacity: str
+    TotalSegments: int
+    Segment: int
+    ProjectionExpression: str
+    FilterExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ConsistentRead: bool
+
+class ScanOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    Count: int | None
+    ScannedCount: int | None
+    LastEvaluatedKey: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
 
 class SearchSchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
@@ -438,9 +633,45 @@ class TimeToLiveSpecification(TypedDict, total=False):
     Enabled: Required[bool]
     AttributeName: Required[str]
 
+class TransactGetItem(TypedDict, total=False):
+    Get: Required[Get]
+
+class TransactGetItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactGetItem]]
+    ReturnConsumedCapacity: str
+
+class TransactGetItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    Responses: list[ItemResponse] | None
+
+class TransactWriteItem(TypedDict, total=False):
+    ConditionCheck: ConditionCheck
+    Put: Put
+    Delete: Delete
+    Update: Update
+
+class TransactWriteItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactWriteItem]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ClientRequestToken: str
+
+class TransactWriteItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+
 class UntagResourceInput(TypedDict, total=False):
     ResourceArn: Required[str]
     TagKeys: Required[list[str]]
+
+class Update(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    UpdateExpression: Required[str]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class UpdateContributorInsightsInput(TypedDict, total=False):
     TableName: Required[str]
@@ -459,6 +690,26 @@ class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
     ProvisionedThroughput: ProvisionedThroughput
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
+
+class UpdateItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    AttributeUpdates: dict[str, AttributeValueUpdate]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
 
 class UpdateReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
@@ -532,3 +783,7 @@ class VectorIndexUpdate(TypedDict, total=False):
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int
     WriteUnitsPerSecond: int
+
+class WriteRequest(TypedDict, total=False):
+    PutRequest: PutRequest
+    DeleteRequest: DeleteRequest

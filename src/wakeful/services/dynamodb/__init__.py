@@ -7,14 +7,19 @@ from pathlib import Path
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
     backfill,
+    batch_operations,
     insights_operations,
     item_operations,
+    partiql_operations,
     policies,
     policy_operations,
+    query_operations,
     spaces,
     states,
     table_operations,
     tag_operations,
+    transact_operations,
+    transactions,
     ttl,
     ttl_operations,
 )
@@ -30,18 +35,23 @@ service = Service(
     needs=needs,
     policy=policies.of,
     policies_changed=policies.CHANGED,
-    workers=(backfill.worker, spaces.worker, states.worker, *ttl.workers),
+    workers=(backfill.worker, spaces.worker, states.worker, transactions.worker, *ttl.workers),
+    first=transactions.first,
 )
 
 streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
 
 __all__ = [
+    "batch_operations",
     "insights_operations",
     "item_operations",
+    "partiql_operations",
     "policy_operations",
+    "query_operations",
     "service",
     "streams",
     "table_operations",
     "tag_operations",
+    "transact_operations",
     "ttl_operations",
 ]

@@ -191,11 +191,11 @@ def _read_batch(tx: Tx, call: Call, several: Sequence[Bound | AwsError], meters:
             wanted.append(error)
     _check_distinct([(found.space, key) for _, found, key in _good(wanted)])
     responses: list[dict[str, Any]] = []
-    for each in wanted:
-        if isinstance(each, AwsError):
-            responses.append(_refused(each))
+    for one in wanted:
+        if isinstance(one, AwsError):
+            responses.append(_refused(one))
         else:
-            bound, found, key = each
+            bound, found, key = one
             responses.append(_answer(TableName=bound.table, Item=_read(tx, bound, found, key, meters.of(found))))
     return responses
 

@@ -14,12 +14,10 @@ from wakeful.services.dynamodb.partiql.cursor import Cursor
 from wakeful.services.dynamodb.partiql.lexer import Malformed, malformed
 from wakeful.services.dynamodb.partiql.syntax import (
     Assignment,
-    Collection,
     Condition,
     Delete,
     Exists,
     Insert,
-    Literal_,
     Order,
     Parsed,
     Path,
