@@ -62,7 +62,9 @@ def _check(table: Table, index: Index | None, key: Item, invalid: str) -> None:
     try:
         checked(key)
     except ValidationException as error:
-        raise ValidationException(f"{_INVALID}: {error.message}") from None
+        if error.message.startswith(("Supplied AttributeValue", "One or more")):
+            raise ValidationException(f"{_INVALID}: {error.message}") from None
+        raise  # what is wrong with a number is said alone
     wanted = attributes(table, index)
     if len(key) != len(wanted):
         raise ValidationException(invalid)

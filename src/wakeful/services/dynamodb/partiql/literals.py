@@ -1,4 +1,4 @@
-"""Values that are written in a statement: texts, numbers, TRUE and FALSE, NULL, lists, bags (sets) and tuples (maps)."""
+"""Values that are written in a statement. Lists, bags and tuples are lists, sets and maps."""
 
 from __future__ import annotations
 

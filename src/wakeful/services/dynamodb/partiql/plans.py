@@ -78,6 +78,12 @@ def planned(schema: KeySchema, where: Condition | None, order: Sequence[Order], 
     )
 
 
+def partitions(schema: KeySchema, where: Condition | None, parameters: Parameters) -> list[tuple[Value, ...]] | None:
+    """Those in which everything is that WHERE may be true of; None where it can be anywhere."""
+    found = _partitions(schema, where, tuple(_conjuncts(where)), parameters)
+    return None if found is None else found[0]
+
+
 # --- partitions -------------------------------------------------------------------------------------------------------
 
 
@@ -168,7 +174,7 @@ def _is_key(condition: Condition, attribute: Attribute, parameters: Parameters, 
 def _sort_range(
     schema: KeySchema, conjuncts: Sequence[Condition], parameters: Parameters
 ) -> tuple[bytes, bytes | None, tuple[Condition, ...]]:
-    """From where (included) to where (not included; None: the end) in a partition, and the conditions that this says."""
+    """From where to before where (None: the end) in a partition, and the conditions that say so."""
     equal = b""
     absorbed: list[Condition] = []
     for attribute in schema.sort:

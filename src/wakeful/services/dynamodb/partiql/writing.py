@@ -75,6 +75,7 @@ def carry_out(tx: Tx, statement: Statement, write: Write, found: Table, cause: C
 
 def _shown(wanted: str, outcome: Outcome, write: Write) -> list[Item]:
     paths = write.asked.update.paths() if write.asked is not None and write.asked.update is not None else ()
+    paths = tuple(dict.fromkeys(path[:1] for path in paths))  # of what is changed in an attribute, all of it is shown
     shown = returned.updated(wanted, outcome, paths)
     return [] if shown is None else [shown]
 
