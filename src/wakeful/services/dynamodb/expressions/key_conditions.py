@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wakeful import limits
 from wakeful.services.dynamodb import keys, sizes
@@ -39,28 +40,45 @@ class OfKey:
     values: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The same, before the values are known."""
+
+    attribute: str
+    operator: str
+    placeholders: tuple[str, ...]
+
+
 def bound(text: str, substitutes: Substitutes) -> BoundCondition:
-    """As any condition is; what is special of keys is said later (`of_condition`), as AWS does."""
+    """As any condition is; what is special of keys is said later (`of_keys`), as AWS does."""
     return conditions.bound(text, substitutes, CALLED)
 
 
-def of_condition(condition: BoundCondition, substitutes: Substitutes, schema: KeySchema) -> KeyCondition:
-    """Raises ValidationException where it is none of these keys."""
-    check_scalars(condition.paths(), schema)
-    asked: dict[str, OfKey] = {}
-    for part in _parts(condition.program.tree):
-        one = _of_key(part, substitutes)
+def of_keys(text: str, substitutes: Substitutes) -> list[OfKey]:
+    """Of a text that was bound. Raises ValidationException where it is no condition on keys."""
+    values = substitutes.values
+    return [
+        OfKey(each.attribute, each.operator, tuple([values[name] for name in each.placeholders]))
+        for each in _planned(text, substitutes.names_as_key)
+    ]
+
+
+@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
+def _planned(text: str, names: tuple[tuple[str, str], ...]) -> tuple[_Plan, ...]:
+    by_placeholder = dict(names)
+    asked: dict[str, _Plan] = {}
+    for part in _parts(conditions.compiled(text, CALLED, names).tree):
+        one = _of_key(part, by_placeholder)
         if one.attribute in asked:
             raise ValidationException("KeyConditionExpressions must only contain one condition per key")
         asked[one.attribute] = one
-    return between(list(asked.values()), schema)
+    return tuple(asked.values())
 
 
 def check_scalars(paths: Sequence[Path], schema: KeySchema) -> None:
     """Key attributes have nothing in them that a path could lead to."""
-    names = {each.name for each in schema.attributes}
     for path in paths:
-        if len(path) > 1 and path[0] in names:
+        if len(path) > 1 and any(each.name == path[0] for each in schema.attributes):
             raise ValidationException(
                 "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
                 f" Key: {path[0]}"
@@ -85,7 +103,7 @@ def _parts(tree: Condition) -> Iterator[Comparison | Call]:
             yield node
 
 
-def _of_key(part: Comparison | Call, substitutes: Substitutes) -> OfKey:
+def _of_key(part: Comparison | Call, names: Mapping[str, str]) -> _Plan:
     operator = part.operator if isinstance(part, Comparison) else part.function
     if operator not in (*_MIRRORED, "BETWEEN", "begins_with"):
         raise _invalid_operator(operator)
@@ -103,16 +121,16 @@ def _of_key(part: Comparison | Call, substitutes: Substitutes) -> OfKey:
         raise _invalid("Multiple attribute names used in one condition")
     if named[0] != 0:
         operator = _MIRRORED[operator]
-    values = tuple(substitutes.values[each.name] for each in part.operands if isinstance(each, Placeholder))
-    return OfKey(_name(part.operands[named[0]], substitutes), operator, values)
+    placeholders = tuple(each.name for each in part.operands if isinstance(each, Placeholder))
+    return _Plan(_name(part.operands[named[0]], names), operator, placeholders)
 
 
-def _name(operand: Operand, substitutes: Substitutes) -> str:
+def _name(operand: Operand, names: Mapping[str, str]) -> str:
     assert isinstance(operand, Attribute)
     if len(operand.parts) > 1:
         raise ValidationException(f"{CALLED}s cannot have conditions on nested attributes")
     part = str(operand.parts[0])
-    return substitutes.names[part] if part[0] == "#" else part
+    return names[part] if part[0] == "#" else part
 
 
 def _must_be_first(operator: str) -> ValidationException:
@@ -138,53 +156,59 @@ def between(asked: Sequence[OfKey], schema: KeySchema) -> KeyCondition:
     if not 1 <= len(asked) <= count_max:
         lengths = "1 or 2" if count_max == _STANDARD_CONDITIONS_MAX else f"1 to {count_max}"
         raise ValidationException(f"Conditions can be of length {lengths} only")
-    by_name = {each.attribute: each for each in asked}
-    for attribute in schema.attributes:
-        if attribute.name in by_name:
-            _check_values(by_name[attribute.name], schema)
-    for attribute in schema.partition:
-        if attribute.name not in by_name:
-            raise _missed(attribute.name)
-    if any(by_name[attribute.name].operator != "=" for attribute in schema.partition):
-        raise _not_supported()
     if not schema.sort and len(asked) > len(schema.partition):
         raise _not_supported()
+    by_name = {each.attribute: each for each in asked}
+    for attribute in schema.partition:
+        asked_of = _given(by_name, attribute)
+        _check_types(asked_of, attribute, "Hash")
+        if asked_of.operator != "=":
+            raise _not_supported()
+        _check_contents(asked_of, attribute, is_partition=True)
     sorted_by = _sort_conditions(by_name, schema)
     partition = schema.partition_of({each.name: by_name[each.name].values[0] for each in schema.partition})
     low, high = _range(partition, sorted_by, schema)
     return KeyCondition(low, high, tuple(by_name[each.name].values[0] for each in schema.partition))
 
 
-def _sort_conditions(by_name: dict[str, OfKey], schema: KeySchema) -> list[OfKey]:
+def _sort_conditions(by_name: Mapping[str, OfKey], schema: KeySchema) -> list[OfKey]:
     """Of the sort attributes, in their order: none may be left out before one that is given, and only the last
     may be asked for something else than to be equal.
     """
-    left = len(by_name) - len(schema.partition)
     found: list[OfKey] = []
-    for attribute in schema.sort:
-        if len(found) == left:
-            break
-        if attribute.name not in by_name:
-            raise _missed(attribute.name)
+    for attribute in schema.sort[: len(by_name) - len(schema.partition)]:
+        asked = _given(by_name, attribute)
+        _check_types(asked, attribute, "Range")
+        _check_contents(asked, attribute, is_partition=False)
         if found and found[-1].operator != "=":
             raise _not_supported()
-        found.append(by_name[attribute.name])
+        if asked.operator not in _RANGES:
+            raise ValidationException("Attempted conditional constraint is not an indexable operation")
+        found.append(asked)
     return found
 
 
-def _check_values(asked: OfKey, schema: KeySchema) -> None:
-    types = {each.name: each.type for each in schema.attributes}
-    is_partition = any(each.name == asked.attribute for each in schema.partition)
+def _given(by_name: Mapping[str, OfKey], attribute: keys.Attribute) -> OfKey:
+    if attribute.name not in by_name:
+        raise ValidationException(f"Query condition missed key schema element: {attribute.name}")
+    return by_name[attribute.name]
+
+
+def _check_types(asked: OfKey, attribute: keys.Attribute, kind_of_key: str) -> None:
+    if not asked.values:
+        raise ValidationException(f"Only scalar types can be used as {kind_of_key} Key values")
+    if any(attribute.type not in value for value in asked.values):
+        raise ValidationException(
+            "One or more parameter values were invalid: Condition parameter type does not match schema type"
+        )
+
+
+def _check_contents(asked: OfKey, attribute: keys.Attribute, *, is_partition: bool) -> None:
     for value in asked.values:
-        [(what, held)] = value.items()
-        if what != types[asked.attribute]:
-            raise ValidationException(
-                "One or more parameter values were invalid: Condition parameter type does not match schema type"
-            )
-        if not held:
+        if not value[attribute.type]:
             raise ValidationException(
                 "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain"
-                f" an empty {'string' if what == 'S' else 'binary'} value. Key: {asked.attribute}"
+                f" an empty {'string' if attribute.type == 'S' else 'binary'} value. Key: {attribute.name}"
             )
         size = sizes.value_size(value)
         if is_partition and size > limits.DYNAMODB_PARTITION_KEY_BYTES_MAX:
@@ -200,35 +224,25 @@ def _check_values(asked: OfKey, schema: KeySchema) -> None:
 
 
 def _range(partition: bytes, sorted_by: Sequence[OfKey], schema: KeySchema) -> tuple[bytes, bytes]:
-    """From where to before where. What follows in a key of an index does not matter: it is below both ends."""
-    begin = partition
+    """From where to before where. What follows in a key of an index does not matter: it lies between the same two."""
+    low, high = partition, keys.after(partition)
     for asked, attribute in zip(sorted_by, schema.sort, strict=False):
-        encoded = [keys.encode(attribute.type, each[attribute.type]) for each in asked.values]
-        if asked.operator != "=":
-            return (
-                _RANGES[asked.operator](begin, *encoded)
-                if asked.operator != "begins_with"
-                else _beginning(begin + keys.prefix(attribute.type, asked.values[0][attribute.type]))
-            )
-        begin += encoded[0]
-    return _beginning(begin)
+        encode = keys.prefix if asked.operator == "begins_with" else keys.encode
+        encoded = [low + encode(attribute.type, each[attribute.type]) for each in asked.values]
+        low, high = _RANGES[asked.operator](low, high, *encoded)
+    return low, high
 
 
-def _beginning(begin: bytes) -> tuple[bytes, bytes]:
-    return begin, keys.after(begin)
-
-
-_RANGES: dict[str, Callable[..., tuple[bytes, bytes]]] = {
-    "<": lambda begin, value: (begin, begin + value),
-    "<=": lambda begin, value: (begin, keys.after(begin + value)),
-    ">": lambda begin, value: (keys.after(begin + value), keys.after(begin)),
-    ">=": lambda begin, value: (begin + value, keys.after(begin)),
-    "BETWEEN": lambda begin, low, high: (begin + low, keys.after(begin + high)),
+# From the ends of what was asked so far, and a value's key or two, to the ends of what is left.
+_RANGES: Mapping[str, Callable[..., tuple[bytes, bytes]]] = {
+    "=": lambda low, high, key: (key, keys.after(key)),
+    "<": lambda low, high, key: (low, key),
+    "<=": lambda low, high, key: (low, keys.after(key)),
+    ">": lambda low, high, key: (keys.after(key), high),
+    ">=": lambda low, high, key: (key, high),
+    "BETWEEN": lambda low, high, key, other: (key, keys.after(other)),
+    "begins_with": lambda low, high, key: (key, keys.after(key)),
 }
-
-
-def _missed(name: str) -> ValidationException:
-    return ValidationException(f"Query condition missed key schema element: {name}")
 
 
 def _not_supported() -> ValidationException:
