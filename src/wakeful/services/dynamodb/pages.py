@@ -6,7 +6,7 @@ whoever asks goes on behind its last row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wakeful import limits
@@ -46,32 +46,45 @@ def read(tx: Tx, space: int, within: Range, *, limit: int | None, backwards: boo
     """The first page of the range."""
     found: list[Stored] = []
     size = 0
-    coming = rows(tx, space, within, backwards=backwards, most=limit)
-    for row in coming:
-        found.append(row)
-        size += row.size
+    coming = chunks(tx, space, within, backwards=backwards, most=limit)
+    for chunk in coming:
+        more = sum([row.size for row in chunk])
+        if size + more >= limits.DYNAMODB_PAGE_BYTES:
+            count, more = _filling(chunk, limits.DYNAMODB_PAGE_BYTES - size)
+            is_cut = count < len(chunk) or next(coming, None) is not None
+            return Page([*found, *chunk[:count]], size + more, is_cut)
+        found += chunk
+        size += more
         if len(found) == limit:
             return Page(found, size, is_cut=True)
-        if size >= limits.DYNAMODB_PAGE_BYTES:
-            return Page(found, size, is_cut=next(coming, None) is not None)
     return Page(found, size, is_cut=False)
 
 
-def rows(tx: Tx, space: int, within: Range, *, backwards: bool, most: int | None = None) -> Iterator[Stored]:
-    """All rows of the range, read a few at a time; `most` is how many will be wanted."""
+def chunks(tx: Tx, space: int, within: Range, *, backwards: bool, most: int | None = None) -> Iterator[list[Stored]]:
+    """All rows of the range, some at a time, and never none; `most` is how many will be wanted."""
     count = stored_bytes = 0
     while True:
         wanted = _chunk(count, stored_bytes)
         if most is not None:
             wanted = min(wanted, max(1, most - count))
         chunk = items.between(tx, space, within.low, within.high, wanted, backwards=backwards)
-        for row in chunk:
-            stored_bytes += len(row.raw)
-            yield row
+        if chunk:
+            yield chunk
         if len(chunk) < wanted:
             return
         count += len(chunk)
+        stored_bytes += sum([len(row.raw) for row in chunk])
         within = within.behind(chunk[-1].key, backwards=backwards)
+
+
+def _filling(chunk: Sequence[Stored], room: int) -> tuple[int, int]:
+    """How many of the rows it takes to fill the room, and their size."""
+    size = 0
+    for count, row in enumerate(chunk, 1):
+        size += row.size
+        if size >= room:
+            return count, size
+    return len(chunk), size
 
 
 def _chunk(count: int, stored_bytes: int) -> int:

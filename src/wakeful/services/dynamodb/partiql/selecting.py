@@ -14,7 +14,7 @@ from wakeful.services.dynamodb import pages, reading, table
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.items import Stored
-from wakeful.services.dynamodb.pages import Page
+from wakeful.services.dynamodb.pages import Page, Range
 from wakeful.services.dynamodb.partiql import binding, columns, plans, tokens
 from wakeful.services.dynamodb.partiql.binding import Parameters
 from wakeful.services.dynamodb.partiql.plans import Plan
@@ -71,6 +71,10 @@ def _page(
     tx: Tx, space: int, plan: Plan, begun: Mapping[int, bytes], limit: int | None
 ) -> tuple[Page, dict[int, bytes]]:
     """Rows until there are as many, or as many bytes, as a page has; and the last keys of every range then."""
+    if len(plan.ranges) == 1:
+        within = _left(plan, 0, begun)
+        page = pages.read(tx, space, within, limit=limit, backwards=plan.backwards)
+        return page, {0: page.rows[-1].key} if page.rows else {}
     read = dict(begun)
     found: list[Stored] = []
     size = 0
@@ -92,7 +96,7 @@ def _coming(
     """All rows, each with the place of its range."""
     last = max(begun, default=-1)
     ranges = [
-        _in_range(tx, space, plan, place, begun.get(place), limit)
+        _in_range(tx, space, plan, place, begun, limit)
         for place in range(len(plan.ranges))
         if plan.is_merged or place >= last  # one after the other: those before the last that was begun are over
     ]
@@ -102,10 +106,14 @@ def _coming(
 
 
 def _in_range(
-    tx: Tx, space: int, plan: Plan, place: int, begun: bytes | None, limit: int | None
+    tx: Tx, space: int, plan: Plan, place: int, begun: Mapping[int, bytes], limit: int | None
 ) -> Iterator[tuple[int, Stored]]:
-    within = plan.ranges[place]
-    if begun is not None:
-        within = within.behind(begun, backwards=plan.backwards)
-    for row in pages.rows(tx, space, within, backwards=plan.backwards, most=limit):
-        yield place, row
+    for chunk in pages.chunks(tx, space, _left(plan, place, begun), backwards=plan.backwards, most=limit):
+        for row in chunk:
+            yield place, row
+
+
+def _left(plan: Plan, place: int, begun: Mapping[int, bytes]) -> Range:
+    """What of a range has not been read yet."""
+    within, last = plan.ranges[place], begun.get(place)
+    return within if last is None else within.behind(last, backwards=plan.backwards)
