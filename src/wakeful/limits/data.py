@@ -25,6 +25,16 @@ DYNAMODB_BATCH_READS_MAX = 100
 DYNAMODB_BATCH_READ_BYTES_MAX = 16 * 1024 * 1024
 DYNAMODB_TOKENS_SWEPT_AT_ONCE = 1000
 
+# --- DynamoDB: queries and statements --------------------------------------------------------------------------------
+
+DYNAMODB_PAGE_BYTES = 1024 * 1024  # of items, read by one Query, Scan or ExecuteStatement
+DYNAMODB_PAGE_ROWS_FIRST = 32  # rows that are asked for before anybody knows how large they are
+DYNAMODB_PAGE_ROWS_MAX = 4096  # rows that are asked for at a time
+DYNAMODB_PARSED_STATEMENTS = 1024  # PartiQL statements that are kept read
+DYNAMODB_STATEMENT_DEPTH_MAX = 64  # parentheses, NOTs and collections within one another in a PartiQL statement
+DYNAMODB_STATEMENT_PARTITIONS_MAX = 50  # that one SELECT may name by IN and OR, and still be a query
+DYNAMODB_STATEMENT_TOKEN_S = 3600.0  # as long as a NextToken is good
+
 # --- DynamoDB: expressions --------------------------------------------------------------------------------------------
 
 DYNAMODB_EXPRESSION_BYTES_MAX = 4096

@@ -15,6 +15,14 @@ class AttributeValueUpdate(TypedDict, total=False):
     Value: Any
     Action: str
 
+class BatchExecuteStatementInput(TypedDict, total=False):
+    Statements: Required[list[BatchStatementRequest]]
+    ReturnConsumedCapacity: str
+
+class BatchExecuteStatementOutput(TypedDict, total=False):
+    Responses: list[BatchStatementResponse] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BatchGetItemInput(TypedDict, total=False):
     RequestItems: Required[dict[str, KeysAndAttributes]]
     ReturnConsumedCapacity: str
@@ -23,6 +31,22 @@ class BatchGetItemOutput(TypedDict, total=False):
     Responses: dict[str, list[dict[str, Any]]] | None
     UnprocessedKeys: dict[str, KeysAndAttributes] | None
     ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchStatementError(TypedDict, total=False):
+    Code: str | None
+    Message: str | None
+    Item: dict[str, Any] | None
+
+class BatchStatementRequest(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ConsistentRead: bool
+    ReturnValuesOnConditionCheckFailure: str
+
+class BatchStatementResponse(TypedDict, total=False):
+    Error: BatchStatementError | None
+    TableName: str | None
+    Item: dict[str, Any] | None
 
 class BatchWriteItemInput(TypedDict, total=False):
     RequestItems: Required[dict[str, list[WriteRequest]]]
@@ -42,6 +66,10 @@ class Capacity(TypedDict, total=False):
     ReadCapacityUnits: float | None
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
+
+class Condition(TypedDict, total=False):
+    AttributeValueList: list[Any]
+    ComparisonOperator: Required[str]
 
 class ConditionCheck(TypedDict, total=False):
     Key: Required[dict[str, Any]]
@@ -227,6 +255,30 @@ class Endpoint(TypedDict, total=False):
     Address: Required[str]
     CachePeriodInMinutes: Required[int]
 
+class ExecuteStatementInput(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ConsistentRead: bool
+    NextToken: str
+    ReturnConsumedCapacity: str
+    Limit: int
+    ReturnValuesOnConditionCheckFailure: str
+
+class ExecuteStatementOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    NextToken: str | None
+    ConsumedCapacity: ConsumedCapacity | None
+    LastEvaluatedKey: dict[str, Any] | None
+
+class ExecuteTransactionInput(TypedDict, total=False):
+    TransactStatements: Required[list[ParameterizedStatement]]
+    ClientRequestToken: str
+    ReturnConsumedCapacity: str
+
+class ExecuteTransactionOutput(TypedDict, total=False):
+    Responses: list[ItemResponse] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
@@ -382,6 +434,11 @@ class OnDemandThroughput(TypedDict, total=False):
 class OnDemandThroughputOverride(TypedDict, total=False):
     MaxReadRequestUnits: int
 
+class ParameterizedStatement(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ReturnValuesOnConditionCheckFailure: str
+
 class Projection(TypedDict, total=False):
     ProjectionType: str
     NonKeyAttributes: list[str]
@@ -438,6 +495,32 @@ class PutResourcePolicyInput(TypedDict, total=False):
 class PutResourcePolicyOutput(TypedDict, total=False):
     RevisionId: str | None
 
+class QueryInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    Select: str
+    AttributesToGet: list[str]
+    Limit: int
+    ConsistentRead: bool
+    KeyConditions: dict[str, Condition]
+    QueryFilter: dict[str, Condition]
+    ConditionalOperator: str
+    ScanIndexForward: bool
+    ExclusiveStartKey: dict[str, Any]
+    ReturnConsumedCapacity: str
+    ProjectionExpression: str
+    FilterExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+
+class QueryOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    Count: int | None
+    ScannedCount: int | None
+    LastEvaluatedKey: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -486,6 +569,31 @@ class SSESpecification(TypedDict, total=False):
     Enabled: bool
     SSEType: str
     KMSMasterKeyId: str
+
+class ScanInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    AttributesToGet: list[str]
+    Limit: int
+    Select: str
+    ScanFilter: dict[str, Condition]
+    ConditionalOperator: str
+    ExclusiveStartKey: dict[str, Any]
+    ReturnConsumedCapacity: str
+    TotalSegments: int
+    Segment: int
+    ProjectionExpression: str
+    FilterExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ConsistentRead: bool
+
+class ScanOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    Count: int | None
+    ScannedCount: int | None
+    LastEvaluatedKey: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
 
 class SearchSchemaElement(TypedDict, total=False):
     AttributeName: Required[str]

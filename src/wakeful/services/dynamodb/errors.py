@@ -66,6 +66,13 @@ class TrimmedDataAccessException(AwsError):
     status = 400
 
 
+class DuplicateItemException(AwsError):
+    """Duplicate primary key exists in table"""
+
+
+# --- tables ---
+
+
 class PolicyNotFoundException(AwsError):
     """Resource-based policy not found for the provided ResourceArn."""
 

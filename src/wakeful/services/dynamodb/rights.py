@@ -13,6 +13,7 @@ from typing import Any
 from wakeful import names
 from wakeful.fabric.service import Call, Need, Request
 from wakeful.services.dynamodb import table
+from wakeful.services.dynamodb.partiql import rights
 from wakeful.store.tx import Tx
 
 Context = dict[str, str | Sequence[str]]
@@ -42,7 +43,6 @@ _RESTORED = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Sca
 """What whoever restores a table must be allowed on it, beside the restore itself."""
 
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
-_STATEMENTS = {"select": "Select", "exists": "Select", "insert": "Insert", "update": "Update", "delete": "Delete"}
 
 
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
@@ -196,28 +196,25 @@ def _consumed(request: Request) -> dict[str, Any]:
 
 # --- PartiQL ---------------------------------------------------------------------------------------------------------
 
-_TARGET = re.compile(
-    r"""\b(?:from|into|update)\s+(?:"(?P<quoted>[^"]+)"|(?P<plain>[\w.:/-]+?))(?:\s*\.\s*"(?P<index>[^"]+)")?(?=[\s({;<]|$)""",
-    re.IGNORECASE,
-)
-_FIRST_WORD = re.compile(r"\s*(\w+)")
-
 
 def _statements(call: Call, operation: str, request: Request) -> Iterator[Need]:
-    parts = request.get("Statements") or request.get("TransactStatements") or [request]
-    for each in parts:
-        text = each["Statement"]
-        word, target = _FIRST_WORD.match(text), _TARGET.search(text)
-        kind = _STATEMENTS.get(word[1].lower()) if word is not None else None
-        if kind is None or target is None:
+    """What every statement asks for, which is read as it is when it is carried out."""
+    for each in request.get("Statements") or request.get("TransactStatements") or [request]:
+        asked = rights.asked(each)
+        if asked is None:
             yield Need(f"dynamodb:{operation}", "*")  # which will be said to be no statement
             continue
-        arn = table.arn_of(call, target["quoted"] or target["plain"])
-        context: Context = {} if operation == "ExecuteStatement" else {"dynamodb:EnclosingOperation": operation}
-        if kind == "Select":
-            context["dynamodb:FullTableScan"] = "false" if re.search(r"\bwhere\b", text, re.IGNORECASE) else "true"
-        resource = f"{arn}/index/{target['index']}" if target["index"] else arn
-        yield Need(f"dynamodb:PartiQL{kind}", resource, context, known=_known_of(arn))
+        arn = table.arn_of(call, asked.table)
+        enclosing = "" if operation == "ExecuteStatement" else operation
+        resource = f"{arn}/index/{asked.index}" if asked.index else arn
+        yield Need(
+            f"dynamodb:{asked.action}", resource, known=partial(_of_statement, asked=asked, arn=arn, of=enclosing)
+        )
+
+
+def _of_statement(tx: Tx, asked: rights.Asked, arn: str, of: str) -> Context:
+    context = {**_known(tx, arn, None, tuple), **asked.context(table.get(tx, arn))}
+    return {**context, "dynamodb:EnclosingOperation": of} if of else context
 
 
 # --- what conditions ask for -----------------------------------------------------------------------------------------

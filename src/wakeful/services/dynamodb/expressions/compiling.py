@@ -62,6 +62,7 @@ class Compiler:
         self.checks: list[Check] = []
         self.used: set[str] = set()
         self.operators = 0
+        self.read: list[Path] = []  # by the operands
         self._names = names
 
     def needs(self) -> Needs:
@@ -89,7 +90,7 @@ class Compiler:
             if isinstance(part, int):
                 if part > limits.DYNAMODB_PATH_INDEX_MAX:
                     self.refuse(f"List index is not within the allowable range; index: [{part}]")
-            elif part[0] != "#" and part.upper() in reserved.WORDS:
+            elif part.upper() in reserved.WORDS:
                 self.refuse(f"Attribute name is a reserved keyword; reserved keyword: {part}")
 
     def check_function(self, call: Call, *, allowed: frozenset[str], kind_of: str, is_here: bool) -> None:
@@ -107,10 +108,11 @@ class Compiler:
         parts = attribute.parts
         if len(parts) > limits.DYNAMODB_PATH_PARTS_MAX:
             self.refuse(f"The document path has too many nesting levels; nesting levels: {len(parts)}")
-        return tuple(self._named(part) if isinstance(part, str) and part[0] == "#" else part for part in parts)
+        return tuple(self._named(part) if isinstance(part, str) and part[0] in "#:" else part for part in parts)
 
     def attribute(self, attribute: Attribute) -> Compiled:
         path = self.path(attribute)
+        self.read.append(path)
         if len(path) == 1:
             name = path[0]
             assert isinstance(name, str)

@@ -82,15 +82,14 @@ def compiled(text: str, called: str, names: tuple[tuple[str, str], ...]) -> Prog
 
 def of_tree(tree: Condition, called: str, names: dict[str, str]) -> Program:
     compiler = Compiler(called, names)
-    conditions = _Conditions(compiler)
     test: Test = _never
     try:
         _check_form(compiler, tree)
-        test = conditions.test(tree)
+        test = _Conditions(compiler).test(tree)
         compiler.count_operators()
     except Impossible:
         pass  # the last check says why
-    return Program(compiler.needs(), test, tuple(conditions.paths), tree)
+    return Program(compiler.needs(), test, tuple(compiler.read), tree)
 
 
 def _never(item: Item, values: Values) -> bool:
@@ -121,7 +120,6 @@ class _Conditions:
 
     def __init__(self, compiler: Compiler) -> None:
         self._compiler = compiler
-        self.paths: list[Path] = []
 
     def test(self, tree: Condition) -> Test:
         if isinstance(tree, Both):
@@ -194,10 +192,7 @@ class _Conditions:
 
     def _operand(self, operand: Operand) -> Compiled:
         if isinstance(operand, Attribute):
-            found = self._compiler.attribute(operand)
-            assert found.path is not None
-            self.paths.append(found.path)
-            return found
+            return self._compiler.attribute(operand)
         if isinstance(operand, Placeholder):
             return self._compiler.value(operand)
         return self._size(operand)

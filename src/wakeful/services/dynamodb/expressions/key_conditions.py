@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wakeful import limits
 from wakeful.services.dynamodb import keys, sizes
@@ -39,27 +40,45 @@ class OfKey:
     values: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The same, before the values are known."""
+
+    attribute: str
+    operator: str
+    placeholders: tuple[str, ...]
+
+
 def bound(text: str, substitutes: Substitutes) -> BoundCondition:
-    """As any condition is; what is special of keys is said later (`of_condition`), as AWS does."""
+    """As any condition is; what is special of keys is said later (`of_keys`), as AWS does."""
     return conditions.bound(text, substitutes, CALLED)
 
 
-def of_condition(condition: BoundCondition, substitutes: Substitutes) -> list[OfKey]:
-    """Raises ValidationException where it is no condition on keys."""
-    asked: dict[str, OfKey] = {}
-    for part in _parts(condition.program.tree):
-        one = _of_key(part, substitutes)
+def of_keys(text: str, substitutes: Substitutes) -> list[OfKey]:
+    """Of a text that was bound. Raises ValidationException where it is no condition on keys."""
+    values = substitutes.values
+    return [
+        OfKey(each.attribute, each.operator, tuple([values[name] for name in each.placeholders]))
+        for each in _planned(text, substitutes.names_as_key)
+    ]
+
+
+@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
+def _planned(text: str, names: tuple[tuple[str, str], ...]) -> tuple[_Plan, ...]:
+    by_placeholder = dict(names)
+    asked: dict[str, _Plan] = {}
+    for part in _parts(conditions.compiled(text, CALLED, names).tree):
+        one = _of_key(part, by_placeholder)
         if one.attribute in asked:
             raise ValidationException("KeyConditionExpressions must only contain one condition per key")
         asked[one.attribute] = one
-    return list(asked.values())
+    return tuple(asked.values())
 
 
 def check_scalars(paths: Sequence[Path], schema: KeySchema) -> None:
     """Key attributes have nothing in them that a path could lead to."""
-    names = {each.name for each in schema.attributes}
     for path in paths:
-        if len(path) > 1 and path[0] in names:
+        if len(path) > 1 and any(each.name == path[0] for each in schema.attributes):
             raise ValidationException(
                 "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
                 f" Key: {path[0]}"
@@ -84,7 +103,7 @@ def _parts(tree: Condition) -> Iterator[Comparison | Call]:
             yield node
 
 
-def _of_key(part: Comparison | Call, substitutes: Substitutes) -> OfKey:
+def _of_key(part: Comparison | Call, names: Mapping[str, str]) -> _Plan:
     operator = part.operator if isinstance(part, Comparison) else part.function
     if operator not in (*_MIRRORED, "BETWEEN", "begins_with"):
         raise _invalid_operator(operator)
@@ -102,16 +121,16 @@ def _of_key(part: Comparison | Call, substitutes: Substitutes) -> OfKey:
         raise _invalid("Multiple attribute names used in one condition")
     if named[0] != 0:
         operator = _MIRRORED[operator]
-    values = tuple(substitutes.values[each.name] for each in part.operands if isinstance(each, Placeholder))
-    return OfKey(_name(part.operands[named[0]], substitutes), operator, values)
+    placeholders = tuple(each.name for each in part.operands if isinstance(each, Placeholder))
+    return _Plan(_name(part.operands[named[0]], names), operator, placeholders)
 
 
-def _name(operand: Operand, substitutes: Substitutes) -> str:
+def _name(operand: Operand, names: Mapping[str, str]) -> str:
     assert isinstance(operand, Attribute)
     if len(operand.parts) > 1:
         raise ValidationException(f"{CALLED}s cannot have conditions on nested attributes")
     part = str(operand.parts[0])
-    return substitutes.names[part] if part[0] == "#" else part
+    return names[part] if part[0] == "#" else part
 
 
 def _must_be_first(operator: str) -> ValidationException:
@@ -141,10 +160,12 @@ def between(asked: Sequence[OfKey], schema: KeySchema) -> KeyCondition:
         raise _not_supported()
     by_name = {each.attribute: each for each in asked}
     for attribute in schema.partition:
-        _check_values(_given(by_name, attribute), schema)
+        asked_of = _given(by_name, attribute)
+        _check_types(asked_of, attribute, "Hash")
+        if asked_of.operator != "=":
+            raise _not_supported()
+        _check_contents(asked_of, attribute, is_partition=True)
     sorted_by = _sort_conditions(by_name, schema)
-    if any(by_name[attribute.name].operator != "=" for attribute in schema.partition):
-        raise _not_supported()
     partition = schema.partition_of({each.name: by_name[each.name].values[0] for each in schema.partition})
     low, high = _range(partition, sorted_by, schema)
     return KeyCondition(low, high, tuple(by_name[each.name].values[0] for each in schema.partition))
@@ -157,7 +178,8 @@ def _sort_conditions(by_name: Mapping[str, OfKey], schema: KeySchema) -> list[Of
     found: list[OfKey] = []
     for attribute in schema.sort[: len(by_name) - len(schema.partition)]:
         asked = _given(by_name, attribute)
-        _check_values(asked, schema)
+        _check_types(asked, attribute, "Range")
+        _check_contents(asked, attribute, is_partition=False)
         if found and found[-1].operator != "=":
             raise _not_supported()
         if asked.operator not in _RANGES:
@@ -172,21 +194,21 @@ def _given(by_name: Mapping[str, OfKey], attribute: keys.Attribute) -> OfKey:
     return by_name[attribute.name]
 
 
-def _check_values(asked: OfKey, schema: KeySchema) -> None:
-    types = {each.name: each.type for each in schema.attributes}
-    is_partition = any(each.name == asked.attribute for each in schema.partition)
+def _check_types(asked: OfKey, attribute: keys.Attribute, kind_of_key: str) -> None:
     if not asked.values:
-        raise ValidationException(f"Only scalar types can be used as {'Hash' if is_partition else 'Range'} Key values")
+        raise ValidationException(f"Only scalar types can be used as {kind_of_key} Key values")
+    if any(attribute.type not in value for value in asked.values):
+        raise ValidationException(
+            "One or more parameter values were invalid: Condition parameter type does not match schema type"
+        )
+
+
+def _check_contents(asked: OfKey, attribute: keys.Attribute, *, is_partition: bool) -> None:
     for value in asked.values:
-        [(what, held)] = value.items()
-        if what != types[asked.attribute]:
-            raise ValidationException(
-                "One or more parameter values were invalid: Condition parameter type does not match schema type"
-            )
-        if not held:
+        if not value[attribute.type]:
             raise ValidationException(
                 "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain"
-                f" an empty {'string' if what == 'S' else 'binary'} value. Key: {asked.attribute}"
+                f" an empty {'string' if attribute.type == 'S' else 'binary'} value. Key: {attribute.name}"
             )
         size = sizes.value_size(value)
         if is_partition and size > limits.DYNAMODB_PARTITION_KEY_BYTES_MAX:

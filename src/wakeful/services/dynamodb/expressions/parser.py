@@ -21,6 +21,7 @@ from wakeful.services.dynamodb.expressions.tree import (
 )
 
 _COMPARATORS = frozenset(("=", "<>", "<", "<=", ">", ">="))
+_COMPARED = _COMPARATORS | {"BETWEEN", "IN"}
 _BINDS = {"OR": 1, "AND": 2, "NOT": 3, "(": 0}
 
 
@@ -59,6 +60,7 @@ class _Reader:
         self._tokens = tokens(text, called)
         self._at = 0
         self._parenthesised: tuple[int, int] | None = None  # which tokens the pair was that closed last
+        self._is_redundant = False
 
     @property
     def token(self) -> Token:
@@ -81,13 +83,10 @@ class _Reader:
 
     def fail(self) -> NoReturn:
         """The token that is next does not belong there."""
-        near = self._tokens[max(self._at - 1, 0) : self._at + 2]
-        raise refused(
-            self._called,
-            f'Syntax error; token: "{self.token.text}", near: "{self._text[near[0].start : near[-1].end]}"'
-            if len(near) > 1
-            else f'Syntax error; token: "<EOF>", near: "{self._text}"',
-        )
+        token = self.token
+        start = self._tokens[self._at - 1].start if self._at else 0
+        end = self._tokens[min(self._at + 1, len(self._tokens) - 1)].end
+        raise refused(self._called, f'Syntax error; token: "{token.text}", near: "{self._text[start:end]}"')
 
     # --- operands ----------------------------------------------------------------------------------------------------
 
@@ -95,7 +94,8 @@ class _Reader:
         parts: list[str | int] = [self._part()]
         while True:
             if self.took("."):
-                parts.append(self._part())
+                # DynamoDB's grammar takes the placeholder of a value here, and finds no attribute name for it.
+                parts.append(self._next().text if self.token.kind == VALUE else self._part())
             elif self.took("["):
                 if self.token.kind != NUMBER:
                     self.fail()
@@ -122,6 +122,7 @@ class _Reader:
                     found = Call(around[0], tuple(around[1]))
                 opened.pop()
             else:
+                self.check_parentheses()
                 return found
 
     def _open(self, opened: list[int | tuple[str, list[Operand]]]) -> None:
@@ -141,12 +142,16 @@ class _Reader:
         return Placeholder(self._next().text) if self.token.kind == VALUE else self.path()
 
     def close(self, opened: int) -> None:
-        """The parenthesis that was opened there; it must hold more than another pair."""
+        """The parenthesis that was opened there; it must hold more than another pair (`check_parentheses`)."""
         closed = self._at
         self.expect(")")
-        if self._parenthesised == (opened + 1, closed - 1):
-            raise refused(self._called, "The expression has redundant parentheses;")
+        self._is_redundant |= self._parenthesised == (opened + 1, closed - 1)
         self._parenthesised = (opened, closed)
+
+    def check_parentheses(self) -> None:
+        """Asked where an operand or a condition ends, so that what is wrong within it is said before."""
+        if self._is_redundant:
+            raise refused(self._called, "The expression has redundant parentheses;")
 
     def _part(self) -> str:
         if self.token.kind not in (WORD, NAME):
@@ -171,6 +176,8 @@ class _Reader:
                     found = compared
                 elif waiting and waiting[-1][0] == "(" and self.token.is_ == ")":
                     self.close(waiting.pop()[1])
+                    if not isinstance(found, (Attribute, Placeholder)):
+                        self.check_parentheses()
                 elif isinstance(found, (Attribute, Placeholder)):
                     self.fail()
                 elif waiting and self._ends(waiting[-1][0]):
@@ -196,6 +203,8 @@ class _Reader:
 
     def _comparison(self, left: Operand) -> Comparison | None:
         operator = self.token.is_
+        if operator in _COMPARED:
+            self.check_parentheses()
         if operator in _COMPARATORS:
             self._at += 1
             return Comparison(operator, (left, self.operand()))
@@ -245,6 +254,7 @@ class _Reader:
         while True:
             if opened and self.token.is_ == ")":
                 self.close(opened.pop())
+                self.check_parentheses()
             elif not isinstance(found, Sum) and self.token.is_ in ("+", "-"):
                 found = Sum(self._next().is_, found, self.operand())
             elif opened:

@@ -23,6 +23,9 @@ class Asked:
     key_condition: KeyCondition | None = None
 
 
+_NOTHING = Asked()
+
+
 @dataclass(frozen=True, slots=True)
 class _Parameters:
     """Of an operation: those of expressions and those from before, both in the order in which AWS names them.
@@ -66,6 +69,11 @@ OPERATIONS: Mapping[str, _Parameters] = {
     "Get": _GET,
 }
 
+_SUBSTITUTES = ("ExpressionAttributeNames", "ExpressionAttributeValues")
+_ALL_NAMES = {
+    operation: frozenset((*each.expressions, *each.legacy, *_SUBSTITUTES)) for operation, each in OPERATIONS.items()
+}
+
 
 def asked(operation: str, request: Mapping[str, Any], keys: KeySchema) -> Asked:
     """Of the operation, or the part of a transaction, by its name; `keys` are of the table or index that it is of.
@@ -73,9 +81,11 @@ def asked(operation: str, request: Mapping[str, Any], keys: KeySchema) -> Asked:
     Raises ValidationException where something is wrong with it, as AWS says it and in AWS's order.
     """
     parameters = OPERATIONS[operation]
+    if operation != "Query" and _ALL_NAMES[operation].isdisjoint(request):
+        return _NOTHING  # as most requests do
     _check_not_mixed(request, parameters)
     _check_substitutes_have_a_use(request, parameters)
-    if operation == "Query" and all(request.get(each) is None for each in ("KeyConditions", "KeyConditionExpression")):
+    if operation == "Query" and request.get("KeyConditions") is None and request.get("KeyConditionExpression") is None:
         raise ValidationException(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
@@ -147,7 +157,10 @@ def _of_expressions(request: Mapping[str, Any], keys: KeySchema) -> Asked:
             key_conditions.check_scalars(each.paths(), keys)
     if update is not None:
         _check_keys_stay(update.paths(), keys)
-    asked_of_keys = key_conditions.of_condition(keyed, given) if keyed else legacy.key_condition_of(request)
+        key_conditions.check_scalars(update.read, keys)
+    asked_of_keys = (
+        key_conditions.of_keys(request["KeyConditionExpression"], given) if keyed else legacy.key_condition_of(request)
+    )
     if asked_of_keys is None:
         return Asked(condition, filtered, projection, update)
     key_condition = key_conditions.between(asked_of_keys, keys)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from wakeful import limits
-from wakeful.services.dynamodb import sizes
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions.bound import Substitutes
+from wakeful.services.dynamodb.sizes import value_size
 from wakeful.services.dynamodb.values import checked_value
 
 _PLACEHOLDER = {"#": re.compile(r"#[A-Za-z0-9_]+"), ":": re.compile(r":[A-Za-z0-9_]+")}
@@ -53,19 +54,22 @@ def _checked_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
             checked[key] = checked_value(value)
         except ValidationException as error:
             raise ValidationException(f"{what} contains invalid value: {error.message} for key {key}") from None
-        size += len(key) + sizes.value_size(checked[key])
+        size += len(key) + value_size(checked[key])
     if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
         raise ValidationException(f"{what} exceeds max size")
     return checked
 
 
 def _check_key(what: str, key: str, begins: str) -> None:
+    if (wrong := _wrong_key(key, begins)) is not None:
+        raise ValidationException(f"{what} contains invalid key: {wrong}")
+
+
+@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
+def _wrong_key(key: str, begins: str) -> str | None:
     if not key:
-        raise ValidationException(f"{what} contains invalid key: The expression attribute map contains an empty key;")
+        return "The expression attribute map contains an empty key;"
     if len(key) > limits.DYNAMODB_PLACEHOLDER_BYTES_MAX:
         size = f" size of key: {len(key)}" if begins == "#" else ""  # as AWS says it
-        raise ValidationException(
-            f"{what} contains invalid key: The expression attribute map contains a key that is too long;{size}"
-        )
-    if not _PLACEHOLDER[begins].fullmatch(key):
-        raise ValidationException(f'{what} contains invalid key: Syntax error; key: "{key}"')
+        return f"The expression attribute map contains a key that is too long;{size}"
+    return None if _PLACEHOLDER[begins].fullmatch(key) else f'Syntax error; key: "{key}"'

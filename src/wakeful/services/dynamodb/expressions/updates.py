@@ -43,9 +43,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """An update whose names are known. `read` are the paths that it looks at."""
+
+    needs: Needs
+    steps: tuple[Step, ...]
+    read: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BoundUpdate:
     steps: tuple[Step, ...]
     values: Values
+    read: tuple[Path, ...]
+    """What it looks at."""
 
     def apply(self, item: Item) -> Item:
         return _changed(item, self.steps, self.values)
@@ -61,13 +72,13 @@ class BoundUpdate:
 
 def bound(text: str, substitutes: Substitutes) -> BoundUpdate:
     """Raises ValidationException."""
-    needs, steps = compiled(text, substitutes.names_as_key)
-    substitutes.meet(needs)
-    return BoundUpdate(steps, substitutes.values)
+    program = compiled(text, substitutes.names_as_key)
+    substitutes.meet(program.needs)
+    return BoundUpdate(program.steps, substitutes.values, program.read)
 
 
 @lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
-def compiled(text: str, names: tuple[tuple[str, str], ...]) -> tuple[Needs, tuple[Step, ...]]:
+def compiled(text: str, names: tuple[tuple[str, str], ...]) -> Program:
     sections = parser.update(text)
     compiler = Compiler(_CALLED, dict(names))
     steps: list[Step] = []
@@ -84,7 +95,7 @@ def compiled(text: str, names: tuple[tuple[str, str], ...]) -> tuple[Needs, tupl
         compiler.count_operators()
     except Impossible:
         pass  # the last check says why
-    return compiler.needs(), tuple(reversed(steps))
+    return Program(compiler.needs(), tuple(reversed(steps)), tuple(compiler.read))
 
 
 def _check_form(compiler: Compiler, sections: tuple[Section, ...]) -> None:
