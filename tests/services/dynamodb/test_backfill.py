@@ -43,7 +43,7 @@ def rows(tx: MovableTx, space: int) -> list[tuple[bytes, Any]]:
 
 
 @given(st.lists(writes, min_size=5, max_size=15), steps)
-@examples(60)
+@examples(40)
 def test_whatever_is_written_meanwhile_the_index_has_what_it_should(before: Any, meanwhile: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "DYNAMODB_BACKFILL_ITEMS", 2)

@@ -125,7 +125,7 @@ def write(tx: MovableTx, found: Table, name: str, until: int | None) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.one_of(st.none(), st.integers(0, 20)), st.integers(0, 4))))
-@examples(60)
+@examples(40)
 def test_after_any_writes_exactly_what_has_expired_is_gone(writes: list[tuple[str, int | None, int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(limits, "DYNAMODB_EXPIRED_AT_ONCE", 2)
