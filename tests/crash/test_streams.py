@@ -1,132 +1,80 @@
-"""SIGKILL while a function follows a table: every change reaches it, those of an item in order, and retries go on."""
+"""SIGKILL while items change: every change is in the table's stream exactly once, and in order for each item."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from tests.crash.conftest import CRASHES
 from tests.crash.load import Load
-from tests.functions import deploy
 from tests.node_process import NodeProcess
 
 pytestmark = pytest.mark.slow
 
-NOTE = """
-import json, os
-
-def handler(event, context):
-    keys = [record["dynamodb"]["Keys"]["p"]["S"] for record in event["Records"]]
-    with open(os.environ["SEEN"], "a") as seen:
-        for record in event["Records"]:
-            image = record["dynamodb"]["NewImage"]
-            seen.write(json.dumps([image["p"]["S"], int(image["n"]["N"])]) + "\\n")
-    if "poison" in keys:
-        raise ValueError("it never goes well")
-"""
-ITEMS = 5
+ITEMS = 12
+FOUR_HOURS = 4 * 3600 + 1
+Image = dict[str, Any] | None
 
 
-def until(holds: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
-def test_a_killed_node_has_every_change_reach_its_follower_in_the_order_of_its_item(tmp_path: Path) -> None:
-    node, seen = NodeProcess(tmp_path / "data", "--isolation", "none"), tmp_path / "seen"
-    node.start()
-    stream = make_table(node, "tab")
-    deploy(node.client("lambda"), "f", NOTE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
-    request = {"EventSourceArn": stream, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON"}
-    node.client("lambda").create_event_source_mapping(**request, BatchSize=20, ParallelizationFactor=2)
-
-    def put(client: Any, number: int) -> None:
-        item = {"p": {"S": f"item{number % ITEMS}"}, "n": {"N": str(number)}}
-        client.put_item(TableName="tab", Item=item)
-
-    def told() -> list[tuple[str, int]]:
-        return [tuple(json.loads(line)) for line in seen.read_text().splitlines()] if seen.exists() else []
-
-    load = Load(node, "dynamodb", put)
-    for kill in range(2):
-        load.run(0.2 + 0.1 * kill)
-        node.start()
-    until(lambda: load.acknowledged <= {number for _, number in told()}, "a change was lost")
-    changes = changes_of(node, stream)
-    for item in (f"item{each}" for each in range(ITEMS)):
-        wanted = [number for name, number in changes if name == item]
-        first = list(dict.fromkeys(number for name, number in told() if name == item))
-        assert len(wanted) == len(set(wanted)), "a change is in the stream twice"
-        assert first == wanted, "an item's changes came in another order than they were made in"
-    assert node.stop() == 0
-
-
-def test_what_fails_is_remembered_with_its_attempts_and_given_up_once(tmp_path: Path) -> None:
-    node, seen = NodeProcess(tmp_path / "data", "--isolation", "none"), tmp_path / "seen"
-    node.start()
-    stream = make_table(node, "tab")
-    deploy(node.client("lambda"), "f", NOTE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
-    url = node.client("sqs").create_queue(QueueName="failed")["QueueUrl"]
-    made = node.client("lambda").create_event_source_mapping(
-        EventSourceArn=stream,
-        FunctionName="f",
-        StartingPosition="LATEST",
-        MaximumRetryAttempts=5,
-        DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:failed"}},
-    )
-    node.client("dynamodb").put_item(TableName="tab", Item={"p": {"S": "poison"}, "n": {"N": "1"}})
-
-    def runs() -> int:
-        return len(seen.read_text().splitlines()) if seen.exists() else 0
-
-    until(lambda: runs() >= 3, "it is not tried again")
-    node.kill()
-    before = runs()
-    node.start()
-    node.advance(20)
-    until(lambda: letter(node, url) is not None, "it is never given up")
-    assert before < runs() <= 6 + 1, "but for the run that was cut off, none is forgotten"
-    assert node.client("lambda").get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled"
-    assert node.stop() == 0
-
-
-def letter(node: NodeProcess, url: str) -> Any:
-    """It is there once, with all attempts."""
-    found = node.client("sqs").receive_message(QueueUrl=url, VisibilityTimeout=0).get("Messages", [])
-    if not found:
-        return None
-    told = json.loads(found[0]["Body"])
-    assert told["requestContext"]["approximateInvokeCount"] == 6
-    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
-    return told
-
-
-def make_table(node: NodeProcess, name: str) -> str:
-    """The ARN of its stream."""
+def make_table(node: NodeProcess) -> str:
     made = node.client("dynamodb").create_table(
-        TableName=name,
+        TableName="story",
         KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
     )
     return str(made["TableDescription"]["LatestStreamArn"])
 
 
-def changes_of(node: NodeProcess, stream: str) -> list[tuple[str, int]]:
-    """Every change that the stream has; those of an item in their order."""
-    client, found = node.client("dynamodbstreams"), []
-    for shard in client.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
-        request = {"StreamArn": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+def change(client: Any, number: int) -> None:
+    """One item is put, or two in a transaction; both say by which call."""
+    items = [{"p": {"S": f"item {place % ITEMS}"}, "number": {"N": str(number)}} for place in (number, number + 5)]
+    if number % 2:
+        client.put_item(TableName="story", Item=items[0])
+    else:
+        client.transact_write_items(TransactItems=[{"Put": {"TableName": "story", "Item": item}} for item in items])
+
+
+def changes(node: NodeProcess, arn: str) -> list[dict[str, Any]]:
+    """What every record says, shard by shard, parents before their children."""
+    client = node.client("dynamodbstreams")
+    found = []
+    for shard in client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
+        request = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
         at = client.get_shard_iterator(**request)["ShardIterator"]
-        while records := (answer := client.get_records(ShardIterator=at))["Records"]:
-            at = answer["NextShardIterator"]
-            images = [each["dynamodb"]["NewImage"] for each in records]
-            found += [(image["p"]["S"], int(image["n"]["N"])) for image in images]
-    return found
+        while at:
+            answer = client.get_records(ShardIterator=at)
+            if not answer["Records"]:
+                break
+            found += answer["Records"]
+            at = answer.get("NextShardIterator")
+    return [record["dynamodb"] for record in found]
+
+
+def test_every_change_is_in_the_stream_once_and_in_order(node: NodeProcess) -> None:
+    node.start()
+    arn = make_table(node)
+    load = Load(node, "dynamodb", change)
+    for crash in range(CRASHES):
+        load.run(0.2 + 0.1 * (crash % 3))
+        node.start()
+        if crash < 5:  # a day is six times as long
+            node.advance(FOUR_HOURS)
+    copy: dict[str, Image] = {}
+    written: list[int] = []
+    for record in changes(node, arn):
+        key = record["Keys"]["p"]["S"]
+        assert copy.get(key) == record.get("OldImage"), "a change is missing, doubled or out of order"
+        copy[key] = record["NewImage"]
+        written.append(int(record["NewImage"]["number"]["N"]))
+    counted = Counter(written)
+    assert all(count == 2 - number % 2 for number, count in counted.items()), "half a transaction, or a change twice"
+    assert load.acknowledged <= set(counted), "a change that was acknowledged is not in the stream"
+    client = node.client("dynamodb")
+    for number in range(ITEMS):
+        key = f"item {number}"
+        assert client.get_item(TableName="story", Key={"p": {"S": key}}).get("Item") == copy.get(key)
+    assert node.stop() == 0

@@ -7,6 +7,7 @@ sees a number before a smaller one. A shard that is closed takes no more, and ot
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from wakeful import limits
@@ -156,33 +157,38 @@ def drop(tx: Tx, journal: str) -> bool:
     return False
 
 
+_APPEND = (
+    "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 # --- entries ---------------------------------------------------------------------------------------------------------
 
 
 def place(tx: Tx, journal: str, hash_of_key: int) -> Place | None:
     """Where an entry of such a key is appended; None where no shard takes it."""
+    found = open_shards(tx, journal)
     while True:
-        for shard in open_shards(tx, journal):
-            if shard.first_hash <= hash_of_key <= shard.last_hash:
-                break
-        else:
+        shard = next((each for each in found if each.first_hash <= hash_of_key <= each.last_hash), None)
+        if shard is None:
             return None
         _hold(tx, shard.id)
-        if tx.known("journal_shards", _is_open, str(shard.id)):  # else it was closed while its lock was waited for
+        before, found = found, open_shards(tx, journal)
+        if found is before or any(each.id == shard.id for each in found):
             return Place(shard)
+        # It was closed while its lock was waited for.
 
 
 def append(tx: Tx, place: Place, body: bytes, trace: Trace, *, size: int) -> int:
     """The entry stands last in the shard; its number."""
-    shard = place.shard
-    number = tx.insert(
-        "seq",
-        "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(shard.id, tx.now, size, body, trace.id, trace.cause, trace.hops, trace.lineage),
-    )
+    return append_all(tx, place, ((body, size),), trace)[0]
+
+
+def append_all(tx: Tx, place: Place, entries: Iterable[tuple[bytes, int]], trace: Trace) -> list[int]:
+    """Entries, each with its size, stand last in the shard, in this order; their numbers."""
+    shard, kept = place.shard, (trace.id, trace.cause, trace.hops, trace.lineage)
+    numbers = [tx.insert("seq", _APPEND, shard.id, tx.now, size, body, *kept) for body, size in entries]
     tx.wake(wake_name(shard.journal))
-    return number
+    return numbers
 
 
 def read(
@@ -225,6 +231,17 @@ def newest(tx: Tx, shard: Shard) -> int:
         return shard.ends
     row = tx.one("SELECT max(seq) AS newest FROM journal_entries WHERE shard = ?", shard.id)
     return int((row["newest"] if row is not None else None) or shard.starts)
+
+
+def lately(tx: Tx, shard: Shard, since: float, most: int) -> tuple[int, int]:
+    """How many entries, and bytes, came after that moment; of the latest `most`."""
+    row = tx.one(
+        "SELECT count(*) AS entries, sum(size) AS bytes FROM"
+        " (SELECT at, size FROM journal_entries WHERE shard = ? ORDER BY seq DESC LIMIT ?) AS latest WHERE at > ?",
+        *(shard.id, most, since),
+    )
+    assert row is not None
+    return int(row["entries"]), int(row["bytes"] or 0)
 
 
 def before(tx: Tx, shard: Shard, at: float) -> int:
@@ -272,10 +289,6 @@ def _hold(tx: Tx, shard_id: int) -> None:
 def _open_shards(tx: Tx, journal: str) -> tuple[Shard, ...]:
     rows = tx.all("SELECT * FROM journal_shards WHERE journal = ? AND closed IS NULL ORDER BY first_hash, id", journal)
     return tuple(map(_shard, rows))
-
-
-def _is_open(tx: Tx, shard_id: str) -> bool:
-    return tx.one("SELECT 1 FROM journal_shards WHERE id = ? AND closed IS NULL", int(shard_id)) is not None
 
 
 def _beyond(tx: Tx, shard: Shard, after: int, since: float) -> int:

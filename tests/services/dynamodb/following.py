@@ -1,10 +1,17 @@
-"""Reading a table's stream as its followers do: every shard, parents before their children."""
+"""Tables that have streams, changes of their items, and reading on as followers do: parents before their children."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tests.running_node import RunningNode
+from wakeful.fabric.trace import Trace
+from wakeful.services.dynamodb import changes, table
+from wakeful.services.dynamodb.changes import Cause
+from wakeful.services.dynamodb.values import Item, parsed
+from wakeful.store.tx import Tx
+
+TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/"
 
 
 def make_table(node: RunningNode, name: str = "tab", view: str | None = "NEW_AND_OLD_IMAGES", **more: Any) -> str:
@@ -18,6 +25,22 @@ def make_table(node: RunningNode, name: str = "tab", view: str | None = "NEW_AND
         **{"BillingMode": "PAY_PER_REQUEST", **more},
     )
     return str(made["TableDescription"].get("LatestStreamArn", ""))
+
+
+def change(
+    node: RunningNode, name: str, wanted: dict[str, Item | None], identity: dict[str, str] | None = None
+) -> None:
+    """Whatever operation it is that makes of the items, in one transaction, what they are after."""
+
+    def apply(tx: Tx) -> None:
+        found = table.find(tx, TABLE + name)
+        for p, after in wanted.items():
+            key = found.keys.of({"p": {"S": p}})
+            before = changes.locked(tx, found, key)
+            was = None if before is None else parsed(before)
+            changes.apply(tx, found, key, was, after, Cause(Trace("1-t"), identity))
+
+    node.run(node.node.store.write(apply))
 
 
 def shards_of(node: RunningNode, arn: str) -> list[dict[str, Any]]:

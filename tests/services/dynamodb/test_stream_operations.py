@@ -10,6 +10,8 @@ import pytest
 from tests.errors import refusal
 from tests.running_node import RunningNode
 from tests.services.dynamodb.following import (
+    TABLE,
+    change,
     iterator,
     make_table,
     read_on,
@@ -19,16 +21,13 @@ from tests.services.dynamodb.following import (
 )
 from wakeful import limits
 from wakeful.fabric import journal
-from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, stream_settings, table
-from wakeful.services.dynamodb.changes import Cause
-from wakeful.services.dynamodb.values import Item, parsed
+from wakeful.services.dynamodb import stream_settings
 from wakeful.store.tx import Tx
 
 HOUR = 3600.0
+NUMBER = {":n": {"N": "1"}}
 WRONG = "One or more parameter values were invalid: "
 _NOT_ITS_OWN = "Invalid SequenceNumber for the shard"
-TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/"
 ONE_SHARD: dict[str, Any] = {
     "BillingMode": "PROVISIONED",
     "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
@@ -39,25 +38,13 @@ def put(node: RunningNode, name: str, p: str, **attributes: dict[str, Any]) -> N
     node.client("dynamodb").put_item(TableName=name, Item={"p": {"S": p}, **attributes})
 
 
-def change(node: RunningNode, name: str, p: str, after: Item | None, identity: dict[str, str] | None = None) -> None:
-    """Whatever operation it is that makes of the item what it is after."""
-
-    def apply(tx: Tx) -> None:
-        found = table.find(tx, TABLE + name)
-        key = found.keys.of({"p": {"S": p}})
-        before = changes.locked(tx, found, key)
-        changes.apply(tx, found, key, None if before is None else parsed(before), after, Cause(Trace("1-t"), identity))
-
-    node.run(node.node.store.write(apply))
-
-
 def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
     """The example of "StreamRecord", whose sizes AWS publishes: 26, 59 and 38 bytes."""
     arn = make_table(node)
     put(node, "tab", "101", Message={"S": "New item!"})
     put(node, "tab", "101", Message={"S": "This item has changed"}, b={"B": b"\x00\xff"})
     put(node, "tab", "101", Message={"S": "This item has changed"}, b={"B": b"\x00\xff"})
-    change(node, "tab", "101", None, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
+    change(node, "tab", {"101": None}, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
     added, changed, removed = records_of(node, arn)
     assert [each["eventName"] for each in (added, changed, removed)] == ["INSERT", "MODIFY", "REMOVE"]
     assert re.fullmatch("[0-9a-f]{32}", added["eventID"])
@@ -85,6 +72,30 @@ def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
     assert len({each["eventID"] for each in (added, changed, removed)}) == 3
 
 
+def test_whatever_changes_an_item_is_in_the_stream_and_what_changes_nothing_is_not(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    client = node.client("dynamodb")
+    key = {"p": {"S": "a"}}
+    client.update_item(TableName="tab", Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues=NUMBER)
+    client.update_item(TableName="tab", Key=key, UpdateExpression="SET n = :n", ExpressionAttributeValues=NUMBER)
+    refused = {"ConditionExpression": "attribute_not_exists(p)"}
+    assert refusal(client.delete_item, TableName="tab", Key=key, **refused)[0] == "ConditionalCheckFailedException"
+    client.delete_item(TableName="tab", Key=key)
+    client.delete_item(TableName="tab", Key=key)
+    writes = [{"PutRequest": {"Item": {"p": {"S": each}}}} for each in "bc"]
+    client.batch_write_item(RequestItems={"tab": writes})
+    puts = [{"Put": {"TableName": "tab", "Item": {"p": {"S": each}}}} for each in "de"]
+    delete = {"Delete": {"TableName": "tab", "Key": {"p": {"S": "b"}}}}
+    client.transact_write_items(TransactItems=[*puts, delete])
+    check = {"ConditionCheck": {"TableName": "tab", "Key": {"p": {"S": "d"}}, **refused}}
+    put_too = {"Put": {"TableName": "tab", "Item": {"p": {"S": "f"}}}}
+    assert refusal(client.transact_write_items, TransactItems=[put_too, check])[0] == "TransactionCanceledException"
+    found = [(each["eventName"], each["dynamodb"]["Keys"]["p"]["S"]) for each in records_of(node, arn)]
+    assert found[:2] == [("INSERT", "a"), ("REMOVE", "a")]
+    assert sorted(found[2:4]) == [("INSERT", "b"), ("INSERT", "c")]
+    assert sorted(found[4:]) == [("INSERT", "d"), ("INSERT", "e"), ("REMOVE", "b")]
+
+
 @pytest.mark.parametrize(
     ("view", "images"),
     [
@@ -96,7 +107,7 @@ def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
 def test_a_view_has_its_images_and_no_other(node: RunningNode, view: str, images: list[set[str]]) -> None:
     arn = make_table(node, view=view)
     for after in ({"p": {"S": "a"}}, {"p": {"S": "a"}, "n": {"N": "1"}}, None):
-        change(node, "tab", "a", after)
+        change(node, "tab", {"a": after})
     found = [record["dynamodb"] for record in records_of(node, arn)]
     assert [each.keys() & {"NewImage", "OldImage"} for each in found] == images
     assert {each["StreamViewType"] for each in found} == {view}
@@ -105,8 +116,8 @@ def test_a_view_has_its_images_and_no_other(node: RunningNode, view: str, images
 
 def test_a_function_gets_the_record_in_lambdas_words(node: RunningNode) -> None:
     arn = make_table(node)
-    change(node, "tab", "a", {"p": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1"}})
-    change(node, "tab", "a", None, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
+    change(node, "tab", {"a": {"p": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1"}}})
+    change(node, "tab", {"a": None}, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
     stream = node.node.streams["dynamodb"]
 
     def seen(tx: Tx) -> list[tuple[dict[str, Any], str, str]]:
@@ -180,6 +191,26 @@ def test_readers_stand_where_they_ask_to(node: RunningNode) -> None:
     assert seen(on) == list("2345")
     nothing, on = read_on(node, iterator(node, arn, shard, "LATEST"))
     assert (nothing, bool(on)) == ([], True)
+
+
+def test_what_is_answered_is_measured_by_stream(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    put(node, "tab", "a")
+    assert len(records_of(node, arn)) == 1
+    values = {"TableName": "tab", "StreamLabel": arn.rpartition("/")[2], "Operation": "GetRecords"}
+    dimensions = [{"Name": name, "Value": value} for name, value in values.items()]
+    node.run(node.node.telemetry.flush())
+    now = node.node.clock.now()
+    found = node.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/DynamoDB",
+        MetricName="ReturnedRecordsCount",
+        Dimensions=dimensions,
+        StartTime=now - 3600,
+        EndTime=now + 3600,
+        Period=60,
+        Statistics=["Sum"],
+    )
+    assert sum(point["Sum"] for point in found["Datapoints"]) == 1
 
 
 def test_no_more_than_a_megabyte_comes_at_once(node: RunningNode) -> None:
@@ -265,13 +296,10 @@ def test_a_stream_that_was_disabled_is_read_for_a_day_and_another_begins_at_once
     old = make_table(node, **ONE_SHARD)
     put(node, "tab", "first")
 
-    def switch(tx: Tx) -> None:
-        tx.lock("dynamodb", TABLE + "tab")
-        found = table.find(tx, TABLE + "tab")
-        stream_settings.disable(tx, found.arn, found.definition["Stream"])
-        stream_settings.enable(tx, found.arn, found.definition, "KEYS_ONLY")
-
-    node.run(node.node.store.write(switch))
+    update = node.client("dynamodb").update_table
+    update(TableName="tab", StreamSpecification={"StreamEnabled": False})
+    put(node, "tab", "unseen")
+    update(TableName="tab", StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
     client = node.client("dynamodbstreams")
     old_too, new = (each["StreamArn"] for each in client.list_streams(TableName="tab")["Streams"])
     assert old_too == old
@@ -290,6 +318,19 @@ def test_a_stream_that_was_disabled_is_read_for_a_day_and_another_begins_at_once
     left = node.run(node.node.store.read(lambda tx: tx.all("SELECT arn FROM dynamodb_streams")))
     assert [row["arn"] for row in left] == [new]
     assert old not in {row["journal"] for row in node.run(node.node.store.read(_shards))}
+
+
+def test_a_table_that_was_deleted_leaves_its_stream_for_a_day(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    put(node, "tab", "a")
+    node.client("dynamodb").delete_table(TableName="tab")
+    again = make_table(node, **ONE_SHARD)
+    assert again != arn
+    put(node, "tab", "b")
+    assert [each["dynamodb"]["Keys"]["p"]["S"] for each in records_of(node, arn)] == ["a"]
+    assert [each["dynamodb"]["Keys"]["p"]["S"] for each in records_of(node, again)] == ["b"]
+    node.advance(24 * HOUR + 1)
+    assert refusal(node.client("dynamodbstreams").describe_stream, StreamArn=arn)[0] == "ResourceNotFoundException"
 
 
 def _shards(tx: Tx) -> Any:
@@ -363,24 +404,6 @@ def test_other_requests_that_make_no_sense_are_too(shared_node: RunningNode, ask
         assert told == ("ValidationException", message), request
     code, message = refusal(client.describe_stream, StreamArn=f"{arn}x")
     assert (code, message) == ("ResourceNotFoundException", f"Requested resource not found: Stream: {arn}x not found")
-
-
-@pytest.mark.parametrize(
-    ("specification", "message"),
-    [
-        ({"StreamEnabled": True}, "Table is being created with a stream enabled, UpdateViewType is required"),
-        (
-            {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"},
-            "Table is being created with a stream disabled, UpdateViewType should not be specified",
-        ),
-    ],
-)
-def test_a_stream_and_its_view_go_together(
-    shared_node: RunningNode, specification: dict[str, Any], message: str
-) -> None:
-    more = {"StreamSpecification": specification}
-    code, told = refusal(lambda: make_table(shared_node, "unsound", view=None, **more))
-    assert (code, told) == ("ValidationException", f"One or more parameter values were invalid: {message}")
 
 
 def test_shards_are_a_power_of_two() -> None:

@@ -64,3 +64,18 @@ class TrimmedDataAccessException(AwsError):
     """The data you are trying to access has been trimmed."""
 
     status = 400
+
+
+class DuplicateItemException(AwsError):
+    """Duplicate primary key exists in table"""
+
+
+# --- tables ---
+
+
+class PolicyNotFoundException(AwsError):
+    """Resource-based policy not found for the provided ResourceArn."""
+
+
+class InternalServerError(AwsError):
+    """Internal server error"""

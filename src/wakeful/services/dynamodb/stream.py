@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful.fabric import journal
-from wakeful.services.dynamodb import keys, stream_destinations
+from wakeful.services.dynamodb import keys, stream_destinations, stream_settings
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import Item
 from wakeful.store.tx import Tx
@@ -29,12 +29,26 @@ def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | 
         stream_destinations.change(tx, table, key, before, after, cause)
 
 
+def enabled(tx: Tx, table: Table) -> None:
+    """The table has a new stream, whose label its definition has; whatever changes from now on is in it."""
+    stream_settings.enable(tx, table)
+
+
+def disabled(tx: Tx, table: Table) -> None:
+    """The stream that the table has had takes no more, because it was switched off or the table is gone; what it has
+    stays for as long as it would have.
+    """
+    assert table.stream_arn is not None
+    stream_settings.disable(tx, table.stream_arn)
+
+
 def _append(
     tx: Tx, arn: str, view: str, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause
 ) -> None:
     # Items of a partition are in one shard: their keys begin with the same hash.
     place = journal.place(tx, arn, int.from_bytes(key[: keys.HASH_BYTES]) << _HASH_SHIFT)
-    assert place is not None, f"{arn} has no shard for the item"
+    if place is None:
+        return  # it was disabled after this transaction had read of it
     name = "MODIFY" if before is not None and after is not None else "INSERT" if after is not None else "REMOVE"
     item: Item = after if after is not None else before  # type: ignore[assignment] # one of them is there
     record: dict[str, Any] = {"Keys": {each.name: item[each.name] for each in table.keys.attributes}}

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from wakeful.fabric.service import Call
 from wakeful.services.dynamodb import stream_destinations, table
 from wakeful.services.dynamodb.api import api
@@ -110,14 +108,14 @@ def update_kinesis_streaming_destination(
 def describe_kinesis_streaming_destination(
     call: Call, tx: Tx, request: shapes.DescribeKinesisStreamingDestinationInput
 ) -> shapes.DescribeKinesisStreamingDestinationOutput:
-    found = table.find(tx, table.arn_of(call, request["TableName"]))
+    found = table.find_any(tx, table.arn_of(call, request["TableName"]))
     return {"TableName": found.name, "KinesisDataStreamDestinations": _destinations(found)}
 
 
 def _locked(call: Call, tx: Tx, name: str) -> Table:
     arn = table.arn_of(call, name)
-    tx.lock("dynamodb", arn)
-    return table.find(tx, arn)
+    table.lock(tx, arn)
+    return table.find_any(tx, arn)
 
 
 def _destinations(found: Table) -> list[Any]:
@@ -132,5 +130,4 @@ def _destination(found: Table, arn: str) -> dict[str, Any] | None:
 def _save(tx: Tx, found: Table, destination: dict[str, Any]) -> None:
     others = [each for each in _destinations(found) if each["StreamArn"] != destination["StreamArn"]]
     definition = {**found.definition, "KinesisDestinations": [destination, *others]}
-    tx.run("UPDATE dynamodb_tables SET definition = ? WHERE arn = ?", orjson.dumps(definition), found.arn)
-    tx.wake(table.CHANGED)
+    table.save(tx, found, definition=definition)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits, names
 from wakeful.fabric import journal
 from wakeful.fabric.journal import Shard
-from wakeful.fabric.service import Call
-from wakeful.services.dynamodb import stream_iterators, stream_records, stream_settings
+from wakeful.fabric.service import Call, Node
+from wakeful.services.dynamodb import stream_iterators, stream_measuring, stream_records, stream_settings
 from wakeful.services.dynamodb.api import streams
 from wakeful.services.dynamodb.errors import (
     ExpiredIteratorException,
@@ -86,13 +87,23 @@ def get_shard_iterator(call: Call, tx: Tx, request: shapes.GetShardIteratorInput
     return {"ShardIterator": str(Iterator(stream.arn, shard.name, after, tx.now))}
 
 
-@streams.reads
-def get_records(call: Call, tx: Tx, request: shapes.GetRecordsInput) -> shapes.GetRecordsOutput:
+@streams.looks
+async def get_records(call: Call, node: Node, request: shapes.GetRecordsInput) -> shapes.GetRecordsOutput:
     count = request.get("Limit", limits.DYNAMODB_STREAM_RECORDS_MAX)
     if count > limits.DYNAMODB_STREAM_RECORDS_MAX:
         most = limits.DYNAMODB_STREAM_RECORDS_MAX
         raise ValidationException(f"{_INVALID}Limit should be less than or equal to {most}")
+    begun = time.perf_counter()
     iterator = stream_iterators.read(request["ShardIterator"])
+    answer, returned, size = await node.store.read(_read, iterator, count)
+    took_ms = (time.perf_counter() - begun) * 1000
+    now = node.clock.now()
+    node.telemetry.note(stream_measuring.answered(iterator.arn, now, returned, size, took_ms))
+    return answer
+
+
+def _read(tx: Tx, iterator: Iterator, count: int) -> tuple[shapes.GetRecordsOutput, int, int]:
+    """What is at the iterator: so many records, of so many bytes."""
     stream = stream_settings.find(tx, iterator.arn)
     if iterator.has_expired(tx.now):
         raise ExpiredIteratorException()
@@ -106,7 +117,7 @@ def get_records(call: Call, tx: Tx, request: shapes.GetRecordsInput) -> shapes.G
     after = found[-1].seq if found else iterator.after
     if shard.ends is None or (found and after < shard.ends):
         answer["NextShardIterator"] = str(Iterator(stream.arn, shard.name, after, tx.now))
-    return answer
+    return answer, len(found), sum(each.size for each in found)
 
 
 def _position(tx: Tx, shard: Shard, kind: str, request: shapes.GetShardIteratorInput) -> int:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -15,12 +14,12 @@ from wakeful import limits, names
 from wakeful.fabric import journal
 from wakeful.fabric.journal import HASHES_MAX, Shard
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.dynamodb.errors import ResourceNotFoundException, ValidationException
+from wakeful.services.dynamodb.errors import ResourceNotFoundException
+from wakeful.services.dynamodb.table import Table
 from wakeful.store import work
 from wakeful.store.tx import Row, Tx
 
 _TEND = "dynamodb.streams"
-_VIEWS = ("NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,63 +35,30 @@ class Stream:
     disabled: float | None
 
 
-# --- what becomes of a table's setting -------------------------------------------------------------------------------
+# --- as its table has it ---------------------------------------------------------------------------------------------
 
 
-def checked(specification: Mapping[str, Any], *, on_creation: bool) -> Mapping[str, Any]:
-    """A StreamSpecification that is sound. Raises ValidationException."""
-    is_enabled, view = specification.get("StreamEnabled"), specification.get("StreamViewType")
-    what = "One or more parameter values were invalid: "
-    if view is not None and view not in _VIEWS:
-        raise ValidationException(f"Invalid StreamViewType: {view}")
-    if is_enabled and view is None:
-        when = "Table is being created with a stream enabled," if on_creation else "If stream is being enabled then"
-        raise ValidationException(f"{what}{when} UpdateViewType is required")
-    if not is_enabled and view is not None:
-        if on_creation:
-            when = "Table is being created with a stream disabled, UpdateViewType should not be specified"
-        else:
-            when = "If stream is being disabled, then UpdateViewType must not be specified"
-        raise ValidationException(f"{what}{when}")
-    return specification
-
-
-def enable(tx: Tx, table_arn: str, definition: Mapping[str, Any], view: str) -> dict[str, Any]:
-    """The table has a new stream. What its definition says of it from now on, as `Stream`."""
-    table = names.parse_arn(table_arn)
-    tx.lock("dynamodb", "streams", table_arn)
-    label = _new_label(tx, table_arn)
-    arn = f"{table_arn}/stream/{label}"
+def enable(tx: Tx, table: Table) -> None:
+    """There is the stream that the table's definition speaks of, with open shards."""
+    arn, setting = table.stream_arn, table.definition["Stream"]
+    assert arn is not None
     tx.run(
         "INSERT INTO dynamodb_streams(arn, account, region, name, label, view, keys, created)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(arn, table.account, table.region, table.name, label, view, orjson.dumps(definition["KeySchema"]), tx.now),
+        *(arn, table.account, table.region, table.name, setting["Label"], setting["StreamViewType"]),
+        *(orjson.dumps(table.definition["KeySchema"]), tx.now),
     )
-    for hashes in _equal_parts(shard_count(definition)):
+    for hashes in _equal_parts(shard_count(table.definition)):
         journal.open_shard(tx, arn, _new_shard_name(tx), hashes=hashes)
     work.put(tx, _TEND, {"arn": arn}, due=tx.now + limits.DYNAMODB_STREAM_ROLL_S, name=f"{_TEND} {arn}")
-    return {"StreamEnabled": True, "StreamViewType": view, "Label": label}
 
 
-def disable(tx: Tx, table_arn: str, setting: Mapping[str, Any]) -> dict[str, Any]:
-    """Nothing comes to the stream any more; for a day it can still be read. What the definition says from now on."""
-    arn = f"{table_arn}/stream/{setting['Label']}"
-    tx.lock("dynamodb", "streams", table_arn)
+def disable(tx: Tx, arn: str) -> None:
+    """Nothing comes to the stream any more; for a day it can still be read."""
+    tx.lock("dynamodb", "streams", arn)
     tx.run("UPDATE dynamodb_streams SET disabled = ? WHERE arn = ? AND disabled IS NULL", tx.now, arn)
     for shard in journal.open_shards(tx, arn):
         journal.close_shard(tx, shard)
-    return {"StreamEnabled": False, "Label": setting["Label"]}
-
-
-def described(table_arn: str, definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Those members of a TableDescription that speak of the table's stream, or of the last one that it had."""
-    setting = definition.get("Stream")
-    if not setting:
-        return {}
-    found = {"LatestStreamLabel": setting["Label"], "LatestStreamArn": f"{table_arn}/stream/{setting['Label']}"}
-    if not setting["StreamEnabled"]:
-        return found
-    return {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": setting["StreamViewType"]}, **found}
 
 
 def shard_count(definition: Mapping[str, Any]) -> int:
@@ -185,16 +151,6 @@ worker = Worker(_TEND, _tend, slots=limits.DYNAMODB_STREAM_TENDERS, is_lazy=True
 
 def _is_over(stream: Stream, now: float) -> bool:
     return stream.disabled is not None and stream.disabled < now - limits.DYNAMODB_STREAM_RETENTION_S
-
-
-def _new_label(tx: Tx, table_arn: str) -> str:
-    """The moment, or the first millisecond after it that no stream of the table is called by."""
-    moment = datetime.fromtimestamp(tx.now, UTC)
-    while True:
-        label = moment.replace(tzinfo=None).isoformat(timespec="milliseconds")
-        if tx.one("SELECT 1 FROM dynamodb_streams WHERE arn = ?", f"{table_arn}/stream/{label}") is None:
-            return label
-        moment += timedelta(milliseconds=1)
 
 
 def _new_shard_name(tx: Tx) -> str:
