@@ -9,6 +9,7 @@ DYNAMODB_PARSED_TABLES = 4096  # definitions of tables that are kept parsed
 
 # --- Kinesis ---------------------------------------------------------------------------------------------------------
 
+KINESIS_KEY_CHARS_MAX = 256  # of a partition key
 KINESIS_RECORD_KIB = 1024  # of a record with its partition key, unless its stream says otherwise
 KINESIS_PUT_BYTES_MAX = 10 * 1024 * 1024  # of all records of one PutRecords, with their keys
 KINESIS_GET_RECORDS_MAX = 10_000  # that GetRecords answers at once

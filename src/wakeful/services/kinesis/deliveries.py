@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wakeful import limits
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.services.kinesis import measuring, records
 from wakeful.services.kinesis import stream as streams
@@ -16,6 +17,8 @@ def accept(tx: Tx, delivery: Delivery) -> None:
     if stream is None:
         raise Refused(f"the stream {delivery.target_arn} does not exist", "NO_RESOURCE")
     given = Given(delivery.group_id or delivery.id, delivery.body.encode())
+    if given.key is not None and len(given.key) > limits.KINESIS_KEY_CHARS_MAX:
+        raise Refused(f"a partition key of {len(given.key)} characters is too long", "INVALID_PARAMETER")
     try:
         records.check(stream, given)
     except (InvalidArgumentException, ValidationException) as error:
