@@ -31,7 +31,7 @@ def carried_out(ranges: list[Range], steps: list[Split | Merge]) -> list[Range]:
 
 
 def test_a_key_has_the_hash_that_md5_gives_it() -> None:
-    assert hashes.of("a") == 0x0CC175B9C0F1B6A831C399E269772661
+    assert hashes.of(b"a") == 0x0CC175B9C0F1B6A831C399E269772661
 
 
 @examples(50)

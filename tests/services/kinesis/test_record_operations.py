@@ -26,7 +26,7 @@ def test_keys_say_which_shard_takes_a_record_and_order_stays(kinesis: Any) -> No
     entries = [{"Data": b"%d" % at, "PartitionKey": key} for at, key in enumerate(keys)]
     answer = kinesis.put_records(StreamName=name, Records=entries)
     assert answer["FailedRecordCount"] == 0
-    wanted = [FIRST if hashes.of(key) < HALF else SECOND for key in keys]
+    wanted = [FIRST if hashes.of(key.encode()) < HALF else SECOND for key in keys]
     assert [each["ShardId"] for each in answer["Records"]] == wanted
     for shard in (FIRST, SECOND):
         found = kinesis.get_records(ShardIterator=iterator(kinesis, name, shard))
@@ -214,9 +214,9 @@ def test_a_shard_takes_and_gives_so_much_a_second_where_that_is_asked_for(strict
 
     def in_one_moment(tx: Tx) -> list[int]:
         stream = streams.find(tx, arn(name))
-        entry = records.Given("a", b"x", str(HALF))
+        entry = records.given("a", b"x", str(HALF))
         puts = [records.put(tx, stream, [entry] * 400, new_trace(tx.now))[1] for _ in range(3)]
-        large = records.Given("a", b"x" * 2_000_000, str(HALF))
+        large = records.given("a", b"x" * 2_000_000, str(HALF))
         puts.append(records.put(tx, stream, [large], new_trace(tx.now))[1])
         return [sum(each.sequence is not None for each in put) for put in puts]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wakeful import limits
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @api.writes
 def put_record(call: Call, tx: Tx, request: shapes.PutRecordInput) -> shapes.PutRecordOutput:
     stream = streams.find(tx, streams.arn_of(call, dict(request)))
-    given = _given(dict(request))
+    given = _given(request)
     records.check(stream, given)
     _check_ordering(stream, request.get("SequenceNumberForOrdering"), tx.now)
     _end_dry_run(dict(request))
@@ -42,7 +42,7 @@ def put_record(call: Call, tx: Tx, request: shapes.PutRecordInput) -> shapes.Put
 def put_records(call: Call, tx: Tx, request: shapes.PutRecordsInput) -> shapes.PutRecordsOutput:
     """All records that their shards take, each in its place of the answer."""
     stream = streams.find(tx, streams.arn_of(call, dict(request)))
-    given = [_given(dict(entry)) for entry in request["Records"]]
+    given = [_given(entry) for entry in request["Records"]]
     for number, each in enumerate(given, 1):
         records.check(stream, each, f"records.{number}.member.")
     if sum(each.size for each in given) > limits.KINESIS_PUT_BYTES_MAX:
@@ -147,8 +147,8 @@ def _put(call: Call, tx: Tx, stream: Stream, given: list[Given], *, is_single: b
     return stream, there
 
 
-def _given(entry: Request) -> Given:
-    return Given(entry.get("PartitionKey"), entry["Data"], entry.get("ExplicitHashKey"))
+def _given(entry: Mapping[str, Any]) -> Given:
+    return records.given(entry.get("PartitionKey"), entry["Data"], entry.get("ExplicitHashKey"))
 
 
 def _result(stream: Stream, put: Put) -> shapes.PutRecordsResultEntry:

@@ -7,6 +7,7 @@ greater than any of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from wakeful.fabric.journal import Shard
@@ -16,6 +17,7 @@ _SHARD_BITS = 32
 _SECONDS_BITS = 36
 _UNUSED_BITS = 8
 _ENTRY_BITS = 64
+_ENTRY_SHIFT = 4 + _SHARD_BITS + _SECONDS_BITS + _UNUSED_BITS
 _LOW_BITS = 4 + _SHARD_BITS + _SECONDS_BITS + _UNUSED_BITS + _ENTRY_BITS + 4
 _PREFIX = "shardId-"
 
@@ -43,11 +45,16 @@ def shard_number(name: str) -> int | None:
 
 def text(shard: Shard, entry: int, at: float) -> str:
     """The sequence number of an entry of the shard; or, of one that is none, of that place in it."""
-    number = (2 << _SECONDS_BITS) | int(shard.opened)
-    number = (number << (4 + _ENTRY_BITS)) | entry
+    return texts(shard, at)(entry)
+
+
+def texts(shard: Shard, at: float) -> Callable[[int], str]:
+    """What tells the sequence numbers of entries of the shard that came at that moment."""
+    number = ((2 << _SECONDS_BITS) | int(shard.opened)) << (4 + _ENTRY_BITS)
     number = (number << (_UNUSED_BITS + _SECONDS_BITS)) | int(at)
     number = (number << _SHARD_BITS) | (shard_number(shard.name) or 0)
-    return str((number << 4) | _VERSION)
+    number = (number << 4) | _VERSION
+    return lambda entry: str(number | entry << _ENTRY_SHIFT)
 
 
 def starting(shard: Shard) -> str:
