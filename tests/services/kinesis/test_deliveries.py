@@ -60,7 +60,7 @@ def test_what_a_stream_cannot_take_is_refused_to_who_delivers(shared_node: Runni
         return code
 
     assert why(arn(name), "fits") is None
-    assert why(arn("missing"), "fits") == "NO_RESOURCE"
+    assert why(arn("nowhere"), "fits") == "NO_RESOURCE"
     assert why(arn(name), "x" * 1024 * 1024) == "INVALID_PARAMETER"
     assert why(arn(name), "fits", key="k" * 257) == "INVALID_PARAMETER"
 
