@@ -97,6 +97,10 @@ def start(
     limit_shards: Annotated[
         bool, typer.Option(help="Shards of data streams take and give no more in a second than AWS's.")
     ] = False,
+    table_delay: Annotated[
+        float,
+        typer.Option(min=0, max=600, help="Seconds for which DynamoDB's tables are CREATING, UPDATING, DELETING."),
+    ] = 0.0,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
@@ -120,6 +124,7 @@ def start(
         trust=trust,
         internal_endpoints=internal_endpoints,
         limit_shards=limit_shards,
+        table_delay_s=table_delay,
     )
     try:
         _ = config.smtp

@@ -34,6 +34,8 @@ class Parts:
     """Whether subscribers may be at addresses that are not public."""
     limits_shards: bool = False
     """Whether shards of data streams take and give no more in a second than AWS's."""
+    table_delay_s: float = 0.0
+    """For how long tables of DynamoDB are CREATING, UPDATING and DELETING."""
     chaos: Chaos = field(default_factory=Chaos)
     """What shall go wrong on purpose."""
     kept: dict[type[Any], Any] = field(default_factory=dict)

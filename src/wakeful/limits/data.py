@@ -6,6 +6,88 @@ from __future__ import annotations
 
 DYNAMODB_ITEM_BYTES_MAX = 400 * 1024
 DYNAMODB_PARSED_TABLES = 4096  # definitions of tables that are kept parsed
+DYNAMODB_NUMBER_DIGITS_MAX = 38  # significant ones
+DYNAMODB_NUMBER_EXPONENT_MAX = 125  # of the first digit
+DYNAMODB_NUMBER_EXPONENT_MIN = -130
+DYNAMODB_NUMBER_BYTES_MAX = 21
+DYNAMODB_NESTING_MAX = 32  # levels of an item: what is in a list is one deeper than the list
+DYNAMODB_PARTITION_KEY_BYTES_MAX = 2048
+DYNAMODB_SORT_KEY_BYTES_MAX = 1024
+
+# --- DynamoDB: capacity, transactions, batches ------------------------------------------------------------------------
+
+DYNAMODB_READ_UNIT_BYTES = 4096
+DYNAMODB_WRITE_UNIT_BYTES = 1024
+DYNAMODB_TRANSACTION_ITEMS_MAX = 100
+DYNAMODB_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
+DYNAMODB_CLIENT_TOKEN_S = 600
+DYNAMODB_BATCH_WRITES_MAX = 25
+DYNAMODB_BATCH_WRITE_BYTES_MAX = 16 * 1024 * 1024
+DYNAMODB_BATCH_READS_MAX = 100
+DYNAMODB_BATCH_READ_BYTES_MAX = 16 * 1024 * 1024
+DYNAMODB_TOKENS_SWEPT_AT_ONCE = 1000
+
+# --- DynamoDB: expressions --------------------------------------------------------------------------------------------
+
+DYNAMODB_EXPRESSION_BYTES_MAX = 4096
+DYNAMODB_EXPRESSION_OPERATORS_MAX = 300  # comparators, functions, AND, OR, NOT, + and -
+DYNAMODB_EXPRESSION_DEPTH_MAX = 300  # of operands in operands: every one of them is an operator
+DYNAMODB_IN_OPERANDS_MAX = 100
+DYNAMODB_PATH_PARTS_MAX = 32
+DYNAMODB_PATH_INDEX_MAX = 2**31 - 1
+DYNAMODB_PLACEHOLDER_BYTES_MAX = 255  # of a name in ExpressionAttributeNames or ExpressionAttributeValues
+DYNAMODB_SUBSTITUTES_BYTES_MAX = 2 * 1024 * 1024  # of all names and values that an expression's placeholders stand for
+DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX = 65_535
+DYNAMODB_COMPILED_EXPRESSIONS = 4096  # that are kept
+
+# --- DynamoDB: tables ------------------------------------------------------------------------------------------------
+
+DYNAMODB_ACCOUNT_CAPACITY_MAX = 80_000  # units of each kind that all tables of an account in a region may provision
+DYNAMODB_TABLE_CAPACITY_MAX = 40_000  # units of each kind that a table or an index may have
+DYNAMODB_CAPACITY_SAID_MAX = 1_000_000_000_000  # no number of units greater than this is even read
+DYNAMODB_WARM_READS = 12_000  # reads a second that every on-demand table is ready for
+DYNAMODB_WARM_WRITES = 4_000
+DYNAMODB_DECREASES_A_DAY = 4  # of a table's provisioned throughput, each further one an hour after the one before
+DYNAMODB_DECREASE_PAUSE_S = 3600.0
+DYNAMODB_CLASS_CHANGES_MAX = 2  # of a table's class, in so many days
+DYNAMODB_CLASS_CHANGES_DAYS = 30
+DYNAMODB_NAME_MIN = 3  # characters of a table's name
+DYNAMODB_NAME_MAX = 255
+DYNAMODB_TABLES_MAX = 2_500  # of an account in a region
+DYNAMODB_TABLES_LISTED_MAX = 100
+DYNAMODB_GLOBAL_INDEXES_MAX = 20
+DYNAMODB_LOCAL_INDEXES_MAX = 5
+DYNAMODB_INDEX_KEYS_MAX = 4  # attributes of each kind in the key of a global index
+DYNAMODB_PROJECTED_MAX = 100  # attributes that all indexes of a table project by name
+DYNAMODB_TAGS_MAX = 50
+DYNAMODB_POLICY_BYTES_MAX = 20 * 1024
+DYNAMODB_BACKFILL_ITEMS = 200  # that go to a new index in one transaction
+DYNAMODB_BACKFILL_TURN = 50  # such transactions before the row is put again, which says how far it has come
+DYNAMODB_SPACE_SWEPT_AT_ONCE = 1_000  # rows of a deleted table or index that go in one transaction
+DYNAMODB_SPACE_RESTS_S = 60.0  # after which a deleted space is looked through once more
+DYNAMODB_EXPIRED_AT_ONCE = 100  # items that time to live deletes in one transaction
+DYNAMODB_EXPIRY_AGE_S_MAX = 5 * 365 * 86400  # what expired longer ago than this is not deleted
+DYNAMODB_INSIGHTS_LISTED_MAX = 100
+
+# --- DynamoDB Streams ------------------------------------------------------------------------------------------------
+
+DYNAMODB_STREAM_RETENTION_S = 24 * 3600.0  # for so long a record can be read, and a stream that was disabled
+DYNAMODB_STREAM_ROLL_S = 4 * 3600.0  # after so long a shard is closed and another takes its place
+DYNAMODB_STREAM_SHARDS_MAX = 16  # that a table's stream takes records with; a power of two
+DYNAMODB_STREAM_SHARDS_ON_DEMAND = 4  # as many as a new table on demand has partitions
+DYNAMODB_PARTITION_READS = 3000  # read capacity units of one partition
+DYNAMODB_PARTITION_WRITES = 1000  # write capacity units of one partition
+DYNAMODB_STREAMS_LISTED_MAX = 100  # streams, or shards of one, in one answer
+DYNAMODB_STREAM_RECORDS_MAX = 1000  # of one GetRecords
+DYNAMODB_STREAM_READ_BYTES_MAX = 1024 * 1024  # of one GetRecords
+DYNAMODB_ITERATOR_LIFE_S = 15 * 60.0  # of a shard iterator
+DYNAMODB_STREAM_TENDERS = 4  # streams whose shards are rolled, and whose old records are deleted, at a time
+
+# --- DynamoDB: Kinesis destinations ----------------------------------------------------------------------------------
+
+DYNAMODB_DESTINATION_AGE_MAX_S = 24 * 3600.0  # for so long a change is offered to a Kinesis stream that refuses it
+DYNAMODB_DESTINATION_BACKOFF_S = 1.0  # before it is offered a second time; twice as long before each that follows
+DYNAMODB_DESTINATION_BACKOFF_MAX_S = 300.0
 
 # --- Kinesis ---------------------------------------------------------------------------------------------------------
 

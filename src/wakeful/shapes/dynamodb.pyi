@@ -11,6 +11,29 @@ class AttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
     AttributeType: Required[str]
 
+class AttributeValueUpdate(TypedDict, total=False):
+    Value: Any
+    Action: str
+
+class BatchGetItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, KeysAndAttributes]]
+    ReturnConsumedCapacity: str
+
+class BatchGetItemOutput(TypedDict, total=False):
+    Responses: dict[str, list[dict[str, Any]]] | None
+    UnprocessedKeys: dict[str, KeysAndAttributes] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchWriteItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, list[WriteRequest]]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+
+class BatchWriteItemOutput(TypedDict, total=False):
+    UnprocessedItems: dict[str, list[WriteRequest]] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BillingModeSummary(TypedDict, total=False):
     BillingMode: str | None
     LastUpdateToPayPerRequestDateTime: float | None
@@ -19,6 +42,14 @@ class Capacity(TypedDict, total=False):
     ReadCapacityUnits: float | None
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
+
+class ConditionCheck(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: Required[str]
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class ConsumedCapacity(TypedDict, total=False):
     TableName: str | None
@@ -29,6 +60,31 @@ class ConsumedCapacity(TypedDict, total=False):
     LocalSecondaryIndexes: dict[str, Capacity] | None
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
+
+class ContributorInsightsSummary(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
+class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    KeySchema: Required[list[KeySchemaElement]]
+    Projection: Required[Projection]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
 
 class CreateTableInput(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition]
@@ -53,17 +109,139 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class CreateVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    VectorAttribute: Required[VectorAttributeDefinition]
+    SearchSchema: list[SearchSchemaElement]
+    Projection: Required[Projection]
+    Dimensions: Required[int]
+    DistanceFunction: Required[str]
+
+class Delete(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class DeleteItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class DeleteReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class DeleteRequest(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+
+class DeleteResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    ExpectedRevisionId: str
+
+class DeleteResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
+class DeleteTableInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DeleteTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class DeleteVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DescribeContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+
+class DescribeContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsRuleList: list[str] | None
+    ContributorInsightsStatus: str | None
+    LastUpdateDateTime: float | None
+    FailureException: FailureException | None
+    ContributorInsightsMode: str | None
+
+class DescribeEndpointsRequest(TypedDict, total=False): ...
+
+class DescribeEndpointsResponse(TypedDict, total=False):
+    Endpoints: Required[list[Endpoint]]
+
+class DescribeKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    KinesisDataStreamDestinations: list[KinesisDataStreamDestination] | None
+
+class DescribeLimitsInput(TypedDict, total=False): ...
+
+class DescribeLimitsOutput(TypedDict, total=False):
+    AccountMaxReadCapacityUnits: int | None
+    AccountMaxWriteCapacityUnits: int | None
+    TableMaxReadCapacityUnits: int | None
+    TableMaxWriteCapacityUnits: int | None
+
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
 
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
 
+class DescribeTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveDescription: TimeToLiveDescription | None
+
+class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    DisassociationMode: Required[str]
+
+class EnableKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class Endpoint(TypedDict, total=False):
+    Address: Required[str]
+    CachePeriodInMinutes: Required[int]
+
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
     ComparisonOperator: str
     AttributeValueList: list[Any]
+
+class FailureException(TypedDict, total=False):
+    ExceptionName: str | None
+    ExceptionDescription: str | None
+
+class Get(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class GetItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -77,6 +255,13 @@ class GetItemInput(TypedDict, total=False):
 class GetItemOutput(TypedDict, total=False):
     Item: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
+
+class GetResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetResourcePolicyOutput(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
 
 class GlobalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -99,6 +284,11 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexUpdate(TypedDict, total=False):
+    Update: UpdateGlobalSecondaryIndexAction
+    Create: CreateGlobalSecondaryIndexAction
+    Delete: DeleteGlobalSecondaryIndexAction
+
 class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
@@ -108,13 +298,69 @@ class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
 
+class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
+    Create: CreateGlobalTableWitnessGroupMemberAction
+    Delete: DeleteGlobalTableWitnessGroupMemberAction
+
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
     SizeEstimateRangeGB: list[float] | None
 
+class ItemResponse(TypedDict, total=False):
+    Item: dict[str, Any] | None
+
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
+
+class KeysAndAttributes(TypedDict, total=False):
+    Keys: Required[list[dict[str, Any]]]
+    AttributesToGet: list[str]
+    ConsistentRead: bool
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+
+class KinesisDataStreamDestination(TypedDict, total=False):
+    StreamArn: str | None
+    DestinationStatus: str | None
+    DestinationStatusDescription: str | None
+    ApproximateCreationDateTimePrecision: str | None
+
+class KinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration
+
+class KinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration | None
+
+class ListContributorInsightsInput(TypedDict, total=False):
+    TableName: str
+    NextToken: str
+    MaxResults: int
+
+class ListContributorInsightsOutput(TypedDict, total=False):
+    ContributorInsightsSummaries: list[ContributorInsightsSummary] | None
+    NextToken: str | None
+
+class ListTablesInput(TypedDict, total=False):
+    ExclusiveStartTableName: str
+    Limit: int
+
+class ListTablesOutput(TypedDict, total=False):
+    TableNames: list[str] | None
+    LastEvaluatedTableName: str | None
+
+class ListTagsOfResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    NextToken: str
+
+class ListTagsOfResourceOutput(TypedDict, total=False):
+    Tags: list[Tag] | None
+    NextToken: str | None
 
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -134,7 +380,7 @@ class OnDemandThroughput(TypedDict, total=False):
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
-    MaxReadRequestUnits: int | None
+    MaxReadRequestUnits: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -152,7 +398,15 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
     WriteCapacityUnits: int | None
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
-    ReadCapacityUnits: int | None
+    ReadCapacityUnits: int
+
+class Put(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class PutItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -172,6 +426,18 @@ class PutItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class PutRequest(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+
+class PutResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    ExpectedRevisionId: str
+    ConfirmRemoveSelfResourceAccess: bool
+
+class PutResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -187,11 +453,22 @@ class ReplicaDescription(TypedDict, total=False):
     ReplicaTableClassSummary: TableClassSummary | None
     GlobalTableSettingsReplicationMode: str | None
 
+class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
+
+class ReplicationGroupUpdate(TypedDict, total=False):
+    Create: CreateReplicationGroupMemberAction
+    Update: UpdateReplicationGroupMemberAction
+    Delete: DeleteReplicationGroupMemberAction
+    Disassociate: DisassociateReplicationGroupMemberAction
 
 class RestoreSummary(TypedDict, total=False):
     SourceBackupArn: str | None
@@ -263,6 +540,147 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class TagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Tags: Required[list[Tag]]
+
+class TimeToLiveDescription(TypedDict, total=False):
+    TimeToLiveStatus: str | None
+    AttributeName: str | None
+
+class TimeToLiveSpecification(TypedDict, total=False):
+    Enabled: Required[bool]
+    AttributeName: Required[str]
+
+class TransactGetItem(TypedDict, total=False):
+    Get: Required[Get]
+
+class TransactGetItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactGetItem]]
+    ReturnConsumedCapacity: str
+
+class TransactGetItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    Responses: list[ItemResponse] | None
+
+class TransactWriteItem(TypedDict, total=False):
+    ConditionCheck: ConditionCheck
+    Put: Put
+    Delete: Delete
+    Update: Update
+
+class TransactWriteItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactWriteItem]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ClientRequestToken: str
+
+class TransactWriteItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+
+class UntagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    TagKeys: Required[list[str]]
+
+class Update(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    UpdateExpression: Required[str]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    ContributorInsightsAction: Required[str]
+    ContributorInsightsMode: str
+
+class UpdateContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
+class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class UpdateItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    AttributeUpdates: dict[str, AttributeValueUpdate]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class UpdateKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class UpdateKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration
+
+class UpdateKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration | None
+
+class UpdateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
+class UpdateTableInput(TypedDict, total=False):
+    AttributeDefinitions: list[AttributeDefinition]
+    TableName: Required[str]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexUpdate]
+    StreamSpecification: StreamSpecification
+    SSESpecification: SSESpecification
+    ReplicaUpdates: list[ReplicationGroupUpdate]
+    TableClass: str
+    DeletionProtectionEnabled: bool
+    MultiRegionConsistency: str
+    GlobalTableWitnessUpdates: list[GlobalTableWitnessGroupUpdate]
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+    GlobalTableSettingsReplicationMode: str
+    DisassociationProtectionEnabled: bool
+    VectorIndexUpdates: list[VectorIndexUpdate]
+
+class UpdateTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class UpdateTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+    TimeToLiveSpecification: Required[TimeToLiveSpecification]
+
+class UpdateTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveSpecification: TimeToLiveSpecification | None
+
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
 
@@ -291,6 +709,14 @@ class VectorIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
+class VectorIndexUpdate(TypedDict, total=False):
+    Create: CreateVectorIndexAction
+    Delete: DeleteVectorIndexAction
+
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int
     WriteUnitsPerSecond: int
+
+class WriteRequest(TypedDict, total=False):
+    PutRequest: PutRequest
+    DeleteRequest: DeleteRequest

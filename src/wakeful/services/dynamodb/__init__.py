@@ -5,14 +5,65 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.dynamodb import item_operations, table_operations
+from wakeful.services.dynamodb import (
+    backfill,
+    batch_operations,
+    insights_operations,
+    item_operations,
+    policies,
+    policy_operations,
+    spaces,
+    states,
+    stream_destination_operations,
+    stream_destinations,
+    stream_operations,
+    stream_records,
+    stream_settings,
+    table_operations,
+    tag_operations,
+    transact_operations,
+    transactions,
+    ttl,
+    ttl_operations,
+)
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
+from wakeful.services.dynamodb.needs import needs, stream_needs
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
 
-service = Service(operations=api, schema=_SCHEMA)
+service = Service(
+    operations=api,
+    schema=_SCHEMA,
+    stream=stream_records.TableStreams(),
+    needs=needs,
+    policy=policies.of,
+    policies_changed=policies.CHANGED,
+    workers=(
+        backfill.worker,
+        spaces.worker,
+        states.worker,
+        stream_destinations.worker,
+        stream_settings.worker,
+        transactions.worker,
+        *ttl.workers,
+    ),
+    first=transactions.first,
+)
 
-streams = Service(operations=streams_api, schema=_SCHEMA)
+streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
 
-__all__ = ["item_operations", "service", "streams", "table_operations"]
+__all__ = [
+    "batch_operations",
+    "insights_operations",
+    "item_operations",
+    "policy_operations",
+    "service",
+    "stream_destination_operations",
+    "stream_operations",
+    "streams",
+    "table_operations",
+    "tag_operations",
+    "transact_operations",
+    "ttl_operations",
+]

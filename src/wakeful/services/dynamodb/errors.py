@@ -52,3 +52,23 @@ class SerializationException(AwsError):
     """The request cannot be read."""
 
     status = 400
+
+
+class ExpiredIteratorException(AwsError):
+    """The provided iterator exceeds the maximum age allowed."""
+
+    status = 400
+
+
+class TrimmedDataAccessException(AwsError):
+    """The data you are trying to access has been trimmed."""
+
+    status = 400
+
+
+class PolicyNotFoundException(AwsError):
+    """Resource-based policy not found for the provided ResourceArn."""
+
+
+class InternalServerError(AwsError):
+    """Internal server error"""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from wakeful import limits, names
 from wakeful.fabric import journal as journals
-from wakeful.fabric.journal import HASHES_MAX, Entry, Shard
+from wakeful.fabric.journal import HASHES_MAX, Entry, Place, Shard
 from wakeful.fabric.parts import parts_of
 from wakeful.fabric.trace import Trace
 from wakeful.services.kinesis import hashes, sequences, shards
@@ -85,7 +85,7 @@ def put(tx: Tx, stream: Stream, given: Sequence[Given], trace: Trace) -> tuple[S
             places = places[: _room(tx, shard, [given[place].size for place in places])]
         entries = [(_body(stream, given[place]), given[place].size) for place in places]
         text = sequences.texts(shard, tx.now)
-        for place, number in zip(places, journals.append_all(tx, shard, entries, trace), strict=True):
+        for place, number in zip(places, journals.append_all(tx, Place(shard), entries, trace), strict=True):
             sequenced[place] = text(number)
     return stream, [Put(shard, sequence) for shard, sequence in zip(found, sequenced, strict=True)]
 
