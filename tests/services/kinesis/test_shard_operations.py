@@ -48,6 +48,16 @@ def test_a_split_shard_is_read_to_its_end_and_then_its_children(kinesis: Any) ->
     )
 
 
+def test_a_closed_shard_ends_though_its_last_records_are_too_old(shared_node: RunningNode, kinesis: Any) -> None:
+    name = made(kinesis, "emptied")
+    kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="a")
+    shared_node.advance(DAY_S / 2)
+    kinesis.split_shard(StreamName=name, ShardToSplit=FIRST, NewStartingHashKey=str(HALF))
+    shared_node.advance(DAY_S / 2 + 60)
+    answer = kinesis.get_records(ShardIterator=iterator(kinesis, name))
+    assert (answer["Records"], "NextShardIterator" in answer, len(answer["ChildShards"])) == ([], False, 2)
+
+
 def test_two_neighbours_become_one_with_both_as_parents(kinesis: Any) -> None:
     name = made(kinesis, "joined", 3)
     first, second, third = (each["ShardId"] for each in shards_of(kinesis, name))

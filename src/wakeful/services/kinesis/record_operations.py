@@ -66,7 +66,7 @@ def get_shard_iterator(call: Call, tx: Tx, request: shapes.GetShardIteratorInput
         at=request.get("Timestamp"),
     )
     _end_dry_run(dict(request))
-    return {"ShardIterator": positions.token(stream, shard, after, tx.now, tx.now)}
+    return {"ShardIterator": positions.token(stream, shard, after, tx.now)}
 
 
 @api.waits_and_notes
@@ -133,11 +133,11 @@ def _get(tx: Tx, request: shapes.GetRecordsInput) -> _Read:
     entries = positions.read(tx, stream, shard, iterator.after, count, limits.KINESIS_GET_BYTES_MAX)
     if parts_of(tx).limits_shards:
         kept(tx, _Rates).add(shard.id, sum(entry.size for entry in entries))
-    after, after_at = (entries[-1].seq, entries[-1].at) if entries else (iterator.after, iterator.after_at)
-    if positions.is_at_end(shard, after):
+    if positions.is_at_end(shard, entries):
         return _Read(stream, shard, entries, 0, None, shards.told_children(tx, stream, shard))
-    behind = positions.behind_ms(tx, shard, after, after_at)
-    return _Read(stream, shard, entries, behind, positions.token(stream, shard, after, tx.now, after_at))
+    after = entries[-1].seq if entries else iterator.after
+    behind = positions.behind_ms(tx, shard, entries)
+    return _Read(stream, shard, entries, behind, positions.token(stream, shard, after, tx.now))
 
 
 def _put(call: Call, tx: Tx, stream: Stream, given: list[Given], *, is_single: bool) -> tuple[Stream, list[Put]]:
