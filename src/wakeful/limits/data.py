@@ -124,4 +124,5 @@ KINESIS_SHARD_BYTES_MAX = 1024 * 1024  # likewise
 KINESIS_SHARD_READS_MAX = 5  # calls of GetRecords for a shard in a second, likewise
 KINESIS_SHARD_READ_BYTES_MAX = 2 * 1024 * 1024  # that they answer in a second, likewise
 KINESIS_DEFINITIONS_PARSED = 4096
+KINESIS_SECONDS_KEPT = 4096  # of shards: what their sequence numbers have in common
 KINESIS_LAYOUTS_KEPT = 1024  # streams whose open shards are known by heart

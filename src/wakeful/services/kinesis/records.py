@@ -84,9 +84,8 @@ def put(tx: Tx, stream: Stream, given: Sequence[Given], trace: Trace) -> tuple[S
         if parts_of(tx).limits_shards:
             places = places[: _room(tx, shard, [given[place].size for place in places])]
         entries = [(_body(stream, given[place]), given[place].size) for place in places]
-        text = sequences.texts(shard, tx.now)
         for place, number in zip(places, journals.append_all(tx, Place(shard), entries, trace), strict=True):
-            sequenced[place] = text(number)
+            sequenced[place] = sequences.text(shard, number, tx.now)
     return stream, [Put(shard, sequence) for shard, sequence in zip(found, sequenced, strict=True)]
 
 

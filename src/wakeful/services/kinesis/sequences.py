@@ -7,9 +7,10 @@ greater than any of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
+from wakeful import limits
 from wakeful.fabric.journal import Shard
 
 _VERSION = 2
@@ -45,16 +46,7 @@ def shard_number(name: str) -> int | None:
 
 def text(shard: Shard, entry: int, at: float) -> str:
     """The sequence number of an entry of the shard; or, of one that is none, of that place in it."""
-    return texts(shard, at)(entry)
-
-
-def texts(shard: Shard, at: float) -> Callable[[int], str]:
-    """What tells the sequence numbers of entries of the shard that came at that moment."""
-    number = ((2 << _SECONDS_BITS) | int(shard.opened)) << (4 + _ENTRY_BITS)
-    number = (number << (_UNUSED_BITS + _SECONDS_BITS)) | int(at)
-    number = (number << _SHARD_BITS) | (shard_number(shard.name) or 0)
-    number = (number << 4) | _VERSION
-    return lambda entry: str(number | entry << _ENTRY_SHIFT)
+    return str(_of_second(shard.name, int(shard.opened), int(at)) | entry << _ENTRY_SHIFT)
 
 
 def starting(shard: Shard) -> str:
@@ -83,3 +75,12 @@ def parse(number: str) -> Sequence | None:
     if entry >= 1 << 63 or shard >= 1 << 31:
         return None
     return Sequence(opened_s, entry, at_s, shard)
+
+
+@lru_cache(limits.KINESIS_SECONDS_KEPT)
+def _of_second(shard: str, opened_s: int, at_s: int) -> int:
+    """What the numbers of all entries have in common that come to a shard within a second."""
+    number = ((2 << _SECONDS_BITS) | opened_s) << (4 + _ENTRY_BITS)
+    number = (number << (_UNUSED_BITS + _SECONDS_BITS)) | at_s
+    number = (number << _SHARD_BITS) | (shard_number(shard) or 0)
+    return (number << 4) | _VERSION
