@@ -94,6 +94,9 @@ _SUBJECTS = (
     "EventBusName",
     "logGroupName",
     "Name",
+    "StreamName",
+    "StreamARN",
+    "ConsumerARN",
 )
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.running_node import running_node
-from tests.services.kinesis.conftest import data_of, made, open_shards, shards_of
+from tests.services.kinesis.conftest import data_of, made, open_shards, refusal, shards_of
 
 
 @pytest.mark.slow
@@ -42,3 +42,15 @@ def test_whoever_puts_while_a_stream_is_resized_loses_nothing_and_keeps_order(
             for data in data_of(kinesis, name, shard["ShardId"]):
                 read.setdefault(chr(data[0]), []).append(int(data[1:]))
         assert read == {key: list(range(60)) for key in "abcde"}
+        nobody = "arn:aws:kinesis:us-east-1:000000000000:stream/a\0b"  # a name that PostgreSQL cannot be asked for
+        for call, request in (
+            (kinesis.describe_stream, {"StreamARN": nobody}),
+            (kinesis.delete_stream, {"StreamARN": nobody}),
+            (kinesis.tag_resource, {"ResourceARN": nobody, "Tags": {"a": "b"}}),
+            (kinesis.put_resource_policy, {"ResourceARN": nobody, "Policy": "{}"}),
+            (
+                kinesis.describe_stream_consumer,
+                {"ConsumerARN": "arn:aws\0:kinesis:us-east-1:000000000000:stream/a/consumer/c:1"},
+            ),
+        ):
+            assert refusal(call, **request)[0] == "ResourceNotFoundException"
