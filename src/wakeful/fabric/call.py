@@ -95,6 +95,9 @@ _SUBJECTS = (
     "logGroupName",
     "TableName",
     "Name",
+    "StreamName",
+    "StreamARN",
+    "ConsumerARN",
 )
 
 

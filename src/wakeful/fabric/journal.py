@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS journal_shards(
     ends       INTEGER,           -- of a closed one: no entry has a greater number
     UNIQUE (journal, name)
 );
+CREATE INDEX IF NOT EXISTS journal_shards_last ON journal_shards((coalesce(ends, starts)));
 CREATE TABLE IF NOT EXISTS journal_entries(
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
     shard   INTEGER NOT NULL,

@@ -89,7 +89,7 @@ def find_named(tx: Tx, stream: Stream, name: str) -> Consumer:
 
 
 def get(tx: Tx, arn: str) -> Consumer | None:
-    row = tx.one("SELECT * FROM kinesis_consumers WHERE arn = ?", arn)
+    row = tx.one("SELECT * FROM kinesis_consumers WHERE arn = ?", arn) if "\0" not in arn else None
     return None if row is None else _consumer(row)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from hashlib import md5
 from typing import NamedTuple
 
@@ -29,8 +30,8 @@ class Merge(NamedTuple):
     place: int
 
 
-def of(partition_key: str) -> int:
-    return int.from_bytes(md5(partition_key.encode(), usedforsecurity=False).digest(), "big")
+def of(partition_key: bytes) -> int:
+    return int.from_bytes(md5(partition_key, usedforsecurity=False).digest(), "big")
 
 
 def uniform(count: int) -> list[Range]:
@@ -45,14 +46,13 @@ def steps(ranges: Sequence[Range], count: int) -> list[Split | Merge]:
     First everything is split where a range will begin, then merged what belongs into one; as UpdateShardCount does it
     ("Resharding a stream"). A range that begins within a hair of where it should is left as it is.
     """
-    wanted = _snapped([each.first for each in uniform(count)], [each.first for each in ranges])
     there = [each.first for each in ranges]
+    wanted = set(_snapped([each.first for each in uniform(count)], there))
     found: list[Split | Merge] = []
-    for first in wanted:
-        if first not in there:
-            place = sum(1 for each in there if each < first) - 1
-            found.append(Split(place, first))
-            there.insert(place + 1, first)
+    for first in sorted(wanted.difference(there)):
+        place = bisect_left(there, first)
+        found.append(Split(place - 1, first))
+        there.insert(place, first)
     place = 0
     while place < len(there) - 1:
         if there[place + 1] in wanted:
@@ -63,10 +63,9 @@ def steps(ranges: Sequence[Range], count: int) -> list[Split | Merge]:
     return found
 
 
-def _snapped(wanted: Sequence[int], there: Sequence[int]) -> list[int]:
+def _snapped(wanted: Sequence[int], there: Sequence[int]) -> Iterator[int]:
     hair = (HASHES_MAX + 1) // max(len(wanted), len(there)) // 1000
-    snapped = []
     for first in wanted:
-        nearest = min(there, key=lambda each: abs(each - first))
-        snapped.append(nearest if abs(nearest - first) <= hair else first)
-    return snapped
+        place = bisect_left(there, first)
+        nearest = min(there[max(place - 1, 0) : place + 1], key=lambda each: abs(each - first))
+        yield nearest if abs(nearest - first) <= hair else first

@@ -32,7 +32,7 @@ def put(tx: Tx, arn: str, document: str) -> None:
 
 def policy(tx: Tx, arn: str) -> str | None:
     """What the resource's own policy says; None where it has none."""
-    row = tx.one("SELECT policy FROM kinesis_policies WHERE arn = ?", arn)
+    row = tx.one("SELECT policy FROM kinesis_policies WHERE arn = ?", arn) if "\0" not in arn else None
     return None if row is None else str(row["policy"])
 
 

@@ -101,12 +101,13 @@ def find(tx: Tx, arn: str) -> Stream:
 
 def locked(tx: Tx, arn: str) -> Stream:
     """Nobody else changes it before this transaction has ended."""
+    _check(arn)
     tx.lock("kinesis", arn)
     return _found(arn, fresh(tx, arn))
 
 
 def get(tx: Tx, arn: str) -> Stream | None:
-    row = tx.known("kinesis_streams", _row, arn)
+    row = tx.known("kinesis_streams", _row, arn) if "\0" not in arn else None
     return None if row is None else _stream(row)
 
 
@@ -179,6 +180,12 @@ def forget(tx: Tx, stream: Stream) -> None:
     tx.lock("kinesis", stream.arn)
     tx.run("DELETE FROM kinesis_streams WHERE arn = ?", stream.arn)
     tx.wake(journals.wake_name(stream.journal))
+
+
+def _check(arn: str) -> None:
+    """Nothing is called by a name that PostgreSQL cannot be asked for."""
+    if "\0" in arn:
+        _found(arn, None)
 
 
 def _found(arn: str, stream: Stream | None) -> Stream:

@@ -106,6 +106,8 @@ def describe_stream_summary(
 def list_streams(call: Call, tx: Tx, request: shapes.ListStreamsInput) -> shapes.ListStreamsOutput:
     """By name; a token is the name of the last one."""
     after = request.get("NextToken") or request.get("ExclusiveStartStreamName", "")
+    if "\0" in after:
+        raise InvalidArgumentException("NextToken is invalid.")
     count = min(request.get("Limit", limits.KINESIS_LISTED), limits.KINESIS_LISTED)
     found = streams.listed(tx, call, after, count + 1)
     has_more = len(found) > count

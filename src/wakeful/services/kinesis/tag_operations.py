@@ -59,11 +59,8 @@ def _resource(tx: Tx, request: Request, *, is_locked: bool) -> Stream | Consumer
     if "StreamId" in request:
         raise NotImplementedHere("Kinesis reserves StreamId for later, and so does Wakeful.")
     arn = request["ResourceARN"]
-    if is_locked:
-        tx.lock("kinesis", consumers.stream_arn(arn))
-    if consumers.is_arn(arn):
-        return consumers.find(tx, arn)
-    return streams.find(tx, arn)
+    stream = streams.locked(tx, consumers.stream_arn(arn)) if is_locked else streams.find(tx, consumers.stream_arn(arn))
+    return consumers.find(tx, arn) if consumers.is_arn(arn) else stream
 
 
 def _add(tx: Tx, resource: Stream | Consumer, more: Mapping[str, str]) -> None:
