@@ -109,12 +109,11 @@ def _record(tx: Tx, table: Table, before: Item | None, after: Item | None, cause
     }
     if precision == MICROSECOND:
         told["ApproximateCreationDateTimePrecision"] = precision
-    identity = cause.identity
     record = {
         "awsRegion": table.region,
         "eventID": names.new_uuid(),
         "eventName": "INSERT" if before is None else "REMOVE" if after is None else "MODIFY",
-        "userIdentity": identity and {"principalId": identity["PrincipalId"], "type": identity["Type"]},
+        "userIdentity": cause.identity,
         "recordFormat": "application/json",
         "tableName": table.name,
         "dynamodb": told,

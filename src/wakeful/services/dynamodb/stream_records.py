@@ -51,7 +51,8 @@ def record(arn: str, entry: Entry) -> Any:
         },
     }
     if "userIdentity" in written:
-        answer["userIdentity"] = written["userIdentity"]
+        identity = written["userIdentity"]
+        answer["userIdentity"] = {"PrincipalId": identity["principalId"], "Type": identity["type"]}
     return answer
 
 
