@@ -19,7 +19,7 @@ from wakeful.store.tx import Tx
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who changes it. `identity` is the record's userIdentity as Lambda has it, where a service did it and not a client."""
+    """Who changes it. `identity` is the record's userIdentity as the API has it, where a service did it."""
 
     trace: Trace
     identity: dict[str, str] | None = None

@@ -109,11 +109,12 @@ def _record(tx: Tx, table: Table, before: Item | None, after: Item | None, cause
     }
     if precision == MICROSECOND:
         told["ApproximateCreationDateTimePrecision"] = precision
+    identity = cause.identity
     record = {
         "awsRegion": table.region,
         "eventID": names.new_uuid(),
         "eventName": "INSERT" if before is None else "REMOVE" if after is None else "MODIFY",
-        "userIdentity": cause.identity,
+        "userIdentity": identity and {"principalId": identity["PrincipalId"], "type": identity["Type"]},
         "recordFormat": "application/json",
         "tableName": table.name,
         "dynamodb": told,

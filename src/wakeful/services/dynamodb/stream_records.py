@@ -51,8 +51,7 @@ def record(arn: str, entry: Entry) -> Any:
         },
     }
     if "userIdentity" in written:
-        identity = written["userIdentity"]
-        answer["userIdentity"] = {"PrincipalId": identity["principalId"], "Type": identity["type"]}
+        answer["userIdentity"] = written["userIdentity"]
     return answer
 
 
