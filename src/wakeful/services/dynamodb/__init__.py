@@ -28,7 +28,7 @@ from wakeful.services.dynamodb import (
 )
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
-from wakeful.services.dynamodb.needs import needs, stream_needs
+from wakeful.services.dynamodb.rights import needs, stream_needs
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
 

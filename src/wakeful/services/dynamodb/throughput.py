@@ -7,6 +7,7 @@ own bounds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -85,6 +86,14 @@ def fresh(provisioned: Capacity | None) -> dict[str, Any]:
     return {"NumberOfDecreasesToday": 0, READS: wanted[READS], WRITES: wanted[WRITES]}
 
 
+def decreases_today(provisioned: Capacity, now: float) -> int:
+    """Of this day, in UTC."""
+    last = provisioned.get("LastDecreaseDateTime")
+    if last is None or datetime.fromtimestamp(last, UTC).date() != datetime.fromtimestamp(now, UTC).date():
+        return 0
+    return int(provisioned["NumberOfDecreasesToday"])
+
+
 def check_said(provisioned: Capacity | None) -> None:
     for kind in (READS, WRITES) if provisioned is not None else ():
         assert provisioned is not None
@@ -161,11 +170,11 @@ def check_account(tx: Tx, arn: str, wanted: Iterable[tuple[str | None, Capacity]
     that much beside what all others of the account in its region have ("Quotas in Amazon DynamoDB").
     """
     region = names.parse_arn(arn).region
-    capacities = list(wanted)
+    capacities = [(index, capacity) for index, capacity in wanted if capacity[READS] or capacity[WRITES]]
     for kind in (READS, WRITES):
         for index, capacity in capacities:
             _check_each(kind, capacity[kind], index, region)
-        reserved = _reserved(tx, arn, kind)
+        reserved = _reserved(tx, arn, kind) if capacities else 0
         requested = sum(capacity[kind] for _, capacity in capacities)
         if reserved + requested > limits.DYNAMODB_ACCOUNT_CAPACITY_MAX:
             raise LimitExceededException(
