@@ -90,6 +90,7 @@ DYNAMODB_DESTINATION_BACKOFF_MAX_S = 300.0
 
 # --- Kinesis ---------------------------------------------------------------------------------------------------------
 
+KINESIS_KEY_CHARS_MAX = 256  # of a partition key
 KINESIS_RECORD_KIB = 1024  # of a record with its partition key, unless its stream says otherwise
 KINESIS_PUT_BYTES_MAX = 10 * 1024 * 1024  # of all records of one PutRecords, with their keys
 KINESIS_GET_RECORDS_MAX = 10_000  # that GetRecords answers at once
@@ -122,4 +123,5 @@ KINESIS_SHARD_BYTES_MAX = 1024 * 1024  # likewise
 KINESIS_SHARD_READS_MAX = 5  # calls of GetRecords for a shard in a second, likewise
 KINESIS_SHARD_READ_BYTES_MAX = 2 * 1024 * 1024  # that they answer in a second, likewise
 KINESIS_DEFINITIONS_PARSED = 4096
+KINESIS_SECONDS_KEPT = 4096  # of shards: what their sequence numbers have in common
 KINESIS_LAYOUTS_KEPT = 1024  # streams whose open shards are known by heart

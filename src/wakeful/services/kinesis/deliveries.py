@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from wakeful import limits
 from wakeful.fabric.deliver import Delivery, Refused
 from wakeful.services.kinesis import measuring, records
 from wakeful.services.kinesis import stream as streams
 from wakeful.services.kinesis.errors import InvalidArgumentException, ValidationException
-from wakeful.services.kinesis.records import Given
 from wakeful.store.tx import Tx
 
 
@@ -15,7 +15,10 @@ def accept(tx: Tx, delivery: Delivery) -> None:
     stream = streams.get(tx, delivery.target_arn)
     if stream is None:
         raise Refused(f"the stream {delivery.target_arn} does not exist", "NO_RESOURCE")
-    given = Given(delivery.group_id or delivery.id, delivery.body.encode())
+    key = delivery.group_id or delivery.id
+    if len(key) > limits.KINESIS_KEY_CHARS_MAX:
+        raise Refused(f"a partition key of {len(key)} characters is too long", "INVALID_PARAMETER")
+    given = records.given(key, delivery.body.encode())
     try:
         records.check(stream, given)
     except (InvalidArgumentException, ValidationException) as error:

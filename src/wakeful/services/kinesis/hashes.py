@@ -29,8 +29,8 @@ class Merge(NamedTuple):
     place: int
 
 
-def of(partition_key: str) -> int:
-    return int.from_bytes(md5(partition_key.encode(), usedforsecurity=False).digest(), "big")
+def of(partition_key: bytes) -> int:
+    return int.from_bytes(md5(partition_key, usedforsecurity=False).digest(), "big")
 
 
 def uniform(count: int) -> list[Range]:

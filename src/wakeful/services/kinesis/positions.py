@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
@@ -35,8 +36,6 @@ class Iterator(NamedTuple):
     after: int
     """What is read has a greater number."""
     made: float
-    after_at: float
-    """When what it stands behind came, or it was made."""
 
 
 def start(
@@ -69,28 +68,24 @@ def start(
 
 def read(tx: Tx, stream: Stream, shard: Shard, after: int, count: int, bytes_max: int) -> list[Entry]:
     """What comes after that number and is not too old."""
-    found = journals.read(tx, shard, after, count, bytes_max)
-    oldest = stream.oldest(tx.now)
-    if found and found[0].at < oldest:
-        found = journals.read(tx, shard, max(after, journals.before(tx, shard, oldest)), count, bytes_max)
-    return found
+    return journals.read(tx, shard, after, count, bytes_max, since=stream.oldest(tx.now))
 
 
-def behind_ms(tx: Tx, shard: Shard, after: int, after_at: float) -> int:
-    """How long ago it was that what was read last came, where there is more to read; else 0."""
-    if journals.newest(tx, shard) <= after:
+def behind_ms(tx: Tx, shard: Shard, entries: Sequence[Entry]) -> int:
+    """How long ago the last of those that were just read came, where there is more to read; else 0."""
+    if not entries or journals.newest(tx, shard) <= entries[-1].seq:
         return 0
-    return max(0, round((tx.now - after_at) * 1000))
+    return max(0, round((tx.now - entries[-1].at) * 1000))
 
 
-def is_at_end(shard: Shard, after: int) -> bool:
-    """Whether the shard is closed, and everything in it has been read."""
-    return shard.ends is not None and after >= shard.ends
+def is_at_end(shard: Shard, entries: Sequence[Entry]) -> bool:
+    """Whether the shard is closed, and nothing is left to read of it after those that were just read."""
+    return shard.ends is not None and (not entries or entries[-1].seq >= shard.ends)
 
 
-def token(stream: Stream, shard: Shard, after: int, now: float, after_at: float) -> str:
+def token(stream: Stream, shard: Shard, after: int, now: float) -> str:
     """What a client is given as a shard iterator."""
-    fields = [stream.arn, stream.journal.rpartition("/")[2], shard.name, after, now, after_at]
+    fields = [stream.arn, stream.journal.rpartition("/")[2], shard.name, after, now]
     return base64.b64encode(_FORM + orjson.dumps(fields)).decode()
 
 
@@ -100,9 +95,9 @@ def parse(text: str) -> Iterator | None:
         body = base64.b64decode(text, validate=True)
         if not body.startswith(_FORM):
             return None
-        arn, mark, shard, after, made, after_at = orjson.loads(body[len(_FORM) :])
+        arn, mark, shard, after, made = orjson.loads(body[len(_FORM) :])
         names.parse_arn(arn)
-        return Iterator(arn, f"{arn}/{mark}", str(shard), int(after), float(made), float(after_at))
+        return Iterator(arn, f"{arn}/{mark}", str(shard), int(after), float(made))
     except (binascii.Error, ValueError, TypeError, AttributeError):
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wakeful import limits
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @api.writes
 def put_record(call: Call, tx: Tx, request: shapes.PutRecordInput) -> shapes.PutRecordOutput:
     stream = streams.find(tx, streams.arn_of(call, dict(request)))
-    given = _given(dict(request))
+    given = _given(request)
     records.check(stream, given)
     _check_ordering(stream, request.get("SequenceNumberForOrdering"), tx.now)
     _end_dry_run(dict(request))
@@ -42,7 +42,7 @@ def put_record(call: Call, tx: Tx, request: shapes.PutRecordInput) -> shapes.Put
 def put_records(call: Call, tx: Tx, request: shapes.PutRecordsInput) -> shapes.PutRecordsOutput:
     """All records that their shards take, each in its place of the answer."""
     stream = streams.find(tx, streams.arn_of(call, dict(request)))
-    given = [_given(dict(entry)) for entry in request["Records"]]
+    given = [_given(entry) for entry in request["Records"]]
     for number, each in enumerate(given, 1):
         records.check(stream, each, f"records.{number}.member.")
     if sum(each.size for each in given) > limits.KINESIS_PUT_BYTES_MAX:
@@ -66,7 +66,7 @@ def get_shard_iterator(call: Call, tx: Tx, request: shapes.GetShardIteratorInput
         at=request.get("Timestamp"),
     )
     _end_dry_run(dict(request))
-    return {"ShardIterator": positions.token(stream, shard, after, tx.now, tx.now)}
+    return {"ShardIterator": positions.token(stream, shard, after, tx.now)}
 
 
 @api.waits_and_notes
@@ -133,11 +133,11 @@ def _get(tx: Tx, request: shapes.GetRecordsInput) -> _Read:
     entries = positions.read(tx, stream, shard, iterator.after, count, limits.KINESIS_GET_BYTES_MAX)
     if parts_of(tx).limits_shards:
         kept(tx, _Rates).add(shard.id, sum(entry.size for entry in entries))
-    after, after_at = (entries[-1].seq, entries[-1].at) if entries else (iterator.after, iterator.after_at)
-    if positions.is_at_end(shard, after):
+    if positions.is_at_end(shard, entries):
         return _Read(stream, shard, entries, 0, None, shards.told_children(tx, stream, shard))
-    behind = positions.behind_ms(tx, shard, after, after_at)
-    return _Read(stream, shard, entries, behind, positions.token(stream, shard, after, tx.now, after_at))
+    after = entries[-1].seq if entries else iterator.after
+    behind = positions.behind_ms(tx, shard, entries)
+    return _Read(stream, shard, entries, behind, positions.token(stream, shard, after, tx.now))
 
 
 def _put(call: Call, tx: Tx, stream: Stream, given: list[Given], *, is_single: bool) -> tuple[Stream, list[Put]]:
@@ -147,8 +147,8 @@ def _put(call: Call, tx: Tx, stream: Stream, given: list[Given], *, is_single: b
     return stream, there
 
 
-def _given(entry: Request) -> Given:
-    return Given(entry.get("PartitionKey"), entry["Data"], entry.get("ExplicitHashKey"))
+def _given(entry: Mapping[str, Any]) -> Given:
+    return records.given(entry.get("PartitionKey"), entry["Data"], entry.get("ExplicitHashKey"))
 
 
 def _result(stream: Stream, put: Put) -> shapes.PutRecordsResultEntry:

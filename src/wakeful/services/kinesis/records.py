@@ -32,13 +32,10 @@ _KEYLESS = 2
 class Given(NamedTuple):
     """What a producer gives."""
 
-    key: str | None
+    key: bytes | None
     data: bytes
-    explicit_hash: str | None = None
-
-    @property
-    def size(self) -> int:
-        return len(self.data) + (len(self.key.encode()) if self.key is not None else 0)
+    explicit_hash: int | None
+    size: int
 
 
 class Put(NamedTuple):
@@ -46,6 +43,12 @@ class Put(NamedTuple):
 
     shard: Shard
     sequence: str | None
+
+
+def given(key: str | None, data: bytes, explicit_hash: str | None = None) -> Given:
+    encoded = None if key is None else key.encode()
+    size = len(data) + (len(encoded) if encoded is not None else 0)
+    return Given(encoded, data, None if explicit_hash is None else int(explicit_hash), size)
 
 
 def check(stream: Stream, given: Given, where: str = "") -> None:
@@ -60,7 +63,7 @@ def check(stream: Stream, given: Given, where: str = "") -> None:
             f"1 validation error detected: Value at '{where}data' failed to satisfy constraint: Member must have length"
             f" less than or equal to {stream.record_bytes_max}"
         )
-    if given.explicit_hash is not None and int(given.explicit_hash) > HASHES_MAX:
+    if given.explicit_hash is not None and given.explicit_hash > HASHES_MAX:
         raise InvalidArgumentException(
             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was"
             f" {given.explicit_hash}"
@@ -106,16 +109,16 @@ def opened(body: bytes) -> tuple[int, str, bytes]:
 
 
 def _body(stream: Stream, given: Given) -> bytes:
-    key = (given.key or "").encode()
     flags = (_ENCRYPTED if stream.definition.key is not None else 0) | (_KEYLESS if given.key is None else 0)
+    key = given.key or b""
     return b"".join((_HEAD.pack(flags, len(key)), key, given.data))
 
 
 def _hash(stream: Stream, given: Given) -> int:
     if stream.ignores_keys:
-        return hashes.of(names.new_token())
+        return hashes.of(names.new_token().encode())
     if given.explicit_hash is not None:
-        return int(given.explicit_hash)
+        return given.explicit_hash
     assert given.key is not None
     return hashes.of(given.key)
 

@@ -7,8 +7,10 @@ greater than any of its own.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
+from wakeful import limits
 from wakeful.fabric.journal import Shard
 
 _VERSION = 2
@@ -16,6 +18,7 @@ _SHARD_BITS = 32
 _SECONDS_BITS = 36
 _UNUSED_BITS = 8
 _ENTRY_BITS = 64
+_ENTRY_SHIFT = 4 + _SHARD_BITS + _SECONDS_BITS + _UNUSED_BITS
 _LOW_BITS = 4 + _SHARD_BITS + _SECONDS_BITS + _UNUSED_BITS + _ENTRY_BITS + 4
 _PREFIX = "shardId-"
 
@@ -43,11 +46,7 @@ def shard_number(name: str) -> int | None:
 
 def text(shard: Shard, entry: int, at: float) -> str:
     """The sequence number of an entry of the shard; or, of one that is none, of that place in it."""
-    number = (2 << _SECONDS_BITS) | int(shard.opened)
-    number = (number << (4 + _ENTRY_BITS)) | entry
-    number = (number << (_UNUSED_BITS + _SECONDS_BITS)) | int(at)
-    number = (number << _SHARD_BITS) | (shard_number(shard.name) or 0)
-    return str((number << 4) | _VERSION)
+    return str(_of_second(shard.name, int(shard.opened), int(at)) | entry << _ENTRY_SHIFT)
 
 
 def starting(shard: Shard) -> str:
@@ -76,3 +75,12 @@ def parse(number: str) -> Sequence | None:
     if entry >= 1 << 63 or shard >= 1 << 31:
         return None
     return Sequence(opened_s, entry, at_s, shard)
+
+
+@lru_cache(limits.KINESIS_SECONDS_KEPT)
+def _of_second(shard: str, opened_s: int, at_s: int) -> int:
+    """What the numbers of all entries have in common that come to a shard within a second."""
+    number = ((2 << _SECONDS_BITS) | opened_s) << (4 + _ENTRY_BITS)
+    number = (number << (_UNUSED_BITS + _SECONDS_BITS)) | at_s
+    number = (number << _SHARD_BITS) | (shard_number(shard) or 0)
+    return (number << 4) | _VERSION

@@ -37,7 +37,6 @@ class Subscription:
     token: str
     after: int
     """The number of the entry it was given last."""
-    after_at: float
     until: float
 
     @property
@@ -82,7 +81,7 @@ def begin(tx: Tx, request: Request) -> Subscription:
     )
     tx.wake(_wake_name(consumer.arn, shard.name))
     tx.note(measuring.subscribed(stream, consumer.name, tx.now))
-    return Subscription(consumer.arn, stream, shard, token, after, tx.now, until=tx.now + limits.KINESIS_SUBSCRIPTION_S)
+    return Subscription(consumer.arn, stream, shard, token, after, until=tx.now + limits.KINESIS_SUBSCRIPTION_S)
 
 
 async def events(call: Call, node: Node, subscription: Subscription) -> Events:
@@ -108,8 +107,7 @@ async def events(call: Call, node: Node, subscription: Subscription) -> Events:
             sizes = (entry.size for entry in seen.entries)
             node.telemetry.note(measuring.event(subscription.stream, subscription.name, told, sizes, seen.behind_ms))
             if seen.entries:
-                last = seen.entries[-1]
-                subscription = dataclasses.replace(subscription, after=last.seq, after_at=last.at)
+                subscription = dataclasses.replace(subscription, after=seen.entries[-1].seq)
             yield {"SubscribeToShardEvent": _event(subscription, seen, told)}
             if seen.children is not None:
                 return
@@ -133,12 +131,9 @@ def _look(tx: Tx, subscription: Subscription) -> _Seen:
     entries = positions.read(
         *(tx, stream, shard, subscription.after, limits.KINESIS_GET_RECORDS_MAX, limits.KINESIS_EVENT_BYTES_MAX)
     )
-    after, after_at = subscription.after, subscription.after_at
-    if entries:
-        after, after_at = entries[-1].seq, entries[-1].at
-    if positions.is_at_end(shard, after):
+    if positions.is_at_end(shard, entries):
         return _Seen(shard, entries, 0, shards.told_children(tx, stream, shard))
-    return _Seen(shard, entries, positions.behind_ms(tx, shard, after, after_at), None)
+    return _Seen(shard, entries, positions.behind_ms(tx, shard, entries), None)
 
 
 def _event(subscription: Subscription, seen: _Seen, now: float) -> dict[str, Any]:
