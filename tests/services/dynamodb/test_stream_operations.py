@@ -22,6 +22,7 @@ from tests.services.dynamodb.following import (
 from wakeful import limits
 from wakeful.fabric import journal
 from wakeful.services.dynamodb import stream_settings
+from wakeful.services.dynamodb.ttl import IDENTITY
 from wakeful.store.tx import Tx
 
 HOUR = 3600.0
@@ -44,7 +45,7 @@ def test_a_record_is_as_dynamodb_counts_and_shows_it(node: RunningNode) -> None:
     put(node, "tab", "101", Message={"S": "New item!"})
     put(node, "tab", "101", Message={"S": "This item has changed"}, b={"B": b"\x00\xff"})
     put(node, "tab", "101", Message={"S": "This item has changed"}, b={"B": b"\x00\xff"})
-    change(node, "tab", {"101": None}, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
+    change(node, "tab", {"101": None}, IDENTITY)
     added, changed, removed = records_of(node, arn)
     assert [each["eventName"] for each in (added, changed, removed)] == ["INSERT", "MODIFY", "REMOVE"]
     assert re.fullmatch("[0-9a-f]{32}", added["eventID"])
@@ -117,7 +118,7 @@ def test_a_view_has_its_images_and_no_other(node: RunningNode, view: str, images
 def test_a_function_gets_the_record_in_lambdas_words(node: RunningNode) -> None:
     arn = make_table(node)
     change(node, "tab", {"a": {"p": {"S": "a"}, "b": {"B": "AP8="}, "n": {"N": "1"}}})
-    change(node, "tab", {"a": None}, {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"})
+    change(node, "tab", {"a": None}, IDENTITY)
     stream = node.node.streams["dynamodb"]
 
     def seen(tx: Tx) -> list[tuple[dict[str, Any], str, str]]:
@@ -141,6 +142,18 @@ def test_a_function_gets_the_record_in_lambdas_words(node: RunningNode) -> None:
     assert removed["userIdentity"] == {"principalId": "dynamodb.amazonaws.com", "type": "Service"}
     (record, _) = records_of(node, arn)
     assert (record["eventID"], record["dynamodb"]["SizeBytes"]) == (added["eventID"], added["dynamodb"]["SizeBytes"])
+
+
+def test_what_time_to_live_deletes_is_dynamodbs_doing(node: RunningNode) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    client = node.client("dynamodb")
+    wanted = {"Enabled": True, "AttributeName": "until"}
+    client.update_time_to_live(TableName="tab", TimeToLiveSpecification=wanted)
+    put(node, "tab", "a", until={"N": str(int(node.node.clock.now()) + 60)})
+    node.advance(HOUR)
+    (_, removed) = records_of(node, arn)
+    assert (removed["eventName"], removed["dynamodb"]["OldImage"]["p"]) == ("REMOVE", {"S": "a"})
+    assert removed["userIdentity"] == {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
 
 
 def test_streams_that_are_no_streams_are_told_of(node: RunningNode) -> None:

@@ -19,7 +19,7 @@ from wakeful.store.tx import Tx
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who changes it. `identity` is the record's userIdentity, where a service did it and not a client."""
+    """Who changes it. `identity` is the record's userIdentity as the API has it, where a service did it."""
 
     trace: Trace
     identity: dict[str, str] | None = None
@@ -81,9 +81,16 @@ def is_watched(table: Table) -> bool:
     return is_streamed or bool(table.indexes) or expiries.setting(table) is not None
 
 
+def lock(tx: Tx, table: Table, key: bytes) -> None:
+    """Nobody else changes that item until the transaction ends. Who changes several locks all of them, in the order of
+    their keys, before it changes the first: a change holds a shard of the table's stream.
+    """
+    tx.lock("dynamodb", "space", str(table.space), key.hex())
+
+
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
     """The item's JSON, as it is until the transaction ends; None where there is none."""
-    tx.lock("dynamodb", "space", str(table.space), key.hex())
+    lock(tx, table, key)
     return items.get(tx, table.space, key)
 
 

@@ -78,8 +78,11 @@ def expire_some(tx: Tx, arn: str, number: int, trace: Trace) -> bool:
         "SELECT key, at FROM dynamodb_expiries WHERE list = ? AND at <= ? ORDER BY at, key LIMIT ?",
         *(number, tx.now, limits.DYNAMODB_EXPIRED_AT_ONCE),
     )
-    for row in sorted(rows, key=lambda row: bytes(row["key"])):
-        _expire(tx, found, there, bytes(row["key"]), trace)
+    keys = sorted(bytes(row["key"]) for row in rows)
+    for key in keys:
+        changes.lock(tx, found, key)
+    for key in keys:
+        _expire(tx, found, there, key, trace)
     return len(rows) == limits.DYNAMODB_EXPIRED_AT_ONCE
 
 
