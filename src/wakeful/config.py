@@ -86,6 +86,8 @@ class Config:
     """Whether topics may send to addresses that are not public. None: on loopback they may, beyond it they may not."""
     table_delay_s: float = 0.0
     """For how long tables of DynamoDB are CREATING, UPDATING and DELETING; 0: nobody who looks finds them so."""
+    throttle_tables: bool = False
+    """Whether a DynamoDB table refuses more than it has provisioned."""
     home: Path = field(default_factory=default_home)
     """What `wakeful runtimes add` got is in its folder `runtimes`."""
     rehearse: bool = False

@@ -98,6 +98,9 @@ def start(
         float,
         typer.Option(min=0, max=600, help="Seconds for which DynamoDB's tables are CREATING, UPDATING, DELETING."),
     ] = 0.0,
+    throttle_tables: Annotated[
+        bool, typer.Option("--throttle-tables", help="DynamoDB tables refuse more than they have provisioned.")
+    ] = False,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
@@ -121,6 +124,7 @@ def start(
         trust=trust,
         internal_endpoints=internal_endpoints,
         table_delay_s=table_delay,
+        throttle_tables=throttle_tables,
     )
     try:
         _ = config.smtp

@@ -24,6 +24,7 @@ DYNAMODB_BATCH_WRITES_MAX = 25
 DYNAMODB_BATCH_READS_MAX = 100
 DYNAMODB_BATCH_READ_BYTES_MAX = 16 * 1024 * 1024
 DYNAMODB_TOKENS_SWEPT_AT_ONCE = 1000
+DYNAMODB_BURST_S = 300  # for how long a table keeps what it did not use, where it is throttled
 
 # --- DynamoDB: queries and statements --------------------------------------------------------------------------------
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, writes
+from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, throttling, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.changes import Cause
-from wakeful.services.dynamodb.errors import ValidationException
-from wakeful.services.dynamodb.known_tables import asked_of
+from wakeful.services.dynamodb.errors import (
+    ProvisionedThroughputExceededException,
+    ThrottlingException,
+    ValidationException,
+)
+from wakeful.services.dynamodb.known_tables import asked_of, known
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.transactions import Meters
@@ -20,6 +24,7 @@ from wakeful.services.dynamodb.writes import Write
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
+    from wakeful.services.dynamodb.expressions.requests import Asked
     from wakeful.shapes import dynamodb as shapes
 
 _TWICE = "Provided list of item keys contains duplicates"
@@ -31,17 +36,19 @@ async def batch_write_item(call: Call, node: Node, request: shapes.BatchWriteIte
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
     several: list[Write] = []
     for name, asked in wanted.items():
-        arn = table.arn_of(call, name)
-        meters.name(arn, name)
-        several += (_write_of(arn, each) for each in asked)
+        found = await known(call, node, name)
+        meters.name(found.arn, name)
+        several += (_write_of(found, each) for each in asked)
     if len(several) > limits.DYNAMODB_BATCH_WRITES_MAX:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
-    with measuring.operation(node, call, "BatchWriteItem", several[0].arn):
+    with measuring.operation(node, call, "BatchWriteItem", several[0].table.arn):
+        throttled = await _throttled(node, {meters.name_of(write.table): write.table for write in several}, reads=False)
         is_sized = request.get("ReturnItemCollectionMetrics", "NONE") == "SIZE"
-        collections = await node.store.write(_write, call, several, meters, is_sized)
+        collections = await node.store.write(_write, call, several, throttled, meters, is_sized)
         for found, meter in meters.all():
-            measuring.consumed(node, found, meter)
-    answer: dict[str, Any] = {"UnprocessedItems": {}, "ConsumedCapacity": meters.told()}
+            await throttling.spend(node, found, meter)
+    left = {name: wanted[name] for name in throttled}
+    answer: dict[str, Any] = {"UnprocessedItems": left, "ConsumedCapacity": meters.told()}
     if collections:
         answer["ItemCollectionMetrics"] = collections
     return _said(answer)  # type: ignore[return-value] # put together member by member
@@ -51,25 +58,38 @@ async def batch_write_item(call: Call, node: Node, request: shapes.BatchWriteIte
 async def batch_get_item(call: Call, node: Node, request: shapes.BatchGetItemInput) -> shapes.BatchGetItemOutput:
     wanted = request["RequestItems"]
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
-    several: dict[str, tuple[str, Any, Any]] = {}
+    several: dict[str, tuple[Table, Any, Asked | None]] = {}
     for name, asked in wanted.items():
         for key in asked["Keys"]:
             checked(key)
         of, expressions = await asked_of(call, node, "BatchGetItem", asked, name)
         meters.name(of.arn, name)
-        several[name] = (of.arn, asked, expressions)
+        several[name] = (of, asked, expressions)
     if sum(len(asked["Keys"]) for _, asked, _ in several.values()) > limits.DYNAMODB_BATCH_READS_MAX:
         raise ValidationException("Too many items requested for the BatchGetItem call")
-    first = next(iter(several.values()))[0]
-    with measuring.operation(node, call, "BatchGetItem", first):
-        responses, left = await node.store.read(_read, several, meters)
+    with measuring.operation(node, call, "BatchGetItem", next(iter(several.values()))[0].arn):
+        throttled = await _throttled(node, {name: of for name, (of, _, _) in several.items()}, reads=True)
+        responses, left = await node.store.read(_read, several, throttled, meters)
         for found, meter in meters.all():
-            measuring.consumed(node, found, meter)
+            await throttling.spend(node, found, meter)
     answer = {"Responses": responses, "UnprocessedKeys": left, "ConsumedCapacity": meters.told()}
     return _said(answer)  # type: ignore[return-value] # as above
 
 
-def _write_of(arn: str, each: Mapping[str, Any]) -> Write:
+async def _throttled(node: Node, tables: Mapping[str, Table], *, reads: bool) -> set[str]:
+    """The names of those that are throttled. Raises what one of them says where all are."""
+    throttled: set[str] = set()
+    for name, found in tables.items():
+        try:
+            await throttling.admit(node, found, reads=reads)
+        except (ProvisionedThroughputExceededException, ThrottlingException):
+            throttled.add(name)
+            if len(throttled) == len(tables):
+                raise
+    return throttled
+
+
+def _write_of(found: Table, each: Mapping[str, Any]) -> Write:
     put, delete = each.get("PutRequest"), each.get("DeleteRequest")
     if (put is None) == (delete is None):
         # That is what AWS says, of a request that has nothing to do with values.
@@ -79,26 +99,28 @@ def _write_of(arn: str, each: Mapping[str, Any]) -> Write:
         )
     if put is None:
         assert delete is not None
-        return Write("Delete", arn, checked(delete["Key"]))
+        return Write("Delete", found, checked(delete["Key"]))
     item = checked(put["Item"])
     item_rules.check_size(item_size(item))
-    return Write("Put", arn, item)
+    return Write("Put", found, item)
 
 
 def _write(
-    tx: Tx, call: Call, several: list[Write], meters: Meters, is_sized: bool
+    tx: Tx, call: Call, several: list[Write], throttled: Collection[str], meters: Meters, is_sized: bool
 ) -> dict[str, list[shapes.ItemCollectionMetrics]]:
-    """All of it is true; DynamoDB promises less."""
+    """All of it is true but for throttled tables; DynamoDB promises less."""
     meters.begin()
     places = []
     for write in several:
-        found = table.find(tx, write.arn)
+        found = table.find(tx, write.table.arn)
         places.append((found.space, _key(found, write), found, write))
     if len({place[:2] for place in places}) != len(places):
         raise ValidationException(_TWICE)
     cause = Cause(call.effects)
     told: dict[str, list[shapes.ItemCollectionMetrics]] = {}
     for _, _, found, write in sorted(places, key=lambda place: place[:2]):
+        if meters.name_of(found) in throttled:
+            continue
         writes.carry_out(tx, write, cause, meters.of(found), found)
         of = returned.collection(tx, found, write.item) if is_sized else None
         if of is not None:
@@ -114,12 +136,12 @@ def _key(found: Table, write: Write) -> bytes:
 
 
 def _read(
-    tx: Tx, several: Mapping[str, tuple[str, Any, Any]], meters: Meters
+    tx: Tx, several: Mapping[str, tuple[Table, Any, Asked | None]], throttled: Collection[str], meters: Meters
 ) -> tuple[dict[str, list[Item]], dict[str, Any]]:
     """The items, and what of the request is still to be asked for once the answer is as large as it may be."""
     places: list[tuple[str, Table, list[bytes]]] = []
-    for name, (arn, asked, _) in several.items():
-        found = table.find(tx, arn)
+    for name, (of, asked, _) in several.items():
+        found = table.find(tx, of.arn)
         keys = [item_rules.key_of_key(found, key) for key in asked["Keys"]]
         if len(set(keys)) != len(keys):
             raise ValidationException(_TWICE)
@@ -129,6 +151,9 @@ def _read(
     room = limits.DYNAMODB_BATCH_READ_BYTES_MAX
     for name, found, keys in places:
         _, asked, expressions = several[name]
+        if name in throttled:
+            left[name] = asked
+            continue
         responses[name] = []
         meter = meters.of(found)
         for at, key in enumerate(keys):

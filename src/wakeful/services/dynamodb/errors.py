@@ -48,6 +48,12 @@ class ProvisionedThroughputExceededException(AwsError):
     level with the UpdateTable API."""
 
 
+class ThrottlingException(AwsError):
+    """The request was denied due to request throttling."""
+
+    status = 400
+
+
 class SerializationException(AwsError):
     """The request cannot be read."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, writes
+from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, throttling, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -54,10 +54,11 @@ async def get_item(call: Call, node: Node, request: shapes.GetItemInput) -> shap
     key = checked(request["Key"])
     with measuring.operation(node, call, "GetItem", request["TableName"]):
         found, asked = await asked_of(call, node, "GetItem", request, request["TableName"])
+        await throttling.admit(node, found, reads=True)
         stored = await node.store.read(items.stored, found.space, item_rules.key_of_key(found, key))
         meter = Meter(found, request.get("ReturnConsumedCapacity", "NONE"), request["TableName"])
         meter.read(0 if stored is None else stored.size, consistent=request.get("ConsistentRead", False))
-        measuring.consumed(node, found, meter)
+        await throttling.spend(node, found, meter)
     answer: dict[str, Any] = {}
     if stored is not None:
         projection = None if asked is None else asked.projection
@@ -70,8 +71,9 @@ async def _written(
 ) -> tuple[Outcome, dict[str, Any]]:
     """What became of it, and the members of the answer that all such operations have."""
     with measuring.operation(node, call, operation, request["TableName"]):
+        await throttling.admit(node, write.table, reads=False)
         outcome, meter, collection = await node.store.write(_write, call, write, request, must_know)
-        measuring.consumed(node, outcome.table, meter)
+        await throttling.spend(node, outcome.table, meter)
     answer: dict[str, Any] = {}
     if collection is not None:
         answer["ItemCollectionMetrics"] = collection
@@ -81,7 +83,7 @@ async def _written(
 def _write(
     tx: Tx, call: Call, write: Write, request: Any, must_know: bool
 ) -> tuple[Outcome, Meter, shapes.ItemCollectionMetrics | None]:
-    found = table.find(tx, write.arn)
+    found = table.find(tx, write.table.arn)
     meter = Meter(found, request.get("ReturnConsumedCapacity", "NONE"), request["TableName"])
     outcome = writes.carry_out(tx, write, Cause(call.effects), meter, found, must_know=must_know)
     wanted = request.get("ReturnItemCollectionMetrics", "NONE")

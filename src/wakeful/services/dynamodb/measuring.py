@@ -13,6 +13,7 @@ from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     ProvisionedThroughputExceededException,
+    ThrottlingException,
     TransactionCanceledException,
 )
 from wakeful.services.dynamodb.table import Table
@@ -88,7 +89,7 @@ def _failed(node: Node, call: Call, name: str, of: str, error: AwsError) -> None
     if isinstance(error, ConditionalCheckFailedException):
         table = family(call.account, call.region, NAMESPACE, (("TableName", _short(of)),))
         node.telemetry.note(Sample(table, _CONDITIONS, now, (1,)))
-    elif isinstance(error, ProvisionedThroughputExceededException):
+    elif isinstance(error, ProvisionedThroughputExceededException | ThrottlingException):
         of_operation = _operation(call.account, call.region, _short(of), name)
         node.telemetry.note(Sample(of_operation, _THROTTLED, now, (1,)))
     elif not isinstance(error, TransactionCanceledException):

@@ -9,12 +9,13 @@ import orjson
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, transactions, writes
+from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, throttling, transactions, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.known_tables import asked_of
 from wakeful.services.dynamodb.sizes import item_size
+from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.transactions import Meters
 from wakeful.services.dynamodb.values import answered, checked
 from wakeful.services.dynamodb.writes import Kind, Outcome, Write
@@ -47,14 +48,15 @@ async def transact_write_items(
             write = await writes.write_of(call, node, kind, without)
         if kind == "Put":
             item_rules.check_size(item_size(write.item))
-        meters.name(write.arn, wanted["TableName"])
+        meters.name(write.table.arn, wanted["TableName"])
         several.append(write)
     _check_size(several, request)
     asked = blake2b(orjson.dumps(request["TransactItems"], option=orjson.OPT_SORT_KEYS), digest_size=32).digest()
-    with measuring.operation(node, call, "TransactWriteItems", several[0].arn):
+    with measuring.operation(node, call, "TransactWriteItems", several[0].table.arn):
+        await transactions.admit(node, [write.table for write in several], reads=False)
         collections = await node.store.write(_write, call, several, faults, meters, request, asked)
         for of, meter in meters.all():
-            measuring.consumed(node, of, meter)
+            await throttling.spend(node, of, meter)
     return _answer(meters, ItemCollectionMetrics=collections)  # type: ignore[return-value] # put together by members
 
 
@@ -63,17 +65,18 @@ async def transact_get_items(
     call: Call, node: Node, request: shapes.TransactGetItemsInput
 ) -> shapes.TransactGetItemsOutput:
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"), transactional=True)
-    wanted: list[tuple[str, Any, Asked | None]] = []
+    wanted: list[tuple[Table, Any, Asked | None]] = []
     for each in request["TransactItems"]:
         get = each["Get"]
         key = checked(get["Key"])
         found, asked = await asked_of(call, node, "Get", get, get["TableName"])
         meters.name(found.arn, get["TableName"])
-        wanted.append((found.arn, key, asked))
-    with measuring.operation(node, call, "TransactGetItems", wanted[0][0]):
+        wanted.append((found, key, asked))
+    with measuring.operation(node, call, "TransactGetItems", wanted[0][0].arn):
+        await transactions.admit(node, [found for found, _, _ in wanted], reads=True)
         responses = await node.store.read(_read, wanted, meters)
         for of, meter in meters.all():
-            measuring.consumed(node, of, meter)
+            await throttling.spend(node, of, meter)
     return _answer(meters, Responses=responses)  # type: ignore[return-value] # as above
 
 
@@ -94,7 +97,7 @@ def _write(
 def _look_again(tx: Tx, several: list[Write], meters: Meters) -> None:
     """It was done before: what a repeated request costs is to read all of it."""
     for write in several:
-        found = table.find(tx, write.arn)
+        found = table.find(tx, write.table.arn)
         meters.of(found).read(items.size(tx, found.space, writes.key_of(found, write)) or 0)
 
 
@@ -109,9 +112,9 @@ def _collections(
     return told
 
 
-def _read(tx: Tx, wanted: list[tuple[str, Any, Asked | None]], meters: Meters) -> list[shapes.ItemResponse]:
+def _read(tx: Tx, wanted: list[tuple[Table, Any, Asked | None]], meters: Meters) -> list[shapes.ItemResponse]:
     """All of it as it is at one moment."""
-    tables = [table.find(tx, arn) for arn, _, _ in wanted]
+    tables = [table.find(tx, known.arn) for known, _, _ in wanted]
     keys: list[bytes] = []
     reasons: list[transactions.Reason] = []
     for found, (_, key, _) in zip(tables, wanted, strict=True):

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
-from wakeful.services.dynamodb import table, writes
+from wakeful.services.dynamodb import table, throttling, writes
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     IdempotentParameterMismatchException,
+    ProvisionedThroughputExceededException,
+    ThrottlingException,
     TransactionCanceledException,
     ValidationException,
 )
@@ -45,7 +47,7 @@ def carry_out(
     """All of it is true. Raises TransactionCanceledException, which says of each in order why not, or what is wrong
     with the request as a whole; nothing has changed then. `faults` are those that are known before, by their place.
     """
-    tables = [table.find(tx, write.arn) for write in several]
+    tables = [table.find(tx, write.table.arn) for write in several]
     keys, reasons = _keys(several, tables)
     for found, key in sorted(zip(tables, keys, strict=True), key=lambda pair: (pair[0].space, pair[1] or b"")):
         if key is not None:
@@ -68,8 +70,24 @@ def carry_out(
     return outcomes
 
 
+async def admit(node: Node, tables: Sequence[Table], *, reads: bool) -> None:
+    """Raises TransactionCanceledException where one of the tables is throttled."""
+    reasons = []
+    for found in tables:
+        try:
+            await throttling.admit(node, found, reads=reads)
+            reasons.append(_NONE)
+        except (ProvisionedThroughputExceededException, ThrottlingException) as error:
+            reasons.append(reason(error))
+    refuse(reasons)
+
+
 def reason(error: AwsError) -> Reason:
     """Why one of them would not become true."""
+    if isinstance(error, ProvisionedThroughputExceededException):
+        return {"Code": "ProvisionedThroughputExceeded", "Message": error.message}
+    if isinstance(error, ThrottlingException):
+        return {"Code": "ThrottlingError", "Message": error.message}
     if isinstance(error, ConditionalCheckFailedException):
         found: Reason = {"Code": "ConditionalCheckFailed", "Message": error.message}
         if "Item" in error.members:

@@ -29,7 +29,8 @@ Kind = Literal["Put", "Update", "Delete", "ConditionCheck"]
 @dataclass(frozen=True, slots=True)
 class Write:
     kind: Kind
-    arn: str
+    table: Table
+    """As it was known when it was asked for; the transaction looks again."""
     item: Item
     """The new item of a Put; of the others the key."""
     asked: Asked | None = None
@@ -59,7 +60,7 @@ async def write_of(call: Call, node: Node, kind: Kind, request: Mapping[str, Any
     """
     item = checked(request["Item" if kind == "Put" else "Key"])
     found, asked = await asked_of(call, node, kind, request, request["TableName"])
-    return Write(kind, found.arn, item, asked, request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
+    return Write(kind, found, item, asked, request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
 def carry_out(tx: Tx, write: Write, cause: Cause, meter: Meter, found: Table, *, must_know: bool = False) -> Outcome:
