@@ -126,20 +126,19 @@ def _index(found: Table, request: Mapping[str, Any]) -> Index | None:
         raise ValidationException(f"The table does not have the specified index: {name}")
     if index.is_global and request.get("ConsistentRead"):
         raise ValidationException("Consistent reads are not supported on global secondary indexes")
-    if index.is_global and request.get("Select") == "ALL_ATTRIBUTES" and index.attributes is not None:
-        raise ValidationException(
-            "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global"
-            f" secondary index {name} because its projection type is not ALL"
-        )
     return index
 
 
 def _reading(request: Mapping[str, Any], asked: Asked, found: Table, index: Index | None) -> Reading:
     select = request.get("Select")
+    wants_all = select == "ALL_ATTRIBUTES" and index is not None and index.attributes is not None
+    if wants_all and index is not None and index.is_global:
+        raise ValidationException(
+            "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global"
+            f" secondary index {index.name} because its projection type is not ALL"
+        )
     named = sorted(asked.projection.attributes()) if asked.projection is not None else []
-    fetches = reading.check_shown(index, named)
-    if select == "ALL_ATTRIBUTES" and index is not None and index.attributes is not None:
-        fetches = True
+    fetches = reading.check_shown(index, named) or wants_all
     return Reading(
         found,
         index,
