@@ -126,7 +126,7 @@ def changed(item: dict[str, Any], actions: list[tuple[Any, Any]]) -> dict[str, A
         if isinstance(last, int) and value is MISSING:
             gone.append((last, holder))
         elif value is MISSING:
-            holder.pop(last, None)
+            holder.pop(last, None)  # type: ignore[call-arg] # of a map
         elif isinstance(last, str) or last < len(holder):
             holder[last] = value
         else:
