@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, table, transactions, writes
+from wakeful.services.dynamodb import item_rules, items, measuring, table, throttling, transactions, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -21,6 +21,7 @@ from wakeful.services.dynamodb.errors import (
     TransactionCanceledException,
     ValidationException,
 )
+from wakeful.services.dynamodb.known_tables import known
 from wakeful.services.dynamodb.partiql import binding, parser, plans, selecting, writing
 from wakeful.services.dynamodb.partiql.binding import Parameters
 from wakeful.services.dynamodb.partiql.selecting import Selected
@@ -54,6 +55,14 @@ class Bound:
         return self.statement.select.table if isinstance(self.statement, Exists) else self.statement.table
 
     @property
+    def index(self) -> str | None:
+        return self.statement.index if isinstance(self.statement, Select) else None
+
+    @property
+    def is_read(self) -> bool:
+        return isinstance(self.statement, Select)
+
+    @property
     def told_on_failure(self) -> bool:
         return self.request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
 
@@ -66,11 +75,14 @@ async def execute_statement(
     if isinstance(bound.statement, Exists):
         raise ValidationException(_EXISTS)
     with measuring.operation(node, call, "ExecuteStatement", bound.table):
+        await _admit(call, node, bound)
         if isinstance(bound.statement, Select):
             done = await node.store.read(selecting.select, call, bound.statement, bound.parameters, request)
+            found = measuring.returned_items(done.table.arn, "ExecuteStatement", len(done.items), node.clock.now())
+            node.telemetry.note(found)
         else:
             done = await node.store.write(_write, call, bound)
-        measuring.consumed(node, done.table, done.meter)
+        await throttling.spend(node, done.table, done.meter)
     return _answer(  # type: ignore[return-value] # put together member by member
         Items=done.items, NextToken=done.next_token, ConsumedCapacity=done.meter.told()
     )
@@ -83,17 +95,18 @@ async def batch_execute_statement(
     """Each for itself: what is wrong with one is said in its place, and the others are carried out."""
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
     several = [_bound_or_refused(each) for each in request["Statements"]]
-    known = [each for each in several if isinstance(each, Bound)]
-    reads = [isinstance(each.statement, Select) for each in known]
+    good = [each for each in several if isinstance(each, Bound)]
+    reads = [each.is_read for each in good]
     if any(reads) and not all(reads):
         raise ValidationException("Read and write requests together in the same batch is not supported.")
-    with measuring.operation(node, call, "BatchExecuteStatement", known[0].table if known else ""):
+    with measuring.operation(node, call, "BatchExecuteStatement", good[0].table if good else ""):
+        several = [await _admitted(call, node, each) for each in several]
         if any(reads):
             responses = await node.store.read(_read_batch, call, several, meters)
         else:
             responses = await node.store.write(_write_batch, call, several, meters)
         for found, meter in meters.all():
-            measuring.consumed(node, found, meter)
+            await throttling.spend(node, found, meter)
     return _answer(Responses=responses, ConsumedCapacity=meters.told())  # type: ignore[return-value] # as above
 
 
@@ -103,21 +116,43 @@ async def execute_transaction(
 ) -> shapes.ExecuteTransactionOutput:
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"), transactional=True)
     several = [_bound(each) for each in request["TransactStatements"]]
-    reads = [isinstance(each.statement, Select) for each in several]
+    reads = [each.is_read for each in several]
     if any(reads) and not all(reads):
         raise ValidationException(
             "ExecuteTransaction API does not support both read and write operations in the same request."
         )
     asked = blake2b(orjson.dumps(request["TransactStatements"], option=orjson.OPT_SORT_KEYS), digest_size=32).digest()
     with measuring.operation(node, call, "ExecuteTransaction", several[0].table):
+        if node.config.throttle_tables:
+            tables = [await known(call, node, each.table) for each in several]
+            await transactions.admit(node, tables, reads=any(reads))
         if any(reads):
             responses = await node.store.read(_read_all, call, several, meters)
         else:
             token = request.get("ClientRequestToken")
             responses = await node.store.write(_write_all, call, several, meters, token, asked)
         for found, meter in meters.all():
-            measuring.consumed(node, found, meter)
+            await throttling.spend(node, found, meter)
     return _answer(Responses=responses, ConsumedCapacity=meters.told())  # type: ignore[return-value] # as above
+
+
+async def _admit(call: Call, node: Node, bound: Bound) -> None:
+    """Raises ProvisionedThroughputExceededException, or ThrottlingException, where nothing is left."""
+    if node.config.throttle_tables:
+        found = await known(call, node, bound.table)
+        there = found.index(bound.index) if bound.index is not None else None
+        of = there.name if there is not None and there.is_global else ""
+        await throttling.admit(node, found, reads=bound.is_read, index=of)
+
+
+async def _admitted(call: Call, node: Node, bound: Bound | AwsError) -> Bound | AwsError:
+    """The same for a statement of a batch: what is said to it is said in its place."""
+    try:
+        if isinstance(bound, Bound):
+            await _admit(call, node, bound)
+    except AwsError as error:
+        return error
+    return bound
 
 
 def _bound(request: Mapping[str, Any]) -> Bound:
@@ -275,7 +310,7 @@ def _write_all(
     wanted = [_write_of(tx, call, place, each) for place, each in enumerate(several)]
     if token is not None and transactions.was_done(tx, call, token, asked):
         for write in wanted:
-            found = table.find(tx, write.arn)
+            found = table.find(tx, write.table.arn)
             meters.of(found).read(items.size(tx, found.space, writes.key_of(found, write)) or 0)
         return []
     try:

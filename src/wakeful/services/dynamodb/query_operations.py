@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import keys, measuring, pages, reading, start_keys, table
+from wakeful.services.dynamodb import keys, measuring, pages, reading, start_keys, table, throttling
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import requests
 from wakeful.services.dynamodb.expressions.requests import Asked
+from wakeful.services.dynamodb.known_tables import known
 from wakeful.services.dynamodb.pages import Page, Range
 from wakeful.services.dynamodb.reading import Reading
 from wakeful.services.dynamodb.table import Index, Table
@@ -43,20 +44,29 @@ class _Found:
 
 async def _looked(call: Call, node: Node, operation: str, work: Callable[..., _Found], request: Any) -> Any:
     with measuring.operation(node, call, operation, request["TableName"]):
-        _check_select(request)
         _check_segment(request)
+        await _admit(call, node, request)
         found = await node.store.read(work, table.arn_of(call, request["TableName"]), request)
-        measuring.consumed(node, found.table, found.meter)
+        await throttling.spend(node, found.table, found.meter)
         count = found.answer["Count"]
         node.telemetry.note(measuring.returned_items(found.table.arn, operation, count, node.clock.now()))
     return found.answer
+
+
+async def _admit(call: Call, node: Node, request: Mapping[str, Any]) -> None:
+    """Raises ProvisionedThroughputExceededException, or ThrottlingException, where nothing is left."""
+    if node.config.throttle_tables:
+        found = await known(call, node, request["TableName"])
+        index = found.index(request.get("IndexName", ""))
+        await throttling.admit(node, found, reads=True, index=index.name if index and index.is_global else "")
 
 
 def _query(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
     found = table.find(tx, arn)
     index = _index(found, request)
     schema = index.keys if index is not None else found.keys
-    asked = requests.asked("Query", request, schema)
+    asked = requests.asked("Query", request, schema, found)
+    _check_select(request)
     assert asked.key_condition is not None, "a query without one is refused"
     if asked.filter is not None:
         reading.check_filtered(index, sorted(asked.filter.attributes()))
@@ -76,7 +86,8 @@ def _query(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
 def _scan(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
     found = table.find(tx, arn)
     index = _index(found, request)
-    asked = requests.asked("Scan", request, index.keys if index is not None else found.keys)
+    asked = requests.asked("Scan", request, index.keys if index is not None else found.keys, found)
+    _check_select(request)
     wanted = _reading(request, asked, found, index)
     within = _segment(request)
     if "ExclusiveStartKey" in request:
@@ -115,20 +126,19 @@ def _index(found: Table, request: Mapping[str, Any]) -> Index | None:
         raise ValidationException(f"The table does not have the specified index: {name}")
     if index.is_global and request.get("ConsistentRead"):
         raise ValidationException("Consistent reads are not supported on global secondary indexes")
-    if index.is_global and request.get("Select") == "ALL_ATTRIBUTES" and index.attributes is not None:
-        raise ValidationException(
-            "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global"
-            f" secondary index {name} because its projection type is not ALL"
-        )
     return index
 
 
 def _reading(request: Mapping[str, Any], asked: Asked, found: Table, index: Index | None) -> Reading:
     select = request.get("Select")
+    wants_all = select == "ALL_ATTRIBUTES" and index is not None and index.attributes is not None
+    if wants_all and index is not None and index.is_global:
+        raise ValidationException(
+            "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global"
+            f" secondary index {index.name} because its projection type is not ALL"
+        )
     named = sorted(asked.projection.attributes()) if asked.projection is not None else []
-    fetches = reading.check_shown(index, named)
-    if select == "ALL_ATTRIBUTES" and index is not None and index.attributes is not None:
-        fetches = True
+    fetches = reading.check_shown(index, named) or wants_all
     return Reading(
         found,
         index,

@@ -91,7 +91,7 @@ def _joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     st.lists(st.recursive(comparisons(), _joined, max_leaves=4), min_size=1, max_size=3).map(" AND ".join),
     st.sampled_from((KEYS, SEVERAL)),
 )
-@examples(250)
+@examples(100)
 def test_a_plan_finds_exactly_what_the_condition_is_true_of(where: str, schema: KeySchema) -> None:
     try:
         expected = matching(where)

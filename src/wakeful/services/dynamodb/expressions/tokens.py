@@ -41,7 +41,9 @@ def tokens(text: str, called: str) -> list[Token]:
         raise refused(called, "The expression can not be empty;")
     size = len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
     if size > limits.DYNAMODB_EXPRESSION_BYTES_MAX:
-        raise refused(called, f"Expression size has exceeded the maximum allowed size; expression size: {size}")
+        # As AWS does:
+        told = "" if called in ("UpdateExpression", "ProjectionExpression") else f" expression size: {size}"
+        raise refused(called, f"Expression size has exceeded the maximum allowed size;{told}")
     found = [_token(match) for match in _TOKEN.finditer(text) if match.lastgroup != "space"]
     found.append(Token(END, "<EOF>", "<EOF>", len(text), len(text)))
     return found

@@ -303,7 +303,7 @@ def check_key(attribute: Attribute, value: Value) -> None:
 
 
 def _distinct(values: Sequence[Value]) -> list[Value]:
-    return [each for place, each in enumerate(values) if each not in values[:place]]
+    return list({next(iter(each.items())): each for each in values}.values())
 
 
 def equalities(

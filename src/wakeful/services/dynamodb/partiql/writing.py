@@ -48,13 +48,13 @@ def write_of(found: Table, statement: Statement, parameters: Parameters, *, told
         key, rest = _key(found, statement.where, parameters)
         condition = binding.condition_of(rest, parameters, there=found.keys.partition[0].name)
         update = binding.update_of(statement.assignments, statement.removals, parameters)
-        return Write("Update", found.arn, key, Asked(condition=condition, update=update), told_on_failure)
+        return Write("Update", found, key, Asked(condition=condition, update=update), told_on_failure)
     if isinstance(statement, Delete):
         key, rest = _key(found, statement.where, parameters)
         # What is not there is not deleted, and no condition is asked of it.
         condition = binding.condition_of(rest, parameters, or_gone=found.keys.partition[0].name)
         asked = None if condition is None else Asked(condition=condition)
-        return Write("Delete", found.arn, key, asked, told_on_failure)
+        return Write("Delete", found, key, asked, told_on_failure)
     assert isinstance(statement, Exists)
     return _check_of(found, statement, parameters, told_on_failure=told_on_failure)
 
@@ -88,7 +88,7 @@ def _insert(found: Table, statement: Insert, parameters: Parameters) -> Write:
             raise ValidationException(f"Key attribute should be present in the item: Key {attribute.name}")
         plans.check_key(attribute, item[attribute.name])
     condition = binding.gone(found.keys.partition[0].name)
-    return Write("Put", found.arn, item, Asked(condition=condition))
+    return Write("Put", found, item, Asked(condition=condition))
 
 
 def _key(found: Table, where: Condition | None, parameters: Parameters) -> tuple[Item, tuple[Condition, ...]]:
@@ -107,4 +107,4 @@ def _check_of(found: Table, statement: Exists, parameters: Parameters, *, told_o
     if len(key) < len(found.keys.attributes) or not rest:
         raise ValidationException("EXISTS() must contain a single item read with additional condition")
     condition = binding.condition_of(rest, parameters, there=found.keys.partition[0].name)
-    return Write("ConditionCheck", found.arn, key, Asked(condition=condition), told_on_failure)
+    return Write("ConditionCheck", found, key, Asked(condition=condition), told_on_failure)
