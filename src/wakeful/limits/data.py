@@ -6,3 +6,20 @@ from __future__ import annotations
 
 DYNAMODB_ITEM_BYTES_MAX = 400 * 1024
 DYNAMODB_PARSED_TABLES = 4096  # definitions of tables that are kept parsed
+
+# --- DynamoDB: backups, points in time, exports and imports -----------------------------------------------------------
+
+DYNAMODB_RECOVERY_DAYS = 35  # how far back a table can be restored, where nobody says less
+DYNAMODB_COPIED_AT_ONCE = 200  # items in one transaction of a copy: others write between
+DYNAMODB_COPY_SLOTS = 4  # copies of one kind at a time
+DYNAMODB_PRUNED_AT_ONCE = 1000  # rows of history looked at in one transaction
+DYNAMODB_SETTLING_S = 1.0  # the longest that a transaction takes where several write at a time
+DYNAMODB_RESTORES_AT_A_TIME = 50  # restores of an account and region ("Service, account, and table quotas")
+DYNAMODB_EXPORTS_AT_A_TIME = 300
+DYNAMODB_IMPORTS_AT_A_TIME = 50
+DYNAMODB_EXPORT_FILE_BYTES = 16 * 1024**2  # of items as they are stored, in one file of an export
+DYNAMODB_INCREMENT_S_MIN = 15 * 60  # what an incremental export may span
+DYNAMODB_INCREMENT_S_MAX = 24 * 3600
+DYNAMODB_TOKEN_S = 8 * 3600  # for how long a client token of an export or import names the same one
+DYNAMODB_IMPORT_ERRORS_LOGGED = 10_000  # items that could not be imported, told one by one
+DYNAMODB_BACKUPS_LISTED = 100  # where nobody says how many

@@ -50,6 +50,8 @@ class Table:
     tags: Mapping[str, str]
     keys: KeySchema
     indexes: tuple[Index, ...]
+    history: int = 0
+    """How many need to know what its items were before a change."""
 
     @property
     def stream_arn(self) -> str | None:
@@ -98,6 +100,7 @@ def _table(row: Row) -> Table:
         tags=orjson.loads(row["tags"]),
         keys=schema,
         indexes=indexes,
+        history=row["history"],
     )
 
 
