@@ -6,6 +6,25 @@ from __future__ import annotations
 
 DYNAMODB_ITEM_BYTES_MAX = 400 * 1024
 DYNAMODB_PARSED_TABLES = 4096  # definitions of tables that are kept parsed
+DYNAMODB_NUMBER_DIGITS_MAX = 38  # significant ones
+DYNAMODB_NUMBER_EXPONENT_MAX = 125  # of the first digit
+DYNAMODB_NUMBER_EXPONENT_MIN = -130
+DYNAMODB_NUMBER_BYTES_MAX = 21
+DYNAMODB_NESTING_MAX = 32  # levels of an item: what is in a list is one deeper than the list
+DYNAMODB_PARTITION_KEY_BYTES_MAX = 2048
+DYNAMODB_SORT_KEY_BYTES_MAX = 1024
+
+# --- DynamoDB: capacity, transactions, batches ------------------------------------------------------------------------
+
+DYNAMODB_READ_UNIT_BYTES = 4096
+DYNAMODB_WRITE_UNIT_BYTES = 1024
+DYNAMODB_TRANSACTION_ITEMS_MAX = 100
+DYNAMODB_TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
+DYNAMODB_CLIENT_TOKEN_S = 600
+DYNAMODB_BATCH_WRITES_MAX = 25
+DYNAMODB_BATCH_WRITE_BYTES_MAX = 16 * 1024 * 1024
+DYNAMODB_BATCH_READS_MAX = 100
+DYNAMODB_BATCH_READ_BYTES_MAX = 16 * 1024 * 1024
 
 # --- DynamoDB: backups, points in time, exports and imports -----------------------------------------------------------
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import index, items, stream
+from wakeful.services.dynamodb import history, index, items, stream
+from wakeful.services.dynamodb.capacity import Meter
+from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
-from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.table import Index, Table
 from wakeful.services.dynamodb.values import Item, raw
 from wakeful.store.tx import Tx
 
@@ -23,25 +25,74 @@ class Cause:
     identity: dict[str, str] | None = None
 
 
-def apply(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause) -> None:
+def apply(
+    tx: Tx,
+    table: Table,
+    key: bytes,
+    before: Item | None,
+    after: Item | None,
+    cause: Cause,
+    meter: Meter | None = None,
+) -> None:
     """The item under `key`, which was `before`, is `after` (None: it is not there), everywhere it is seen.
 
-    Whoever calls has locked the key (`locked`) before reading what was before.
+    Whoever calls has locked the key (`locked`) before reading what was before. `meter` is told what it costs.
     """
-    size_before = item_size(before) if before is not None else 0
-    size_after = item_size(after) if after is not None else 0
-    grown = ((after is not None) - (before is not None), size_after - size_before)
-    if after is not None:
-        items.put(tx, table.space, key, raw(after), grown=grown)
-    elif before is not None:
-        items.delete(tx, table.space, key, grown=grown)
-    if before == after:
-        return  # nothing happened: no stream record ("Change data capture for DynamoDB Streams")
-    index.change(tx, table, key, before, after)
-    stream.change(tx, table, key, before, after, cause)
+    size_before = item_size(before) if before is not None else None
+    size_after = item_size(after) if after is not None else None
+    _put_row(tx, table, key, size_before, after, size_after)
+    indexes = _show(tx, table, key, before, after, cause) if before != after else []
+    if meter is not None:
+        meter.wrote(size_before or 0, size_after or 0, indexes)
+
+
+def swap(
+    tx: Tx, table: Table, key: bytes, was: Stored | None, after: Item | None, size: int, cause: Cause, meter: Meter
+) -> None:
+    """The same for an item as it is stored, which is read only where others see what it was; `size` is its new one."""
+    overwrite(tx, table, key, None if was is None else was.size, after, size)
+    indexes: list[tuple[Index, float]] = []
+    if is_watched(table):
+        before = None if was is None else was.item
+        if before != after:
+            indexes = _show(tx, table, key, before, after, cause)
+    meter.wrote(0 if was is None else was.size, size, indexes)
+
+
+def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size: int) -> None:
+    """The item's row is as `after` says; of a table that nobody watches, this is all there is to do."""
+    _put_row(tx, table, key, size_before, after, size)
+
+
+def is_watched(table: Table) -> bool:
+    """Whether others see what an item was and is: indexes, a stream, or who needs to know the table's past."""
+    return bool(table.indexes) or bool(table.history) or table.stream_arn is not None
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
     """The item's JSON, as it is until the transaction ends; None where there is none."""
     tx.lock("dynamodb", "space", str(table.space), key.hex())
     return items.get(tx, table.space, key)
+
+
+def _put_row(
+    tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size_after: int | None
+) -> None:
+    if after is not None:
+        assert size_after is not None
+        grown = (1, size_after) if size_before is None else (0, size_after - size_before)
+        items.put(tx, table.space, key, raw(after), size_after, grown=grown)
+    elif size_before is not None:
+        items.delete(tx, table.space, key, grown=(-1, -size_before))
+
+
+def _show(
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause
+) -> list[tuple[Index, float]]:
+    """The change is seen where it is to be seen; what indexes it cost. Nothing that changes nothing comes here: it
+    makes no record of a stream ("Change data capture for DynamoDB Streams").
+    """
+    history.change(tx, table, key, before)
+    written = index.change(tx, table, key, before, after)
+    stream.change(tx, table, key, before, after, cause)
+    return written

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from wakeful.services.dynamodb import items
+from wakeful.services.dynamodb.capacity import write_units
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Index, Table
 from wakeful.services.dynamodb.values import Item, raw
 from wakeful.store.tx import Tx
 
 
-def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None) -> None:
-    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys."""
+def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None) -> list[tuple[Index, float]]:
+    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys.
+
+    Returned is what that costs, in units of each index that had to be written.
+    """
+    written: list[tuple[Index, float]] = []
     for index in table.indexes:
         old, new = entry(index, key, before), entry(index, key, after)
         if old == new:
             continue
-        if old is not None and (new is None or old[0] != new[0]):
-            items.delete(tx, index.space, old[0], grown=(-1, -item_size(old[1])))
+        size_before = item_size(old[1]) if old is not None else 0
+        size_after = item_size(new[1]) if new is not None else 0
+        stays = old is not None and new is not None and old[0] == new[0]
+        if old is not None and not stays:
+            items.delete(tx, index.space, old[0], grown=(-1, -size_before))
         if new is not None:
-            was = old if old is not None and old[0] == new[0] else None
-            grown = (was is None, item_size(new[1]) - (item_size(was[1]) if was is not None else 0))
-            items.put(tx, index.space, new[0], raw(new[1]), grown=grown)
+            grown = (0, size_after - size_before) if stays else (1, size_after)
+            items.put(tx, index.space, new[0], raw(new[1]), size_after, grown=grown)
+        moved = old is not None and new is not None and not stays
+        units = write_units(size_before) + write_units(size_after) if moved else write_units(size_before, size_after)
+        written.append((index, units))
+    return written
 
 
 def entry(index: Index, key: bytes, item: Item | None) -> tuple[bytes, Item] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wakeful.services.dynamodb.values import Item, parsed
 from wakeful.store.tx import Tx
 
 
@@ -12,6 +13,13 @@ class Stored:
     key: bytes
     raw: bytes
     """JSON, as the API has it."""
+    size: int
+    """Bytes, as DynamoDB counts them."""
+
+    @property
+    def item(self) -> Item:
+        """Read anew every time."""
+        return parsed(self.raw)
 
 
 def get(tx: Tx, space: int, key: bytes) -> bytes | None:
@@ -20,23 +28,36 @@ def get(tx: Tx, space: int, key: bytes) -> bytes | None:
     return None if row is None else row["item"]
 
 
+def stored(tx: Tx, space: int, key: bytes) -> Stored | None:
+    """The same with its size."""
+    row = tx.one("SELECT size, item FROM dynamodb_items WHERE space = ? AND key = ?", space, key)
+    return None if row is None else Stored(key, row["item"], row["size"])
+
+
+def size(tx: Tx, space: int, key: bytes) -> int | None:
+    """Only its size; None where there is no item."""
+    row = tx.one("SELECT size FROM dynamodb_items WHERE space = ? AND key = ?", space, key)
+    return None if row is None else row["size"]
+
+
 def between(tx: Tx, space: int, low: bytes, high: bytes, count: int, *, backwards: bool = False) -> list[Stored]:
     """Up to `count` items with keys from `low` on and before `high`; the other way round where `backwards`."""
     order = "DESC" if backwards else "ASC"
     rows = tx.all(
-        f"SELECT key, item FROM dynamodb_items WHERE space = ? AND key >= ? AND key < ? ORDER BY key {order} LIMIT ?",  # noqa: S608 - words of ours
+        "SELECT key, size, item FROM dynamodb_items WHERE space = ? AND key >= ? AND key < ?"  # noqa: S608 - words of ours
+        f" ORDER BY key {order} LIMIT ?",
         *(space, low, high, count),
     )
-    return [Stored(bytes(row["key"]), row["item"]) for row in rows]
+    return [Stored(bytes(row["key"]), row["item"], row["size"]) for row in rows]
 
 
-def put(tx: Tx, space: int, key: bytes, raw: bytes, *, grown: tuple[int, int]) -> None:
+def put(tx: Tx, space: int, key: bytes, raw: bytes, size: int, *, grown: tuple[int, int]) -> None:
     """The item is there. `grown` is by how many items and bytes the space has more now."""
     tx.lock("dynamodb", "space", str(space), key.hex())
     tx.run(
-        "INSERT INTO dynamodb_items(space, key, item) VALUES (?, ?, ?)"
-        " ON CONFLICT(space, key) DO UPDATE SET item = excluded.item",
-        *(space, key, raw),
+        "INSERT INTO dynamodb_items(space, key, size, item) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT(space, key) DO UPDATE SET size = excluded.size, item = excluded.item",
+        *(space, key, size, raw),
     )
     _grow(tx, space, grown)
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
+
+from wakeful import limits
+from wakeful.services.dynamodb import decimals
 
 HASH_BYTES = 4
 _END = b"\x00\x01"
 _ZERO_INSIDE = b"\x00\xff"
-_EXPONENT_BIAS = 131  # exponents go from -130 to 125
 _INVERTED = bytes(255 - byte for byte in range(256))
+_ONE_MORE = bytes((byte + 1) % 256 for byte in range(256))  # so that no pair of digits is the end of a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,11 @@ def prefix(kind: str, value: str) -> bytes:
 
 def number(text: str) -> bytes:
     """Any number DynamoDB can hold: sign, exponent, then two digits a byte."""
-    sign, digits, exponent = Decimal(text).as_tuple()
-    assert isinstance(exponent, int)
-    significant = "".join(map(str, digits)).lstrip("0")
-    if not significant:
+    sign, digits, exponent = decimals.parts(text)
+    if not digits:
         return b"\x80"
-    exponent += len(significant)
-    significant = significant.rstrip("0")
-    significant += "0" * (len(significant) % 2)
-    pairs = bytes(int(significant[at : at + 2]) + 1 for at in range(0, len(significant), 2))
-    magnitude = bytes((exponent + _EXPONENT_BIAS - 1,)) + pairs + b"\x00"
+    pairs = bytes.fromhex(digits if len(digits) % 2 == 0 else digits + "0").translate(_ONE_MORE)
+    magnitude = bytes((exponent - limits.DYNAMODB_NUMBER_EXPONENT_MIN,)) + pairs + b"\x00"
     return b"\x40" + magnitude.translate(_INVERTED) if sign else b"\xc0" + magnitude
 
 

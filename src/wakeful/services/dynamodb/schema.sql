@@ -26,6 +26,7 @@ CREATE INDEX IF NOT EXISTS dynamodb_spaces_gone ON dynamodb_spaces(gone) WHERE g
 CREATE TABLE IF NOT EXISTS dynamodb_items(
     space INTEGER NOT NULL,
     key   BLOB NOT NULL,                 -- see keys.py
+    size  INTEGER NOT NULL,              -- bytes as DynamoDB counts them: who reads need not read JSON for it
     item  BLOB NOT NULL,                 -- JSON, as the API has it
     PRIMARY KEY (space, key)
 ) WITHOUT ROWID;

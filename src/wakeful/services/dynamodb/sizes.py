@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wakeful.services.dynamodb.values import Item, Value, kind
+from wakeful.services.dynamodb import decimals
+from wakeful.services.dynamodb.values import Item, Value
 
 
 def item_size(item: Item) -> int:
     """Bytes: names and values."""
-    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+    total = 0
+    for name, value in item.items():
+        total += _text(name)
+        for what, held in value.items():
+            total += _text(held) if what == "S" else _SIZES[what](held)
+    return total
 
 
 def value_size(value: Value) -> int:
-    what = kind(value)
-    held = value[what]
-    return _SIZES[what](held)
+    for what, held in value.items():
+        return _SIZES[what](held)
+    raise AssertionError("a value has a type")
 
 
-def _number(text: str) -> int:
-    """About one byte for two significant digits, and one more."""
-    digits = text.lstrip("-").partition("E")[0].replace(".", "").strip("0")
-    return (len(digits) + 1) // 2 + 1 + text.startswith("-")
+def _text(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _binary(text: str) -> int:
@@ -30,15 +34,15 @@ def _binary(text: str) -> int:
 
 
 def _map(held: Mapping[str, Value]) -> int:
-    return 3 + sum(len(name.encode()) + value_size(value) + 1 for name, value in held.items())
+    return 3 + sum(_text(name) + value_size(value) + 1 for name, value in held.items())
 
 
 _SIZES: Mapping[str, Callable[[Any], int]] = {
-    "S": lambda held: len(held.encode()),
-    "N": _number,
+    "S": _text,
+    "N": decimals.size,
     "B": _binary,
-    "SS": lambda held: sum(len(each.encode()) for each in held),
-    "NS": lambda held: sum(map(_number, held)),
+    "SS": lambda held: sum(map(_text, held)),
+    "NS": lambda held: sum(map(decimals.size, held)),
     "BS": lambda held: sum(map(_binary, held)),
     "BOOL": lambda held: 1,
     "NULL": lambda held: 1,
