@@ -117,9 +117,7 @@ def restore_table_to_point_in_time(
     _check_target(tx, call, request["TargetTableName"])
     window = recovery.window(tx, found)
     if window is None:
-        raise PointInTimeRecoveryUnavailableException(
-            f"Point in time recovery is not enabled for table '{found.name}'"
-        )
+        raise PointInTimeRecoveryUnavailableException(f"Point in time recovery is not enabled for table '{found.name}'")
     source = Source(found.space, found.definition, found.arn, at=_moment(request, window), of_table=found)
     return _restored(tx, call, dict(request), source)  # type: ignore[return-value]
 
@@ -167,7 +165,7 @@ def _check_target(tx: Tx, call: Call, name: str) -> None:
 
 def _restored(tx: Tx, call: Call, request: dict[str, Any], source: Source) -> dict[str, Any]:
     made = restoring.begin(tx, call, request, source)
-    return {"TableDescription": table_operations.described(tx, made)}
+    return {"TableDescription": table_operations._described(tx, made)}
 
 
 def _continuous(window: Window | None) -> dict[str, Any]:

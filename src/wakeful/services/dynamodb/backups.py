@@ -14,7 +14,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.dynamodb import history, items, spaces, table
+from wakeful.services.dynamodb import history, items, readers, spaces
 from wakeful.services.dynamodb.errors import BackupInUseException, BackupNotFoundException
 from wakeful.services.dynamodb.table import Table
 from wakeful.store import work
@@ -79,11 +79,11 @@ def create(tx: Tx, found: Table, name: str) -> Backup:
 
 
 def of_deleted(tx: Tx, found: Table) -> Backup:
-    """A table of which every moment could be had back is deleted: it stays for as long as a backup of the system's, which
-    has its items from now on ("Restoring a DynamoDB table to a point in time").
+    """A table of which every moment could be had back is deleted: for as long as that it stays as a backup of the
+    system's, which has its items from now on ("Restoring a DynamoDB table to a point in time").
     """
     backup = _put(tx, found, f"{found.name}$DeletedTableBackup", SYSTEM, AVAILABLE, found.space)
-    spaces.hold(tx, found.space)
+    readers.hold(tx, found.space)
     work.put(tx, _EXPIRE, {"arn": backup.arn}, due=backup.expires, name=f"{_EXPIRE} {backup.arn}")
     return backup
 
@@ -110,12 +110,12 @@ def delete(tx: Tx, arn: str) -> Backup:
     backup = find(tx, arn)
     if backup.status == CREATING:
         raise BackupInUseException(f"Backup is being created: {arn}")
-    if spaces.readers(tx, backup.space) > (backup.type == SYSTEM):
+    if readers.count(tx, backup.space) > (backup.type == SYSTEM):
         raise BackupInUseException(f"Backup is being used by a restore: {arn}")
     tx.run("DELETE FROM dynamodb_backups WHERE arn = ?", arn)
     work.drop(tx, f"{_EXPIRE} {arn}")
     if backup.type == SYSTEM:
-        spaces.release(tx, backup.space)
+        readers.release(tx, backup.space)
     spaces.leave(tx, backup.space)
     return backup
 
@@ -217,7 +217,9 @@ async def _expire(node: Node, item: work.Item) -> Done | Again:
 def _backup(row: Row) -> Backup:
     fields = ("arn", "account", "region", "name", "type", "status", "created", "expires", "table_arn")
     told = {name: row[name] for name in fields}
-    return Backup(**told, source=orjson.loads(row["source"]), items=row["items"], bytes=row["bytes"], space=row["space"])
+    return Backup(
+        **told, source=orjson.loads(row["source"]), items=row["items"], bytes=row["bytes"], space=row["space"]
+    )
 
 
 workers = (

@@ -36,6 +36,9 @@ def finish(tx: Tx, arn: str, space: int) -> None:
 
 def _set(tx: Tx, made: Table, status: str, definition: Mapping[str, Any]) -> None:
     tx.run(
-        "UPDATE dynamodb_tables SET status = ?, definition = ? WHERE arn = ?", status, orjson.dumps(definition), made.arn
+        "UPDATE dynamodb_tables SET status = ?, definition = ? WHERE arn = ?",
+        status,
+        orjson.dumps(definition),
+        made.arn,
     )
     tx.wake(table.CHANGED)

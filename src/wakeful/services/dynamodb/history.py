@@ -14,7 +14,7 @@ from typing import Any
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.dynamodb import items, spaces, table
+from wakeful.services.dynamodb import items, readers, table
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table
@@ -63,7 +63,7 @@ def begin(tx: Tx, found: Table) -> None:
     tx.lock("dynamodb", found.arn)
     tx.run("UPDATE dynamodb_tables SET history = history + 1 WHERE arn = ?", found.arn)
     tx.wake(table.CHANGED)
-    spaces.hold(tx, found.space)
+    readers.hold(tx, found.space)
 
 
 def end(tx: Tx, arn: str, space: int) -> None:
@@ -71,7 +71,7 @@ def end(tx: Tx, arn: str, space: int) -> None:
     tx.lock("dynamodb", arn)
     tx.run("UPDATE dynamodb_tables SET history = history - 1 WHERE arn = ? AND space = ?", arn, space)
     tx.wake(table.CHANGED)
-    spaces.release(tx, space)
+    readers.release(tx, space)
     found = table.get(tx, arn)
     if found is None or found.space != space or not found.history:
         forget(tx, space)
@@ -86,8 +86,8 @@ def forget(tx: Tx, space: int, *, before: float | None = None) -> None:
 def settled(tx: Tx, moment: float) -> float:
     """From when on all is written that was true at that moment.
 
-    With one writer that is at once. Where many write at a time, one that began before it may end after it: it is waited for as
-    long as the longest of them takes.
+    With one writer that is at once. Where many write at a time, one that began before it may end after it: it is waited
+    for as long as the longest of them takes.
     """
     return moment + (limits.DYNAMODB_SETTLING_S if tx.skip_locked else 0)
 
@@ -114,7 +114,9 @@ def portion(tx: Tx, space: int, low: bytes, at: float | None, count: int) -> Por
     return Portion(kept, _next(last))
 
 
-def changed(tx: Tx, space: int, low: bytes, since: float, until: float, count: int) -> tuple[list[Changed], bytes | None]:
+def changed(
+    tx: Tx, space: int, low: bytes, since: float, until: float, count: int
+) -> tuple[list[Changed], bytes | None]:
     """Items from the key `low` on that have changed after `since` and not after `until`; and the key from which to go
     on, None where there are no more. At most `count` are looked at.
     """
@@ -169,7 +171,10 @@ def _next(last: bytes | None) -> bytes | None:
 
 def _was(tx: Tx, space: int, key: bytes, at: float) -> bytes | None:
     row = tx.one(
-        "SELECT item FROM dynamodb_history WHERE space = ? AND key = ? AND at > ? ORDER BY number LIMIT 1", space, key, at
+        "SELECT item FROM dynamodb_history WHERE space = ? AND key = ? AND at > ? ORDER BY number LIMIT 1",
+        space,
+        key,
+        at,
     )
     item = items.get(tx, space, key) if row is None else row["item"]
     return None if item is None else bytes(item)
@@ -180,7 +185,8 @@ def _first_after(tx: Tx, space: int, low: bytes, at: float, count: int) -> list[
     rows = tx.all(
         "SELECT h.key AS key, h.item AS item FROM dynamodb_history AS h JOIN"
         " (SELECT key, min(number) AS number FROM dynamodb_history WHERE space = ? AND key >= ? AND at > ?"
-        " GROUP BY key ORDER BY key LIMIT ?) AS f ON h.key = f.key AND h.number = f.number WHERE h.space = ? ORDER BY h.key",
+        " GROUP BY key ORDER BY key LIMIT ?) AS f ON h.key = f.key AND h.number = f.number"
+        " WHERE h.space = ? ORDER BY h.key",
         *(space, low, at, count, space),
     )
     return [(bytes(row["key"]), bytes(row["item"]) if row["item"] is not None else None) for row in rows]

@@ -12,7 +12,7 @@ from typing import Any
 from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, filling, history, spaces, table
+from wakeful.services.dynamodb import changes, filling, history, readers, table
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import LimitExceededException, ValidationException
 from wakeful.services.dynamodb.table import Table
@@ -27,7 +27,7 @@ KIND = "dynamodb.restore"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is restored: the space, at which moment (None: it does not change any more), and the table of that definition."""
+    """What is restored: the space, at which moment (None: it does not change any more), as what table."""
 
     space: int
     definition: Mapping[str, Any]
@@ -53,7 +53,7 @@ def begin(tx: Tx, call: Call, request: Mapping[str, Any], source: Source) -> Tab
     if source.of_table is not None:
         history.begin(tx, source.of_table)
     else:
-        spaces.hold(tx, source.space)
+        readers.hold(tx, source.space)
     body = {
         "target": made.arn,
         "into": made.space,
@@ -70,7 +70,14 @@ def begin(tx: Tx, call: Call, request: Mapping[str, Any], source: Source) -> Tab
 
 # --- below -----------------------------------------------------------------------------------------------------------
 
-_KEPT = ("AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput", "TableClass")
+_KEPT = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "BillingMode",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "TableClass",
+)
 """What a restored table has of the other one's settings; streams, time to live, tags, policies, protection it has not
 ("Restoring a DynamoDB table from a backup").
 """
@@ -124,8 +131,8 @@ def _indexes(
         same = known.get(each["IndexName"])
         if same is None or same["KeySchema"] != each["KeySchema"] or same["Projection"] != each["Projection"]:
             raise ValidationException(
-                f"One or more parameter values were invalid: {kind} of the restored table must match those of the source"
-                f" table: {each['IndexName']}"
+                f"One or more parameter values were invalid: {kind} of the restored table must match those of the"
+                f" source table: {each['IndexName']}"
             )
     return [dict(each) for each in override]
 
@@ -173,7 +180,7 @@ def _end(tx: Tx, body: dict[str, Any]) -> None:
     if body["of"] is not None:
         history.end(tx, body["of"], body["from"])
     else:
-        spaces.release(tx, body["from"])
+        readers.release(tx, body["from"])
 
 
 worker = Worker(KIND, _carry_out, slots=limits.DYNAMODB_COPY_SLOTS)
