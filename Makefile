@@ -8,7 +8,7 @@ CODE   := src tests tools bench examples
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev lock check format test demo crash bench generate clean
+.PHONY: help setup setup-dev lock check format test explore demo crash bench generate clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,8 +46,11 @@ check: setup-dev ## format, lint, types, architecture and the tests that run no 
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2 -m "not slow" --hypothesis-profile=quick
 
-test: setup-dev ## every test
-	$(BIN)/pytest -n 2
+test: setup-dev ## every test; the few that fail beside others are tried once more alone, and named
+	$(BIN)/python -m tools.every_test
+
+explore: setup-dev ## the property tests that need no processes, on examples that nobody has tried, for as long as it takes
+	$(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile=explore tests/fabric tests/store tests/wire tests/services
 
 generate: setup-dev ## writes what is generated from the models: types and the coverage table
 	$(BIN)/python -m tools.generate_shapes

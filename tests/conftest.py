@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import postgres
-from tests.examples import QUICK, UNTIMED
+from tests.examples import EXPLORED, QUICK, UNTIMED
 from tests.running_node import Lender, RunningNode, running_node
 from wakeful import limits
 from wakeful.clock import Clock
@@ -24,7 +24,8 @@ from wakeful.store import blobs, lease, schema, telemetry, work
 from wakeful.store.sqlite import SqliteStore
 from wakeful.store.tx import Outbox, Store
 
-settings.register_profile("whole", **UNTIMED)
+settings.register_profile("whole", derandomize=True, **UNTIMED)
+settings.register_profile("explore", max_examples=EXPLORED, **UNTIMED)
 settings.register_profile("quick", max_examples=QUICK, **UNTIMED)
 settings.load_profile("whole")
 IN_MEMORY = Path("/dev/shm")
@@ -39,6 +40,10 @@ def pytest_configure() -> None:
     """What quick tests write lies in memory, where there is enough: a disk would be waited for."""
     if settings.get_current_profile_name() == "quick" and _has_room(IN_MEMORY):
         tempfile.tempdir = str(IN_MEMORY)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tell-failed", metavar="FILE", type=Path, help="where the names of the tests that failed go")
 
 
 def _has_room(folder: Path) -> bool:
@@ -56,6 +61,10 @@ def pytest_collection_finish() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What this machine could not try is said at the end, once for each reason."""
+    told: Path | None = terminalreporter.config.getoption("--tell-failed")
+    if told is not None:
+        failed = [each.nodeid for kind in ("failed", "error") for each in terminalreporter.stats.get(kind, ())]
+        told.write_text("".join(f"{each}\n" for each in dict.fromkeys(failed)))
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", ()):
         if isinstance(report.longrepr, tuple):

@@ -1,4 +1,7 @@
-"""How many examples a property test gets: so many, or a tenth of them where tests shall be quick.
+"""How many examples a property test gets: so many, or a tenth of them where tests shall be quick, or many times more.
+
+`make test` tries the same examples every time, so that what fails was broken by what was changed. `make explore` looks
+for what nobody has tried yet.
 
 A number in `settings` holds whatever profile was chosen, so that `make check` would try what is meant for `make test`.
 """
@@ -10,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 QUICK = 15
+EXPLORED = 2000
 
 # A busy machine is slow, and nothing is wrong with that: no test is timed, by hypothesis neither.
 UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -20,7 +24,11 @@ def examples(count: int, *, keeps_fixtures: bool = False, **more: Any) -> settin
 
     A test that `keeps_fixtures` knows that its examples share what it was given.
     """
-    is_quick = settings.get_current_profile_name() == "quick"
+    profile = settings.get_current_profile_name()
     if keeps_fixtures:
         more["suppress_health_check"] = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-    return settings(max_examples=min(count, max(QUICK, count // 10)) if is_quick else count, **more)
+    if profile == "quick":
+        count = min(count, max(QUICK, count // 10))
+    elif profile == "explore":
+        count *= 10
+    return settings(max_examples=count, **more)

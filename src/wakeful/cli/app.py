@@ -94,6 +94,10 @@ def start(
         bool | None,
         typer.Option(help="Whether topics may send to addresses that are not public; on loopback they may."),
     ] = None,
+    table_delay: Annotated[
+        float,
+        typer.Option(min=0, max=600, help="Seconds for which DynamoDB's tables are CREATING, UPDATING, DELETING."),
+    ] = 0.0,
 ) -> None:
     """Start a node; it runs until interrupted and loses nothing."""
     if smtp_from is not None and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", smtp_from):
@@ -116,6 +120,7 @@ def start(
         runtime_fallback=runtime_fallback,
         trust=trust,
         internal_endpoints=internal_endpoints,
+        table_delay_s=table_delay,
     )
     try:
         _ = config.smtp

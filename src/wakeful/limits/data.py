@@ -48,3 +48,33 @@ DYNAMODB_IMPORT_ZSTD_BYTES = 256  # of compressed bytes at a time: each may stan
 DYNAMODB_IMPORT_LINE_BYTES_MAX = 16 * 1024**2
 DYNAMODB_IMPORT_OBJECTS_MAX = 50_000
 DYNAMODB_IMPORT_LOG_BYTES_MAX = 200_000  # of what is said of one item
+
+# --- DynamoDB: tables ------------------------------------------------------------------------------------------------
+
+DYNAMODB_ACCOUNT_CAPACITY_MAX = 80_000  # units of each kind that all tables of an account in a region may provision
+DYNAMODB_TABLE_CAPACITY_MAX = 40_000  # units of each kind that a table or an index may have
+DYNAMODB_CAPACITY_SAID_MAX = 1_000_000_000_000  # no number of units greater than this is even read
+DYNAMODB_WARM_READS = 12_000  # reads a second that every on-demand table is ready for
+DYNAMODB_WARM_WRITES = 4_000
+DYNAMODB_DECREASES_A_DAY = 4  # of a table's provisioned throughput, each further one an hour after the one before
+DYNAMODB_DECREASE_PAUSE_S = 3600.0
+DYNAMODB_CLASS_CHANGES_MAX = 2  # of a table's class, in so many days
+DYNAMODB_CLASS_CHANGES_DAYS = 30
+DYNAMODB_NAME_MIN = 3  # characters of a table's name
+DYNAMODB_NAME_MAX = 255
+DYNAMODB_TABLES_MAX = 2_500  # of an account in a region
+DYNAMODB_TABLES_LISTED_MAX = 100
+DYNAMODB_GLOBAL_INDEXES_MAX = 20
+DYNAMODB_LOCAL_INDEXES_MAX = 5
+DYNAMODB_INDEX_KEYS_MAX = 4  # attributes of each kind in the key of a global index
+DYNAMODB_PROJECTED_MAX = 100  # attributes that all indexes of a table project by name
+DYNAMODB_TAGS_MAX = 50
+DYNAMODB_TAGS_LISTED_MAX = 10
+DYNAMODB_POLICY_BYTES_MAX = 20 * 1024
+DYNAMODB_BACKFILL_ITEMS = 200  # that go to a new index in one transaction
+DYNAMODB_BACKFILL_TURN = 50  # such transactions before the row is put again, which says how far it has come
+DYNAMODB_SPACE_SWEPT_AT_ONCE = 1_000  # rows of a deleted table or index that go in one transaction
+DYNAMODB_SPACE_RESTS_S = 60.0  # after which a deleted space is looked through once more
+DYNAMODB_EXPIRED_AT_ONCE = 100  # items that time to live deletes in one transaction
+DYNAMODB_EXPIRY_AGE_S_MAX = 5 * 365 * 86400  # what expired longer ago than this is not deleted
+DYNAMODB_INSIGHTS_LISTED_MAX = 100

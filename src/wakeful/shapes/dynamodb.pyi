@@ -30,6 +30,25 @@ class ConsumedCapacity(TypedDict, total=False):
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
 
+class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    KeySchema: Required[list[KeySchemaElement]]
+    Projection: Required[Projection]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
 class CreateTableInput(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition]
     TableName: Required[str]
@@ -53,11 +72,58 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class CreateVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    VectorAttribute: Required[VectorAttributeDefinition]
+    SearchSchema: list[SearchSchemaElement]
+    Projection: Required[Projection]
+    Dimensions: Required[int]
+    DistanceFunction: Required[str]
+
+class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class DeleteReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class DeleteTableInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DeleteTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class DeleteVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DescribeEndpointsRequest(TypedDict, total=False): ...
+
+class DescribeEndpointsResponse(TypedDict, total=False):
+    Endpoints: Required[list[Endpoint]]
+
+class DescribeLimitsInput(TypedDict, total=False): ...
+
+class DescribeLimitsOutput(TypedDict, total=False):
+    AccountMaxReadCapacityUnits: int | None
+    AccountMaxWriteCapacityUnits: int | None
+    TableMaxReadCapacityUnits: int | None
+    TableMaxWriteCapacityUnits: int | None
+
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
 
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
+
+class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    DisassociationMode: Required[str]
+
+class Endpoint(TypedDict, total=False):
+    Address: Required[str]
+    CachePeriodInMinutes: Required[int]
 
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
@@ -99,6 +165,11 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexUpdate(TypedDict, total=False):
+    Update: UpdateGlobalSecondaryIndexAction
+    Create: CreateGlobalSecondaryIndexAction
+    Delete: DeleteGlobalSecondaryIndexAction
+
 class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
@@ -108,6 +179,10 @@ class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
 
+class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
+    Create: CreateGlobalTableWitnessGroupMemberAction
+    Delete: DeleteGlobalTableWitnessGroupMemberAction
+
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
     SizeEstimateRangeGB: list[float] | None
@@ -115,6 +190,14 @@ class ItemCollectionMetrics(TypedDict, total=False):
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
+
+class ListTablesInput(TypedDict, total=False):
+    ExclusiveStartTableName: str
+    Limit: int
+
+class ListTablesOutput(TypedDict, total=False):
+    TableNames: list[str] | None
+    LastEvaluatedTableName: str | None
 
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -134,7 +217,7 @@ class OnDemandThroughput(TypedDict, total=False):
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
-    MaxReadRequestUnits: int | None
+    MaxReadRequestUnits: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -152,7 +235,7 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
     WriteCapacityUnits: int | None
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
-    ReadCapacityUnits: int | None
+    ReadCapacityUnits: int
 
 class PutItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -187,11 +270,22 @@ class ReplicaDescription(TypedDict, total=False):
     ReplicaTableClassSummary: TableClassSummary | None
     GlobalTableSettingsReplicationMode: str | None
 
+class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
+
+class ReplicationGroupUpdate(TypedDict, total=False):
+    Create: CreateReplicationGroupMemberAction
+    Update: UpdateReplicationGroupMemberAction
+    Delete: DeleteReplicationGroupMemberAction
+    Disassociate: DisassociateReplicationGroupMemberAction
 
 class RestoreSummary(TypedDict, total=False):
     SourceBackupArn: str | None
@@ -263,6 +357,42 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class UpdateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
+class UpdateTableInput(TypedDict, total=False):
+    AttributeDefinitions: list[AttributeDefinition]
+    TableName: Required[str]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexUpdate]
+    StreamSpecification: StreamSpecification
+    SSESpecification: SSESpecification
+    ReplicaUpdates: list[ReplicationGroupUpdate]
+    TableClass: str
+    DeletionProtectionEnabled: bool
+    MultiRegionConsistency: str
+    GlobalTableWitnessUpdates: list[GlobalTableWitnessGroupUpdate]
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+    GlobalTableSettingsReplicationMode: str
+    DisassociationProtectionEnabled: bool
+    VectorIndexUpdates: list[VectorIndexUpdate]
+
+class UpdateTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
 
@@ -290,6 +420,10 @@ class VectorIndexDescription(TypedDict, total=False):
     IndexSizeBytes: int | None
     ItemCount: int | None
     IndexArn: str | None
+
+class VectorIndexUpdate(TypedDict, total=False):
+    Create: CreateVectorIndexAction
+    Delete: DeleteVectorIndexAction
 
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int

@@ -6,17 +6,14 @@ from pathlib import Path
 
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
-    backup_operations,
-    backups,
-    export_operations,
-    exports,
-    history,
-    import_operations,
-    imports,
+    backfill,
     item_operations,
-    recovery,
-    restoring,
+    keeping,
+    policies,
+    spaces,
+    states,
     table_operations,
+    ttl,
 )
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
@@ -26,21 +23,12 @@ _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
 service = Service(
     operations=api,
     schema=_SCHEMA,
-    workers=(
-        *(history.worker, *backups.workers, recovery.worker, restoring.worker),
-        *(exports.worker, imports.worker),
-    ),
-    first=recovery.first,
+    policy=policies.of,
+    policies_changed=policies.CHANGED,
+    workers=(backfill.worker, spaces.worker, states.worker, *ttl.workers, *keeping.workers),
+    first=keeping.first,
 )
 
 streams = Service(operations=streams_api, schema=_SCHEMA)
 
-__all__ = [
-    "backup_operations",
-    "export_operations",
-    "import_operations",
-    "item_operations",
-    "service",
-    "streams",
-    "table_operations",
-]
+__all__ = ["item_operations", "keeping", "service", "streams", "table_operations"]

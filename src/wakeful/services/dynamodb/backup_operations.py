@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits, names
 from wakeful.fabric.service import Call
-from wakeful.services.dynamodb import backups, recovery, restoring, table, table_operations
+from wakeful.services.dynamodb import backups, description, recovery, restoring, table
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.errors import (
     BackupInUseException,
@@ -141,7 +141,7 @@ def _source_arn(call: Call, request: shapes.RestoreTableToPointInTimeInput) -> s
 
 
 def _moment(request: shapes.RestoreTableToPointInTimeInput, window: Window) -> float:
-    """The end of the second that was asked for: AWS knows seconds."""
+    """SDKs say whole seconds: the one in which recovery was switched on means the moment at which it was."""
     latest = request.get("UseLatestRestorableTime", False)
     if latest == ("RestoreDateTime" in request):
         raise ValidationException(
@@ -165,7 +165,7 @@ def _check_target(tx: Tx, call: Call, name: str) -> None:
 
 def _restored(tx: Tx, call: Call, request: dict[str, Any], source: Source) -> dict[str, Any]:
     made = restoring.begin(tx, call, request, source)
-    return {"TableDescription": table_operations._described(tx, made)}
+    return {"TableDescription": description.described(tx, made)}
 
 
 def _continuous(window: Window | None) -> dict[str, Any]:

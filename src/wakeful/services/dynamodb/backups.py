@@ -14,7 +14,7 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.dynamodb import history, items, readers, spaces
+from wakeful.services.dynamodb import history, items, spaces
 from wakeful.services.dynamodb.errors import BackupInUseException, BackupNotFoundException
 from wakeful.services.dynamodb.table import Table
 from wakeful.store import work
@@ -83,8 +83,8 @@ def of_deleted(tx: Tx, found: Table) -> Backup:
     system's, which has its items from now on ("Restoring a DynamoDB table to a point in time").
     """
     backup = _put(tx, found, f"{found.name}$DeletedTableBackup", SYSTEM, AVAILABLE, found.space)
-    readers.hold(tx, found.space)
-    work.put(tx, _EXPIRE, {"arn": backup.arn}, due=backup.expires, name=f"{_EXPIRE} {backup.arn}")
+    spaces.hold(tx, found.space)
+    work.put(tx, _OUTLIVED, {"arn": backup.arn}, due=backup.expires, name=f"{_OUTLIVED} {backup.arn}")
     return backup
 
 
@@ -110,13 +110,14 @@ def delete(tx: Tx, arn: str) -> Backup:
     backup = find(tx, arn)
     if backup.status == CREATING:
         raise BackupInUseException(f"Backup is being created: {arn}")
-    if readers.count(tx, backup.space) > (backup.type == SYSTEM):
+    if spaces.readers(tx, backup.space) > (backup.type == SYSTEM):
         raise BackupInUseException(f"Backup is being used by a restore: {arn}")
     tx.run("DELETE FROM dynamodb_backups WHERE arn = ?", arn)
-    work.drop(tx, f"{_EXPIRE} {arn}")
+    work.drop(tx, f"{_OUTLIVED} {arn}")
     if backup.type == SYSTEM:
-        readers.release(tx, backup.space)
-    spaces.leave(tx, backup.space)
+        spaces.release(tx, backup.space)  # the table left it
+    else:
+        spaces.leave(tx, backup.space)
     return backup
 
 
@@ -131,8 +132,7 @@ def source_of(tx: Tx, found: Table) -> dict[str, Any]:
         "TableSizeBytes": size,
         "KeySchema": definition["KeySchema"],
         "TableCreationDateTime": found.created,
-        "ProvisionedThroughput": definition.get("ProvisionedThroughput")
-        or {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+        "ProvisionedThroughput": _units(definition["ProvisionedThroughput"]),
         "ItemCount": count,
         "BillingMode": definition.get("BillingMode", "PROVISIONED"),
     }
@@ -147,8 +147,12 @@ def source_of(tx: Tx, found: Table) -> dict[str, Any]:
 
 # --- below -----------------------------------------------------------------------------------------------------------
 
-_EXPIRE = "dynamodb.expire"
-_INDEX_MEMBERS = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput", "OnDemandThroughput")
+_OUTLIVED = "dynamodb.outlived"
+_INDEX_MEMBERS = ("IndexName", "KeySchema", "Projection", "OnDemandThroughput")
+
+
+def _units(provisioned: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: provisioned[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
 
 
 def _put(tx: Tx, found: Table, name: str, kind: str, status: str, space: int) -> Backup:
@@ -170,13 +174,26 @@ def _features(definition: Mapping[str, Any]) -> dict[str, Any]:
     features: dict[str, Any] = {}
     for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         if definition.get(kind):
-            features[kind] = [
-                {name: each[name] for name in _INDEX_MEMBERS if name in each} for each in definition[kind]
-            ]
-    stream = definition.get("StreamSpecification")
-    if stream and stream.get("StreamEnabled"):
-        features["StreamDescription"] = stream
+            features[kind] = [_index(each) for each in definition[kind]]
+    stream = definition.get("Stream")
+    if stream and stream["StreamEnabled"]:
+        features["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": stream["StreamViewType"]}
+    expiry = definition.get("TimeToLive")
+    if expiry:
+        features["TimeToLiveDescription"] = {
+            "TimeToLiveStatus": "ENABLED",
+            "AttributeName": expiry["AttributeName"],
+        }
+    if "SSE" in definition:
+        features["SSEDescription"] = definition["SSE"]
     return features
+
+
+def _index(found: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: found[name] for name in _INDEX_MEMBERS if name in found}
+    if "ProvisionedThroughput" in found:
+        told["ProvisionedThroughput"] = _units(found["ProvisionedThroughput"])
+    return told
 
 
 async def _copy(node: Node, item: work.Item) -> Done | Again:
@@ -224,5 +241,5 @@ def _backup(row: Row) -> Backup:
 
 workers = (
     Worker(KIND, _copy, slots=limits.DYNAMODB_COPY_SLOTS),
-    Worker(_EXPIRE, _expire, slots=1, is_lazy=True),
+    Worker(_OUTLIVED, _expire, slots=1, is_lazy=True),
 )

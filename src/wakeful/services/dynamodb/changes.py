@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import history, index, items, stream
+from wakeful.services.dynamodb import expiries, history, index, items, stream
+from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Index, Table
-from wakeful.services.dynamodb.values import Item, raw
+from wakeful.services.dynamodb.values import Item, parsed, raw
 from wakeful.store.tx import Tx
 
 
@@ -23,6 +24,8 @@ class Cause:
 
     trace: Trace
     identity: dict[str, str] | None = None
+    is_replicated: bool = False
+    """It has been made in another region, and goes to no further one from here."""
 
 
 def apply(
@@ -65,8 +68,14 @@ def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: 
 
 
 def is_watched(table: Table) -> bool:
-    """Whether others see what an item was and is: indexes, a stream, or who needs to know the table's past."""
-    return bool(table.indexes) or bool(table.history) or table.stream_arn is not None
+    """Whether others see what an item was and is: indexes, a stream, time to live, replicas, or who needs to know the
+    table's past.
+    """
+    return (
+        bool(table.indexes or table.history or table.replicas)
+        or table.stream_arn is not None
+        or expiries.setting(table) is not None
+    )
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
@@ -94,5 +103,18 @@ def _show(
     """
     history.change(tx, table, key, before)
     written = index.change(tx, table, key, before, after)
+    expiries.change(tx, table, key, before, after)
     stream.change(tx, table, key, before, after, cause)
+    if table.replicas and not cause.is_replicated:
+        _replicate(tx, table, key, after, cause)
     return written
+
+
+def _replicate(tx: Tx, table: Table, key: bytes, after: Item | None, cause: Cause) -> None:
+    """The item is the same in every region of a global table. That a service did it is told only where it did."""
+    told = Cause(cause.trace, is_replicated=True)
+    for arn in table.replicas:
+        replica = tables.get(tx, arn)
+        if replica is not None:
+            before = locked(tx, replica, key)
+            apply(tx, replica, key, parsed(before) if before is not None else None, after, told)

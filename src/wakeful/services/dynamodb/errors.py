@@ -54,6 +54,17 @@ class SerializationException(AwsError):
     status = 400
 
 
+# --- tables ---
+
+
+class PolicyNotFoundException(AwsError):
+    """Resource-based policy not found for the provided ResourceArn."""
+
+
+class InternalServerError(AwsError):
+    """Internal server error"""
+
+
 # --- backups, points in time, exports and imports --------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.dynamodb import items, readers, table
+from wakeful.services.dynamodb import items, spaces, table
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table
@@ -63,7 +63,7 @@ def begin(tx: Tx, found: Table) -> None:
     tx.lock("dynamodb", found.arn)
     tx.run("UPDATE dynamodb_tables SET history = history + 1 WHERE arn = ?", found.arn)
     tx.wake(table.CHANGED)
-    readers.hold(tx, found.space)
+    spaces.hold(tx, found.space)
 
 
 def end(tx: Tx, arn: str, space: int) -> None:
@@ -71,7 +71,7 @@ def end(tx: Tx, arn: str, space: int) -> None:
     tx.lock("dynamodb", arn)
     tx.run("UPDATE dynamodb_tables SET history = history - 1 WHERE arn = ? AND space = ?", arn, space)
     tx.wake(table.CHANGED)
-    readers.release(tx, space)
+    spaces.release(tx, space)
     found = table.get(tx, arn)
     if found is None or found.space != space or not found.history:
         forget(tx, space)

@@ -12,7 +12,7 @@ from typing import Any
 from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, filling, history, readers, table
+from wakeful.services.dynamodb import changes, filling, history, spaces, table
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import LimitExceededException, ValidationException
 from wakeful.services.dynamodb.table import Table
@@ -53,7 +53,7 @@ def begin(tx: Tx, call: Call, request: Mapping[str, Any], source: Source) -> Tab
     if source.of_table is not None:
         history.begin(tx, source.of_table)
     else:
-        readers.hold(tx, source.space)
+        spaces.hold(tx, source.space)
     body = {
         "target": made.arn,
         "into": made.space,
@@ -81,7 +81,7 @@ _KEPT = (
 """What a restored table has of the other one's settings; streams, time to live, tags, policies, protection it has not
 ("Restoring a DynamoDB table from a backup").
 """
-_OF_INDEXES = ("IndexName", "KeySchema", "Projection", "ProvisionedThroughput", "OnDemandThroughput")
+_OF_INDEXES = ("IndexName", "KeySchema", "Projection", "OnDemandThroughput")
 
 
 def _check_others(tx: Tx, call: Call) -> None:
@@ -100,6 +100,9 @@ def _wanted(definition: Mapping[str, Any], request: Mapping[str, Any]) -> dict[s
     if "VectorIndexOverride" in request:
         raise NotImplementedHere("Wakeful does not have VectorIndexOverride yet.")
     wanted = {name: definition[name] for name in _KEPT if name in definition}
+    wanted |= _units(definition)
+    if "TableClass" in definition:
+        wanted["TableClass"] = definition["TableClass"]["TableClass"]
     for kind, override in (
         ("GlobalSecondaryIndexes", "GlobalSecondaryIndexOverride"),
         ("LocalSecondaryIndexes", "LocalSecondaryIndexOverride"),
@@ -108,9 +111,11 @@ def _wanted(definition: Mapping[str, Any], request: Mapping[str, Any]) -> dict[s
         if indexes:
             wanted[kind] = indexes
     _override_capacity(wanted, request)
-    encryption = request.get("SSESpecificationOverride", definition.get("SSESpecification"))
-    if encryption is not None:
-        wanted["SSESpecification"] = encryption
+    if "SSESpecificationOverride" in request:
+        wanted["SSESpecification"] = request["SSESpecificationOverride"]
+    elif "SSE" in definition:
+        key = definition["SSE"]["KMSMasterKeyArn"]
+        wanted["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
     used = {each["AttributeName"] for each in wanted["KeySchema"]}
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         used.update(part["AttributeName"] for each in wanted.get(kind, ()) for part in each["KeySchema"])
@@ -123,7 +128,7 @@ def _wanted(definition: Mapping[str, Any], request: Mapping[str, Any]) -> dict[s
 def _indexes(
     has: Sequence[Mapping[str, Any]], override: Sequence[Mapping[str, Any]] | None, kind: str
 ) -> list[dict[str, Any]]:
-    own = [{name: each[name] for name in _OF_INDEXES if name in each} for each in has]
+    own = [{name: each[name] for name in _OF_INDEXES if name in each} | _units(each) for each in has]
     if override is None:
         return own
     known = {each["IndexName"]: each for each in own}
@@ -135,6 +140,15 @@ def _indexes(
                 f" source table: {each['IndexName']}"
             )
     return [dict(each) for each in override]
+
+
+def _units(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table or an index has provisioned, as CreateTable is told; nothing where it is paid by request."""
+    provisioned = found.get("ProvisionedThroughput")
+    if not provisioned or not provisioned.get("ReadCapacityUnits"):
+        return {}
+    units = {name: provisioned[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
+    return {"ProvisionedThroughput": units}
 
 
 def _override_capacity(wanted: dict[str, Any], request: Mapping[str, Any]) -> None:
@@ -180,7 +194,7 @@ def _end(tx: Tx, body: dict[str, Any]) -> None:
     if body["of"] is not None:
         history.end(tx, body["of"], body["from"])
     else:
-        readers.release(tx, body["from"])
+        spaces.release(tx, body["from"])
 
 
 worker = Worker(KIND, _carry_out, slots=limits.DYNAMODB_COPY_SLOTS)

@@ -86,3 +86,22 @@ CREATE TABLE IF NOT EXISTS dynamodb_transfers( -- exports and imports
     request   BLOB NOT NULL,    -- as it was asked for
     result    BLOB NOT NULL     -- what the description has beside it
 ) WITHOUT ROWID;
+
+-- Resource policies, of tables and of streams.
+
+CREATE TABLE IF NOT EXISTS dynamodb_policies(
+    resource TEXT PRIMARY KEY,           -- its ARN
+    policy   TEXT NOT NULL,              -- as GetResourcePolicy answers it
+    sent     TEXT NOT NULL,              -- the same in what it was sent as, but for its spelling
+    revision TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Time to live: which items expire when. A table that has it has a list of them, which is numbered as spaces are.
+
+CREATE TABLE IF NOT EXISTS dynamodb_expiries(
+    list INTEGER NOT NULL,
+    key  BLOB NOT NULL,                  -- of the item
+    at   INTEGER NOT NULL,               -- epoch seconds
+    PRIMARY KEY (list, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_expiries_at ON dynamodb_expiries(list, at);

@@ -16,3 +16,13 @@ if TYPE_CHECKING:
 
 def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause) -> None:
     """The change stands in the table's stream, where it has one."""
+
+
+def enabled(tx: Tx, table: Table) -> None:
+    """The table has a new stream, whose label its definition has; whatever changes from now on is in it."""
+
+
+def disabled(tx: Tx, table: Table) -> None:
+    """The stream that the table has had takes no more, because it was switched off or the table is gone; what it has
+    stays for as long as it would have.
+    """
