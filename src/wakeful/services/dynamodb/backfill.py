@@ -54,7 +54,8 @@ def _fill(tx: Tx, found: Table, index: Index, key: bytes) -> None:
     there = changes.locked(tx, found, key)
     row = entry(index, key, parsed(there)) if there is not None else None
     if row is not None and items.get(tx, index.space, row[0]) is None:
-        items.put(tx, index.space, row[0], raw(row[1]), grown=(1, item_size(row[1])))
+        size = item_size(row[1])
+        items.put(tx, index.space, row[0], raw(row[1]), size, grown=(1, size))
 
 
 def _finish(tx: Tx, found: Table, space: int) -> None:
