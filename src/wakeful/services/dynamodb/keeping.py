@@ -11,13 +11,14 @@ from wakeful.services.dynamodb import (
     import_operations,
     imports,
     recovery,
+    replicas,
     restoring,
 )
 
 operations = (backup_operations, export_operations, import_operations)
 
 workers = (
-    *(history.worker, recovery.worker, restoring.worker, exports.worker, imports.worker),
+    *(history.worker, recovery.worker, restoring.worker, exports.worker, imports.worker, replicas.worker),
     *backups.workers,
 )
 

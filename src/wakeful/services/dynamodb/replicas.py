@@ -1,4 +1,5 @@
-"""Global tables: the same table in several regions of the node ("Global tables - multi-active, multi-Region replication").
+"""Global tables: the same table in several regions of the node ("Global tables: multi-active, multi-Region
+replication").
 
 A change in one region is made in the others in the same transaction (`changes.py`), so that no two regions ever differ
 and no write is ever the earlier of two: the last writer is the one that wrote last. What is here makes the regions one
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wakeful import limits, names
+from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, items, making, states, stream, table, ttl
+from wakeful.services.dynamodb import changes, description, group, items, making, states, stream, table, ttl, updates
 from wakeful.services.dynamodb.changes import Cause
+from wakeful.services.dynamodb.definition import INVALID
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import parsed
@@ -23,23 +25,27 @@ from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import NotImplementedHere
 
+if TYPE_CHECKING:
+    from wakeful.shapes import dynamodb as shapes
+
 KIND = "dynamodb.replica"
 """The kind of work row that fills a new replica."""
-
-VERSION = "2019.11.21"
 
 _REGION = re.compile("[a-z]{2}(-[a-z]+)+-[0-9]")
 _VIEW = "NEW_AND_OLD_IMAGES"
 _BEYOND = b"\xff" * 64
 
 
-def update(tx: Tx, call: Call, found: Table, updates: Sequence[Mapping[str, Any]]) -> Table:
-    """Replicas come, change and go as UpdateTable's ReplicaUpdates say; the table as it is then. Whoever calls has
-    locked it and knows it to be ACTIVE.
+def update(tx: Tx, call: Call, found: Table, request: Mapping[str, Any]) -> shapes.TableDescription:
+    """Replicas come, change and go as UpdateTable's ReplicaUpdates say; the table as the answer shows it. Whoever calls
+    has locked it.
     """
-    for each in updates:
+    if not set(request) <= {"TableName", "ReplicaUpdates"}:
+        raise ValidationException(f"{INVALID}ReplicaUpdates must be the only operation in the request")
+    updates.check_is_idle(found)
+    for each in request["ReplicaUpdates"]:
         if len(each) != 1:
-            raise ValidationException("One or more parameter values were invalid: One action for each replica update")
+            raise ValidationException(f"{INVALID}One action for each replica update")
         (action, wanted) = next(iter(each.items()))
         region = wanted["RegionName"]
         if region == found.region:
@@ -49,7 +55,7 @@ def update(tx: Tx, call: Call, found: Table, updates: Sequence[Mapping[str, Any]
             )
         if action == "Create":
             found = _add(tx, call, found, wanted)
-        elif region not in _regions(found):
+        elif region not in group.regions(found):
             raise ValidationException(
                 "Update global table operation failed because one or more replicas were not part of the global table."
             )
@@ -57,32 +63,10 @@ def update(tx: Tx, call: Call, found: Table, updates: Sequence[Mapping[str, Any]
             found = _change(tx, found, wanted)
         else:
             found = _part(tx, found, region, stays=action == "Disassociate")
-    return found
-
-
-def check_stream(found: Table) -> None:
-    """Raises ValidationException: the stream of a global table is there for good."""
-    if found.replicas:
-        raise ValidationException(
-            "One or more parameter values were invalid: Disabling Stream is not allowed for a Global Table replica."
-        )
-
-
-def deleted(tx: Tx, found: Table) -> None:
-    """The table is about to go: the others are the same global table without it."""
-    _leave(tx, found)
-
-
-def others(tx: Tx, found: Table) -> list[Table]:
-    """The same global table in other regions."""
-    return [each for each in (table.get(tx, arn) for arn in found.replicas) if each is not None]
+    return description.described(tx, found)
 
 
 # --- below -----------------------------------------------------------------------------------------------------------
-
-
-def _regions(found: Table) -> list[str]:
-    return [each["RegionName"] for each in found.definition.get("Replicas", ())]
 
 
 def _add(tx: Tx, call: Call, found: Table, wanted: Mapping[str, Any]) -> Table:
@@ -90,21 +74,22 @@ def _add(tx: Tx, call: Call, found: Table, wanted: Mapping[str, Any]) -> Table:
     if "KMSMasterKeyId" in wanted:
         raise NotImplementedHere("Wakeful does not have keys of KMS for replicas (KMSMasterKeyId) yet.")
     if not _REGION.fullmatch(region):
-        raise ValidationException(f"One or more parameter values were invalid: Unsupported Region: {region}")
+        raise ValidationException(f"{INVALID}Unsupported Region: {region}")
     arn = found.arn.replace(f":{found.region}:", f":{region}:", 1)
     table.lock(tx, arn)
     if table.get(tx, arn) is not None:
         raise ValidationException(
-            f"Failed to create a the new replica of table with name: '{found.name}' because one or more replicas already"
-            " existed as tables."
+            f"Failed to create a the new replica of table with name: '{found.name}' because one or more replicas"
+            " already existed as tables."
         )
     found = _with_stream(tx, found)
     listed = found.definition.get("Replicas") or [{"RegionName": found.region, "ReplicaStatus": table.ACTIVE}]
     entry = {**_overrides(found, wanted), "RegionName": region, "ReplicaStatus": table.CREATING}
-    group = [*listed, entry]
-    made = making.insert(tx, arn, _definition(found, wanted, group, tx.now))
-    for each in (found, *others(tx, found)):
-        _save(tx, each, group, status=table.UPDATING if each.arn == found.arn else None)
+    listed = [*listed, entry]
+    made = making.insert(tx, arn, _definition(found, wanted, listed, tx.now))
+    for each in (found, *group.others(tx, found)):
+        table.lock(tx, each.arn)
+        group.save(tx, each, listed, status=table.UPDATING if each.arn == found.arn else None)
     expiry = found.definition.get("TimeToLive")
     if expiry is not None:
         ttl.enable(tx, made, expiry["AttributeName"])
@@ -128,11 +113,11 @@ _OWN = ("Stream", "RestoreSummary", "DeletionProtectionEnabled", "TimeToLive", "
 
 
 def _definition(
-    found: Table, wanted: Mapping[str, Any], group: Sequence[Mapping[str, Any]], now: float
+    found: Table, wanted: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], now: float
 ) -> dict[str, Any]:
     made = {name: value for name, value in found.definition.items() if name not in _OWN}
     made["Stream"] = making.streamed(found.definition["Stream"], None, now)
-    made["Replicas"], made["GlobalTableVersion"] = list(group), VERSION
+    made["Replicas"], made["GlobalTableVersion"] = list(listed), group.VERSION
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         if kind in made:
             made[kind] = [{**each, "IndexStatus": table.CREATING} for each in made[kind]]
@@ -170,10 +155,7 @@ def _overrides(found: Table, wanted: Mapping[str, Any]) -> dict[str, Any]:
     known = {index.name for index in found.indexes if index.is_global}
     for each in wanted.get("GlobalSecondaryIndexes", ()):
         if each["IndexName"] not in known:
-            raise ValidationException(
-                f"One or more parameter values were invalid: The table does not have the specified index:"
-                f" {each['IndexName']}"
-            )
+            raise ValidationException(f"{INVALID}The table does not have the specified index: {each['IndexName']}")
     told = ("ProvisionedThroughputOverride", "OnDemandThroughputOverride", "GlobalSecondaryIndexes")
     entry = {name: wanted[name] for name in told if name in wanted}
     if "TableClassOverride" in wanted:
@@ -187,12 +169,12 @@ def _change(tx: Tx, found: Table, wanted: Mapping[str, Any]) -> Table:
     if "KMSMasterKeyId" in wanted:
         raise NotImplementedHere("Wakeful does not have keys of KMS for replicas (KMSMasterKeyId) yet.")
     more = _overrides(found, wanted)
-    group = [
+    listed = [
         {**each, **more} if each["RegionName"] == region else each for each in found.definition.get("Replicas", ())
     ]
-    for each in (found, *others(tx, found)):
+    for each in (found, *group.others(tx, found)):
         table.lock(tx, each.arn)
-        made = {**each.definition, "Replicas": group}
+        made = {**each.definition, "Replicas": listed}
         table.save(tx, each, definition=_overridden(made, wanted, tx.now) if each.region == region else made)
     return table.find_any(tx, found.arn)
 
@@ -202,30 +184,14 @@ def _part(tx: Tx, found: Table, region: str, *, stays: bool) -> Table:
     there = table.get(tx, found.arn.replace(f":{found.region}:", f":{region}:", 1))
     if there is not None:
         table.lock(tx, there.arn)
-        work.drop(tx, f"{KIND} {there.arn}")
+        updates.check_is_idle(there)
         if stays:
-            _leave(tx, there)
-            _save(tx, table.find_any(tx, there.arn), [])
+            group.leave(tx, there)
+            group.save(tx, table.find_any(tx, there.arn), [])
         else:
             saved = table.save(tx, there, status=table.DELETING)
             states.remove(tx, saved)
     return table.find_any(tx, found.arn)
-
-
-def _leave(tx: Tx, found: Table) -> None:
-    """The others know nothing of it any more; where only one is left, that is a table as any other."""
-    rest = others(tx, found)
-    group = [each for each in found.definition.get("Replicas", ()) if each["RegionName"] != found.region]
-    for each in rest:
-        table.lock(tx, each.arn)
-        _save(tx, each, group if len(group) > 1 else [])
-
-
-def _save(tx: Tx, found: Table, group: Sequence[Mapping[str, Any]], *, status: str | None = None) -> None:
-    made = {name: value for name, value in found.definition.items() if name not in ("Replicas", "GlobalTableVersion")}
-    if group:
-        made |= {"Replicas": list(group), "GlobalTableVersion": VERSION}
-    table.save(tx, found, definition=made, status=status)
 
 
 async def _carry_out(node: Node, item: work.Item) -> Done | Again:
@@ -258,15 +224,14 @@ def _filled(tx: Tx, body: Mapping[str, Any]) -> None:
     for arn in (body["from"], body["to"]):
         table.lock(tx, arn)
     made = table.get(tx, body["to"])
-    if made is None or made.id != body["id"]:
-        return
-    region = names.parse_arn(body["to"]).region
-    group = [
-        {**each, "ReplicaStatus": table.ACTIVE} if each["RegionName"] == region else each
-        for each in made.definition.get("Replicas", ())
-    ]
-    for each in (made, *others(tx, made)):
-        _save(tx, each, group)
+    if made is not None and made.id == body["id"]:
+        listed = [
+            {**each, "ReplicaStatus": table.ACTIVE} if each["RegionName"] == made.region else each
+            for each in made.definition.get("Replicas", ())
+        ]
+        for each in (made, *group.others(tx, made)):
+            table.lock(tx, each.arn)
+            group.save(tx, each, listed)
     for arn in (body["from"], body["to"]):
         found = table.get(tx, arn)
         if found is not None:
