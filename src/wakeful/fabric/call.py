@@ -64,7 +64,7 @@ def _in_transaction(tx: Any, operation: Operation, call: Call, request: Request)
 
 def _note(node: Node, call: Call, operation: Operation, begun: float, request: Request, *, status: str) -> None:
     # What only looks, and was asked for from outside, changes no story; noting it would bury the rest.
-    if operation.touch == "reads" and (call.trace.cause is None or call.principal.kind == "service"):
+    if operation.only_looks and (call.trace.cause is None or call.principal.kind == "service"):
         return
     duration_ms = (time.perf_counter() - begun) * 1000
     node.telemetry.note(

@@ -111,6 +111,8 @@ class Operation:
     handler: Callable[..., Any]
     notes_itself: bool = False
     """What it does when it goes well is told by notes of its own."""
+    only_looks: bool = False
+    """It changes nothing, wherever it runs."""
 
 
 class Operations(dict[str, Operation]):
@@ -150,17 +152,26 @@ class Operations(dict[str, Operation]):
         """`async def f(call, node, request)`: on the event loop; it names its transactions."""
         return self._add(handler, "waits")
 
+    def looks(self, handler: Handler) -> Handler:
+        """As `waits`; and it changes nothing."""
+        return self._add(handler, "waits", only_looks=True)
+
     def waits_and_notes(self, handler: Handler) -> Handler:
         """As `waits`; and it tells by notes of its own what it did."""
         return self._add(handler, "waits", notes_itself=True)
 
     def _add(
-        self, handler: Handler, touch: Literal["reads", "writes", "waits"], *, notes_itself: bool = False
+        self,
+        handler: Handler,
+        touch: Literal["reads", "writes", "waits"],
+        *,
+        notes_itself: bool = False,
+        only_looks: bool = False,
     ) -> Handler:
         if self._names is None:
             self._names = {snake(name): name for name in self.model.operation_names}
         name = self._names[handler.__name__]
-        self[name] = Operation(self.service, name, touch, handler, notes_itself)
+        self[name] = Operation(self.service, name, touch, handler, notes_itself, only_looks or touch == "reads")
         return handler
 
 

@@ -78,3 +78,5 @@ DYNAMODB_SPACE_RESTS_S = 60.0  # after which a deleted space is looked through o
 DYNAMODB_EXPIRED_AT_ONCE = 100  # items that time to live deletes in one transaction
 DYNAMODB_EXPIRY_AGE_S_MAX = 5 * 365 * 86400  # what expired longer ago than this is not deleted
 DYNAMODB_INSIGHTS_LISTED_MAX = 100
+
+DYNAMODB_TOKENS_SWEPT_AT_ONCE = 1000

@@ -11,6 +11,29 @@ class AttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
     AttributeType: Required[str]
 
+class AttributeValueUpdate(TypedDict, total=False):
+    Value: Any
+    Action: str
+
+class BatchGetItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, KeysAndAttributes]]
+    ReturnConsumedCapacity: str
+
+class BatchGetItemOutput(TypedDict, total=False):
+    Responses: dict[str, list[dict[str, Any]]] | None
+    UnprocessedKeys: dict[str, KeysAndAttributes] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchWriteItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, list[WriteRequest]]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+
+class BatchWriteItemOutput(TypedDict, total=False):
+    UnprocessedItems: dict[str, list[WriteRequest]] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BillingModeSummary(TypedDict, total=False):
     BillingMode: str | None
     LastUpdateToPayPerRequestDateTime: float | None
@@ -19,6 +42,14 @@ class Capacity(TypedDict, total=False):
     ReadCapacityUnits: float | None
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
+
+class ConditionCheck(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: Required[str]
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class ConsumedCapacity(TypedDict, total=False):
     TableName: str | None
@@ -29,25 +60,6 @@ class ConsumedCapacity(TypedDict, total=False):
     LocalSecondaryIndexes: dict[str, Capacity] | None
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
-
-class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
-    IndexName: Required[str]
-    KeySchema: Required[list[KeySchemaElement]]
-    Projection: Required[Projection]
-    ProvisionedThroughput: ProvisionedThroughput
-    OnDemandThroughput: OnDemandThroughput
-    WarmThroughput: WarmThroughput
-
-class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
-    RegionName: Required[str]
-
-class CreateReplicationGroupMemberAction(TypedDict, total=False):
-    RegionName: Required[str]
-    KMSMasterKeyId: str
-    ProvisionedThroughputOverride: ProvisionedThroughputOverride
-    OnDemandThroughputOverride: OnDemandThroughputOverride
-    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
-    TableClassOverride: str
 
 class CreateTableInput(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition]
@@ -72,44 +84,34 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
-class CreateVectorIndexAction(TypedDict, total=False):
-    IndexName: Required[str]
-    VectorAttribute: Required[VectorAttributeDefinition]
-    SearchSchema: list[SearchSchemaElement]
-    Projection: Required[Projection]
-    Dimensions: Required[int]
-    DistanceFunction: Required[str]
-
-class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
-    IndexName: Required[str]
-
-class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
-    RegionName: Required[str]
-
-class DeleteReplicationGroupMemberAction(TypedDict, total=False):
-    RegionName: Required[str]
-
-class DeleteTableInput(TypedDict, total=False):
+class Delete(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
     TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
-class DeleteTableOutput(TypedDict, total=False):
-    TableDescription: TableDescription | None
+class DeleteItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
-class DeleteVectorIndexAction(TypedDict, total=False):
-    IndexName: Required[str]
+class DeleteItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
 
-class DescribeEndpointsRequest(TypedDict, total=False): ...
-
-class DescribeEndpointsResponse(TypedDict, total=False):
-    Endpoints: Required[list[Endpoint]]
-
-class DescribeLimitsInput(TypedDict, total=False): ...
-
-class DescribeLimitsOutput(TypedDict, total=False):
-    AccountMaxReadCapacityUnits: int | None
-    AccountMaxWriteCapacityUnits: int | None
-    TableMaxReadCapacityUnits: int | None
-    TableMaxWriteCapacityUnits: int | None
+class DeleteRequest(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
 
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
@@ -117,19 +119,17 @@ class DescribeTableInput(TypedDict, total=False):
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
 
-class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
-    RegionName: Required[str]
-    DisassociationMode: Required[str]
-
-class Endpoint(TypedDict, total=False):
-    Address: Required[str]
-    CachePeriodInMinutes: Required[int]
-
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
     ComparisonOperator: str
     AttributeValueList: list[Any]
+
+class Get(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class GetItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -165,11 +165,6 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
-class GlobalSecondaryIndexUpdate(TypedDict, total=False):
-    Update: UpdateGlobalSecondaryIndexAction
-    Create: CreateGlobalSecondaryIndexAction
-    Delete: DeleteGlobalSecondaryIndexAction
-
 class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
@@ -179,25 +174,23 @@ class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
 
-class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
-    Create: CreateGlobalTableWitnessGroupMemberAction
-    Delete: DeleteGlobalTableWitnessGroupMemberAction
-
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
     SizeEstimateRangeGB: list[float] | None
+
+class ItemResponse(TypedDict, total=False):
+    Item: dict[str, Any] | None
 
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
 
-class ListTablesInput(TypedDict, total=False):
-    ExclusiveStartTableName: str
-    Limit: int
-
-class ListTablesOutput(TypedDict, total=False):
-    TableNames: list[str] | None
-    LastEvaluatedTableName: str | None
+class KeysAndAttributes(TypedDict, total=False):
+    Keys: Required[list[dict[str, Any]]]
+    AttributesToGet: list[str]
+    ConsistentRead: bool
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
@@ -217,7 +210,7 @@ class OnDemandThroughput(TypedDict, total=False):
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
-    MaxReadRequestUnits: int
+    MaxReadRequestUnits: int | None
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -235,7 +228,15 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
     WriteCapacityUnits: int | None
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
-    ReadCapacityUnits: int
+    ReadCapacityUnits: int | None
+
+class Put(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class PutItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -255,6 +256,9 @@ class PutItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class PutRequest(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -270,22 +274,11 @@ class ReplicaDescription(TypedDict, total=False):
     ReplicaTableClassSummary: TableClassSummary | None
     GlobalTableSettingsReplicationMode: str | None
 
-class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
-    IndexName: Required[str]
-    ProvisionedThroughputOverride: ProvisionedThroughputOverride
-    OnDemandThroughputOverride: OnDemandThroughputOverride
-
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
-
-class ReplicationGroupUpdate(TypedDict, total=False):
-    Create: CreateReplicationGroupMemberAction
-    Update: UpdateReplicationGroupMemberAction
-    Delete: DeleteReplicationGroupMemberAction
-    Disassociate: DisassociateReplicationGroupMemberAction
 
 class RestoreSummary(TypedDict, total=False):
     SourceBackupArn: str | None
@@ -357,41 +350,61 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
-class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
-    IndexName: Required[str]
-    ProvisionedThroughput: ProvisionedThroughput
-    OnDemandThroughput: OnDemandThroughput
-    WarmThroughput: WarmThroughput
+class TransactGetItem(TypedDict, total=False):
+    Get: Required[Get]
 
-class UpdateReplicationGroupMemberAction(TypedDict, total=False):
-    RegionName: Required[str]
-    KMSMasterKeyId: str
-    ProvisionedThroughputOverride: ProvisionedThroughputOverride
-    OnDemandThroughputOverride: OnDemandThroughputOverride
-    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
-    TableClassOverride: str
+class TransactGetItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactGetItem]]
+    ReturnConsumedCapacity: str
 
-class UpdateTableInput(TypedDict, total=False):
-    AttributeDefinitions: list[AttributeDefinition]
+class TransactGetItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    Responses: list[ItemResponse] | None
+
+class TransactWriteItem(TypedDict, total=False):
+    ConditionCheck: ConditionCheck
+    Put: Put
+    Delete: Delete
+    Update: Update
+
+class TransactWriteItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactWriteItem]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ClientRequestToken: str
+
+class TransactWriteItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+
+class Update(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    UpdateExpression: Required[str]
     TableName: Required[str]
-    BillingMode: str
-    ProvisionedThroughput: ProvisionedThroughput
-    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexUpdate]
-    StreamSpecification: StreamSpecification
-    SSESpecification: SSESpecification
-    ReplicaUpdates: list[ReplicationGroupUpdate]
-    TableClass: str
-    DeletionProtectionEnabled: bool
-    MultiRegionConsistency: str
-    GlobalTableWitnessUpdates: list[GlobalTableWitnessGroupUpdate]
-    OnDemandThroughput: OnDemandThroughput
-    WarmThroughput: WarmThroughput
-    GlobalTableSettingsReplicationMode: str
-    DisassociationProtectionEnabled: bool
-    VectorIndexUpdates: list[VectorIndexUpdate]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
-class UpdateTableOutput(TypedDict, total=False):
-    TableDescription: TableDescription | None
+class UpdateItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    AttributeUpdates: dict[str, AttributeValueUpdate]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
@@ -421,10 +434,10 @@ class VectorIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
-class VectorIndexUpdate(TypedDict, total=False):
-    Create: CreateVectorIndexAction
-    Delete: DeleteVectorIndexAction
-
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int
     WriteUnitsPerSecond: int
+
+class WriteRequest(TypedDict, total=False):
+    PutRequest: PutRequest
+    DeleteRequest: DeleteRequest

@@ -7,28 +7,46 @@ from pathlib import Path
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
     backfill,
+    batch_operations,
     item_operations,
     keeping,
     policies,
     spaces,
     states,
     table_operations,
+    transact_operations,
+    transactions,
     ttl,
 )
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
+from wakeful.store.tx import Tx
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
+
+
+def _first(tx: Tx) -> None:
+    transactions.first(tx)
+    keeping.first(tx)
+
 
 service = Service(
     operations=api,
     schema=_SCHEMA,
     policy=policies.of,
     policies_changed=policies.CHANGED,
-    workers=(backfill.worker, spaces.worker, states.worker, *ttl.workers, *keeping.workers),
-    first=keeping.first,
+    workers=(backfill.worker, spaces.worker, states.worker, transactions.worker, *ttl.workers, *keeping.workers),
+    first=_first,
 )
 
 streams = Service(operations=streams_api, schema=_SCHEMA)
 
-__all__ = ["item_operations", "keeping", "service", "streams", "table_operations"]
+__all__ = [
+    "batch_operations",
+    "item_operations",
+    "keeping",
+    "service",
+    "streams",
+    "table_operations",
+    "transact_operations",
+]

@@ -50,13 +50,24 @@ def apply(
 
 
 def swap(
-    tx: Tx, table: Table, key: bytes, was: Stored | None, after: Item | None, size: int, cause: Cause, meter: Meter
+    tx: Tx,
+    table: Table,
+    key: bytes,
+    was: Stored | None,
+    before: Item | None,
+    after: Item | None,
+    size: int,
+    cause: Cause,
+    meter: Meter,
 ) -> None:
-    """The same for an item as it is stored, which is read only where others see what it was; `size` is its new one."""
+    """The same for an item as it is stored. Where `before` is None, it was not read, and is only where others see what
+    it was; `size` is its new one.
+    """
     overwrite(tx, table, key, None if was is None else was.size, after, size)
     indexes: list[tuple[Index, float]] = []
     if is_watched(table):
-        before = None if was is None else was.item
+        if before is None and was is not None:
+            before = was.item
         if before != after:
             indexes = _show(tx, table, key, before, after, cause)
     meter.wrote(0 if was is None else was.size, size, indexes)

@@ -8,11 +8,14 @@ from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.keys import Attribute, KeySchema
 from wakeful.services.dynamodb.table import Table
-from wakeful.services.dynamodb.values import Item, Value, decoded, kind
+from wakeful.services.dynamodb.values import TOO_DEEP, Item, Value, decoded, kind
 
 _INVALID = "One or more parameter values were invalid: "
 _NOT_VALID = "One or more parameter values are not valid. "
 _KINDS = {"S": "string", "B": "binary"}
+
+EMPTY_KEY = "The AttributeValue for a key attribute cannot contain an empty "
+"""In what is said to an empty key; such a request is refused as a whole, even by transactions."""
 
 SCHEMA_MISMATCH = "The provided key element does not match the schema"
 
@@ -64,7 +67,7 @@ def check_indexed(table: Table, item: Item, *, updated: bool = False) -> None:
                     f" IndexName: {index.name}"
                 )
             if not value[each.type]:
-                empty = f"The AttributeValue for a key attribute cannot contain an empty {_KINDS[each.type]} value."
+                empty = f"{EMPTY_KEY}{_KINDS[each.type]} value."
                 raise ValidationException(
                     f"{_NOT_VALID}The update expression attempted to update a secondary index key to a value that is"
                     f" not supported. {empty}"
@@ -100,16 +103,15 @@ def check_depth(item: Item) -> None:
         level = [inner for value in level for inner in _inside(value)]
         if not level:
             return
-    raise ValidationException(
-        "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
-    )
+    raise ValidationException(TOO_DEEP)
 
 
 def _inside(value: Value) -> Iterable[Value]:
     if "M" in value:
         held: dict[str, Value] = value["M"]
         return held.values()
-    return value.get("L", ())
+    among: list[Value] = value.get("L", [])
+    return among
 
 
 def _key(schema: KeySchema, item: Item) -> bytes | None:
@@ -119,10 +121,7 @@ def _key(schema: KeySchema, item: Item) -> bytes | None:
         return None
     for each in schema.attributes:
         if not item[each.name][each.type]:
-            raise ValidationException(
-                f"{_NOT_VALID}The AttributeValue for a key attribute cannot contain an empty {_KINDS[each.type]} value."
-                f" Key: {each.name}"
-            )
+            raise ValidationException(f"{_NOT_VALID}{EMPTY_KEY}{_KINDS[each.type]} value. Key: {each.name}")
     if len(key) > _SHORT:
         _check_lengths(schema, item)
     return key

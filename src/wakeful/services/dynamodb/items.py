@@ -51,6 +51,14 @@ def between(tx: Tx, space: int, low: bytes, high: bytes, count: int, *, backward
     return [Stored(bytes(row["key"]), row["item"], row["size"]) for row in rows]
 
 
+def bytes_between(tx: Tx, space: int, low: bytes, high: bytes) -> int:
+    """How many bytes the items between two keys have, as DynamoDB counts them."""
+    row = tx.one(
+        "SELECT sum(size) AS bytes FROM dynamodb_items WHERE space = ? AND key >= ? AND key < ?", space, low, high
+    )
+    return int((row["bytes"] if row is not None else None) or 0)
+
+
 def put(tx: Tx, space: int, key: bytes, raw: bytes, size: int, *, grown: tuple[int, int]) -> None:
     """The item is there. `grown` is by how many items and bytes the space has more now."""
     tx.lock("dynamodb", "space", str(space), key.hex())

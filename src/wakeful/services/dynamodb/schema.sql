@@ -24,12 +24,13 @@ CREATE TABLE IF NOT EXISTS dynamodb_spaces(
 CREATE INDEX IF NOT EXISTS dynamodb_spaces_gone ON dynamodb_spaces(gone) WHERE gone IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS dynamodb_items(
+    id    INTEGER PRIMARY KEY,           -- rows lie as they came: only the index grows in random places
     space INTEGER NOT NULL,
     key   BLOB NOT NULL,                 -- see keys.py
     size  INTEGER NOT NULL,              -- bytes as DynamoDB counts them: who reads need not read JSON for it
-    item  BLOB NOT NULL,                 -- JSON, as the API has it
-    PRIMARY KEY (space, key)
-) WITHOUT ROWID;
+    item  BLOB NOT NULL                  -- JSON, as the API has it
+);
+CREATE UNIQUE INDEX IF NOT EXISTS dynamodb_items_key ON dynamodb_items(space, key);
 
 CREATE TABLE IF NOT EXISTS dynamodb_counts( -- how many items a space has, and how large they are; added up by lane
     space INTEGER NOT NULL,
@@ -105,3 +106,15 @@ CREATE TABLE IF NOT EXISTS dynamodb_expiries(
     PRIMARY KEY (list, key)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dynamodb_expiries_at ON dynamodb_expiries(list, at);
+
+-- Transactions
+
+CREATE TABLE IF NOT EXISTS dynamodb_tokens( -- ClientRequestTokens of transactions that went well
+    account TEXT NOT NULL,
+    region  TEXT NOT NULL,
+    token   TEXT NOT NULL,
+    asked   BLOB NOT NULL,                  -- a hash of what was asked for
+    at      REAL NOT NULL,
+    PRIMARY KEY (account, region, token)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_tokens_at ON dynamodb_tokens(at);

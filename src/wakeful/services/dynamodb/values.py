@@ -26,6 +26,10 @@ Item: TypeAlias = dict[str, Value]
 
 TYPES = frozenset(("S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"))
 
+TOO_DEEP = (
+    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
+)
+
 _INVALID = "One or more parameter values were invalid: "
 _NAME_BYTES_MAX = 65_535
 
@@ -189,10 +193,7 @@ def _map(held: Any, level: int) -> Item:
 
 def _check_level(level: int) -> None:
     if level >= limits.DYNAMODB_NESTING_MAX:
-        raise ValidationException(
-            "Nesting Levels have exceeded supported limits:"
-            " Attributes in the item have nested levels beyond supported limit"
-        )
+        raise ValidationException(TOO_DEEP)
 
 
 def _strings(held: Any, level: int) -> list[str]:

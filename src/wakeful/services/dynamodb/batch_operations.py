@@ -1,0 +1,154 @@
+"""BatchWriteItem and BatchGetItem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from wakeful import limits
+from wakeful.fabric.service import Call, Node
+from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, writes
+from wakeful.services.dynamodb.api import api
+from wakeful.services.dynamodb.changes import Cause
+from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.services.dynamodb.known_tables import asked_of
+from wakeful.services.dynamodb.sizes import item_size
+from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.transactions import Meters
+from wakeful.services.dynamodb.values import Item, answered, checked
+from wakeful.services.dynamodb.writes import Write
+from wakeful.store.tx import Tx
+
+if TYPE_CHECKING:
+    from wakeful.shapes import dynamodb as shapes
+
+_TWICE = "Provided list of item keys contains duplicates"
+
+
+@api.waits
+async def batch_write_item(call: Call, node: Node, request: shapes.BatchWriteItemInput) -> shapes.BatchWriteItemOutput:
+    wanted = request["RequestItems"]
+    if not wanted:
+        raise ValidationException("The requestItems parameter is required for BatchWriteItem")
+    meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
+    several: list[Write] = []
+    for name, asked in wanted.items():
+        arn = table.arn_of(call, name)
+        meters.name(arn, name)
+        if not asked:
+            raise ValidationException(f"The batch write request list for a table cannot be null or empty: {name}")
+        several += (_write_of(arn, each) for each in asked)
+    if len(several) > limits.DYNAMODB_BATCH_WRITES_MAX:
+        raise ValidationException("Too many items requested for the BatchWriteItem call")
+    with measuring.operation(node, call, "BatchWriteItem", several[0].arn):
+        is_sized = request.get("ReturnItemCollectionMetrics", "NONE") == "SIZE"
+        collections = await node.store.write(_write, call, several, meters, is_sized)
+        for found, meter in meters.all():
+            measuring.consumed(node, found, meter)
+    answer: dict[str, Any] = {"UnprocessedItems": {}, "ConsumedCapacity": meters.told()}
+    if collections:
+        answer["ItemCollectionMetrics"] = collections
+    return _said(answer)  # type: ignore[return-value] # put together member by member
+
+
+@api.looks
+async def batch_get_item(call: Call, node: Node, request: shapes.BatchGetItemInput) -> shapes.BatchGetItemOutput:
+    wanted = request["RequestItems"]
+    if not wanted:
+        raise ValidationException("The requestItems parameter is required for BatchGetItem")
+    meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
+    several: dict[str, tuple[str, Any, Any]] = {}
+    for name, asked in wanted.items():
+        for key in asked["Keys"]:
+            checked(key)
+        of, expressions = await asked_of(call, node, "BatchGetItem", asked, name)
+        meters.name(of.arn, name)
+        several[name] = (of.arn, asked, expressions)
+    if sum(len(asked["Keys"]) for _, asked, _ in several.values()) > limits.DYNAMODB_BATCH_READS_MAX:
+        raise ValidationException("Too many items requested for the BatchGetItem call")
+    first = next(iter(several.values()))[0]
+    with measuring.operation(node, call, "BatchGetItem", first):
+        responses, left = await node.store.read(_read, several, meters)
+        for found, meter in meters.all():
+            measuring.consumed(node, found, meter)
+    answer = {"Responses": responses, "UnprocessedKeys": left, "ConsumedCapacity": meters.told()}
+    return _said(answer)  # type: ignore[return-value] # as above
+
+
+def _write_of(arn: str, each: Mapping[str, Any]) -> Write:
+    put, delete = each.get("PutRequest"), each.get("DeleteRequest")
+    if (put is None) == (delete is None):
+        # That is what AWS says, of a request that has nothing to do with values.
+        raise ValidationException(
+            "Supplied AttributeValue has more than one datatypes set,"
+            " must contain exactly one of the supported datatypes"
+        )
+    if put is None:
+        assert delete is not None
+        return Write("Delete", arn, checked(delete["Key"]))
+    item = checked(put["Item"])
+    item_rules.check_size(item_size(item))
+    return Write("Put", arn, item)
+
+
+def _write(
+    tx: Tx, call: Call, several: list[Write], meters: Meters, is_sized: bool
+) -> dict[str, list[shapes.ItemCollectionMetrics]]:
+    """All of it is true; DynamoDB promises less."""
+    meters.begin()
+    places = []
+    for write in several:
+        found = table.find(tx, write.arn)
+        places.append((found.space, _key(found, write), found, write))
+    if len({place[:2] for place in places}) != len(places):
+        raise ValidationException(_TWICE)
+    cause = Cause(call.effects)
+    told: dict[str, list[shapes.ItemCollectionMetrics]] = {}
+    for _, _, found, write in sorted(places, key=lambda place: place[:2]):
+        writes.carry_out(tx, write, cause, meters.of(found), found)
+        of = returned.collection(tx, found, write.item) if is_sized else None
+        if of is not None:
+            told.setdefault(meters.name_of(found), []).append(of)
+    return told
+
+
+def _key(found: Table, write: Write) -> bytes:
+    """As `writes.key_of`; but an item that lacks its key is told what a key would be told."""
+    if write.kind == "Put" and found.keys.find(write.item) is None:
+        raise ValidationException(item_rules.SCHEMA_MISMATCH)
+    return writes.key_of(found, write)
+
+
+def _read(
+    tx: Tx, several: Mapping[str, tuple[str, Any, Any]], meters: Meters
+) -> tuple[dict[str, list[Item]], dict[str, Any]]:
+    """The items, and what of the request is still to be asked for once the answer is as large as it may be."""
+    places: list[tuple[str, Table, list[bytes]]] = []
+    for name, (arn, asked, _) in several.items():
+        found = table.find(tx, arn)
+        keys = [item_rules.key_of_key(found, key) for key in asked["Keys"]]
+        if len(set(keys)) != len(keys):
+            raise ValidationException(_TWICE)
+        places.append((name, found, keys))
+    responses: dict[str, list[Item]] = {}
+    left: dict[str, Any] = {}
+    room = limits.DYNAMODB_BATCH_READ_BYTES_MAX
+    for name, found, keys in places:
+        _, asked, expressions = several[name]
+        responses[name] = []
+        meter = meters.of(found)
+        for at, key in enumerate(keys):
+            stored = items.stored(tx, found.space, key) if room >= 0 else None
+            room -= stored.size if stored is not None else 0
+            if room < 0:
+                left[name] = {**asked, "Keys": asked["Keys"][at:]}
+                break
+            meter.read(0 if stored is None else stored.size, consistent=asked.get("ConsistentRead", False))
+            if stored is not None:
+                projection = None if expressions is None else expressions.projection
+                responses[name].append(answered(stored.raw) if projection is None else projection.of(stored.item))
+    return responses, left
+
+
+def _said(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if value is not None}
