@@ -80,3 +80,16 @@ DYNAMODB_EXPIRY_AGE_S_MAX = 5 * 365 * 86400  # what expired longer ago than this
 DYNAMODB_INSIGHTS_LISTED_MAX = 100
 
 DYNAMODB_TOKENS_SWEPT_AT_ONCE = 1000
+
+# --- DynamoDB: expressions --------------------------------------------------------------------------------------------
+
+DYNAMODB_EXPRESSION_BYTES_MAX = 4096
+DYNAMODB_EXPRESSION_OPERATORS_MAX = 300  # comparators, functions, AND, OR, NOT, + and -
+DYNAMODB_EXPRESSION_DEPTH_MAX = 300  # of operands in operands: every one of them is an operator
+DYNAMODB_IN_OPERANDS_MAX = 100
+DYNAMODB_PATH_PARTS_MAX = 32
+DYNAMODB_PATH_INDEX_MAX = 2**31 - 1
+DYNAMODB_PLACEHOLDER_BYTES_MAX = 255  # of a name in ExpressionAttributeNames or ExpressionAttributeValues
+DYNAMODB_SUBSTITUTES_BYTES_MAX = 2 * 1024 * 1024  # of all names and values that an expression's placeholders stand for
+DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX = 65_535
+DYNAMODB_COMPILED_EXPRESSIONS = 4096  # that are kept

@@ -15,6 +15,32 @@ class AttributeValueUpdate(TypedDict, total=False):
     Value: Any
     Action: str
 
+class BackupDescription(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
+    SourceTableDetails: SourceTableDetails | None
+    SourceTableFeatureDetails: SourceTableFeatureDetails | None
+
+class BackupDetails(TypedDict, total=False):
+    BackupArn: Required[str]
+    BackupName: Required[str]
+    BackupSizeBytes: int | None
+    BackupStatus: Required[str]
+    BackupType: Required[str]
+    BackupCreationDateTime: Required[float]
+    BackupExpiryDateTime: float | None
+
+class BackupSummary(TypedDict, total=False):
+    TableName: str | None
+    TableId: str | None
+    TableArn: str | None
+    BackupArn: str | None
+    BackupName: str | None
+    BackupCreationDateTime: float | None
+    BackupExpiryDateTime: float | None
+    BackupStatus: str | None
+    BackupType: str | None
+    BackupSizeBytes: int | None
+
 class BatchGetItemInput(TypedDict, total=False):
     RequestItems: Required[dict[str, KeysAndAttributes]]
     ReturnConsumedCapacity: str
@@ -61,6 +87,36 @@ class ConsumedCapacity(TypedDict, total=False):
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
 
+class ContinuousBackupsDescription(TypedDict, total=False):
+    ContinuousBackupsStatus: Required[str]
+    PointInTimeRecoveryDescription: PointInTimeRecoveryDescription | None
+
+class CreateBackupInput(TypedDict, total=False):
+    TableName: Required[str]
+    BackupName: Required[str]
+
+class CreateBackupOutput(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
+
+class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    KeySchema: Required[list[KeySchemaElement]]
+    Projection: Required[Projection]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
 class CreateTableInput(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition]
     TableName: Required[str]
@@ -84,6 +140,18 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class CreateVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    VectorAttribute: Required[VectorAttributeDefinition]
+    SearchSchema: list[SearchSchemaElement]
+    Projection: Required[Projection]
+    Dimensions: Required[int]
+    DistanceFunction: Required[str]
+
+class CsvOptions(TypedDict, total=False):
+    Delimiter: str
+    HeaderList: list[str]
+
 class Delete(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     TableName: Required[str]
@@ -91,6 +159,18 @@ class Delete(TypedDict, total=False):
     ExpressionAttributeNames: dict[str, str]
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class DeleteBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DeleteBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
+class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
 
 class DeleteItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -110,8 +190,57 @@ class DeleteItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class DeleteReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
 class DeleteRequest(TypedDict, total=False):
     Key: Required[dict[str, Any]]
+
+class DeleteTableInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DeleteTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class DeleteVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DescribeBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DescribeBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
+class DescribeContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
+
+class DescribeEndpointsRequest(TypedDict, total=False): ...
+
+class DescribeEndpointsResponse(TypedDict, total=False):
+    Endpoints: Required[list[Endpoint]]
+
+class DescribeExportInput(TypedDict, total=False):
+    ExportArn: Required[str]
+
+class DescribeExportOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
+class DescribeImportInput(TypedDict, total=False):
+    ImportArn: Required[str]
+
+class DescribeImportOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
+class DescribeLimitsInput(TypedDict, total=False): ...
+
+class DescribeLimitsOutput(TypedDict, total=False):
+    AccountMaxReadCapacityUnits: int | None
+    AccountMaxWriteCapacityUnits: int | None
+    TableMaxReadCapacityUnits: int | None
+    TableMaxWriteCapacityUnits: int | None
 
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
@@ -119,11 +248,72 @@ class DescribeTableInput(TypedDict, total=False):
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
 
+class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    DisassociationMode: Required[str]
+
+class Endpoint(TypedDict, total=False):
+    Address: Required[str]
+    CachePeriodInMinutes: Required[int]
+
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
     ComparisonOperator: str
     AttributeValueList: list[Any]
+
+class ExportDescription(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    StartTime: float | None
+    EndTime: float | None
+    ExportManifest: str | None
+    TableArn: str | None
+    TableId: str | None
+    ExportTime: float | None
+    ClientToken: str | None
+    S3Bucket: str | None
+    S3BucketOwner: str | None
+    S3Prefix: str | None
+    S3SseAlgorithm: str | None
+    S3SseKmsKeyId: str | None
+    FailureCode: str | None
+    FailureMessage: str | None
+    ExportFormat: str | None
+    BilledSizeBytes: int | None
+    ItemCount: int | None
+    ExportType: str | None
+    IncrementalExportSpecification: IncrementalExportSpecification | None
+    FilterSpecification: FilterSpecification | None
+
+class ExportSummary(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    ExportType: str | None
+
+class ExportTableToPointInTimeInput(TypedDict, total=False):
+    TableArn: Required[str]
+    ExportTime: float
+    ClientToken: str
+    S3Bucket: Required[str]
+    S3BucketOwner: str
+    S3Prefix: str
+    S3SseAlgorithm: str
+    S3SseKmsKeyId: str
+    ExportFormat: str
+    ExportType: str
+    IncrementalExportSpecification: IncrementalExportSpecification
+    FilterSpecification: FilterSpecification
+
+class ExportTableToPointInTimeOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
+class FilterSpecification(TypedDict, total=False):
+    FilterExpression: str
+    ProjectionExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
 
 class Get(TypedDict, total=False):
     Key: Required[dict[str, Any]]
@@ -165,6 +355,18 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+    ProvisionedThroughput: ProvisionedThroughput | None
+    OnDemandThroughput: OnDemandThroughput | None
+
+class GlobalSecondaryIndexUpdate(TypedDict, total=False):
+    Update: UpdateGlobalSecondaryIndexAction
+    Create: CreateGlobalSecondaryIndexAction
+    Delete: DeleteGlobalSecondaryIndexAction
+
 class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
@@ -173,6 +375,60 @@ class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
 class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
+
+class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
+    Create: CreateGlobalTableWitnessGroupMemberAction
+    Delete: DeleteGlobalTableWitnessGroupMemberAction
+
+class ImportSummary(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    S3BucketSource: S3BucketSource | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    StartTime: float | None
+    EndTime: float | None
+
+class ImportTableDescription(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    TableId: str | None
+    ClientToken: str | None
+    S3BucketSource: S3BucketSource | None
+    ErrorCount: int | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    InputFormatOptions: InputFormatOptions | None
+    InputCompressionType: str | None
+    TableCreationParameters: TableCreationParameters | None
+    StartTime: float | None
+    EndTime: float | None
+    ProcessedSizeBytes: int | None
+    ProcessedItemCount: int | None
+    ImportedItemCount: int | None
+    FailureCode: str | None
+    FailureMessage: str | None
+
+class ImportTableInput(TypedDict, total=False):
+    ClientToken: str
+    S3BucketSource: Required[S3BucketSource]
+    InputFormat: Required[str]
+    InputFormatOptions: InputFormatOptions
+    InputCompressionType: str
+    TableCreationParameters: Required[TableCreationParameters]
+
+class ImportTableOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
+class IncrementalExportSpecification(TypedDict, total=False):
+    ExportFromTime: float
+    ExportToTime: float
+    ExportViewType: str
+
+class InputFormatOptions(TypedDict, total=False):
+    Csv: CsvOptions
 
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
@@ -192,6 +448,44 @@ class KeysAndAttributes(TypedDict, total=False):
     ProjectionExpression: str
     ExpressionAttributeNames: dict[str, str]
 
+class ListBackupsInput(TypedDict, total=False):
+    TableName: str
+    Limit: int
+    TimeRangeLowerBound: float
+    TimeRangeUpperBound: float
+    ExclusiveStartBackupArn: str
+    BackupType: str
+
+class ListBackupsOutput(TypedDict, total=False):
+    BackupSummaries: list[BackupSummary] | None
+    LastEvaluatedBackupArn: str | None
+
+class ListExportsInput(TypedDict, total=False):
+    TableArn: str
+    MaxResults: int
+    NextToken: str
+
+class ListExportsOutput(TypedDict, total=False):
+    ExportSummaries: list[ExportSummary] | None
+    NextToken: str | None
+
+class ListImportsInput(TypedDict, total=False):
+    TableArn: str
+    PageSize: int
+    NextToken: str
+
+class ListImportsOutput(TypedDict, total=False):
+    ImportSummaryList: list[ImportSummary] | None
+    NextToken: str | None
+
+class ListTablesInput(TypedDict, total=False):
+    ExclusiveStartTableName: str
+    Limit: int
+
+class ListTablesOutput(TypedDict, total=False):
+    TableNames: list[str] | None
+    LastEvaluatedTableName: str | None
+
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
     KeySchema: Required[list[KeySchemaElement]]
@@ -205,12 +499,27 @@ class LocalSecondaryIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
+class LocalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+
 class OnDemandThroughput(TypedDict, total=False):
     MaxReadRequestUnits: int
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
-    MaxReadRequestUnits: int | None
+    MaxReadRequestUnits: int
+
+class PointInTimeRecoveryDescription(TypedDict, total=False):
+    PointInTimeRecoveryStatus: str | None
+    RecoveryPeriodInDays: int | None
+    EarliestRestorableDateTime: float | None
+    LatestRestorableDateTime: float | None
+
+class PointInTimeRecoverySpecification(TypedDict, total=False):
+    PointInTimeRecoveryEnabled: Required[bool]
+    RecoveryPeriodInDays: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -228,7 +537,7 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
     WriteCapacityUnits: int | None
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
-    ReadCapacityUnits: int | None
+    ReadCapacityUnits: int
 
 class Put(TypedDict, total=False):
     Item: Required[dict[str, Any]]
@@ -274,17 +583,64 @@ class ReplicaDescription(TypedDict, total=False):
     ReplicaTableClassSummary: TableClassSummary | None
     GlobalTableSettingsReplicationMode: str | None
 
+class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class ReplicationGroupUpdate(TypedDict, total=False):
+    Create: CreateReplicationGroupMemberAction
+    Update: UpdateReplicationGroupMemberAction
+    Delete: DeleteReplicationGroupMemberAction
+    Disassociate: DisassociateReplicationGroupMemberAction
+
 class RestoreSummary(TypedDict, total=False):
     SourceBackupArn: str | None
     SourceTableArn: str | None
     RestoreDateTime: Required[float]
     RestoreInProgress: Required[bool]
+
+class RestoreTableFromBackupInput(TypedDict, total=False):
+    TargetTableName: Required[str]
+    BackupArn: Required[str]
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableFromBackupOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class RestoreTableToPointInTimeInput(TypedDict, total=False):
+    SourceTableArn: str
+    SourceTableName: str
+    TargetTableName: Required[str]
+    UseLatestRestorableTime: bool
+    RestoreDateTime: float
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableToPointInTimeOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class S3BucketSource(TypedDict, total=False):
+    S3BucketOwner: str
+    S3Bucket: Required[str]
+    S3KeyPrefix: str
 
 class SSEDescription(TypedDict, total=False):
     Status: str | None
@@ -301,6 +657,26 @@ class SearchSchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     SearchSchemaElementType: Required[str]
 
+class SourceTableDetails(TypedDict, total=False):
+    TableName: Required[str]
+    TableId: Required[str]
+    TableArn: str | None
+    TableSizeBytes: int | None
+    KeySchema: Required[list[KeySchemaElement]]
+    TableCreationDateTime: Required[float]
+    ProvisionedThroughput: Required[ProvisionedThroughput]
+    OnDemandThroughput: OnDemandThroughput | None
+    ItemCount: int | None
+    BillingMode: str | None
+
+class SourceTableFeatureDetails(TypedDict, total=False):
+    LocalSecondaryIndexes: list[LocalSecondaryIndexInfo] | None
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndexInfo] | None
+    StreamDescription: StreamSpecification | None
+    TimeToLiveDescription: TimeToLiveDescription | None
+    SSEDescription: SSEDescription | None
+    VectorIndexes: list[VectorIndexInfo] | None
+
 class StreamSpecification(TypedDict, total=False):
     StreamEnabled: Required[bool]
     StreamViewType: str
@@ -308,6 +684,17 @@ class StreamSpecification(TypedDict, total=False):
 class TableClassSummary(TypedDict, total=False):
     TableClass: str | None
     LastUpdateDateTime: float | None
+
+class TableCreationParameters(TypedDict, total=False):
+    TableName: Required[str]
+    AttributeDefinitions: Required[list[AttributeDefinition]]
+    KeySchema: Required[list[KeySchemaElement]]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    SSESpecification: SSESpecification
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndex]
+    VectorIndexes: list[VectorIndex]
 
 class TableDescription(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition] | None
@@ -350,6 +737,10 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class TimeToLiveDescription(TypedDict, total=False):
+    TimeToLiveStatus: str | None
+    AttributeName: str | None
+
 class TransactGetItem(TypedDict, total=False):
     Get: Required[Get]
 
@@ -386,6 +777,19 @@ class Update(TypedDict, total=False):
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
 
+class UpdateContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+    PointInTimeRecoverySpecification: Required[PointInTimeRecoverySpecification]
+
+class UpdateContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
+
+class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
 class UpdateItemInput(TypedDict, total=False):
     TableName: Required[str]
     Key: Required[dict[str, Any]]
@@ -405,6 +809,36 @@ class UpdateItemOutput(TypedDict, total=False):
     Attributes: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class UpdateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
+class UpdateTableInput(TypedDict, total=False):
+    AttributeDefinitions: list[AttributeDefinition]
+    TableName: Required[str]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexUpdate]
+    StreamSpecification: StreamSpecification
+    SSESpecification: SSESpecification
+    ReplicaUpdates: list[ReplicationGroupUpdate]
+    TableClass: str
+    DeletionProtectionEnabled: bool
+    MultiRegionConsistency: str
+    GlobalTableWitnessUpdates: list[GlobalTableWitnessGroupUpdate]
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+    GlobalTableSettingsReplicationMode: str
+    DisassociationProtectionEnabled: bool
+    VectorIndexUpdates: list[VectorIndexUpdate]
+
+class UpdateTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
@@ -433,6 +867,18 @@ class VectorIndexDescription(TypedDict, total=False):
     IndexSizeBytes: int | None
     ItemCount: int | None
     IndexArn: str | None
+
+class VectorIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    VectorAttribute: VectorAttributeDefinition | None
+    SearchSchema: list[SearchSchemaElement] | None
+    Projection: Projection | None
+    Dimensions: int | None
+    DistanceFunction: str | None
+
+class VectorIndexUpdate(TypedDict, total=False):
+    Create: CreateVectorIndexAction
+    Delete: DeleteVectorIndexAction
 
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int

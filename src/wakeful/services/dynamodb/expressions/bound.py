@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from wakeful.services.dynamodb.keys import KeySchema
+from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.values import Item, Value
 
-Path = tuple[str | int, ...]
+if TYPE_CHECKING:
+    from wakeful.services.dynamodb.expressions.compiling import Needs
+
+Path: TypeAlias = tuple[str | int, ...]
 """Into an item: the attribute's name, then members of maps and places in lists."""
 
 
-@dataclass(slots=True)
 class Substitutes:
     """ExpressionAttributeNames and -Values of one request, and which of them its expressions have used.
 
     Every expression of a request is bound with the same one; `check_used` is asked last.
     """
 
-    names: dict[str, str] = field(default_factory=dict)
-    values: dict[str, Value] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    __slots__ = ("_used", "names", "names_as_key", "values")
+
+    def __init__(self, names: Mapping[str, str], values: Mapping[str, Value]) -> None:
+        self.names = names
+        self.names_as_key = tuple(sorted(names.items()))
+        self.values = values
+        self._used: set[str] = set()
+
+    def meet(self, needs: Needs) -> None:
+        """Raises ValidationException where an expression needs others."""
+        for check in needs.checks:
+            check(self.values)
+        self._used |= needs.names
 
     def check_used(self) -> None:
         """Raises ValidationException where one was given that nothing uses."""
-        raise NotImplementedError
+        for what, given in (("Names", self.names), ("Values", self.values)):
+            if not self._used.issuperset(given):
+                unused = ", ".join(each for each in given if each not in self._used)
+                raise ValidationException(
+                    f"Value provided in ExpressionAttribute{what} unused in expressions: keys: {{{unused}}}"
+                )
 
 
 class Condition(Protocol):
     """A ConditionExpression or FilterExpression, or the legacy parameters that say the same."""
 
     def holds(self, item: Item | None) -> bool:
-        """Whether it is true of the item; None is one that is not there. Raises ValidationException where operands do
-        not go together."""
+        """Whether it is true of the item; None is one that is not there."""
 
     def attributes(self) -> frozenset[str]:
-        """The top-level attributes it looks at: filters may not name those of the key."""
+        """The top-level attributes it looks at."""
 
 
 class Projection(Protocol):
@@ -56,7 +73,7 @@ class Update(Protocol):
         """The item after it; the argument is not changed. Raises ValidationException as AWS does."""
 
     def paths(self) -> tuple[Path, ...]:
-        """What it changes, for ReturnValues UPDATED_OLD and UPDATED_NEW, and to refuse key attributes."""
+        """What it changes, for ReturnValues UPDATED_OLD and UPDATED_NEW (`documents.picked`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +86,3 @@ class KeyCondition:
     low: bytes
     high: bytes
     values: tuple[Value, ...]
-
-
-def condition(text: str, substitutes: Substitutes, *, called: str = "ConditionExpression") -> Condition:
-    """Raises ValidationException: `Invalid {called}: …`."""
-    raise NotImplementedError
-
-
-def projection(text: str, substitutes: Substitutes) -> Projection:
-    raise NotImplementedError
-
-
-def update(text: str, substitutes: Substitutes) -> Update:
-    raise NotImplementedError
-
-
-def key_condition(text: str, substitutes: Substitutes, keys: KeySchema) -> KeyCondition:
-    raise NotImplementedError
-
-
-def legacy(request: dict[str, Any]) -> dict[str, Any]:
-    """See legacy.py, where the parameters from before expressions are made into the same values."""
-    raise NotImplementedError
