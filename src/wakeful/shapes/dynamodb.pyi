@@ -15,6 +15,40 @@ class AttributeValueUpdate(TypedDict, total=False):
     Value: Any
     Action: str
 
+class AutoScalingPolicyDescription(TypedDict, total=False):
+    PolicyName: str | None
+    TargetTrackingScalingPolicyConfiguration: AutoScalingTargetTrackingScalingPolicyConfigurationDescription | None
+
+class AutoScalingPolicyUpdate(TypedDict, total=False):
+    PolicyName: str
+    TargetTrackingScalingPolicyConfiguration: Required[AutoScalingTargetTrackingScalingPolicyConfigurationUpdate]
+
+class AutoScalingSettingsDescription(TypedDict, total=False):
+    MinimumUnits: int | None
+    MaximumUnits: int | None
+    AutoScalingDisabled: bool | None
+    AutoScalingRoleArn: str | None
+    ScalingPolicies: list[AutoScalingPolicyDescription] | None
+
+class AutoScalingSettingsUpdate(TypedDict, total=False):
+    MinimumUnits: int
+    MaximumUnits: int
+    AutoScalingDisabled: bool
+    AutoScalingRoleArn: str
+    ScalingPolicyUpdate: AutoScalingPolicyUpdate
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationDescription(TypedDict, total=False):
+    DisableScaleIn: bool | None
+    ScaleInCooldown: int | None
+    ScaleOutCooldown: int | None
+    TargetValue: Required[float]
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationUpdate(TypedDict, total=False):
+    DisableScaleIn: bool
+    ScaleInCooldown: int
+    ScaleOutCooldown: int
+    TargetValue: Required[float]
+
 class BackupDescription(TypedDict, total=False):
     BackupDetails: BackupDetails | None
     SourceTableDetails: SourceTableDetails | None
@@ -106,7 +140,17 @@ class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class CreateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicationGroup: Required[list[Replica]]
+
+class CreateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
 class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicaAction(TypedDict, total=False):
     RegionName: Required[str]
 
 class CreateReplicationGroupMemberAction(TypedDict, total=False):
@@ -190,6 +234,9 @@ class DeleteItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class DeleteReplicaAction(TypedDict, total=False):
+    RegionName: Required[str]
+
 class DeleteReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
 
@@ -228,6 +275,19 @@ class DescribeExportInput(TypedDict, total=False):
 class DescribeExportOutput(TypedDict, total=False):
     ExportDescription: ExportDescription | None
 
+class DescribeGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class DescribeGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
+
 class DescribeImportInput(TypedDict, total=False):
     ImportArn: Required[str]
 
@@ -247,6 +307,12 @@ class DescribeTableInput(TypedDict, total=False):
 
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
+
+class DescribeTableReplicaAutoScalingInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
 
 class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
@@ -342,6 +408,10 @@ class GlobalSecondaryIndex(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class GlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class GlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     KeySchema: list[KeySchemaElement] | None
@@ -371,6 +441,22 @@ class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
     Status: str | None
+
+class GlobalTable(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicationGroup: list[Replica] | None
+
+class GlobalTableDescription(TypedDict, total=False):
+    ReplicationGroup: list[ReplicaDescription] | None
+    GlobalTableArn: str | None
+    CreationDateTime: float | None
+    GlobalTableStatus: str | None
+    GlobalTableName: str | None
+
+class GlobalTableGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedWriteCapacityUnits: int
+    ProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
 
 class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
@@ -468,6 +554,15 @@ class ListExportsInput(TypedDict, total=False):
 class ListExportsOutput(TypedDict, total=False):
     ExportSummaries: list[ExportSummary] | None
     NextToken: str | None
+
+class ListGlobalTablesInput(TypedDict, total=False):
+    ExclusiveStartGlobalTableName: str
+    Limit: int
+    RegionName: str
+
+class ListGlobalTablesOutput(TypedDict, total=False):
+    GlobalTables: list[GlobalTable] | None
+    LastEvaluatedGlobalTableName: str | None
 
 class ListImportsInput(TypedDict, total=False):
     TableArn: str
@@ -568,6 +663,21 @@ class PutItemOutput(TypedDict, total=False):
 class PutRequest(TypedDict, total=False):
     Item: Required[dict[str, Any]]
 
+class Replica(TypedDict, total=False):
+    RegionName: str
+
+class ReplicaAutoScalingDescription(TypedDict, total=False):
+    RegionName: str | None
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndexAutoScalingDescription] | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaStatus: str | None
+
+class ReplicaAutoScalingUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaGlobalSecondaryIndexUpdates: list[ReplicaGlobalSecondaryIndexAutoScalingUpdate]
+    ReplicaProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -588,11 +698,56 @@ class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
     ProvisionedThroughputOverride: ProvisionedThroughputOverride
     OnDemandThroughputOverride: OnDemandThroughputOverride
 
+class ReplicaGlobalSecondaryIndexAutoScalingDescription(TypedDict, total=False):
+    IndexName: str | None
+    IndexStatus: str | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsDescription(TypedDict, total=False):
+    IndexName: Required[str]
+    IndexStatus: str | None
+    ProvisionedReadCapacityUnits: int | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityUnits: int | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedReadCapacityUnits: int
+    ProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
+class ReplicaSettingsDescription(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaStatus: str | None
+    ReplicaBillingModeSummary: BillingModeSummary | None
+    ReplicaProvisionedReadCapacityUnits: int | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityUnits: int | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaGlobalSecondaryIndexSettings: list[ReplicaGlobalSecondaryIndexSettingsDescription] | None
+    ReplicaTableClassSummary: TableClassSummary | None
+
+class ReplicaSettingsUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaProvisionedReadCapacityUnits: int
+    ReplicaProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    ReplicaGlobalSecondaryIndexSettingsUpdate: list[ReplicaGlobalSecondaryIndexSettingsUpdate]
+    ReplicaTableClass: str
+
+class ReplicaUpdate(TypedDict, total=False):
+    Create: CreateReplicaAction
+    Delete: DeleteReplicaAction
 
 class ReplicationGroupUpdate(TypedDict, total=False):
     Create: CreateReplicationGroupMemberAction
@@ -680,6 +835,11 @@ class SourceTableFeatureDetails(TypedDict, total=False):
 class StreamSpecification(TypedDict, total=False):
     StreamEnabled: Required[bool]
     StreamViewType: str
+
+class TableAutoScalingDescription(TypedDict, total=False):
+    TableName: str | None
+    TableStatus: str | None
+    Replicas: list[ReplicaAutoScalingDescription] | None
 
 class TableClassSummary(TypedDict, total=False):
     TableClass: str | None
@@ -790,6 +950,25 @@ class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class UpdateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicaUpdates: Required[list[ReplicaUpdate]]
+
+class UpdateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class UpdateGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    GlobalTableBillingMode: str
+    GlobalTableProvisionedWriteCapacityUnits: int
+    GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    GlobalTableGlobalSecondaryIndexSettingsUpdate: list[GlobalTableGlobalSecondaryIndexSettingsUpdate]
+    ReplicaSettingsUpdate: list[ReplicaSettingsUpdate]
+
+class UpdateGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
+
 class UpdateItemInput(TypedDict, total=False):
     TableName: Required[str]
     Key: Required[dict[str, Any]]
@@ -839,6 +1018,15 @@ class UpdateTableInput(TypedDict, total=False):
 
 class UpdateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
+
+class UpdateTableReplicaAutoScalingInput(TypedDict, total=False):
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexAutoScalingUpdate]
+    TableName: Required[str]
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+    ReplicaUpdates: list[ReplicaAutoScalingUpdate]
+
+class UpdateTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]

@@ -1,16 +1,21 @@
-"""Backups: a table at one moment, and the same again as another one."""
+"""Backups: a table as it was at one moment, whatever others do to it meanwhile, and the same again as another table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.running_node import RunningNode
+from tests.services.dynamodb.test_tables import definitions, index, keys, plain, refused
+from wakeful import limits
+from wakeful.services.dynamodb import backups, table
+from wakeful.services.dynamodb.values import parsed
+from wakeful.store import work
+from wakeful.store.tx import Tx
 
 NAME = "orders"
+ARN = f"arn:aws:dynamodb:us-east-1:000000000000:table/{NAME}"
 
 
 @pytest.fixture
@@ -18,65 +23,249 @@ def dynamodb(node: RunningNode) -> Any:
     return node.client("dynamodb")
 
 
-def refusal(call: Any, **request: Any) -> tuple[str, str]:
-    """What it is answered that may not be."""
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
+def put(dynamodb: Any, key: str, value: int, name: str = NAME) -> None:
+    dynamodb.put_item(TableName=name, Item={"p": {"S": key}, "v": {"N": str(value)}})
 
 
-def make(dynamodb: Any, name: str = NAME, **more: Any) -> str:
-    """A table with a partition key `p`; its ARN."""
+def contents(node: RunningNode, name: str = NAME, region: str = "us-east-1") -> dict[str, int]:
+    """What the table holds: values by keys, looked up in its rows."""
+
+    def look(tx: Tx) -> dict[str, int]:
+        found = table.get(tx, f"arn:aws:dynamodb:{region}:000000000000:table/{name}")
+        assert found is not None
+        rows = tx.all("SELECT item FROM dynamodb_items WHERE space = ?", found.space)
+        known = [parsed(row["item"]) for row in rows]
+        return {each["p"]["S"]: int(each["v"]["N"]) for each in known}
+
+    return node.run(node.node.store.read(look))  # type: ignore[no-any-return]
+
+
+def test_a_backup_is_of_one_moment_however_the_table_changes_while_it_is_copied(
+    node: RunningNode, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DYNAMODB_COPIED_AT_ONCE", 3)
+    dynamodb.create_table(**plain(NAME))
+    for number in range(12):
+        put(dynamodb, f"key-{number}", number)
+    expected = contents(node)
+
+    def begin(tx: Tx) -> dict[str, Any]:
+        table.lock(tx, ARN)
+        found = table.find(tx, ARN)
+        backup = backups.create(tx, found, "first")
+        work.drop(tx, f"{backups.KIND} {backup.arn}")  # the test does the work, step by step
+        return {"arn": backup.arn, "table": ARN, "space": found.space, "low": ""}
+
+    body = node.run(node.node.store.write(begin))
+    for step in range(100):
+        low = node.run(node.node.store.write(backups._copy_some, body))
+        node.run(node.node.store.write(backups._copy_some, body))  # after a crash it is done again
+        if low is None:
+            break
+        body["low"] = low.hex()
+        put(dynamodb, f"key-{step}", 1000 + step)
+        put(dynamodb, f"new-{step}", step)
+        dynamodb.delete_item(TableName=NAME, Key={"p": {"S": f"key-{11 - step}"}})
+        put(dynamodb, f"key-{11 - step}", 2000 + step)
+    assert step > 3
+    node.run(node.node.store.write(backups._available, body))
+    assert contents(node) != expected
+    dynamodb.restore_table_from_backup(TargetTableName="again", BackupArn=body["arn"])
+    node.settle()
+    assert contents(node, "again") == expected
+    counted = dynamodb.describe_table(TableName="again")["Table"]
+    assert (counted["ItemCount"], counted["TableSizeBytes"]) == (12, sum(_size(*each) for each in expected.items()))
+    left = node.run(node.node.store.read(lambda tx: tx.one("SELECT count(*) AS rows FROM dynamodb_history")))
+    assert left["rows"] == 0, "nobody needs to know any more"
+
+
+def _size(key: str, value: int) -> int:
+    return len("p") + len(key) + len("v") + (len(str(value).strip("0")) + 1) // 2 + 1
+
+
+def test_a_backup_is_described_listed_and_deleted(node: RunningNode, dynamodb: Any) -> None:
+    dynamodb.create_table(**plain(NAME, StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}))
+    dynamodb.create_table(**plain("others"))
+    put(dynamodb, "a", 1)
+    made = [dynamodb.create_backup(TableName=NAME, BackupName=f"b-{each}")["BackupDetails"] for each in range(3)]
+    made.append(dynamodb.create_backup(TableName="others", BackupName="b-0")["BackupDetails"])
+    assert made[0]["BackupStatus"] == "CREATING"
+    assert made[0]["BackupArn"].startswith(f"{ARN}/backup/0")
+    node.settle()
+    told = dynamodb.describe_backup(BackupArn=made[0]["BackupArn"])["BackupDescription"]
+    assert told["BackupDetails"]["BackupStatus"] == "AVAILABLE"
+    assert told["BackupDetails"]["BackupType"] == "USER"
+    assert told["SourceTableDetails"]["ItemCount"] == 1
+    assert told["SourceTableDetails"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert told["SourceTableFeatureDetails"]["StreamDescription"]["StreamViewType"] == "KEYS_ONLY"
+    arns = [each["BackupArn"] for each in made]
+    assert [each["BackupArn"] for each in dynamodb.list_backups()["BackupSummaries"]] == sorted(arns, key=_when)
+    first = dynamodb.list_backups(TableName=NAME, Limit=2)
+    assert len(first["BackupSummaries"]) == 2
+    rest = dynamodb.list_backups(TableName=NAME, ExclusiveStartBackupArn=first["LastEvaluatedBackupArn"])
+    assert "LastEvaluatedBackupArn" not in rest
+    both = [*first["BackupSummaries"], *rest["BackupSummaries"]]
+    assert {each["BackupArn"] for each in both} == set(arns[:3])
+    assert dynamodb.list_backups(BackupType="SYSTEM")["BackupSummaries"] == []
+    gone = dynamodb.delete_backup(BackupArn=arns[0])["BackupDescription"]
+    assert gone["BackupDetails"]["BackupStatus"] == "DELETED"
+    assert refused(dynamodb.describe_backup, BackupArn=arns[0]) == (
+        "BackupNotFoundException",
+        f"Backup not found: {arns[0]}",
+    )
+    assert refused(dynamodb.create_backup, TableName="missing", BackupName="b-0") == (
+        "TableNotFoundException",
+        "Table not found: missing",
+    )
+
+
+def _when(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def test_a_table_is_restored_without_what_nobody_asked_for(node: RunningNode, dynamodb: Any) -> None:
     wanted = {
-        "TableName": name,
-        "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
-        "BillingMode": "PAY_PER_REQUEST",
-        **more,
+        "AttributeDefinitions": definitions(p="S", g="S", h="S"),
+        "GlobalSecondaryIndexes": [index("by-g", keys("g")), index("by-h", keys("h"))],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        "Tags": [{"Key": "a", "Value": "b"}],
+        "DeletionProtectionEnabled": False,
     }
-    arn = dynamodb.create_table(**wanted)["TableDescription"]["TableArn"]
-    until(lambda: dynamodb.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE")
-    return str(arn)
+    dynamodb.create_table(**plain(NAME, **wanted))
+    for number in range(3):
+        item = {"p": {"S": str(number)}, "g": {"S": "same"}, "v": {"N": str(number)}}
+        dynamodb.put_item(TableName=NAME, Item=item)
+    arn = dynamodb.create_backup(TableName=NAME, BackupName="first")["BackupDetails"]["BackupArn"]
+    node.settle()
+    dynamodb.delete_table(TableName=NAME)
+    answer = dynamodb.restore_table_from_backup(
+        TargetTableName="again",
+        BackupArn=arn,
+        GlobalSecondaryIndexOverride=[index("by-g", keys("g"), ProvisionedThroughput=_UNITS)],
+        BillingModeOverride="PROVISIONED",
+        ProvisionedThroughputOverride=_UNITS,
+    )["TableDescription"]
+    assert answer["TableStatus"] == "CREATING"
+    assert answer["RestoreSummary"]["SourceBackupArn"] == arn
+    assert answer["RestoreSummary"]["RestoreInProgress"]
+    node.settle()
+    restored = dynamodb.describe_table(TableName="again")["Table"]
+    assert restored["TableStatus"] == "ACTIVE"
+    assert not restored["RestoreSummary"]["RestoreInProgress"]
+    assert restored["RestoreSummary"]["SourceTableArn"] == ARN
+    assert "LatestStreamArn" not in restored
+    assert restored["ProvisionedThroughput"]["WriteCapacityUnits"] == 7
+    assert [each["IndexName"] for each in restored["GlobalSecondaryIndexes"]] == ["by-g"]
+    assert restored["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
+    assert restored["GlobalSecondaryIndexes"][0]["ItemCount"] == 3
+    assert [each["AttributeName"] for each in restored["AttributeDefinitions"]] == ["g", "p"]
+    assert node.run(node.node.store.read(table.get, restored["TableArn"])).tags == {}
+    assert contents(node, "again") == {"0": 0, "1": 1, "2": 2}
+    put(dynamodb, "0", 5, "again")
+    assert contents(node, "again")["0"] == 5
 
 
-def until(holds: Any) -> None:
-    import time
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end, "it never came to hold"
-        time.sleep(0.005)
+_UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
 
 
-def put(dynamodb: Any, *values: tuple[str, int], table: str = NAME) -> None:
-    for key, value in values:
-        dynamodb.put_item(TableName=table, Item={"p": {"S": key}, "v": {"N": str(value)}})
+def test_what_cannot_be_restored_is_refused(node: RunningNode, dynamodb: Any) -> None:
+    dynamodb.create_table(**plain(NAME))
+    arn = dynamodb.create_backup(TableName=NAME, BackupName="first")["BackupDetails"]["BackupArn"]
+    node.settle()
+    restore = dynamodb.restore_table_from_backup
+    assert refused(restore, TargetTableName=NAME, BackupArn=arn) == (
+        "TableAlreadyExistsException",
+        f"Table already exists: {NAME}",
+    )
+    missing = f"{ARN}/backup/01489602797149-73d8d5bc"
+    assert refused(restore, TargetTableName="again", BackupArn=missing)[0] == "BackupNotFoundException"
+    other = [index("by-v", keys("v"))]
+    code, message = refused(restore, TargetTableName="again", BackupArn=arn, GlobalSecondaryIndexOverride=other)
+    assert code == "ValidationException"
+    assert "by-v" in message
 
 
-def test_a(dynamodb, node):
-    make(dynamodb)
-    put(dynamodb, ("a", 1), ("b", 2))
-    b = dynamodb.create_backup(TableName=NAME, BackupName="first")["BackupDetails"]
-    print(b)
-    put(dynamodb, ("a", 3))
-    until(lambda: dynamodb.describe_backup(BackupArn=b["BackupArn"])["BackupDescription"]["BackupDetails"]["BackupStatus"] == "AVAILABLE")
-    print(dynamodb.describe_backup(BackupArn=b["BackupArn"]))
-    print(dynamodb.list_backups())
-    print(dynamodb.restore_table_from_backup(TargetTableName="again", BackupArn=b["BackupArn"]))
-    until(lambda: dynamodb.describe_table(TableName="again")["Table"]["TableStatus"] == "ACTIVE")
-    print(dynamodb.get_item(TableName="again", Key={"p": {"S": "a"}}))
-    print(dynamodb.update_continuous_backups(TableName=NAME, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}))
-    put(dynamodb, ("a", 4))
-    s3 = node.client("s3"); s3.create_bucket(Bucket="out")
-    arn = dynamodb.describe_table(TableName=NAME)["Table"]["TableArn"]
-    e = dynamodb.export_table_to_point_in_time(TableArn=arn, S3Bucket="out", S3Prefix="x/y")["ExportDescription"]
-    until(lambda: dynamodb.describe_export(ExportArn=e["ExportArn"])["ExportDescription"]["ExportStatus"] != "IN_PROGRESS")
-    print(dynamodb.describe_export(ExportArn=e["ExportArn"]))
-    for o in s3.list_objects_v2(Bucket="out")["Contents"]:
-        print(o["Key"], s3.get_object(Bucket="out", Key=o["Key"])["Body"].read()[:600])
-    pre = [o["Key"] for o in s3.list_objects_v2(Bucket="out")["Contents"] if "/data/" in o["Key"]][0].rpartition("/")[0]
-    i = dynamodb.import_table(S3BucketSource={"S3Bucket": "out", "S3KeyPrefix": pre}, InputFormat="DYNAMODB_JSON", InputCompressionType="GZIP", TableCreationParameters={"TableName": "imp", "KeySchema": [{"AttributeName": "p", "KeyType": "HASH"}], "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"})["ImportTableDescription"]
-    until(lambda: dynamodb.describe_import(ImportArn=i["ImportArn"])["ImportTableDescription"]["ImportStatus"] != "IN_PROGRESS")
-    print(dynamodb.describe_import(ImportArn=i["ImportArn"]))
-    print(dynamodb.get_item(TableName="imp", Key={"p": {"S": "a"}}))
-    print(dynamodb.list_imports(), dynamodb.list_exports())
-    assert 0
+def test_every_second_of_a_table_can_be_had_back(node: RunningNode, dynamodb: Any) -> None:
+    dynamodb.create_table(**plain(NAME))
+    put(dynamodb, "before", 0)
+    assert _recovery(dynamodb)["PointInTimeRecoveryStatus"] == "DISABLED"
+    restore = dynamodb.restore_table_to_point_in_time
+    asked = {"SourceTableName": NAME, "TargetTableName": "again"}
+    assert refused(restore, **asked, UseLatestRestorableTime=True) == (
+        "PointInTimeRecoveryUnavailableException",
+        f"Point in time recovery is not enabled for table '{NAME}'",
+    )
+    dynamodb.update_continuous_backups(
+        TableName=NAME, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    told = _recovery(dynamodb)
+    assert told["PointInTimeRecoveryStatus"] == "ENABLED"
+    assert told["RecoveryPeriodInDays"] == 35
+    expected: dict[int, dict[str, int]] = {}
+    for step in range(4):
+        put(dynamodb, f"key-{step}", step)
+        put(dynamodb, "before", step)
+        if step:
+            dynamodb.delete_item(TableName=NAME, Key={"p": {"S": f"key-{step - 1}"}})
+        node.advance(2)
+        expected[int(node.node.clock.now()) - 1] = contents(node)
+    for number, (second, held) in enumerate(expected.items()):
+        restore(SourceTableName=NAME, TargetTableName=f"again-{number}", RestoreDateTime=second)
+        node.settle()
+        assert contents(node, f"again-{number}") == held
+    restore(SourceTableArn=ARN, TargetTableName="latest", UseLatestRestorableTime=True)
+    node.settle()
+    assert contents(node, "latest") == contents(node)
+    summary = dynamodb.describe_table(TableName="latest")["Table"]["RestoreSummary"]
+    assert summary["SourceTableArn"] == ARN
+    assert "SourceBackupArn" not in summary
+    for moment in (min(expected) - 3600, max(expected) + 3600):
+        assert refused(restore, **asked, RestoreDateTime=moment)[0] == "InvalidRestoreTimeException"
+    assert refused(restore, **asked)[0] == "ValidationException"
+    node.advance(36 * 86400)
+    assert _history(node) == 0, "what nobody may ask for any more is forgotten"
+    put(dynamodb, "before", 9)
+    assert _history(node) == 1
+    dynamodb.update_continuous_backups(
+        TableName=NAME, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+    node.settle()
+    assert _history(node) == 0
+    put(dynamodb, "before", 10)
+    assert _history(node) == 0, "it costs nothing where it is off"
+
+
+def _recovery(dynamodb: Any) -> Any:
+    told = dynamodb.describe_continuous_backups(TableName=NAME)["ContinuousBackupsDescription"]
+    assert told["ContinuousBackupsStatus"] == "ENABLED"
+    return told["PointInTimeRecoveryDescription"]
+
+
+def _history(node: RunningNode) -> int:
+    row = node.run(node.node.store.read(lambda tx: tx.one("SELECT count(*) AS rows FROM dynamodb_history")))
+    return int(row["rows"])
+
+
+def test_a_deleted_table_that_could_be_had_back_stays_for_thirty_five_days(node: RunningNode, dynamodb: Any) -> None:
+    dynamodb.create_table(**plain(NAME))
+    put(dynamodb, "a", 1)
+    dynamodb.update_continuous_backups(
+        TableName=NAME, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )
+    put(dynamodb, "b", 2)
+    dynamodb.delete_table(TableName=NAME)
+    node.advance(2 * limits.DYNAMODB_SPACE_RESTS_S)
+    (kept,) = dynamodb.list_backups(BackupType="SYSTEM")["BackupSummaries"]
+    assert kept["BackupName"] == f"{NAME}$DeletedTableBackup"
+    days = (kept["BackupExpiryDateTime"] - kept["BackupCreationDateTime"]).total_seconds() / 86400
+    assert days == 35
+    dynamodb.create_table(**plain(NAME))  # another one of the name
+    dynamodb.restore_table_from_backup(TargetTableName="again", BackupArn=kept["BackupArn"])
+    node.settle()
+    assert contents(node, "again") == {"a": 1, "b": 2}
+    node.advance(36 * 86400)
+    node.advance(2 * limits.DYNAMODB_SPACE_RESTS_S)
+    assert dynamodb.list_backups()["BackupSummaries"] == []
+    rows = node.run(node.node.store.read(lambda tx: tx.one("SELECT count(*) AS rows FROM dynamodb_items")))
+    assert rows["rows"] == 2, "those of the restored one"
+    assert _history(node) == 0

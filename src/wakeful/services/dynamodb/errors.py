@@ -115,3 +115,7 @@ class ImportConflictException(AwsError):
 
 class ImportNotFoundException(AwsError):
     """The specified import was not found."""
+
+
+class GlobalTableNotFoundException(AwsError):
+    """The specified global table does not exist."""

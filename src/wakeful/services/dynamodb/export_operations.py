@@ -85,7 +85,9 @@ def list_exports(call: Call, tx: Tx, request: shapes.ListExportsInput) -> shapes
             for each in shown
         ]
     }
-    return answer if token is None else {**answer, "NextToken": token}  # type: ignore[return-value]
+    if token is not None:
+        answer["NextToken"] = token
+    return answer  # type: ignore[return-value]
 
 
 def page(

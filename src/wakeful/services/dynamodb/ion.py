@@ -5,7 +5,6 @@ are lists with an annotation.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from wakeful.services.dynamodb.values import Item, Value, kind
 
@@ -22,7 +21,7 @@ def written(item: Item) -> str:
 
 def _value(value: Value) -> str:
     what = kind(value)
-    held: Any = value[what]
+    held = value[what]
     if what == "M":
         return written(held)
     if what == "L":
@@ -30,12 +29,12 @@ def _value(value: Value) -> str:
     if what in _SETS:
         return f"$dynamodb_{what}::[" + ",".join(_value({_SETS[what]: each}) for each in held) + "]"
     if what == "N":
-        return _decimal(held)
+        return _decimal(str(held))
     if what == "B":
-        return "{{" + held + "}}"
+        return f"{{{{{held}}}}}"
     if what == "BOOL":
         return "true" if held else "false"
-    return "null" if what == "NULL" else _text(held, '"')
+    return "null" if what == "NULL" else _text(str(held), '"')
 
 
 def _decimal(text: str) -> str:

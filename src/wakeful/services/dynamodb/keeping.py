@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from wakeful.services.dynamodb import (
+    autoscaling_operations,
     backup_operations,
     backups,
     export_operations,
     exports,
+    global_table_operations,
     history,
     import_operations,
     imports,
@@ -15,7 +17,10 @@ from wakeful.services.dynamodb import (
     restoring,
 )
 
-operations = (backup_operations, export_operations, import_operations)
+operations = (
+    *(autoscaling_operations, backup_operations, export_operations, global_table_operations),
+    import_operations,
+)
 
 workers = (
     *(history.worker, recovery.worker, restoring.worker, exports.worker, imports.worker, replicas.worker),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["Put", "Update", "Delete", "ConditionCheck"]
 
+
 @dataclass(frozen=True, slots=True)
 class Write:
     kind: Kind
