@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -100,8 +100,12 @@ class Authorizer:
         rights = await self._node.caches.get(RIGHTS_CHANGED, principal, lambda: self._rights(principal))
         for need in needs:
             target = await self._target(need)
-            if not rights.remembers(need, target):
-                self._check(call, need, target, rights)
+            if rights.remembers(need, target):
+                continue
+            if need.known is not None:
+                known = await self._node.store.read(need.known)
+                need = replace(need, context={**need.context, **known})
+            self._check(call, need, target, rights)
 
     def check_delivery(self, tx: Tx, delivery: Delivery) -> None:
         """Raises Refused where neither the target's policy nor the giving role's policies allow it."""

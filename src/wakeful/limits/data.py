@@ -69,7 +69,6 @@ DYNAMODB_LOCAL_INDEXES_MAX = 5
 DYNAMODB_INDEX_KEYS_MAX = 4  # attributes of each kind in the key of a global index
 DYNAMODB_PROJECTED_MAX = 100  # attributes that all indexes of a table project by name
 DYNAMODB_TAGS_MAX = 50
-DYNAMODB_TAGS_LISTED_MAX = 10
 DYNAMODB_POLICY_BYTES_MAX = 20 * 1024
 DYNAMODB_BACKFILL_ITEMS = 200  # that go to a new index in one transaction
 DYNAMODB_BACKFILL_TURN = 50  # such transactions before the row is put again, which says how far it has come

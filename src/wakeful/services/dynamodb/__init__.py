@@ -8,18 +8,23 @@ from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
     backfill,
     batch_operations,
+    insights_operations,
     item_operations,
     keeping,
     policies,
+    policy_operations,
     spaces,
     states,
     table_operations,
+    tag_operations,
     transact_operations,
     transactions,
     ttl,
+    ttl_operations,
 )
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
+from wakeful.services.dynamodb.needs import needs, stream_needs
 from wakeful.store.tx import Tx
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
@@ -33,20 +38,25 @@ def _first(tx: Tx) -> None:
 service = Service(
     operations=api,
     schema=_SCHEMA,
+    needs=needs,
     policy=policies.of,
     policies_changed=policies.CHANGED,
     workers=(backfill.worker, spaces.worker, states.worker, transactions.worker, *ttl.workers, *keeping.workers),
     first=_first,
 )
 
-streams = Service(operations=streams_api, schema=_SCHEMA)
+streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
 
 __all__ = [
     "batch_operations",
+    "insights_operations",
     "item_operations",
     "keeping",
+    "policy_operations",
     "service",
     "streams",
     "table_operations",
+    "tag_operations",
     "transact_operations",
+    "ttl_operations",
 ]

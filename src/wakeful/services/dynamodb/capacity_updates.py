@@ -134,17 +134,9 @@ def _changed(tx: Tx, before: Capacity, wanted: Capacity, index: str | None, *, i
     return after
 
 
-def decreases_today(provisioned: Capacity, now: float) -> int:
-    """Of this day, in UTC."""
-    last = provisioned.get("LastDecreaseDateTime")
-    if last is None or datetime.fromtimestamp(last, UTC).date() != datetime.fromtimestamp(now, UTC).date():
-        return 0
-    return int(provisioned["NumberOfDecreasesToday"])
-
-
 def _decreased(before: Capacity, now: float) -> int:
     """How many decreases there are today, with this one. Raises LimitExceededException."""
-    count = decreases_today(before, now)
+    count = throughput.decreases_today(before, now)
     if count < limits.DYNAMODB_DECREASES_A_DAY:
         return count + 1
     last = before["LastDecreaseDateTime"]

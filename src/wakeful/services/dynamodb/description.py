@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful.services.dynamodb import items
 from wakeful.services.dynamodb.table import Table
-from wakeful.services.dynamodb.throughput import ON_DEMAND
+from wakeful.services.dynamodb.throughput import ON_DEMAND, decreases_today
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
     from wakeful.shapes import dynamodb as shapes
 
 _AS_SET = (
-    *("KeySchema", "AttributeDefinitions", "OnDemandThroughput", "Replicas", "GlobalTableVersion"),
+    *("KeySchema", "AttributeDefinitions", "Replicas", "GlobalTableVersion"),
     *("GlobalTableSettingsReplicationMode", "MultiRegionConsistency", "RestoreSummary", "ArchivalSummary"),
 )
 """Members that are shown as the definition has them, where it has them."""
@@ -33,8 +33,7 @@ def described(tx: Tx, found: Table) -> shapes.TableDescription:
         "ItemCount": count,
         "TableSizeBytes": size,
         "DeletionProtectionEnabled": definition.get("DeletionProtectionEnabled", False),
-        "ProvisionedThroughput": definition["ProvisionedThroughput"],
-        "WarmThroughput": definition["WarmThroughput"],
+        **_capacity(tx, definition),
         **{member: definition[member] for member in _AS_SET if member in definition},
         **_billing(definition),
         **_stream(found),
@@ -59,6 +58,14 @@ def new(description: shapes.TableDescription) -> shapes.TableDescription:
     if "BillingModeSummary" in shown:
         shown["BillingModeSummary"] = {"BillingMode": ON_DEMAND}
     return shown  # type: ignore[return-value] # as above
+
+
+def _capacity(tx: Tx, of: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a table or a global index."""
+    provisioned = of["ProvisionedThroughput"]
+    today = decreases_today(provisioned, tx.now)
+    shown = {"ProvisionedThroughput": {**provisioned, "NumberOfDecreasesToday": today}}
+    return {**shown, **{name: of[name] for name in ("OnDemandThroughput", "WarmThroughput") if name in of}}
 
 
 def _billing(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,5 +102,5 @@ def _local(tx: Tx, found: Table, index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _global(tx: Tx, found: Table, index: Mapping[str, Any]) -> dict[str, Any]:
-    more = ("IndexStatus", "Backfilling", "ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
-    return {**_local(tx, found, index), **{member: index[member] for member in more if member in index}}
+    states = {member: index[member] for member in ("IndexStatus", "Backfilling") if member in index}
+    return {**_local(tx, found, index), **states, **_capacity(tx, index)}

@@ -54,7 +54,9 @@ def remove(tx: Tx, found: Table) -> None:
         spaces.leave(tx, each)
     if found.stream_arn is not None:
         stream.disabled(tx, found)
-    policies.forget(tx, found.arn)
+    for arn in (found.arn, found.stream_arn):
+        if arn is not None:
+            policies.forget(tx, arn)
     ttl.forget(tx, found)
     tx.run("DELETE FROM dynamodb_tables WHERE arn = ?", found.arn)
     tx.wake(table.CHANGED)

@@ -7,6 +7,7 @@ own bounds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -83,6 +84,14 @@ def fresh(provisioned: Capacity | None) -> dict[str, Any]:
     """As it is shown of what was never changed; zeros on demand."""
     wanted = provisioned or {READS: 0, WRITES: 0}
     return {"NumberOfDecreasesToday": 0, READS: wanted[READS], WRITES: wanted[WRITES]}
+
+
+def decreases_today(provisioned: Capacity, now: float) -> int:
+    """Of this day, in UTC."""
+    last = provisioned.get("LastDecreaseDateTime")
+    if last is None or datetime.fromtimestamp(last, UTC).date() != datetime.fromtimestamp(now, UTC).date():
+        return 0
+    return int(provisioned["NumberOfDecreasesToday"])
 
 
 def check_said(provisioned: Capacity | None) -> None:
