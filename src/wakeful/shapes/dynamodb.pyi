@@ -11,6 +11,89 @@ class AttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
     AttributeType: Required[str]
 
+class AttributeValueUpdate(TypedDict, total=False):
+    Value: Any
+    Action: str
+
+class AutoScalingPolicyDescription(TypedDict, total=False):
+    PolicyName: str | None
+    TargetTrackingScalingPolicyConfiguration: AutoScalingTargetTrackingScalingPolicyConfigurationDescription | None
+
+class AutoScalingPolicyUpdate(TypedDict, total=False):
+    PolicyName: str
+    TargetTrackingScalingPolicyConfiguration: Required[AutoScalingTargetTrackingScalingPolicyConfigurationUpdate]
+
+class AutoScalingSettingsDescription(TypedDict, total=False):
+    MinimumUnits: int | None
+    MaximumUnits: int | None
+    AutoScalingDisabled: bool | None
+    AutoScalingRoleArn: str | None
+    ScalingPolicies: list[AutoScalingPolicyDescription] | None
+
+class AutoScalingSettingsUpdate(TypedDict, total=False):
+    MinimumUnits: int
+    MaximumUnits: int
+    AutoScalingDisabled: bool
+    AutoScalingRoleArn: str
+    ScalingPolicyUpdate: AutoScalingPolicyUpdate
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationDescription(TypedDict, total=False):
+    DisableScaleIn: bool | None
+    ScaleInCooldown: int | None
+    ScaleOutCooldown: int | None
+    TargetValue: Required[float]
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationUpdate(TypedDict, total=False):
+    DisableScaleIn: bool
+    ScaleInCooldown: int
+    ScaleOutCooldown: int
+    TargetValue: Required[float]
+
+class BackupDescription(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
+    SourceTableDetails: SourceTableDetails | None
+    SourceTableFeatureDetails: SourceTableFeatureDetails | None
+
+class BackupDetails(TypedDict, total=False):
+    BackupArn: Required[str]
+    BackupName: Required[str]
+    BackupSizeBytes: int | None
+    BackupStatus: Required[str]
+    BackupType: Required[str]
+    BackupCreationDateTime: Required[float]
+    BackupExpiryDateTime: float | None
+
+class BackupSummary(TypedDict, total=False):
+    TableName: str | None
+    TableId: str | None
+    TableArn: str | None
+    BackupArn: str | None
+    BackupName: str | None
+    BackupCreationDateTime: float | None
+    BackupExpiryDateTime: float | None
+    BackupStatus: str | None
+    BackupType: str | None
+    BackupSizeBytes: int | None
+
+class BatchGetItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, KeysAndAttributes]]
+    ReturnConsumedCapacity: str
+
+class BatchGetItemOutput(TypedDict, total=False):
+    Responses: dict[str, list[dict[str, Any]]] | None
+    UnprocessedKeys: dict[str, KeysAndAttributes] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchWriteItemInput(TypedDict, total=False):
+    RequestItems: Required[dict[str, list[WriteRequest]]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+
+class BatchWriteItemOutput(TypedDict, total=False):
+    UnprocessedItems: dict[str, list[WriteRequest]] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BillingModeSummary(TypedDict, total=False):
     BillingMode: str | None
     LastUpdateToPayPerRequestDateTime: float | None
@@ -19,6 +102,14 @@ class Capacity(TypedDict, total=False):
     ReadCapacityUnits: float | None
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
+
+class ConditionCheck(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: Required[str]
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
 
 class ConsumedCapacity(TypedDict, total=False):
     TableName: str | None
@@ -30,11 +121,22 @@ class ConsumedCapacity(TypedDict, total=False):
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
 
+class ContinuousBackupsDescription(TypedDict, total=False):
+    ContinuousBackupsStatus: Required[str]
+    PointInTimeRecoveryDescription: PointInTimeRecoveryDescription | None
+
 class ContributorInsightsSummary(TypedDict, total=False):
     TableName: str | None
     IndexName: str | None
     ContributorInsightsStatus: str | None
     ContributorInsightsMode: str | None
+
+class CreateBackupInput(TypedDict, total=False):
+    TableName: Required[str]
+    BackupName: Required[str]
+
+class CreateBackupOutput(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
 
 class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
@@ -44,7 +146,17 @@ class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class CreateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicationGroup: Required[list[Replica]]
+
+class CreateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
 class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicaAction(TypedDict, total=False):
     RegionName: Required[str]
 
 class CreateReplicationGroupMemberAction(TypedDict, total=False):
@@ -86,14 +198,56 @@ class CreateVectorIndexAction(TypedDict, total=False):
     Dimensions: Required[int]
     DistanceFunction: Required[str]
 
+class CsvOptions(TypedDict, total=False):
+    Delimiter: str
+    HeaderList: list[str]
+
+class Delete(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DeleteBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
 class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
 
 class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
 
+class DeleteItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class DeleteItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class DeleteReplicaAction(TypedDict, total=False):
+    RegionName: Required[str]
+
 class DeleteReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
+
+class DeleteRequest(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
 
 class DeleteResourcePolicyInput(TypedDict, total=False):
     ResourceArn: Required[str]
@@ -110,6 +264,18 @@ class DeleteTableOutput(TypedDict, total=False):
 
 class DeleteVectorIndexAction(TypedDict, total=False):
     IndexName: Required[str]
+
+class DescribeBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DescribeBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
+class DescribeContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
 
 class DescribeContributorInsightsInput(TypedDict, total=False):
     TableName: Required[str]
@@ -129,6 +295,31 @@ class DescribeEndpointsRequest(TypedDict, total=False): ...
 class DescribeEndpointsResponse(TypedDict, total=False):
     Endpoints: Required[list[Endpoint]]
 
+class DescribeExportInput(TypedDict, total=False):
+    ExportArn: Required[str]
+
+class DescribeExportOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
+class DescribeGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class DescribeGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
+
+class DescribeImportInput(TypedDict, total=False):
+    ImportArn: Required[str]
+
+class DescribeImportOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
 class DescribeLimitsInput(TypedDict, total=False): ...
 
 class DescribeLimitsOutput(TypedDict, total=False):
@@ -142,6 +333,12 @@ class DescribeTableInput(TypedDict, total=False):
 
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
+
+class DescribeTableReplicaAutoScalingInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
 
 class DescribeTimeToLiveInput(TypedDict, total=False):
     TableName: Required[str]
@@ -163,9 +360,68 @@ class ExpectedAttributeValue(TypedDict, total=False):
     ComparisonOperator: str
     AttributeValueList: list[Any]
 
+class ExportDescription(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    StartTime: float | None
+    EndTime: float | None
+    ExportManifest: str | None
+    TableArn: str | None
+    TableId: str | None
+    ExportTime: float | None
+    ClientToken: str | None
+    S3Bucket: str | None
+    S3BucketOwner: str | None
+    S3Prefix: str | None
+    S3SseAlgorithm: str | None
+    S3SseKmsKeyId: str | None
+    FailureCode: str | None
+    FailureMessage: str | None
+    ExportFormat: str | None
+    BilledSizeBytes: int | None
+    ItemCount: int | None
+    ExportType: str | None
+    IncrementalExportSpecification: IncrementalExportSpecification | None
+    FilterSpecification: FilterSpecification | None
+
+class ExportSummary(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    ExportType: str | None
+
+class ExportTableToPointInTimeInput(TypedDict, total=False):
+    TableArn: Required[str]
+    ExportTime: float
+    ClientToken: str
+    S3Bucket: Required[str]
+    S3BucketOwner: str
+    S3Prefix: str
+    S3SseAlgorithm: str
+    S3SseKmsKeyId: str
+    ExportFormat: str
+    ExportType: str
+    IncrementalExportSpecification: IncrementalExportSpecification
+    FilterSpecification: FilterSpecification
+
+class ExportTableToPointInTimeOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
 class FailureException(TypedDict, total=False):
     ExceptionName: str | None
     ExceptionDescription: str | None
+
+class FilterSpecification(TypedDict, total=False):
+    FilterExpression: str
+    ProjectionExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+
+class Get(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    TableName: Required[str]
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
 
 class GetItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -195,6 +451,10 @@ class GlobalSecondaryIndex(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class GlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class GlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     KeySchema: list[KeySchemaElement] | None
@@ -208,6 +468,13 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+    ProvisionedThroughput: ProvisionedThroughput | None
+    OnDemandThroughput: OnDemandThroughput | None
+
 class GlobalSecondaryIndexUpdate(TypedDict, total=False):
     Update: UpdateGlobalSecondaryIndexAction
     Create: CreateGlobalSecondaryIndexAction
@@ -218,6 +485,22 @@ class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     WriteUnitsPerSecond: int | None
     Status: str | None
 
+class GlobalTable(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicationGroup: list[Replica] | None
+
+class GlobalTableDescription(TypedDict, total=False):
+    ReplicationGroup: list[ReplicaDescription] | None
+    GlobalTableArn: str | None
+    CreationDateTime: float | None
+    GlobalTableStatus: str | None
+    GlobalTableName: str | None
+
+class GlobalTableGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedWriteCapacityUnits: int
+    ProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
 class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
@@ -226,13 +509,85 @@ class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
     Create: CreateGlobalTableWitnessGroupMemberAction
     Delete: DeleteGlobalTableWitnessGroupMemberAction
 
+class ImportSummary(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    S3BucketSource: S3BucketSource | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    StartTime: float | None
+    EndTime: float | None
+
+class ImportTableDescription(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    TableId: str | None
+    ClientToken: str | None
+    S3BucketSource: S3BucketSource | None
+    ErrorCount: int | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    InputFormatOptions: InputFormatOptions | None
+    InputCompressionType: str | None
+    TableCreationParameters: TableCreationParameters | None
+    StartTime: float | None
+    EndTime: float | None
+    ProcessedSizeBytes: int | None
+    ProcessedItemCount: int | None
+    ImportedItemCount: int | None
+    FailureCode: str | None
+    FailureMessage: str | None
+
+class ImportTableInput(TypedDict, total=False):
+    ClientToken: str
+    S3BucketSource: Required[S3BucketSource]
+    InputFormat: Required[str]
+    InputFormatOptions: InputFormatOptions
+    InputCompressionType: str
+    TableCreationParameters: Required[TableCreationParameters]
+
+class ImportTableOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
+class IncrementalExportSpecification(TypedDict, total=False):
+    ExportFromTime: float
+    ExportToTime: float
+    ExportViewType: str
+
+class InputFormatOptions(TypedDict, total=False):
+    Csv: CsvOptions
+
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
     SizeEstimateRangeGB: list[float] | None
 
+class ItemResponse(TypedDict, total=False):
+    Item: dict[str, Any] | None
+
 class KeySchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     KeyType: Required[str]
+
+class KeysAndAttributes(TypedDict, total=False):
+    Keys: Required[list[dict[str, Any]]]
+    AttributesToGet: list[str]
+    ConsistentRead: bool
+    ProjectionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+
+class ListBackupsInput(TypedDict, total=False):
+    TableName: str
+    Limit: int
+    TimeRangeLowerBound: float
+    TimeRangeUpperBound: float
+    ExclusiveStartBackupArn: str
+    BackupType: str
+
+class ListBackupsOutput(TypedDict, total=False):
+    BackupSummaries: list[BackupSummary] | None
+    LastEvaluatedBackupArn: str | None
 
 class ListContributorInsightsInput(TypedDict, total=False):
     TableName: str
@@ -241,6 +596,33 @@ class ListContributorInsightsInput(TypedDict, total=False):
 
 class ListContributorInsightsOutput(TypedDict, total=False):
     ContributorInsightsSummaries: list[ContributorInsightsSummary] | None
+    NextToken: str | None
+
+class ListExportsInput(TypedDict, total=False):
+    TableArn: str
+    MaxResults: int
+    NextToken: str
+
+class ListExportsOutput(TypedDict, total=False):
+    ExportSummaries: list[ExportSummary] | None
+    NextToken: str | None
+
+class ListGlobalTablesInput(TypedDict, total=False):
+    ExclusiveStartGlobalTableName: str
+    Limit: int
+    RegionName: str
+
+class ListGlobalTablesOutput(TypedDict, total=False):
+    GlobalTables: list[GlobalTable] | None
+    LastEvaluatedGlobalTableName: str | None
+
+class ListImportsInput(TypedDict, total=False):
+    TableArn: str
+    PageSize: int
+    NextToken: str
+
+class ListImportsOutput(TypedDict, total=False):
+    ImportSummaryList: list[ImportSummary] | None
     NextToken: str | None
 
 class ListTablesInput(TypedDict, total=False):
@@ -272,12 +654,27 @@ class LocalSecondaryIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
+class LocalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+
 class OnDemandThroughput(TypedDict, total=False):
     MaxReadRequestUnits: int
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
     MaxReadRequestUnits: int
+
+class PointInTimeRecoveryDescription(TypedDict, total=False):
+    PointInTimeRecoveryStatus: str | None
+    RecoveryPeriodInDays: int | None
+    EarliestRestorableDateTime: float | None
+    LatestRestorableDateTime: float | None
+
+class PointInTimeRecoverySpecification(TypedDict, total=False):
+    PointInTimeRecoveryEnabled: Required[bool]
+    RecoveryPeriodInDays: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -297,6 +694,14 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
 class ProvisionedThroughputOverride(TypedDict, total=False):
     ReadCapacityUnits: int
 
+class Put(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
 class PutItemInput(TypedDict, total=False):
     TableName: Required[str]
     Item: Required[dict[str, Any]]
@@ -315,6 +720,9 @@ class PutItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class PutRequest(TypedDict, total=False):
+    Item: Required[dict[str, Any]]
+
 class PutResourcePolicyInput(TypedDict, total=False):
     ResourceArn: Required[str]
     Policy: Required[str]
@@ -323,6 +731,21 @@ class PutResourcePolicyInput(TypedDict, total=False):
 
 class PutResourcePolicyOutput(TypedDict, total=False):
     RevisionId: str | None
+
+class Replica(TypedDict, total=False):
+    RegionName: str
+
+class ReplicaAutoScalingDescription(TypedDict, total=False):
+    RegionName: str | None
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndexAutoScalingDescription] | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaStatus: str | None
+
+class ReplicaAutoScalingUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaGlobalSecondaryIndexUpdates: list[ReplicaGlobalSecondaryIndexAutoScalingUpdate]
+    ReplicaProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
 
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
@@ -344,11 +767,56 @@ class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
     ProvisionedThroughputOverride: ProvisionedThroughputOverride
     OnDemandThroughputOverride: OnDemandThroughputOverride
 
+class ReplicaGlobalSecondaryIndexAutoScalingDescription(TypedDict, total=False):
+    IndexName: str | None
+    IndexStatus: str | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsDescription(TypedDict, total=False):
+    IndexName: Required[str]
+    IndexStatus: str | None
+    ProvisionedReadCapacityUnits: int | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityUnits: int | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedReadCapacityUnits: int
+    ProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
+class ReplicaSettingsDescription(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaStatus: str | None
+    ReplicaBillingModeSummary: BillingModeSummary | None
+    ReplicaProvisionedReadCapacityUnits: int | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityUnits: int | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaGlobalSecondaryIndexSettings: list[ReplicaGlobalSecondaryIndexSettingsDescription] | None
+    ReplicaTableClassSummary: TableClassSummary | None
+
+class ReplicaSettingsUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaProvisionedReadCapacityUnits: int
+    ReplicaProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    ReplicaGlobalSecondaryIndexSettingsUpdate: list[ReplicaGlobalSecondaryIndexSettingsUpdate]
+    ReplicaTableClass: str
+
+class ReplicaUpdate(TypedDict, total=False):
+    Create: CreateReplicaAction
+    Delete: DeleteReplicaAction
 
 class ReplicationGroupUpdate(TypedDict, total=False):
     Create: CreateReplicationGroupMemberAction
@@ -361,6 +829,42 @@ class RestoreSummary(TypedDict, total=False):
     SourceTableArn: str | None
     RestoreDateTime: Required[float]
     RestoreInProgress: Required[bool]
+
+class RestoreTableFromBackupInput(TypedDict, total=False):
+    TargetTableName: Required[str]
+    BackupArn: Required[str]
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableFromBackupOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class RestoreTableToPointInTimeInput(TypedDict, total=False):
+    SourceTableArn: str
+    SourceTableName: str
+    TargetTableName: Required[str]
+    UseLatestRestorableTime: bool
+    RestoreDateTime: float
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableToPointInTimeOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class S3BucketSource(TypedDict, total=False):
+    S3BucketOwner: str
+    S3Bucket: Required[str]
+    S3KeyPrefix: str
 
 class SSEDescription(TypedDict, total=False):
     Status: str | None
@@ -377,13 +881,49 @@ class SearchSchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     SearchSchemaElementType: Required[str]
 
+class SourceTableDetails(TypedDict, total=False):
+    TableName: Required[str]
+    TableId: Required[str]
+    TableArn: str | None
+    TableSizeBytes: int | None
+    KeySchema: Required[list[KeySchemaElement]]
+    TableCreationDateTime: Required[float]
+    ProvisionedThroughput: Required[ProvisionedThroughput]
+    OnDemandThroughput: OnDemandThroughput | None
+    ItemCount: int | None
+    BillingMode: str | None
+
+class SourceTableFeatureDetails(TypedDict, total=False):
+    LocalSecondaryIndexes: list[LocalSecondaryIndexInfo] | None
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndexInfo] | None
+    StreamDescription: StreamSpecification | None
+    TimeToLiveDescription: TimeToLiveDescription | None
+    SSEDescription: SSEDescription | None
+    VectorIndexes: list[VectorIndexInfo] | None
+
 class StreamSpecification(TypedDict, total=False):
     StreamEnabled: Required[bool]
     StreamViewType: str
 
+class TableAutoScalingDescription(TypedDict, total=False):
+    TableName: str | None
+    TableStatus: str | None
+    Replicas: list[ReplicaAutoScalingDescription] | None
+
 class TableClassSummary(TypedDict, total=False):
     TableClass: str | None
     LastUpdateDateTime: float | None
+
+class TableCreationParameters(TypedDict, total=False):
+    TableName: Required[str]
+    AttributeDefinitions: Required[list[AttributeDefinition]]
+    KeySchema: Required[list[KeySchemaElement]]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    SSESpecification: SSESpecification
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndex]
+    VectorIndexes: list[VectorIndex]
 
 class TableDescription(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition] | None
@@ -438,9 +978,52 @@ class TimeToLiveSpecification(TypedDict, total=False):
     Enabled: Required[bool]
     AttributeName: Required[str]
 
+class TransactGetItem(TypedDict, total=False):
+    Get: Required[Get]
+
+class TransactGetItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactGetItem]]
+    ReturnConsumedCapacity: str
+
+class TransactGetItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    Responses: list[ItemResponse] | None
+
+class TransactWriteItem(TypedDict, total=False):
+    ConditionCheck: ConditionCheck
+    Put: Put
+    Delete: Delete
+    Update: Update
+
+class TransactWriteItemsInput(TypedDict, total=False):
+    TransactItems: Required[list[TransactWriteItem]]
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    ClientRequestToken: str
+
+class TransactWriteItemsOutput(TypedDict, total=False):
+    ConsumedCapacity: list[ConsumedCapacity] | None
+    ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
+
 class UntagResourceInput(TypedDict, total=False):
     ResourceArn: Required[str]
     TagKeys: Required[list[str]]
+
+class Update(TypedDict, total=False):
+    Key: Required[dict[str, Any]]
+    UpdateExpression: Required[str]
+    TableName: Required[str]
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+    PointInTimeRecoverySpecification: Required[PointInTimeRecoverySpecification]
+
+class UpdateContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
 
 class UpdateContributorInsightsInput(TypedDict, total=False):
     TableName: Required[str]
@@ -459,6 +1042,45 @@ class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
     ProvisionedThroughput: ProvisionedThroughput
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
+
+class UpdateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicaUpdates: Required[list[ReplicaUpdate]]
+
+class UpdateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class UpdateGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    GlobalTableBillingMode: str
+    GlobalTableProvisionedWriteCapacityUnits: int
+    GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    GlobalTableGlobalSecondaryIndexSettingsUpdate: list[GlobalTableGlobalSecondaryIndexSettingsUpdate]
+    ReplicaSettingsUpdate: list[ReplicaSettingsUpdate]
+
+class UpdateGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
+
+class UpdateItemInput(TypedDict, total=False):
+    TableName: Required[str]
+    Key: Required[dict[str, Any]]
+    AttributeUpdates: dict[str, AttributeValueUpdate]
+    Expected: dict[str, ExpectedAttributeValue]
+    ConditionalOperator: str
+    ReturnValues: str
+    ReturnConsumedCapacity: str
+    ReturnItemCollectionMetrics: str
+    UpdateExpression: str
+    ConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class UpdateItemOutput(TypedDict, total=False):
+    Attributes: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+    ItemCollectionMetrics: ItemCollectionMetrics | None
 
 class UpdateReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
@@ -489,6 +1111,15 @@ class UpdateTableInput(TypedDict, total=False):
 
 class UpdateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
+
+class UpdateTableReplicaAutoScalingInput(TypedDict, total=False):
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexAutoScalingUpdate]
+    TableName: Required[str]
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+    ReplicaUpdates: list[ReplicaAutoScalingUpdate]
+
+class UpdateTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
 
 class UpdateTimeToLiveInput(TypedDict, total=False):
     TableName: Required[str]
@@ -525,6 +1156,14 @@ class VectorIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
+class VectorIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    VectorAttribute: VectorAttributeDefinition | None
+    SearchSchema: list[SearchSchemaElement] | None
+    Projection: Projection | None
+    Dimensions: int | None
+    DistanceFunction: str | None
+
 class VectorIndexUpdate(TypedDict, total=False):
     Create: CreateVectorIndexAction
     Delete: DeleteVectorIndexAction
@@ -532,3 +1171,7 @@ class VectorIndexUpdate(TypedDict, total=False):
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int
     WriteUnitsPerSecond: int
+
+class WriteRequest(TypedDict, total=False):
+    PutRequest: PutRequest
+    DeleteRequest: DeleteRequest

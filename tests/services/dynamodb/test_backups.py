@@ -7,37 +7,16 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
-from tests.services.dynamodb.test_tables import definitions, index, keys, plain, refused
+from tests.services.dynamodb.kept import ARN, NAME, contents, definitions, index, keys, plain, put, refused
 from wakeful import limits
 from wakeful.services.dynamodb import backups, table
-from wakeful.services.dynamodb.values import parsed
 from wakeful.store import work
 from wakeful.store.tx import Tx
-
-NAME = "orders"
-ARN = f"arn:aws:dynamodb:us-east-1:000000000000:table/{NAME}"
 
 
 @pytest.fixture
 def dynamodb(node: RunningNode) -> Any:
     return node.client("dynamodb")
-
-
-def put(dynamodb: Any, key: str, value: int, name: str = NAME) -> None:
-    dynamodb.put_item(TableName=name, Item={"p": {"S": key}, "v": {"N": str(value)}})
-
-
-def contents(node: RunningNode, name: str = NAME, region: str = "us-east-1") -> dict[str, int]:
-    """What the table holds: values by keys, looked up in its rows."""
-
-    def look(tx: Tx) -> dict[str, int]:
-        found = table.get(tx, f"arn:aws:dynamodb:{region}:000000000000:table/{name}")
-        assert found is not None
-        rows = tx.all("SELECT item FROM dynamodb_items WHERE space = ?", found.space)
-        known = [parsed(row["item"]) for row in rows]
-        return {each["p"]["S"]: int(each["v"]["N"]) for each in known}
-
-    return node.run(node.node.store.read(look))  # type: ignore[no-any-return]
 
 
 def test_a_backup_is_of_one_moment_however_the_table_changes_while_it_is_copied(

@@ -164,9 +164,20 @@ def _model(state: dict[bytes, Item], change: Change) -> None:
 def _table(*, history_kept: int) -> Table:
     keys = KeySchema((Attribute("k", "S"),))
     arn = "arn:aws:dynamodb:us-east-1:000000000000:table/known"
-    more = {"id": "id", "account": "000000000000", "region": "us-east-1", "name": "known", "created": 0.0}
     return Table(
-        arn=arn, status="ACTIVE", space=1, definition={}, tags={}, keys=keys, indexes=(), history=history_kept, **more
+        arn=arn,
+        id="id",
+        account="000000000000",
+        region="us-east-1",
+        name="known",
+        created=0.0,
+        status="ACTIVE",
+        space=1,
+        definition={},
+        tags={},
+        keys=keys,
+        indexes=(),
+        history=history_kept,
     )
 
 

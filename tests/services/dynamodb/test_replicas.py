@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
-from tests.services.dynamodb.test_backups import NAME, contents, put
-from tests.services.dynamodb.test_tables import definitions, index, keys, plain, refused
+from tests.services.dynamodb.kept import NAME, contents, definitions, index, keys, plain, put, refused
 from wakeful import limits
 
 HERE, THERE, ELSEWHERE = "us-east-1", "eu-west-1", "ap-southeast-2"
@@ -44,9 +43,7 @@ def test_what_is_written_in_one_region_is_in_all_of_them(
     monkeypatch.setattr(limits, "DYNAMODB_COPIED_AT_ONCE", 3)
     elsewhere = node.client("dynamodb", region=ELSEWHERE)
     by_g = [index("by-g", keys("g"))]
-    here.create_table(
-        **plain(NAME, AttributeDefinitions=definitions(p="S", g="S"), GlobalSecondaryIndexes=by_g)
-    )
+    here.create_table(**plain(NAME, AttributeDefinitions=definitions(p="S", g="S"), GlobalSecondaryIndexes=by_g))
     for number in range(10):
         item = {"p": {"S": f"key-{number}"}, "g": {"S": "same"}, "v": {"N": str(number)}}
         here.put_item(TableName=NAME, Item=item)
@@ -128,7 +125,7 @@ def test_settings_of_a_global_table_hold_in_every_region(node: RunningNode, here
     assert "TableClassSummary" not in described(here)
     (told,) = [each for each in described(here)["Replicas"] if each["RegionName"] == THERE]
     assert told["ReplicaTableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
-    made = {"Create": {key: value for key, value in index("by-g", keys("g")).items()}}
+    made = {"Create": index("by-g", keys("g"))}
     there.update_table(
         TableName=NAME, AttributeDefinitions=definitions(p="S", g="S"), GlobalSecondaryIndexUpdates=[made]
     )

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.running_node import RunningNode
-from tests.services.dynamodb.test_backups import ARN, NAME, contents, put
-from tests.services.dynamodb.test_tables import definitions, keys, plain, refused
+from tests.services.dynamodb.kept import ARN, NAME, contents, definitions, keys, plain, put, refused
 from wakeful import limits
 from wakeful.services.dynamodb import imports, ion, unpacking
 
@@ -195,7 +194,7 @@ def test_ion_has_every_type_as_exports_write_it(node: RunningNode, dynamodb: Any
     (line,) = lines(files(node))
     assert line.startswith("$ion_1_0 {Item:{")
     for part in (
-        *("p:\"every'thing \\\"\\n\"", "B:{{AP8=}}", "n:1.5", "whole:103.", 'ss:$dynamodb_SS::["a","b"]'),
+        *('p:"every\'thing \\"\\n"', "B:{{AP8=}}", "n:1.5", "whole:103.", 'ss:$dynamodb_SS::["a","b"]'),
         *("ns:$dynamodb_NS::[1.,2.]", "bs:$dynamodb_BS::[{{eA==}}]", "l:[1.,null,[]]"),
         "m:{'odd name':true,'null':false}",
     ):
@@ -209,18 +208,16 @@ def imported(node: RunningNode, dynamodb: Any, prefix: str, form: str, **more: A
     """The description of an import that is over, of what lies there in the bucket."""
     wanted = plain("again", **more.pop("table", {}))
     source = {"S3Bucket": "out", "S3KeyPrefix": prefix, **more.pop("source", {})}
-    begun = dynamodb.import_table(
-        S3BucketSource=source, InputFormat=form, TableCreationParameters=wanted, **more
-    )["ImportTableDescription"]
+    begun = dynamodb.import_table(S3BucketSource=source, InputFormat=form, TableCreationParameters=wanted, **more)[
+        "ImportTableDescription"
+    ]
     assert begun["ImportStatus"] == "IN_PROGRESS"
     node.settle()
     assert dynamodb.describe_table(TableName="again")["Table"]["TableStatus"] == "ACTIVE"
     return dict(dynamodb.describe_import(ImportArn=begun["ImportArn"])["ImportTableDescription"])
 
 
-def test_what_was_exported_can_be_imported(
-    node: RunningNode, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_exported_can_be_imported(node: RunningNode, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "DYNAMODB_COPIED_AT_ONCE", 4)
     monkeypatch.setattr(limits, "DYNAMODB_EXPORT_FILE_BYTES", 100)
     recoverable(dynamodb)
@@ -324,9 +321,7 @@ def test_what_was_packed_is_unpacked_in_pieces_of_any_size(content: bytes, size:
     step = max(1, len(content) // members)
     packed = b"".join(gzip.compress(content[at : at + step]) for at in range(0, max(1, len(content)), step))
     unpacker = unpacking.unpacker("GZIP")
-    found = b"".join(
-        piece for at in range(0, len(packed), size) for piece in unpacker.unpack(packed[at : at + size])
-    )
+    found = b"".join(piece for at in range(0, len(packed), size) for piece in unpacker.unpack(packed[at : at + size]))
     unpacker.finish()
     assert found == content
 
