@@ -66,10 +66,15 @@ demo: setup ## the story: a picture is uploaded, functions wake, the user is tol
 
 .bench/npm/stamp: requirements/peers.json
 	mkdir -p .bench/npm && cp requirements/peers.json .bench/npm/package.json
-	npm install --silent --no-audit --no-fund --prefix .bench/npm || echo "no npm: the bench goes on without serverless-offline"
+	npm install --silent --no-audit --no-fund --prefix .bench/npm || echo "no npm: the bench goes on without serverless-offline and dynalite"
 	@touch $@
 
-bench: setup-dev .bench/stamp .bench/npm/stamp ## Wakeful beside its peers and beside a floor, in one run (SECTIONS="warm dev" for some of it)
+.bench/maven/stamp: requirements/peers.xml
+	mkdir -p .bench/maven
+	mvn -q -B -f requirements/peers.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.bench/maven || echo "no Maven: the bench goes on without DynamoDB Local"
+	@touch $@
+
+bench: setup-dev .bench/stamp .bench/npm/stamp .bench/maven/stamp ## Wakeful beside its peers and beside a floor, in one run (SECTIONS="warm dev" for some of it)
 	$(BIN)/python -m bench $(SECTIONS)
 
 clean: ## removes what make made

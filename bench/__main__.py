@@ -1,7 +1,7 @@
 """`make bench`: Wakeful beside its peers and beside a floor, in one run. Ratios hold, absolute times do not.
 
 make bench SECTIONS="…"        warm, cold, burst, snapstart, shared, idle, events, queue, topics,
-                               mapping, dev, start
+                               mapping, table, follow, dev, start
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Callable
 from bench.cold import burst, cold, idle
 from bench.dev import dev
 from bench.events import events
+from bench.follow import follow
 from bench.mapping import mapping
 from bench.queue import queue
 from bench.shared import shared
 from bench.snap_start import snap_start
 from bench.start import start
+from bench.table import table
 from bench.topics import topics
 from bench.warm import warm
 
@@ -33,6 +35,8 @@ SECTIONS: dict[str, Callable[[], None]] = {
     "queue": queue,
     "topics": topics,
     "mapping": mapping,
+    "table": table,
+    "follow": follow,
     "dev": dev,
     "start": start,
 }

@@ -2,11 +2,13 @@
 
     python -m bench.load HOST PORT CONNECTIONS SECONDS < request.http
     python -m bench.load HOST PORT CONNECTIONS SECONDS pairs < access.json
+    python -m bench.load HOST PORT CONNECTIONS SECONDS several|all < requests.json
 
 The request is sent as it stands, byte for byte, so that the client costs next to nothing; answers are counted and the
 times from sending to the last byte are told as JSON. Anything but 2xx is an error and is counted as one, and so is what
 was not answered half a minute after the end. With `pairs` a message is received from a queue and deleted, again and
-again; a pair counts as one, with the time of both.
+again; a pair counts as one, with the time of both. With `several` there are several requests, signed beforehand, of
+which each connection sends every n-th, again and again; with `all` each is sent once.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count, cycle
 from typing import Any, cast
 
 import uvloop
@@ -129,6 +132,20 @@ class Pairs(Connection):
         return self._delete.request(b'{"QueueUrl":"%s","ReceiptHandle":"%s"}' % (self._url, handle))
 
 
+class Several(Connection):
+    """Sends another request each time."""
+
+    def __init__(self, requests: Iterator[bytes], until: float, times: list[float], errors: list[bytes]):
+        super().__init__(b"", until, times, errors)
+        self._requests = requests
+
+    def _begin(self, *, closes: bool) -> None:
+        self._first = next(self._requests, b"")
+        if not self._first:
+            self._until = 0.0
+        super()._begin(closes=closes)
+
+
 Made = Callable[[float, list[float], list[bytes]], Connection]
 
 
@@ -168,10 +185,27 @@ def _pairs(host: str, port: int, said: bytes) -> Made:
     return lambda *of_run: Pairs(receive, url.encode(), signers[1], *of_run)
 
 
+def _several(host: str, port: int, connections: int, said: bytes, *, is_once: bool) -> Made:
+    asked = json.loads(said)
+    signer = Signer(f"{host}:{port}", asked["service"], asked["target"], Access(asked["key"], asked["secret"]))
+    requests = [signer.request(json.dumps(body).encode()) for body in asked["bodies"]]
+    if is_once:
+        left = iter(requests)
+        return lambda *of_run: Several(left, *of_run)
+    numbers = count()
+    return lambda *of_run: Several(cycle(requests[next(numbers) % len(requests) :: connections]), *of_run)
+
+
 def main() -> None:
     host, port, connections, seconds, *what = sys.argv[1:]
     said = sys.stdin.buffer.read()
-    make: Made = _pairs(host, int(port), said) if what else lambda *of_run: Connection(said, *of_run)
+    make: Made
+    if what == ["pairs"]:
+        make = _pairs(host, int(port), said)
+    elif what:
+        make = _several(host, int(port), int(connections), said, is_once=what == ["all"])
+    else:
+        make = lambda *of_run: Connection(said, *of_run)  # noqa: E731
     json.dump(uvloop.run(run(host, int(port), int(connections), float(seconds), make)), sys.stdout)
 
 

@@ -57,7 +57,7 @@ def _line(system: System, size: int) -> str:
     for _ in range(SINGLE):
         sqs.send_message(QueueUrl=url, MessageBody=repr(time.time()))
         time.sleep(0.02)
-    times = _told(system, name)
+    times = told(system, name, SINGLE)
     if len(times) < SINGLE:
         return f"{rate} | the log has {len(times)} of {SINGLE} | "
     return f"{rate} | {quantile(times, 0.5) * 1000:.2f} | {quantile(times, 0.99) * 1000:.2f}"
@@ -80,13 +80,13 @@ def _drained(sqs: Any, url: str, begun: float) -> tuple[int, float]:
         time.sleep(0.05)
 
 
-def _told(system: System, name: str) -> list[float]:
+def told(system: System, name: str, expected: int) -> list[float]:
     """What the handler has written of each message, once it is all there or the time is up."""
     logs, deadline = system.client("logs"), time.monotonic() + 10
     while True:
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
         lines = [event["message"] for page in pages for event in page["events"]]
         times = [float(line.split()[1]) for line in lines if line.startswith("took ")]
-        if len(times) >= SINGLE or time.monotonic() > deadline:
+        if len(times) >= expected or time.monotonic() > deadline:
             return times
         time.sleep(0.5)

@@ -130,6 +130,28 @@ def moto() -> Iterator[System]:
 
 
 @contextlib.contextmanager
+def dynalite() -> Iterator[System]:
+    """On disk, in LevelDB. Its tables are ready at once."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="dynalite-", dir="/var/tmp") as folder:
+        command = [str(PEERS / "npm" / "node_modules" / ".bin" / "dynalite"), "--port", str(port), "--path", folder]
+        command += ["--createTableMs", "0", "--deleteTableMs", "0"]
+        with _running("dynalite", command, port, "/") as system:
+            yield system
+
+
+@contextlib.contextmanager
+def dynamodb_local() -> Iterator[System]:
+    """AWS's own, on disk, in SQLite."""
+    port, lies = free_port(), PEERS / "maven"
+    with tempfile.TemporaryDirectory(prefix="dynamodb-local-", dir="/var/tmp") as folder:
+        command = ["java", "-Xmx2g", f"-Djava.library.path={lies}", "-cp", f"{lies}/*"]
+        command += ["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-disableTelemetry"]
+        with _running("DynamoDB Local", [*command, "-port", str(port), "-dbPath", folder], port, "/") as system:
+            yield system
+
+
+@contextlib.contextmanager
 def functions_framework() -> Iterator[System]:
     port = free_port()
     command = [str(PEERS / "bin" / "functions-framework"), "--target", "handler", "--port", str(port)]

@@ -32,6 +32,7 @@ from uvicorn.server import ServerState
 from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.fabric.shares import Share, Shares
+from wakeful.gateway.http2 import PREFACE, Http2Connection
 
 App = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 Headers = list[tuple[bytes, bytes]]
@@ -129,10 +130,10 @@ class Servers:
             await asyncio.sleep(1)
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[Connection | Http2Connection]:
         """Every connection there is now."""
-        every = (*self._outside.connections, *self._inside.connections)
-        return [each for each in every if isinstance(each, Connection)]
+        every: tuple[object, ...] = (*self._outside.connections, *self._inside.connections)
+        return [each for each in every if isinstance(each, Connection | Http2Connection)]
 
     async def end_silent(self) -> None:
         """Ends the connections of clients that do not go on with what they began, until cancelled."""
@@ -164,18 +165,26 @@ async def _end(state: ServerState, patience_s: float) -> None:
             task.cancel()
 
 
-def _watched(app: App, connection: HttpToolsProtocol, share: Share | None) -> App:
+def _shared(app: App, share: Share | None) -> App:
+    """What the application does is counted in the tenant's share."""
+    if share is None:
+        return app
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await share.turn()
+        await share.metered(app(scope, receive, send))
+
+    return answer
+
+
+def _watched(app: App, connection: HttpToolsProtocol) -> App:
     def has_left() -> bool:
         return bool(connection.transport.is_closing())
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         scope["extensions"] = {HAS_LEFT: has_left, ANSWER_WHOLE: partial(_answer_whole, send.__self__)}
         try:
-            if share is None:
-                await app(scope, receive, send)
-            else:
-                await share.turn()
-                await share.metered(app(scope, receive, send))
+            await app(scope, receive, send)
         finally:
             del scope["extensions"]  # they know the request, which knows them: nobody would let go of either
 
@@ -231,7 +240,8 @@ class Connection(HttpToolsProtocol):
         self, config: Config, state: ServerState, app: App, crowd: Crowd, shares: Shares, share: Share | None
     ) -> None:
         super().__init__(config, state, {})
-        self.app = _watched(app, self, share)
+        self._shared_app = _shared(app, share)
+        self.app = _watched(self._shared_app, self)
         self._shares = shares
         self._share = share
         self._crowd = crowd
@@ -240,6 +250,8 @@ class Connection(HttpToolsProtocol):
         """What came since the last thing that was complete: a head, a piece of a body, a request."""
         self._waits_since: float | None = None
         """When the client last went on with the request that it is sending."""
+        self._opening: bytes | None = b""
+        """What may be the beginning of HTTP/2; None once it is known what the client speaks."""
         self._patience_s = limits.HTTP_HEAD_S
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -259,6 +271,14 @@ class Connection(HttpToolsProtocol):
             self._crowd.count -= 1
 
     def data_received(self, data: bytes) -> None:
+        if self._opening is not None:
+            data = self._opening + data
+            self._opening = data if len(data) < len(PREFACE) and PREFACE.startswith(data) else None
+            if self._opening is not None:
+                return
+            if data.startswith(PREFACE):
+                self._hand_over(data)
+                return
         self._unread_bytes += len(data)
         if self._share is None:
             self._shares.asks(None)
@@ -270,6 +290,25 @@ class Connection(HttpToolsProtocol):
         # The parser keeps what is not complete, and says nothing of it.
         if self._unread_bytes > limits.HTTP_HEAD_BYTES_MAX and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
+
+    def _hand_over(self, data: bytes) -> None:
+        """The client speaks HTTP/2: it is somebody else's, with its place among all."""
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        is_counted, self._is_counted = self._is_counted, False
+
+        def leave() -> None:
+            self._crowd.count -= is_counted
+
+        extensions = (HAS_LEFT, ANSWER_WHOLE)
+        taken = Http2Connection(self.server_state, self._shared_app, extensions, spend=self._spend, leave=leave)
+        taken.begin(self.transport, data)
+
+    def _spend(self, seconds: float) -> None:
+        if self._share is None:
+            self._shares.asks(None)
+        else:
+            self._share.spend(seconds)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -199,6 +199,11 @@ HTTP_SILENCE_S = 60.0  # between two pieces of a request's body
 HTTP_PIPELINE_MAX = 32  # requests of one connection that wait behind one that is being answered
 HTTP_CONNECTIONS_MAX = 8192  # from outside; and never more than half of the files that the node may open
 HTTP_SANDBOX_CONNECTIONS_MAX = 256  # of one sandbox
+HTTP2_STREAMS_MAX = 128  # requests of one connection that are under way at a time
+HTTP2_WINDOW_BYTES = 1024 * 1024  # of a request's body that is sent before it is read, and of all of a connection
+HTTP2_HEAD_BYTES_MAX = 64 * 1024
+HTTP2_RESETS_MAX = 1000  # requests that one connection takes back
+HTTP2_UNREAD_BYTES_MAX = 4 * 1024 * 1024  # that a client has not read yet; who asks on then is let go
 HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 """Of a request that is read whole: a 50 MB deployment package is 67 MB in base64."""
 
