@@ -133,6 +133,17 @@ def test_settings_of_a_global_table_hold_in_every_region(node: RunningNode, here
     for client in (here, there):
         (found,) = described(client)["GlobalSecondaryIndexes"]
         assert (found["IndexName"], found["IndexStatus"], found["ItemCount"]) == ("by-g", "ACTIVE", 3)
+    expiring = {"Enabled": True, "AttributeName": "at"}
+    there.update_time_to_live(TableName=NAME, TimeToLiveSpecification=expiring)
+    for client in (here, there):
+        told = client.describe_time_to_live(TableName=NAME)["TimeToLiveDescription"]
+        assert told == {"TimeToLiveStatus": "ENABLED", "AttributeName": "at"}
+    soon = int(node.node.clock.now()) + 60
+    there.put_item(TableName=NAME, Item={"p": {"S": "0"}, "at": {"N": str(soon)}})
+    node.advance(120)
+    for client in (here, there):
+        assert "Item" not in client.get_item(TableName=NAME, Key={"p": {"S": "0"}})
+        assert "Item" in client.get_item(TableName=NAME, Key={"p": {"S": "1"}})
     change = {"RegionName": THERE, "TableClassOverride": "STANDARD"}
     here.update_table(TableName=NAME, ReplicaUpdates=[{"Update": change}])
     assert described(there)["TableClassSummary"]["TableClass"] == "STANDARD"

@@ -177,7 +177,7 @@ def _continuous(window: Window | None) -> dict[str, Any]:
             "PointInTimeRecoveryStatus": "ENABLED",
             "RecoveryPeriodInDays": window.days,
             "EarliestRestorableDateTime": window.earliest,
-            "LatestRestorableDateTime": max(window.latest, window.earliest),
+            "LatestRestorableDateTime": window.latest,
         }
     return {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": told}
 

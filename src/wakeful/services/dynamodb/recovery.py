@@ -32,7 +32,8 @@ def window(tx: Tx, found: Table) -> Window | None:
     row = tx.one("SELECT space, since, days FROM dynamodb_recovery WHERE arn = ?", found.arn)
     if row is None or row["space"] != found.space:
         return None
-    return Window(max(row["since"], tx.now - row["days"] * 86400), tx.now, row["days"])
+    earliest = max(row["since"], tx.now - row["days"] * 86400)
+    return Window(earliest, max(tx.now, earliest), row["days"])
 
 
 def switch(tx: Tx, found: Table, *, on: bool, days: int) -> None:
