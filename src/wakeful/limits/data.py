@@ -46,7 +46,7 @@ DYNAMODB_TRANSFERS_LISTED = 25  # in one page
 DYNAMODB_IMPORT_PIECE_BYTES = 4 * 1024**2  # what is unpacked at a time
 DYNAMODB_IMPORT_ZSTD_BYTES = 256  # of compressed bytes at a time: each may stand for many thousands
 DYNAMODB_IMPORT_LINE_BYTES_MAX = 16 * 1024**2
-DYNAMODB_IMPORT_OBJECTS_MAX = 50_000
+DYNAMODB_IMPORT_STRING_LINES_MAX = 1_000  # over which a string of Ion may go
 DYNAMODB_IMPORT_LOG_BYTES_MAX = 200_000  # of what is said of one item
 
 # --- DynamoDB: tables ------------------------------------------------------------------------------------------------

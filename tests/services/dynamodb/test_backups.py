@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.running_node import RunningNode
+from tests.running_node import RunningNode, running_node
 from tests.services.dynamodb.kept import ARN, NAME, contents, definitions, index, keys, plain, put, refused
 from wakeful import limits
 from wakeful.services.dynamodb import backups, table
@@ -248,3 +250,51 @@ def test_a_deleted_table_that_could_be_had_back_stays_for_thirty_five_days(node:
     rows = node.run(node.node.store.read(lambda tx: tx.one("SELECT count(*) AS rows FROM dynamodb_items")))
     assert rows["rows"] == 2, "those of the restored one"
     assert _history(node) == 0
+
+
+@pytest.mark.slow
+def test_on_postgresql_a_backup_is_of_one_moment_too_while_many_write(
+    tmp_path: Path, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DYNAMODB_COPIED_AT_ONCE", 5)
+    with running_node(tmp_path / "data", store=postgres_dsn) as node:
+        dynamodb = node.client("dynamodb")
+        dynamodb.create_table(**plain(NAME))
+        switch = {"PointInTimeRecoveryEnabled": True}
+        dynamodb.update_continuous_backups(TableName=NAME, PointInTimeRecoverySpecification=switch)
+
+        def move(number: int) -> None:
+            """Two items have the same value, always."""
+            writes = [
+                {"Put": {"TableName": NAME, "Item": {"p": {"S": f"{side}-{number % 20}"}, "v": {"N": str(number)}}}}
+                for side in ("a", "z")
+            ]
+            dynamodb.transact_write_items(TransactItems=writes)
+
+        for number in range(20):
+            move(number)
+        made = dynamodb.create_backup(TableName=NAME, BackupName="first")["BackupDetails"]["BackupArn"]
+        number = 20
+        end = time.monotonic() + 60
+        while _status(dynamodb, made) != "AVAILABLE":
+            move(number)
+            number += 1
+            assert time.monotonic() < end, "the backup was never made"
+        dynamodb.restore_table_from_backup(TargetTableName="again", BackupArn=made)
+        dynamodb.delete_item(TableName=NAME, Key={"p": {"S": "a-0"}})
+        dynamodb.restore_table_to_point_in_time(
+            SourceTableName=NAME, TargetTableName="latest", UseLatestRestorableTime=True
+        )
+        dynamodb.get_waiter("table_exists").wait(TableName="again", WaiterConfig={"Delay": 1})
+        dynamodb.get_waiter("table_exists").wait(TableName="latest", WaiterConfig={"Delay": 1})
+        held = contents(node, "again")
+        assert len(held) == 40
+        assert all(held[f"a-{each}"] == held[f"z-{each}"] for each in range(20))
+        latest = contents(node)
+        assert "a-0" not in latest
+        assert contents(node, "latest") == latest
+
+
+def _status(dynamodb: Any, arn: str) -> str:
+    told = dynamodb.describe_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]
+    return str(told["BackupStatus"])

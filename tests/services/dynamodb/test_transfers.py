@@ -190,8 +190,13 @@ def test_an_export_with_the_same_token_is_the_same_export(node: RunningNode, dyn
 def test_ion_has_every_type_as_exports_write_it(node: RunningNode, dynamodb: Any) -> None:
     recoverable(dynamodb)
     dynamodb.put_item(TableName=NAME, Item=EVERYTHING)
-    exported(node, dynamodb, ExportFormat="ION")
+    done = exported(node, dynamodb, ExportFormat="ION")
     (line,) = lines(files(node))
+    folder = done["ExportManifest"].rpartition("/")[0]
+    told = imported(node, dynamodb, f"{folder}/data/", "ION", InputCompressionType="GZIP")
+    assert told["ImportedItemCount"] == 1
+    found = dynamodb.get_item(TableName="again", Key={"p": EVERYTHING["p"]})["Item"]
+    assert found == EVERYTHING
     assert line.startswith("$ion_1_0 {Item:{")
     for part in (
         *('p:"every\'thing \\"\\n"', "B:{{AP8=}}", "n:1.5", "whole:103.", 'ss:$dynamodb_SS::["a","b"]'),
@@ -217,15 +222,18 @@ def imported(node: RunningNode, dynamodb: Any, prefix: str, form: str, **more: A
     return dict(dynamodb.describe_import(ImportArn=begun["ImportArn"])["ImportTableDescription"])
 
 
-def test_what_was_exported_can_be_imported(node: RunningNode, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["DYNAMODB_JSON", "ION"])
+def test_what_was_exported_can_be_imported(
+    node: RunningNode, dynamodb: Any, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     monkeypatch.setattr(limits, "DYNAMODB_COPIED_AT_ONCE", 4)
     monkeypatch.setattr(limits, "DYNAMODB_EXPORT_FILE_BYTES", 100)
     recoverable(dynamodb)
     for number in range(20):
         put(dynamodb, f"key-{number}", number)
-    done = exported(node, dynamodb)
+    done = exported(node, dynamodb, ExportFormat=form)
     folder = done["ExportManifest"].rpartition("/")[0]
-    told = imported(node, dynamodb, f"{folder}/data/", "DYNAMODB_JSON", InputCompressionType="GZIP")
+    told = imported(node, dynamodb, f"{folder}/data/", form, InputCompressionType="GZIP")
     assert (told["ImportStatus"], told["ImportedItemCount"], told["ErrorCount"]) == ("COMPLETED", 20, 0)
     assert contents(node, "again") == contents(node)
     (listed,) = dynamodb.list_imports()["ImportSummaryList"]

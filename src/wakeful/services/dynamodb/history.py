@@ -52,9 +52,9 @@ def change(tx: Tx, table: Table, key: bytes, before: Item | None) -> None:
     if not table.history:
         return
     tx.run(
-        "INSERT INTO dynamodb_history(space, key, number, at, item)"
-        " SELECT ?, ?, coalesce(max(number), 0) + 1, ?, ? FROM dynamodb_history WHERE space = ? AND key = ?",
-        *(table.space, key, tx.now, raw(before) if before is not None else None, table.space, key),
+        "INSERT INTO dynamodb_history(space, key, number, at, item) VALUES (?, ?,"
+        " (SELECT coalesce(max(number), 0) + 1 FROM dynamodb_history WHERE space = ? AND key = ?), ?, ?)",
+        *(table.space, key, table.space, key, tx.now, raw(before) if before is not None else None),
     )
 
 

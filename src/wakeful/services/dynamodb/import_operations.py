@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 @api.writes
 def import_table(call: Call, tx: Tx, request: shapes.ImportTableInput) -> shapes.ImportTableOutput:
     """A new table is being filled with what lies in the bucket."""
-    if request["InputFormat"] == "ION":
-        raise NotImplementedHere("Wakeful does not have imports of InputFormat ION yet.")
     if "VectorIndexes" in request["TableCreationParameters"]:
         raise NotImplementedHere("Wakeful does not have VectorIndexes yet.")
     unpacking.check_compression(request.get("InputCompressionType", "NONE"))

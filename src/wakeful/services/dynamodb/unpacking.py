@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import orjson
 
 from wakeful import limits
+from wakeful.services.dynamodb import ion_reader
+from wakeful.services.dynamodb.ion_reader import Gatherer, NotIon
 from wakeful.services.dynamodb.keys import Attribute
 from wakeful.wire.errors import NotImplementedHere
 
@@ -154,6 +156,29 @@ def _of_json(line: bytes) -> Any:
     return found["Item"]
 
 
+class IonReader:
+    """Structs with an Item; one may go over several lines."""
+
+    def __init__(self) -> None:
+        self._gatherer = Gatherer()
+
+    def read(self, lines: Iterable[bytes], *, is_last: bool) -> Iterator[Any]:
+        try:
+            for text in self._gatherer.texts(lines, is_last=is_last):
+                yield from _of_ion(text)
+        except NotIon as error:
+            raise Malformed(str(error)) from error
+
+
+def _of_ion(text: str) -> Iterator[Any]:
+    try:
+        for value in ion_reader.values(text):
+            item = value.get("M", {}).get("Item", {})
+            yield item["M"] if "M" in item else Malformed("The value has no Item.")
+    except (NotIon, RecursionError) as error:
+        yield Malformed(str(error))
+
+
 class CsvReader:
     """Rows below a header, or below the header that was given. Every value is a string, but those of keys, which have
     their own types. A row goes on in the next line where a quoted value does.
@@ -164,17 +189,23 @@ class CsvReader:
         self._header: Sequence[str] | None = options.get("HeaderList")
         self._types = types
         self._open: list[bytes] = []
+        self._size = self._quotes = 0
 
     def read(self, lines: Iterable[bytes], *, is_last: bool) -> Iterator[Any]:
         for line in lines:
             self._open.append(line)
-            if sum(each.count(b'"') for each in self._open) % 2 == 0:
+            self._size += len(line)
+            self._quotes += line.count(b'"')
+            if self._quotes % 2 == 0:
                 yield from self._row()
+            elif self._size > limits.DYNAMODB_IMPORT_LINE_BYTES_MAX:
+                raise Malformed("A row is longer than an item can be.")
         if is_last and self._open:
             yield from self._row()
 
     def _row(self) -> Iterator[Any]:
         text, self._open = b"\n".join(self._open), []
+        self._size = self._quotes = 0
         try:
             rows = list(csv.reader(text.decode().rstrip("\r").splitlines(keepends=True), delimiter=self._delimiter))
         except (UnicodeDecodeError, csv.Error) as error:
@@ -196,4 +227,4 @@ def reader(request: Mapping[str, Any], attributes: Iterable[Attribute]) -> Reade
     if request["InputFormat"] == "CSV":
         options = request.get("InputFormatOptions", {}).get("Csv", {})
         return CsvReader(options, {each.name: each.type for each in attributes})
-    return JsonReader()
+    return IonReader() if request["InputFormat"] == "ION" else JsonReader()
