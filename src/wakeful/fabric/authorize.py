@@ -42,9 +42,13 @@ _KINDS: Mapping[str, PrincipalKind] = {
 
 # What a delivery does, by the target's service.
 _DEFAULT_BUS = "event-bus/default"
+_LINKED = frozenset({"kinesisreplication.dynamodb.amazonaws.com"})
+"""Services with a role of their own in every account, which lets them deliver there ("Using service-linked roles")."""
+
 _DELIVERING: Mapping[str, tuple[str, ...]] = {
     "events": ("events:PutEvents",),
     "firehose": ("firehose:PutRecord",),
+    "kinesis": ("kinesis:PutRecord",),
     "lambda": ("lambda:InvokeFunction",),
     "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
     "sns": ("sns:Publish",),
@@ -115,6 +119,8 @@ class Authorizer:
         service = target.service
         if target.resource == _DEFAULT_BUS and not delivery.principal.startswith("arn:"):
             return  # events of AWS services reach the default bus of their account without anybody's leave
+        if delivery.principal in _LINKED and target.account == delivery.account:
+            return
         for action in _DELIVERING[service]:
             self._check_action(tx, delivery, service, Need(action, delivery.target_arn))
 

@@ -93,6 +93,7 @@ _SUBJECTS = (
     "QueueName",
     "EventBusName",
     "logGroupName",
+    "TableName",
     "Name",
 )
 

@@ -320,6 +320,13 @@ class DescribeImportInput(TypedDict, total=False):
 class DescribeImportOutput(TypedDict, total=False):
     ImportTableDescription: Required[ImportTableDescription]
 
+class DescribeKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    KinesisDataStreamDestinations: list[KinesisDataStreamDestination] | None
+
 class DescribeLimitsInput(TypedDict, total=False): ...
 
 class DescribeLimitsOutput(TypedDict, total=False):
@@ -349,6 +356,9 @@ class DescribeTimeToLiveOutput(TypedDict, total=False):
 class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
     DisassociationMode: Required[str]
+
+class EnableKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
 
 class Endpoint(TypedDict, total=False):
     Address: Required[str]
@@ -576,6 +586,23 @@ class KeysAndAttributes(TypedDict, total=False):
     ConsistentRead: bool
     ProjectionExpression: str
     ExpressionAttributeNames: dict[str, str]
+
+class KinesisDataStreamDestination(TypedDict, total=False):
+    StreamArn: str | None
+    DestinationStatus: str | None
+    DestinationStatusDescription: str | None
+    ApproximateCreationDateTimePrecision: str | None
+
+class KinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration
+
+class KinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration | None
 
 class ListBackupsInput(TypedDict, total=False):
     TableName: str
@@ -1081,6 +1108,20 @@ class UpdateItemOutput(TypedDict, total=False):
     Attributes: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class UpdateKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class UpdateKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration
+
+class UpdateKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration | None
 
 class UpdateReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]

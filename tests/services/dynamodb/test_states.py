@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode, running_node
-from tests.services.dynamodb.tables import PROVISIONED, UNITS, asked, defined, index, keys, refused
+from tests.services.dynamodb.control import PROVISIONED, UNITS, asked, defined, index, keys, refused
 
 IN_USE = "Attempt to change a resource which is still in use: "
 TWO = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 2}

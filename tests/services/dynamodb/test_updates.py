@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.running_node import RunningNode
-from tests.services.dynamodb.tables import NOW, PROVISIONED, UNITS, asked, defined, index, keys, made, opened, refused
+from tests.services.dynamodb.control import NOW, PROVISIONED, UNITS, asked, defined, index, keys, made, opened, refused
 from wakeful.services.dynamodb import table, throughput, updates
 from wakeful.services.dynamodb.errors import LimitExceededException
 

@@ -15,6 +15,11 @@ from wakeful.services.dynamodb import (
     policy_operations,
     spaces,
     states,
+    stream_destination_operations,
+    stream_destinations,
+    stream_operations,
+    stream_records,
+    stream_settings,
     table_operations,
     tag_operations,
     transact_operations,
@@ -24,7 +29,7 @@ from wakeful.services.dynamodb import (
 )
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
-from wakeful.services.dynamodb.needs import needs, stream_needs
+from wakeful.services.dynamodb.rights import needs, stream_needs
 from wakeful.store.tx import Tx
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
@@ -38,10 +43,20 @@ def _first(tx: Tx) -> None:
 service = Service(
     operations=api,
     schema=_SCHEMA,
+    stream=stream_records.TableStreams(),
     needs=needs,
     policy=policies.of,
     policies_changed=policies.CHANGED,
-    workers=(backfill.worker, spaces.worker, states.worker, transactions.worker, *ttl.workers, *keeping.workers),
+    workers=(
+        backfill.worker,
+        spaces.worker,
+        states.worker,
+        stream_destinations.worker,
+        stream_settings.worker,
+        transactions.worker,
+        *ttl.workers,
+        *keeping.workers,
+    ),
     first=_first,
 )
 
@@ -54,6 +69,8 @@ __all__ = [
     "keeping",
     "policy_operations",
     "service",
+    "stream_destination_operations",
+    "stream_operations",
     "streams",
     "table_operations",
     "tag_operations",

@@ -28,15 +28,11 @@ _TWICE = "Provided list of item keys contains duplicates"
 @api.waits
 async def batch_write_item(call: Call, node: Node, request: shapes.BatchWriteItemInput) -> shapes.BatchWriteItemOutput:
     wanted = request["RequestItems"]
-    if not wanted:
-        raise ValidationException("The requestItems parameter is required for BatchWriteItem")
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
     several: list[Write] = []
     for name, asked in wanted.items():
         arn = table.arn_of(call, name)
         meters.name(arn, name)
-        if not asked:
-            raise ValidationException(f"The batch write request list for a table cannot be null or empty: {name}")
         several += (_write_of(arn, each) for each in asked)
     if len(several) > limits.DYNAMODB_BATCH_WRITES_MAX:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
@@ -54,8 +50,6 @@ async def batch_write_item(call: Call, node: Node, request: shapes.BatchWriteIte
 @api.looks
 async def batch_get_item(call: Call, node: Node, request: shapes.BatchGetItemInput) -> shapes.BatchGetItemOutput:
     wanted = request["RequestItems"]
-    if not wanted:
-        raise ValidationException("The requestItems parameter is required for BatchGetItem")
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
     several: dict[str, tuple[str, Any, Any]] = {}
     for name, asked in wanted.items():

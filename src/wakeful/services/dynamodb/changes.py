@@ -79,14 +79,11 @@ def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: 
 
 
 def is_watched(table: Table) -> bool:
-    """Whether others see what an item was and is: indexes, a stream, time to live, replicas, or who needs to know the
+    """Whether others see what an item was and is: indexes, streams, time to live, replicas, or who needs to know the
     table's past.
     """
-    return (
-        bool(table.indexes or table.history or table.replicas)
-        or table.stream_arn is not None
-        or expiries.setting(table) is not None
-    )
+    is_streamed = table.stream_arn is not None or "KinesisDestinations" in table.definition
+    return is_streamed or bool(table.indexes or table.history or table.replicas) or expiries.setting(table) is not None
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:

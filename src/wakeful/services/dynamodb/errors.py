@@ -54,7 +54,16 @@ class SerializationException(AwsError):
     status = 400
 
 
-# --- tables ---
+class ExpiredIteratorException(AwsError):
+    """The provided iterator exceeds the maximum age allowed."""
+
+    status = 400
+
+
+class TrimmedDataAccessException(AwsError):
+    """The data you are trying to access has been trimmed."""
+
+    status = 400
 
 
 class PolicyNotFoundException(AwsError):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from wakeful import limits
 from wakeful.services.dynamodb.values import Value
@@ -238,7 +237,7 @@ def _unescaped(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    what: Any = match[1]
+    what = str(match[1])
     if len(what) > 2 and what[0] in "xuU":
         return chr(int(what[1:], 16))
     return _PLAIN.get(what, what)

@@ -17,6 +17,9 @@ _KINDS = {"S": "string", "B": "binary"}
 EMPTY_KEY = "The AttributeValue for a key attribute cannot contain an empty "
 """In what is said to an empty key; such a request is refused as a whole, even by transactions."""
 
+KEY_STAYS = "This attribute is part of the key"
+"""In what is said to an update of a key attribute: of a transaction, it is that update's reason."""
+
 SCHEMA_MISMATCH = "The provided key element does not match the schema"
 
 _SHORT = 256
@@ -76,14 +79,6 @@ def check_indexed(table: Table, item: Item, *, updated: bool = False) -> None:
                     f" IndexName: {index.name}, IndexKey: {each.name}"
                 )
         _check_lengths(index.keys, item)
-
-
-def check_update(table: Table, changed: Iterable[str]) -> None:
-    """Raises ValidationException where an update changes an attribute of the key."""
-    own = {each.name for each in table.keys.attributes}
-    for name in changed:
-        if name in own:
-            raise ValidationException(f"{_INVALID}Cannot update attribute {name}. This attribute is part of the key")
 
 
 def check_size(size: int, *, updated: bool = False) -> None:

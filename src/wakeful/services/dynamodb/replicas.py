@@ -108,7 +108,10 @@ def _with_stream(tx: Tx, found: Table) -> Table:
     return saved
 
 
-_OWN = ("Stream", "RestoreSummary", "DeletionProtectionEnabled", "TimeToLive", "AutoScaling", "SSE", "ClassChanges")
+_OWN = (
+    *("Stream", "RestoreSummary", "DeletionProtectionEnabled", "TimeToLive", "AutoScaling", "SSE", "ClassChanges"),
+    *("KinesisDestinations", "Insights"),
+)
 """What of a table's definition its replicas do not have from it, or have another one of."""
 
 

@@ -40,6 +40,52 @@ CREATE TABLE IF NOT EXISTS dynamodb_counts( -- how many items a space has, and h
     PRIMARY KEY (space, lane)
 ) WITHOUT ROWID;
 
+-- Transactions
+
+CREATE TABLE IF NOT EXISTS dynamodb_tokens( -- ClientRequestTokens of transactions that went well
+    account TEXT NOT NULL,
+    region  TEXT NOT NULL,
+    token   TEXT NOT NULL,
+    asked   BLOB NOT NULL,                  -- a hash of what was asked for
+    at      REAL NOT NULL,
+    PRIMARY KEY (account, region, token)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_tokens_at ON dynamodb_tokens(at);
+
+-- Streams of tables: their records are journals' of the same names.
+
+CREATE TABLE IF NOT EXISTS dynamodb_streams(
+    arn      TEXT PRIMARY KEY,
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    name     TEXT NOT NULL,              -- of the table, which may be gone
+    label    TEXT NOT NULL,
+    view     TEXT NOT NULL,              -- StreamViewType
+    keys     BLOB NOT NULL,              -- the table's KeySchema
+    created  REAL NOT NULL,
+    disabled REAL                        -- since when nothing comes any more
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_streams_by_name ON dynamodb_streams(account, region, name, label);
+
+-- Resource policies, of tables and of streams.
+
+CREATE TABLE IF NOT EXISTS dynamodb_policies(
+    resource TEXT PRIMARY KEY,           -- its ARN
+    policy   TEXT NOT NULL,              -- as GetResourcePolicy answers it
+    sent     TEXT NOT NULL,              -- the same in what it was sent as, but for its spelling
+    revision TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Time to live: which items expire when. A table that has it has a list of them, which is numbered as spaces are.
+
+CREATE TABLE IF NOT EXISTS dynamodb_expiries(
+    list INTEGER NOT NULL,
+    key  BLOB NOT NULL,                  -- of the item
+    at   INTEGER NOT NULL,               -- epoch seconds
+    PRIMARY KEY (list, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_expiries_at ON dynamodb_expiries(list, at);
+
 -- --- What was: backups, points in time, exports and imports ---------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS dynamodb_history( -- what items were, where somebody needs to know
@@ -87,34 +133,3 @@ CREATE TABLE IF NOT EXISTS dynamodb_transfers( -- exports and imports
     request   BLOB NOT NULL,    -- as it was asked for
     result    BLOB NOT NULL     -- what the description has beside it
 ) WITHOUT ROWID;
-
--- Resource policies, of tables and of streams.
-
-CREATE TABLE IF NOT EXISTS dynamodb_policies(
-    resource TEXT PRIMARY KEY,           -- its ARN
-    policy   TEXT NOT NULL,              -- as GetResourcePolicy answers it
-    sent     TEXT NOT NULL,              -- the same in what it was sent as, but for its spelling
-    revision TEXT NOT NULL
-) WITHOUT ROWID;
-
--- Time to live: which items expire when. A table that has it has a list of them, which is numbered as spaces are.
-
-CREATE TABLE IF NOT EXISTS dynamodb_expiries(
-    list INTEGER NOT NULL,
-    key  BLOB NOT NULL,                  -- of the item
-    at   INTEGER NOT NULL,               -- epoch seconds
-    PRIMARY KEY (list, key)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS dynamodb_expiries_at ON dynamodb_expiries(list, at);
-
--- Transactions
-
-CREATE TABLE IF NOT EXISTS dynamodb_tokens( -- ClientRequestTokens of transactions that went well
-    account TEXT NOT NULL,
-    region  TEXT NOT NULL,
-    token   TEXT NOT NULL,
-    asked   BLOB NOT NULL,                  -- a hash of what was asked for
-    at      REAL NOT NULL,
-    PRIMARY KEY (account, region, token)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS dynamodb_tokens_at ON dynamodb_tokens(at);

@@ -116,6 +116,8 @@ def _drop(tx: Tx, after: dict[str, Any], name: str) -> None:
     after["GlobalSecondaryIndexes"] = kept
     if not kept:
         del after["GlobalSecondaryIndexes"]
+    if name in after.get("Insights", {}):
+        after["Insights"] = {each: it for each, it in after["Insights"].items() if each != name}
     names = definition.used(after)
     after["AttributeDefinitions"] = [each for each in after["AttributeDefinitions"] if each["AttributeName"] in names]
 

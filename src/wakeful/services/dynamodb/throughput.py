@@ -170,11 +170,11 @@ def check_account(tx: Tx, arn: str, wanted: Iterable[tuple[str | None, Capacity]
     that much beside what all others of the account in its region have ("Quotas in Amazon DynamoDB").
     """
     region = names.parse_arn(arn).region
-    capacities = list(wanted)
+    capacities = [(index, capacity) for index, capacity in wanted if capacity[READS] or capacity[WRITES]]
     for kind in (READS, WRITES):
         for index, capacity in capacities:
             _check_each(kind, capacity[kind], index, region)
-        reserved = _reserved(tx, arn, kind)
+        reserved = _reserved(tx, arn, kind) if capacities else 0
         requested = sum(capacity[kind] for _, capacity in capacities)
         if reserved + requested > limits.DYNAMODB_ACCOUNT_CAPACITY_MAX:
             raise LimitExceededException(

@@ -19,6 +19,7 @@ from wakeful.services.dynamodb.transactions import Meters
 from wakeful.services.dynamodb.values import answered, checked
 from wakeful.services.dynamodb.writes import Kind, Outcome, Write
 from wakeful.store.tx import Tx
+from wakeful.wire.errors import AwsError
 
 if TYPE_CHECKING:
     from wakeful.services.dynamodb.expressions.requests import Asked
@@ -33,9 +34,17 @@ async def transact_write_items(
 ) -> shapes.TransactWriteItemsOutput:
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"), transactional=True)
     several: list[Write] = []
+    faults: dict[int, AwsError] = {}
     for each in request["TransactItems"]:
         kind, wanted = _only(cast("dict[str, Any]", each))
-        write = await writes.write_of(call, node, kind, wanted)
+        try:
+            write = await writes.write_of(call, node, kind, wanted)
+        except ValidationException as error:
+            if item_rules.KEY_STAYS not in error.message:
+                raise
+            faults[len(several)] = error
+            without = {name: value for name, value in wanted.items() if name in ("TableName", "Key")}
+            write = await writes.write_of(call, node, kind, without)
         if kind == "Put":
             item_rules.check_size(item_size(write.item))
         meters.name(write.arn, wanted["TableName"])
@@ -43,7 +52,7 @@ async def transact_write_items(
     _check_size(several, request)
     asked = blake2b(orjson.dumps(request["TransactItems"], option=orjson.OPT_SORT_KEYS), digest_size=32).digest()
     with measuring.operation(node, call, "TransactWriteItems", several[0].arn):
-        collections = await node.store.write(_write, call, several, meters, request, asked)
+        collections = await node.store.write(_write, call, several, faults, meters, request, asked)
         for of, meter in meters.all():
             measuring.consumed(node, of, meter)
     return _answer(meters, ItemCollectionMetrics=collections)  # type: ignore[return-value] # put together by members
@@ -69,14 +78,14 @@ async def transact_get_items(
 
 
 def _write(
-    tx: Tx, call: Call, several: list[Write], meters: Meters, request: Any, asked: bytes
+    tx: Tx, call: Call, several: list[Write], faults: dict[int, AwsError], meters: Meters, request: Any, asked: bytes
 ) -> dict[str, list[shapes.ItemCollectionMetrics]] | None:
     meters.begin()
     token = request.get("ClientRequestToken")
     if token is not None and transactions.was_done(tx, call, token, asked):
         _look_again(tx, several, meters)
         return None
-    outcomes = transactions.carry_out(tx, several, Cause(call.effects), meters)
+    outcomes = transactions.carry_out(tx, several, Cause(call.effects), meters, faults)
     if request.get("ReturnItemCollectionMetrics", "NONE") == "NONE":
         return None
     return _collections(tx, several, outcomes, meters)

@@ -7,7 +7,7 @@ of a TransactionConflict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wakeful import limits
@@ -39,15 +39,19 @@ _SWEEP = "dynamodb.tokens"
 _TWICE = "Transaction request cannot include multiple operations on one item"
 
 
-def carry_out(tx: Tx, several: Sequence[Write], cause: Cause, meters: Meters) -> list[Outcome]:
+def carry_out(
+    tx: Tx, several: Sequence[Write], cause: Cause, meters: Meters, faults: Mapping[int, AwsError] | None = None
+) -> list[Outcome]:
     """All of it is true. Raises TransactionCanceledException, which says of each in order why not, or what is wrong
-    with the request as a whole; nothing has changed then.
+    with the request as a whole; nothing has changed then. `faults` are those that are known before, by their place.
     """
     tables = [table.find(tx, write.arn) for write in several]
     keys, reasons = _keys(several, tables)
     for found, key in sorted(zip(tables, keys, strict=True), key=lambda pair: (pair[0].space, pair[1] or b"")):
         if key is not None:
             writes.lock(tx, found, key)
+    for at, fault in (faults or {}).items():
+        reasons[at] = reason(fault)
     outcomes: list[Outcome] = []
     for at, (write, found, key) in enumerate(zip(several, tables, keys, strict=True)):
         if key is None:

@@ -20,7 +20,7 @@ from wakeful.store import work
 from wakeful.store.tx import Tx
 
 FILL = "dynamodb.expiries"
-IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+IDENTITY = {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"}
 """Who deleted the item, as its stream's record says."""
 
 _LIST = "#expiries"  # no index can be called so

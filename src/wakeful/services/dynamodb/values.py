@@ -31,7 +31,6 @@ TOO_DEEP = (
 )
 
 _INVALID = "One or more parameter values were invalid: "
-_NAME_BYTES_MAX = 65_535
 
 
 def parsed(raw: bytes) -> Item:
@@ -102,9 +101,14 @@ def _checked_map(held: dict[str, Any], level: int) -> Item:
         checked_value(value, level)
     if "" in held:
         raise ValidationException("Empty attribute name")
-    if any(len(name) * 4 > _NAME_BYTES_MAX and len(name.encode()) > _NAME_BYTES_MAX for name in held):
+    if any(_is_too_long(name) for name in held):
         raise ValidationException("Attribute name is too large, must be less than 65536 bytes")
     return held
+
+
+def _is_too_long(name: str) -> bool:
+    most = limits.DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX
+    return len(name) * 4 > most and len(name.encode()) > most
 
 
 def _keep_one(value: dict[str, Any]) -> None:

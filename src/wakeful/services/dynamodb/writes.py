@@ -134,7 +134,6 @@ def _after(write: Write, found: Table, before: Item | None) -> tuple[Item | None
     after = before if before is not None else write.item
     if write.asked is not None and write.asked.update is not None:
         paths = write.asked.update.paths()
-        item_rules.check_update(found, (str(path[0]) for path in paths))
         after = write.asked.update.apply(after)
         if any(len(path) > 1 for path in paths):
             item_rules.check_depth(after)

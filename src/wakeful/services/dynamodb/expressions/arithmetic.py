@@ -8,6 +8,7 @@ from typing import Any
 
 from wakeful import limits
 from wakeful.services.dynamodb import decimals
+from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.values import Value, decoded, kind
 
 # So many digits that no sum of two numbers is rounded; whether DynamoDB can hold it is seen afterwards.
@@ -32,12 +33,21 @@ TYPE_WORDS = {
 
 def plus(one: str, other: str) -> str:
     """Raises ValidationException for what is more than a number can hold."""
-    return decimals.normalised(str(_EXACT.add(Decimal(one), Decimal(other))))
+    return _written(_EXACT.add(Decimal(one), Decimal(other)))
 
 
 def minus(one: str, other: str) -> str:
     """The same."""
-    return decimals.normalised(str(_EXACT.subtract(Decimal(one), Decimal(other))))
+    return _written(_EXACT.subtract(Decimal(one), Decimal(other)))
+
+
+def _written(result: Decimal) -> str:
+    if len("".join(map(str, result.as_tuple().digits)).strip("0")) > limits.DYNAMODB_NUMBER_DIGITS_MAX:
+        raise ValidationException(
+            # what DynamoDB says to too many digits of a result, though not to those of a value
+            "Number overflow. Attempting to store a number with magnitude larger than supported range"
+        )
+    return decimals.normalised(str(result))
 
 
 def added(before: Value | None, value: Value) -> Value | None:

@@ -72,6 +72,9 @@ class Update(Protocol):
     def apply(self, item: Item) -> Item:
         """The item after it; the argument is not changed. Raises ValidationException as AWS does."""
 
+    def of_nothing(self, key: Item) -> Item | None:
+        """What comes of it where there is no item with that key; None where it only takes away: that makes none."""
+
     def paths(self) -> tuple[Path, ...]:
         """What it changes, for ReturnValues UPDATED_OLD and UPDATED_NEW (`documents.picked`)."""
 

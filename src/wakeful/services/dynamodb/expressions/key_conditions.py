@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wakeful import limits
@@ -44,16 +44,15 @@ def bound(text: str, substitutes: Substitutes) -> BoundCondition:
     return conditions.bound(text, substitutes, CALLED)
 
 
-def of_condition(condition: BoundCondition, substitutes: Substitutes, schema: KeySchema) -> KeyCondition:
-    """Raises ValidationException where it is none of these keys."""
-    check_scalars(condition.paths(), schema)
+def of_condition(condition: BoundCondition, substitutes: Substitutes) -> list[OfKey]:
+    """Raises ValidationException where it is no condition on keys."""
     asked: dict[str, OfKey] = {}
     for part in _parts(condition.program.tree):
         one = _of_key(part, substitutes)
         if one.attribute in asked:
             raise ValidationException("KeyConditionExpressions must only contain one condition per key")
         asked[one.attribute] = one
-    return between(list(asked.values()), schema)
+    return list(asked.values())
 
 
 def check_scalars(paths: Sequence[Path], schema: KeySchema) -> None:
@@ -138,43 +137,46 @@ def between(asked: Sequence[OfKey], schema: KeySchema) -> KeyCondition:
     if not 1 <= len(asked) <= count_max:
         lengths = "1 or 2" if count_max == _STANDARD_CONDITIONS_MAX else f"1 to {count_max}"
         raise ValidationException(f"Conditions can be of length {lengths} only")
-    by_name = {each.attribute: each for each in asked}
-    for attribute in schema.attributes:
-        if attribute.name in by_name:
-            _check_values(by_name[attribute.name], schema)
-    for attribute in schema.partition:
-        if attribute.name not in by_name:
-            raise _missed(attribute.name)
-    if any(by_name[attribute.name].operator != "=" for attribute in schema.partition):
-        raise _not_supported()
     if not schema.sort and len(asked) > len(schema.partition):
         raise _not_supported()
+    by_name = {each.attribute: each for each in asked}
+    for attribute in schema.partition:
+        _check_values(_given(by_name, attribute), schema)
     sorted_by = _sort_conditions(by_name, schema)
+    if any(by_name[attribute.name].operator != "=" for attribute in schema.partition):
+        raise _not_supported()
     partition = schema.partition_of({each.name: by_name[each.name].values[0] for each in schema.partition})
     low, high = _range(partition, sorted_by, schema)
     return KeyCondition(low, high, tuple(by_name[each.name].values[0] for each in schema.partition))
 
 
-def _sort_conditions(by_name: dict[str, OfKey], schema: KeySchema) -> list[OfKey]:
+def _sort_conditions(by_name: Mapping[str, OfKey], schema: KeySchema) -> list[OfKey]:
     """Of the sort attributes, in their order: none may be left out before one that is given, and only the last
     may be asked for something else than to be equal.
     """
-    left = len(by_name) - len(schema.partition)
     found: list[OfKey] = []
-    for attribute in schema.sort:
-        if len(found) == left:
-            break
-        if attribute.name not in by_name:
-            raise _missed(attribute.name)
+    for attribute in schema.sort[: len(by_name) - len(schema.partition)]:
+        asked = _given(by_name, attribute)
+        _check_values(asked, schema)
         if found and found[-1].operator != "=":
             raise _not_supported()
-        found.append(by_name[attribute.name])
+        if asked.operator not in _RANGES:
+            raise ValidationException("Attempted conditional constraint is not an indexable operation")
+        found.append(asked)
     return found
+
+
+def _given(by_name: Mapping[str, OfKey], attribute: keys.Attribute) -> OfKey:
+    if attribute.name not in by_name:
+        raise ValidationException(f"Query condition missed key schema element: {attribute.name}")
+    return by_name[attribute.name]
 
 
 def _check_values(asked: OfKey, schema: KeySchema) -> None:
     types = {each.name: each.type for each in schema.attributes}
     is_partition = any(each.name == asked.attribute for each in schema.partition)
+    if not asked.values:
+        raise ValidationException(f"Only scalar types can be used as {'Hash' if is_partition else 'Range'} Key values")
     for value in asked.values:
         [(what, held)] = value.items()
         if what != types[asked.attribute]:
@@ -200,35 +202,25 @@ def _check_values(asked: OfKey, schema: KeySchema) -> None:
 
 
 def _range(partition: bytes, sorted_by: Sequence[OfKey], schema: KeySchema) -> tuple[bytes, bytes]:
-    """From where to before where. What follows in a key of an index does not matter: it is below both ends."""
-    begin = partition
+    """From where to before where. What follows in a key of an index does not matter: it lies between the same two."""
+    low, high = partition, keys.after(partition)
     for asked, attribute in zip(sorted_by, schema.sort, strict=False):
-        encoded = [keys.encode(attribute.type, each[attribute.type]) for each in asked.values]
-        if asked.operator != "=":
-            return (
-                _RANGES[asked.operator](begin, *encoded)
-                if asked.operator != "begins_with"
-                else _beginning(begin + keys.prefix(attribute.type, asked.values[0][attribute.type]))
-            )
-        begin += encoded[0]
-    return _beginning(begin)
+        encode = keys.prefix if asked.operator == "begins_with" else keys.encode
+        encoded = [low + encode(attribute.type, each[attribute.type]) for each in asked.values]
+        low, high = _RANGES[asked.operator](low, high, *encoded)
+    return low, high
 
 
-def _beginning(begin: bytes) -> tuple[bytes, bytes]:
-    return begin, keys.after(begin)
-
-
-_RANGES: dict[str, Callable[..., tuple[bytes, bytes]]] = {
-    "<": lambda begin, value: (begin, begin + value),
-    "<=": lambda begin, value: (begin, keys.after(begin + value)),
-    ">": lambda begin, value: (keys.after(begin + value), keys.after(begin)),
-    ">=": lambda begin, value: (begin + value, keys.after(begin)),
-    "BETWEEN": lambda begin, low, high: (begin + low, keys.after(begin + high)),
+# From the ends of what was asked so far, and a value's key or two, to the ends of what is left.
+_RANGES: Mapping[str, Callable[..., tuple[bytes, bytes]]] = {
+    "=": lambda low, high, key: (key, keys.after(key)),
+    "<": lambda low, high, key: (low, key),
+    "<=": lambda low, high, key: (low, keys.after(key)),
+    ">": lambda low, high, key: (keys.after(key), high),
+    ">=": lambda low, high, key: (key, high),
+    "BETWEEN": lambda low, high, key, other: (key, keys.after(other)),
+    "begins_with": lambda low, high, key: (key, keys.after(key)),
 }
-
-
-def _missed(name: str) -> ValidationException:
-    return ValidationException(f"Query condition missed key schema element: {name}")
 
 
 def _not_supported() -> ValidationException:

@@ -10,11 +10,10 @@ from typing import Any, TypeAlias
 
 from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
-from wakeful.services.dynamodb.expressions import arithmetic, comparing, key_conditions, projections
-from wakeful.services.dynamodb.expressions.bound import KeyCondition, Path
+from wakeful.services.dynamodb.expressions import arithmetic, comparing, projections
+from wakeful.services.dynamodb.expressions.bound import Path
 from wakeful.services.dynamodb.expressions.key_conditions import OfKey
 from wakeful.services.dynamodb.expressions.projections import PathsProjection
-from wakeful.services.dynamodb.keys import KeySchema
 from wakeful.services.dynamodb.values import Item, Value, checked_value, kind
 
 _INVALID = "One or more parameter values were invalid: "
@@ -150,7 +149,10 @@ def _expected(name: str, what: Mapping[str, Any]) -> _Clause:
 
 
 def _clause(name: str, operator: str | None, values: Sequence[Any]) -> _Clause:
-    return _Clause(name, _known(operator), _checked_operands(_known(operator), values))
+    checked = [checked_value(each) for each in values]
+    known = _known(operator)
+    _check_operands(known, checked)
+    return _Clause(name, known, checked)
 
 
 def _known(operator: str | None) -> str:
@@ -159,24 +161,22 @@ def _known(operator: str | None) -> str:
     return operator
 
 
-def _checked_operands(operator: str, values: Sequence[Any]) -> Sequence[Value]:
+def _check_operands(operator: str, values: Sequence[Value]) -> None:
     """How many they are, of which types, and how two of them go together."""
     takes = _OPERATORS[operator]
-    checked = [checked_value(each) for each in values]
-    if not takes.count[0] <= len(checked) <= takes.count[1]:
+    if not takes.count[0] <= len(values) <= takes.count[1]:
         raise ValidationException(f"{_INVALID}Invalid number of argument(s) for the {operator} ComparisonOperator")
-    for each in checked:
+    for each in values:
         if kind(each) not in takes.types:
             raise ValidationException(
                 f"{_INVALID}ComparisonOperator {operator} is not valid for {kind(each)} AttributeValue type"
             )
-    if len({kind(each) for each in checked}) > 1:
+    if len({kind(each) for each in values}) > 1:
         raise ValidationException(f"{_INVALID}AttributeValues inside AttributeValueList must be of same type")
-    if operator == "BETWEEN" and not comparing.at_most(*checked):
+    if operator == "BETWEEN" and not comparing.at_most(*values):
         raise ValidationException(
             "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"
         )
-    return checked
 
 
 def _checked_name(name: str) -> str:
@@ -192,7 +192,8 @@ def _checked_name(name: str) -> str:
 # --- keys and projections ---------------------------------------------------------------------------------------------
 
 
-def key_condition_of(request: Mapping[str, Any], keys: KeySchema) -> KeyCondition | None:
+def key_condition_of(request: Mapping[str, Any]) -> list[OfKey] | None:
+    """What KeyConditions ask of each attribute; whether they are the keys is seen later."""
     given = request.get("KeyConditions")
     if given is None:
         return None
@@ -200,19 +201,9 @@ def key_condition_of(request: Mapping[str, Any], keys: KeySchema) -> KeyConditio
         _clause(name, what.get("ComparisonOperator"), what.get("AttributeValueList") or ())
         for name, what in given.items()
     ]
-    partition = {each.name for each in keys.partition}
-    for clause in clauses:
-        if clause.operator not in _KEY_OPERATORS:
-            raise ValidationException(
-                "Query key condition not supported"
-                if clause.attribute in partition or clause.operator == "NE"
-                else "Only scalar types can be used as Range Key values"
-                if clause.operator in ("NULL", "NOT_NULL")
-                else "Attempted conditional constraint is not an indexable operation"
-            )
-    return key_conditions.between(
-        [OfKey(each.attribute, _KEY_OPERATORS[each.operator], tuple(each.values)) for each in clauses], keys
-    )
+    return [
+        OfKey(each.attribute, _KEY_OPERATORS.get(each.operator, each.operator), tuple(each.values)) for each in clauses
+    ]
 
 
 def projection_of(request: Mapping[str, Any]) -> PathsProjection | None:
@@ -221,10 +212,11 @@ def projection_of(request: Mapping[str, Any]) -> PathsProjection | None:
         return None
     if not names:
         raise ValidationException("AttributesToGet cannot be empty")
+    seen: set[str] = set()
     for name in names:
-        _checked_name(name)
-    if len(set(names)) != len(names):
-        raise ValidationException("Cannot have two attributes with the same name")
+        if _checked_name(name) in seen:
+            raise ValidationException(f"{_INVALID}Duplicate value in attribute name: {name}")
+        seen.add(name)
     return projections.of_paths(tuple((name,) for name in names))
 
 
@@ -253,6 +245,10 @@ class AttributeUpdates:
             else:
                 after.pop(put.attribute, None)
         return after
+
+    def of_nothing(self, key: Item) -> Item | None:
+        is_taking_away = bool(self.puts) and all(put.action == "DELETE" for put in self.puts)
+        return None if is_taking_away else self.apply(key)
 
     def paths(self) -> tuple[Path, ...]:
         return tuple((put.attribute,) for put in self.puts)

@@ -74,17 +74,14 @@ def asked(operation: str, request: Mapping[str, Any], keys: KeySchema) -> Asked:
     """
     parameters = OPERATIONS[operation]
     _check_not_mixed(request, parameters)
-    expressions = [name for name in parameters.expressions if request.get(name) is not None]
-    found = _of_legacy(request, keys)
-    if expressions:
-        found = _of_expressions(request, keys, found)
-    else:
-        _check_no_substitutes(request, parameters)
-    if operation == "Query" and found.key_condition is None:
+    _check_substitutes_have_a_use(request, parameters)
+    if operation == "Query" and all(request.get(each) is None for each in ("KeyConditions", "KeyConditionExpression")):
         raise ValidationException(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    return found
+    if any(request.get(name) is not None for name in parameters.expressions):
+        return _of_expressions(request, keys)
+    return _of_legacy(request, keys)
 
 
 def _check_not_mixed(request: Mapping[str, Any], parameters: _Parameters) -> None:
@@ -99,37 +96,39 @@ def _check_not_mixed(request: Mapping[str, Any], parameters: _Parameters) -> Non
         )
 
 
-def _check_no_substitutes(request: Mapping[str, Any], parameters: _Parameters) -> None:
-    if request.get("ExpressionAttributeNames") is not None:
+def _check_substitutes_have_a_use(request: Mapping[str, Any], parameters: _Parameters) -> None:
+    if request.get("ExpressionAttributeNames") is not None and all(
+        request.get(name) is None for name in parameters.expressions
+    ):
         raise ValidationException("ExpressionAttributeNames can only be specified when using expressions")
-    if request.get("ExpressionAttributeValues") is not None:
-        what = "ExpressionAttributeValues can only be specified when using expressions"
-        where = " and ".join(parameters.with_values)
-        if where:
-            what += f": {where} {'is' if len(parameters.with_values) == 1 else 'are'} null"
-        raise ValidationException(what)
+    with_values = parameters.with_values
+    if request.get("ExpressionAttributeValues") is not None and all(request.get(name) is None for name in with_values):
+        raise ValidationException(
+            "ExpressionAttributeValues can only be specified when using expressions:"
+            f" {' and '.join(with_values)} {'is' if len(with_values) == 1 else 'are'} null"
+        )
 
 
 def _of_legacy(request: Mapping[str, Any], keys: KeySchema) -> Asked:
-    query_filter = legacy.filter_of(request, "QueryFilter")
+    """One after the other, as AWS reads them."""
+    keyed = legacy.key_condition_of(request)
+    condition = legacy.condition_of(request)
+    query_filter, scan_filter = legacy.filter_of(request, "QueryFilter"), legacy.filter_of(request, "ScanFilter")
+    legacy.check_operator(request)
+    projection = legacy.projection_of(request)
+    update = legacy.update_of(request)
+    if update is not None:
+        _check_keys_stay(update.paths(), keys)
+    key_condition = key_conditions.between(keyed, keys) if keyed is not None else None
     if query_filter is not None:
         _check_no_keys(query_filter.attributes(), keys, "QueryFilter")
-    scan_filter = legacy.filter_of(request, "ScanFilter")
-    found = Asked(
-        condition=legacy.condition_of(request),
-        filter=query_filter if query_filter is not None else scan_filter,
-        projection=legacy.projection_of(request),
-        update=legacy.update_of(request),
-        key_condition=legacy.key_condition_of(request, keys),
+    return Asked(
+        condition, query_filter if query_filter is not None else scan_filter, projection, update, key_condition
     )
-    legacy.check_operator(request)
-    if found.update is not None:
-        _check_keys_stay(found.update.paths(), keys)
-    return found
 
 
-def _of_expressions(request: Mapping[str, Any], keys: KeySchema, found: Asked) -> Asked:
-    """One after the other, as AWS reads them."""
+def _of_expressions(request: Mapping[str, Any], keys: KeySchema) -> Asked:
+    """The same; KeyConditions may be beside expressions."""
     given = substitutes.of(request)
     update, condition, filtered, projection, keyed = None, None, None, None, None
     if (text := request.get("UpdateExpression")) is not None:
@@ -143,16 +142,16 @@ def _of_expressions(request: Mapping[str, Any], keys: KeySchema, found: Asked) -
     if (text := request.get("KeyConditionExpression")) is not None:
         keyed = key_conditions.bound(text, given)
     given.check_used()
-    for each in (condition, filtered, projection):
+    for each in (condition, filtered, projection, keyed):
         if each is not None:
             key_conditions.check_scalars(each.paths(), keys)
     if update is not None:
         _check_keys_stay(update.paths(), keys)
-    key_condition = found.key_condition
-    if keyed is not None:
-        key_condition = key_conditions.of_condition(keyed, given, keys)
-    is_query = key_condition is not None
-    if filtered is not None and is_query:  # that of a scan may look at keys
+    asked_of_keys = key_conditions.of_condition(keyed, given) if keyed else legacy.key_condition_of(request)
+    if asked_of_keys is None:
+        return Asked(condition, filtered, projection, update)
+    key_condition = key_conditions.between(asked_of_keys, keys)
+    if filtered is not None:
         _check_no_keys(filtered.attributes(), keys, "Filter Expression")
     return Asked(condition, filtered, projection, update, key_condition)
 

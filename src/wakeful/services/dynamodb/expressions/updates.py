@@ -32,9 +32,12 @@ _LIST = frozenset("L")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens at a path: it is set to what is read of the item, or becomes what is made of what was there."""
+    """What happens at a path: it is set to what is read of the item, or becomes what is made of what was there.
+    `takes_away` is true of REMOVE and DELETE.
+    """
 
     path: Path
+    takes_away: bool
     read: Read | None
     become: Callable[[Value | None, Values], Value | None] | None = None
 
@@ -46,6 +49,11 @@ class BoundUpdate:
 
     def apply(self, item: Item) -> Item:
         return _changed(item, self.steps, self.values)
+
+    def of_nothing(self, key: Item) -> Item | None:
+        """What takes away finds nothing there, wherever its path would lead."""
+        steps = tuple(step for step in self.steps if not step.takes_away)
+        return _changed(key, steps, self.values) if steps else None
 
     def paths(self) -> tuple[Path, ...]:
         return tuple(step.path for step in self.steps)
@@ -112,16 +120,16 @@ def _check_value(compiler: Compiler, value: Operand | Sum) -> None:
 
 def _step(compiler: Compiler, action: Action, path: Path) -> Step:
     if action.value is None:
-        return Step(path, None, lambda before, values: None)
+        return Step(path, True, None, lambda before, values: None)
     if action.section == "SET":
         read = _value(compiler, action.value)
-        return Step(path, lambda item, values: _required(read(item, values)))
+        return Step(path, False, lambda item, values: _required(read(item, values)))
     assert isinstance(action.value, Placeholder)  # the grammar has nothing else there
     name = compiler.value(action.value).placeholder
     assert name is not None
     compiler.checks.append(_check_operand(action.section, name))
     change = _added if action.section == "ADD" else _deleted
-    return Step(path, None, lambda before, values: change(before, values[name]))
+    return Step(path, action.section == "DELETE", None, lambda before, values: change(before, values[name]))
 
 
 def _check_operand(section: str, name: str) -> Callable[[Values], None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from wakeful import names
@@ -242,8 +243,7 @@ def attributes(request: Mapping[str, Any]) -> set[str]:
 
 
 def _names_in(expression: str) -> Iterator[str]:
-    words = _WORD.findall(expression)
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*_WORD.findall(expression), ""]):
         if word[0] not in ".:(" and following != "(" and word.lower() not in _NO_NAMES:
             yield word
 

@@ -1,0 +1,72 @@
+"""Hash keys: numbers of 128 bits that say which shard takes a record, and how streams are cut into ranges of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import md5
+from typing import NamedTuple
+
+from wakeful.fabric.journal import HASHES_MAX
+
+
+class Range(NamedTuple):
+    """Both ends belong to it."""
+
+    first: int
+    last: int
+
+
+class Split(NamedTuple):
+    """The range at this place becomes two, the second of which begins at `at`."""
+
+    place: int
+    at: int
+
+
+class Merge(NamedTuple):
+    """The range at this place and the next become one."""
+
+    place: int
+
+
+def of(partition_key: str) -> int:
+    return int.from_bytes(md5(partition_key.encode(), usedforsecurity=False).digest(), "big")
+
+
+def uniform(count: int) -> list[Range]:
+    """So many ranges of one size; the last has what is left over."""
+    size = (HASHES_MAX + 1) // count
+    return [Range(each * size, (each + 1) * size - 1 if each < count - 1 else HASHES_MAX) for each in range(count)]
+
+
+def steps(ranges: Sequence[Range], count: int) -> list[Split | Merge]:
+    """What makes `count` ranges of about one size out of these, one after the other: places are those of the moment.
+
+    First everything is split where a range will begin, then merged what belongs into one; as UpdateShardCount does it
+    ("Resharding a stream"). A range that begins within a hair of where it should is left as it is.
+    """
+    wanted = _snapped([each.first for each in uniform(count)], [each.first for each in ranges])
+    there = [each.first for each in ranges]
+    found: list[Split | Merge] = []
+    for first in wanted:
+        if first not in there:
+            place = sum(1 for each in there if each < first) - 1
+            found.append(Split(place, first))
+            there.insert(place + 1, first)
+    place = 0
+    while place < len(there) - 1:
+        if there[place + 1] in wanted:
+            place += 1
+        else:
+            found.append(Merge(place))
+            del there[place + 1]
+    return found
+
+
+def _snapped(wanted: Sequence[int], there: Sequence[int]) -> list[int]:
+    hair = (HASHES_MAX + 1) // max(len(wanted), len(there)) // 1000
+    snapped = []
+    for first in wanted:
+        nearest = min(there, key=lambda each: abs(each - first))
+        snapped.append(nearest if abs(nearest - first) <= hair else first)
+    return snapped
