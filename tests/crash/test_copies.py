@@ -81,7 +81,7 @@ def test_copies_that_were_broken_off_are_whole_in_the_end(node: NodeProcess) -> 
     assert imported()["ImportedItemCount"] == ITEMS
     story = Story()
     load = Load(node, "dynamodb", story.go_on)
-    for _ in range(CRASHES):
+    for _ in range(max(1, CRASHES - 2)):  # of the others one comes in an import, one in a restore
         load.run(0.2)
         node.start()
     client = node.client("dynamodb")
