@@ -135,3 +135,26 @@ KINESIS_SHARD_READ_BYTES_MAX = 2 * 1024 * 1024  # that they answer in a second, 
 KINESIS_DEFINITIONS_PARSED = 4096
 KINESIS_SECONDS_KEPT = 4096  # of shards: what their sequence numbers have in common
 KINESIS_LAYOUTS_KEPT = 1024  # streams whose open shards are known by heart
+
+# --- DynamoDB: backups, points in time, exports and imports -----------------------------------------------------------
+
+DYNAMODB_RECOVERY_DAYS = 35  # how far back a table can be restored, where nobody says less
+DYNAMODB_COPIED_AT_ONCE = 200  # items in one transaction of a copy: others write between
+DYNAMODB_COPY_SLOTS = 4  # copies of one kind at a time
+DYNAMODB_PRUNED_AT_ONCE = 1000  # rows of history looked at in one transaction
+DYNAMODB_SETTLING_S = 1.0  # the longest that a transaction takes where several write at a time
+DYNAMODB_RESTORES_AT_A_TIME = 50  # restores of an account and region ("Service, account, and table quotas")
+DYNAMODB_EXPORTS_AT_A_TIME = 300
+DYNAMODB_IMPORTS_AT_A_TIME = 50
+DYNAMODB_EXPORT_FILE_BYTES = 16 * 1024**2  # of items as they are stored, in one file of an export
+DYNAMODB_INCREMENT_S_MIN = 15 * 60  # what an incremental export may span
+DYNAMODB_INCREMENT_S_MAX = 24 * 3600
+DYNAMODB_TOKEN_S = 8 * 3600  # for how long a client token of an export or import names the same one
+DYNAMODB_BACKUPS_LISTED = 100  # where nobody says how many
+DYNAMODB_TRANSFERS_LISTED_S = 90 * 86400.0  # for how long exports and imports are listed
+DYNAMODB_TRANSFERS_LISTED = 25  # in one page
+DYNAMODB_IMPORT_PIECE_BYTES = 4 * 1024**2  # what is unpacked at a time
+DYNAMODB_IMPORT_ZSTD_BYTES = 256  # of compressed bytes at a time: each may stand for many thousands
+DYNAMODB_IMPORT_LINE_BYTES_MAX = 16 * 1024**2
+DYNAMODB_IMPORT_STRING_LINES_MAX = 1_000  # over which a string of Ion may go
+DYNAMODB_IMPORT_LOG_BYTES_MAX = 200_000  # of what is said of one item

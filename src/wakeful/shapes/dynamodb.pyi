@@ -15,6 +15,66 @@ class AttributeValueUpdate(TypedDict, total=False):
     Value: Any
     Action: str
 
+class AutoScalingPolicyDescription(TypedDict, total=False):
+    PolicyName: str | None
+    TargetTrackingScalingPolicyConfiguration: AutoScalingTargetTrackingScalingPolicyConfigurationDescription | None
+
+class AutoScalingPolicyUpdate(TypedDict, total=False):
+    PolicyName: str
+    TargetTrackingScalingPolicyConfiguration: Required[AutoScalingTargetTrackingScalingPolicyConfigurationUpdate]
+
+class AutoScalingSettingsDescription(TypedDict, total=False):
+    MinimumUnits: int | None
+    MaximumUnits: int | None
+    AutoScalingDisabled: bool | None
+    AutoScalingRoleArn: str | None
+    ScalingPolicies: list[AutoScalingPolicyDescription] | None
+
+class AutoScalingSettingsUpdate(TypedDict, total=False):
+    MinimumUnits: int
+    MaximumUnits: int
+    AutoScalingDisabled: bool
+    AutoScalingRoleArn: str
+    ScalingPolicyUpdate: AutoScalingPolicyUpdate
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationDescription(TypedDict, total=False):
+    DisableScaleIn: bool | None
+    ScaleInCooldown: int | None
+    ScaleOutCooldown: int | None
+    TargetValue: Required[float]
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationUpdate(TypedDict, total=False):
+    DisableScaleIn: bool
+    ScaleInCooldown: int
+    ScaleOutCooldown: int
+    TargetValue: Required[float]
+
+class BackupDescription(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
+    SourceTableDetails: SourceTableDetails | None
+    SourceTableFeatureDetails: SourceTableFeatureDetails | None
+
+class BackupDetails(TypedDict, total=False):
+    BackupArn: Required[str]
+    BackupName: Required[str]
+    BackupSizeBytes: int | None
+    BackupStatus: Required[str]
+    BackupType: Required[str]
+    BackupCreationDateTime: Required[float]
+    BackupExpiryDateTime: float | None
+
+class BackupSummary(TypedDict, total=False):
+    TableName: str | None
+    TableId: str | None
+    TableArn: str | None
+    BackupArn: str | None
+    BackupName: str | None
+    BackupCreationDateTime: float | None
+    BackupExpiryDateTime: float | None
+    BackupStatus: str | None
+    BackupType: str | None
+    BackupSizeBytes: int | None
+
 class BatchExecuteStatementInput(TypedDict, total=False):
     Statements: Required[list[BatchStatementRequest]]
     ReturnConsumedCapacity: str
@@ -89,11 +149,22 @@ class ConsumedCapacity(TypedDict, total=False):
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
 
+class ContinuousBackupsDescription(TypedDict, total=False):
+    ContinuousBackupsStatus: Required[str]
+    PointInTimeRecoveryDescription: PointInTimeRecoveryDescription | None
+
 class ContributorInsightsSummary(TypedDict, total=False):
     TableName: str | None
     IndexName: str | None
     ContributorInsightsStatus: str | None
     ContributorInsightsMode: str | None
+
+class CreateBackupInput(TypedDict, total=False):
+    TableName: Required[str]
+    BackupName: Required[str]
+
+class CreateBackupOutput(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
 
 class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
@@ -103,7 +174,17 @@ class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class CreateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicationGroup: Required[list[Replica]]
+
+class CreateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
 class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicaAction(TypedDict, total=False):
     RegionName: Required[str]
 
 class CreateReplicationGroupMemberAction(TypedDict, total=False):
@@ -145,6 +226,10 @@ class CreateVectorIndexAction(TypedDict, total=False):
     Dimensions: Required[int]
     DistanceFunction: Required[str]
 
+class CsvOptions(TypedDict, total=False):
+    Delimiter: str
+    HeaderList: list[str]
+
 class Delete(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     TableName: Required[str]
@@ -152,6 +237,12 @@ class Delete(TypedDict, total=False):
     ExpressionAttributeNames: dict[str, str]
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class DeleteBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DeleteBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
 
 class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
     IndexName: Required[str]
@@ -177,6 +268,9 @@ class DeleteItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class DeleteReplicaAction(TypedDict, total=False):
+    RegionName: Required[str]
+
 class DeleteReplicationGroupMemberAction(TypedDict, total=False):
     RegionName: Required[str]
 
@@ -199,6 +293,18 @@ class DeleteTableOutput(TypedDict, total=False):
 class DeleteVectorIndexAction(TypedDict, total=False):
     IndexName: Required[str]
 
+class DescribeBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DescribeBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
+class DescribeContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
+
 class DescribeContributorInsightsInput(TypedDict, total=False):
     TableName: Required[str]
     IndexName: str
@@ -216,6 +322,31 @@ class DescribeEndpointsRequest(TypedDict, total=False): ...
 
 class DescribeEndpointsResponse(TypedDict, total=False):
     Endpoints: Required[list[Endpoint]]
+
+class DescribeExportInput(TypedDict, total=False):
+    ExportArn: Required[str]
+
+class DescribeExportOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
+class DescribeGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class DescribeGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
+
+class DescribeImportInput(TypedDict, total=False):
+    ImportArn: Required[str]
+
+class DescribeImportOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
 
 class DescribeKinesisStreamingDestinationInput(TypedDict, total=False):
     TableName: Required[str]
@@ -237,6 +368,12 @@ class DescribeTableInput(TypedDict, total=False):
 
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
+
+class DescribeTableReplicaAutoScalingInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
 
 class DescribeTimeToLiveInput(TypedDict, total=False):
     TableName: Required[str]
@@ -285,9 +422,62 @@ class ExpectedAttributeValue(TypedDict, total=False):
     ComparisonOperator: str
     AttributeValueList: list[Any]
 
+class ExportDescription(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    StartTime: float | None
+    EndTime: float | None
+    ExportManifest: str | None
+    TableArn: str | None
+    TableId: str | None
+    ExportTime: float | None
+    ClientToken: str | None
+    S3Bucket: str | None
+    S3BucketOwner: str | None
+    S3Prefix: str | None
+    S3SseAlgorithm: str | None
+    S3SseKmsKeyId: str | None
+    FailureCode: str | None
+    FailureMessage: str | None
+    ExportFormat: str | None
+    BilledSizeBytes: int | None
+    ItemCount: int | None
+    ExportType: str | None
+    IncrementalExportSpecification: IncrementalExportSpecification | None
+    FilterSpecification: FilterSpecification | None
+
+class ExportSummary(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    ExportType: str | None
+
+class ExportTableToPointInTimeInput(TypedDict, total=False):
+    TableArn: Required[str]
+    ExportTime: float
+    ClientToken: str
+    S3Bucket: Required[str]
+    S3BucketOwner: str
+    S3Prefix: str
+    S3SseAlgorithm: str
+    S3SseKmsKeyId: str
+    ExportFormat: str
+    ExportType: str
+    IncrementalExportSpecification: IncrementalExportSpecification
+    FilterSpecification: FilterSpecification
+
+class ExportTableToPointInTimeOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
 class FailureException(TypedDict, total=False):
     ExceptionName: str | None
     ExceptionDescription: str | None
+
+class FilterSpecification(TypedDict, total=False):
+    FilterExpression: str
+    ProjectionExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
 
 class Get(TypedDict, total=False):
     Key: Required[dict[str, Any]]
@@ -323,6 +513,10 @@ class GlobalSecondaryIndex(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
 
+class GlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class GlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     KeySchema: list[KeySchemaElement] | None
@@ -336,6 +530,13 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+    ProvisionedThroughput: ProvisionedThroughput | None
+    OnDemandThroughput: OnDemandThroughput | None
+
 class GlobalSecondaryIndexUpdate(TypedDict, total=False):
     Update: UpdateGlobalSecondaryIndexAction
     Create: CreateGlobalSecondaryIndexAction
@@ -346,6 +547,22 @@ class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     WriteUnitsPerSecond: int | None
     Status: str | None
 
+class GlobalTable(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicationGroup: list[Replica] | None
+
+class GlobalTableDescription(TypedDict, total=False):
+    ReplicationGroup: list[ReplicaDescription] | None
+    GlobalTableArn: str | None
+    CreationDateTime: float | None
+    GlobalTableStatus: str | None
+    GlobalTableName: str | None
+
+class GlobalTableGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedWriteCapacityUnits: int
+    ProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
 class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
@@ -353,6 +570,56 @@ class GlobalTableWitnessDescription(TypedDict, total=False):
 class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
     Create: CreateGlobalTableWitnessGroupMemberAction
     Delete: DeleteGlobalTableWitnessGroupMemberAction
+
+class ImportSummary(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    S3BucketSource: S3BucketSource | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    StartTime: float | None
+    EndTime: float | None
+
+class ImportTableDescription(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    TableId: str | None
+    ClientToken: str | None
+    S3BucketSource: S3BucketSource | None
+    ErrorCount: int | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    InputFormatOptions: InputFormatOptions | None
+    InputCompressionType: str | None
+    TableCreationParameters: TableCreationParameters | None
+    StartTime: float | None
+    EndTime: float | None
+    ProcessedSizeBytes: int | None
+    ProcessedItemCount: int | None
+    ImportedItemCount: int | None
+    FailureCode: str | None
+    FailureMessage: str | None
+
+class ImportTableInput(TypedDict, total=False):
+    ClientToken: str
+    S3BucketSource: Required[S3BucketSource]
+    InputFormat: Required[str]
+    InputFormatOptions: InputFormatOptions
+    InputCompressionType: str
+    TableCreationParameters: Required[TableCreationParameters]
+
+class ImportTableOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
+class IncrementalExportSpecification(TypedDict, total=False):
+    ExportFromTime: float
+    ExportToTime: float
+    ExportViewType: str
+
+class InputFormatOptions(TypedDict, total=False):
+    Csv: CsvOptions
 
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
@@ -389,6 +656,18 @@ class KinesisStreamingDestinationOutput(TypedDict, total=False):
     DestinationStatus: str | None
     EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration | None
 
+class ListBackupsInput(TypedDict, total=False):
+    TableName: str
+    Limit: int
+    TimeRangeLowerBound: float
+    TimeRangeUpperBound: float
+    ExclusiveStartBackupArn: str
+    BackupType: str
+
+class ListBackupsOutput(TypedDict, total=False):
+    BackupSummaries: list[BackupSummary] | None
+    LastEvaluatedBackupArn: str | None
+
 class ListContributorInsightsInput(TypedDict, total=False):
     TableName: str
     NextToken: str
@@ -396,6 +675,33 @@ class ListContributorInsightsInput(TypedDict, total=False):
 
 class ListContributorInsightsOutput(TypedDict, total=False):
     ContributorInsightsSummaries: list[ContributorInsightsSummary] | None
+    NextToken: str | None
+
+class ListExportsInput(TypedDict, total=False):
+    TableArn: str
+    MaxResults: int
+    NextToken: str
+
+class ListExportsOutput(TypedDict, total=False):
+    ExportSummaries: list[ExportSummary] | None
+    NextToken: str | None
+
+class ListGlobalTablesInput(TypedDict, total=False):
+    ExclusiveStartGlobalTableName: str
+    Limit: int
+    RegionName: str
+
+class ListGlobalTablesOutput(TypedDict, total=False):
+    GlobalTables: list[GlobalTable] | None
+    LastEvaluatedGlobalTableName: str | None
+
+class ListImportsInput(TypedDict, total=False):
+    TableArn: str
+    PageSize: int
+    NextToken: str
+
+class ListImportsOutput(TypedDict, total=False):
+    ImportSummaryList: list[ImportSummary] | None
     NextToken: str | None
 
 class ListTablesInput(TypedDict, total=False):
@@ -427,6 +733,11 @@ class LocalSecondaryIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
+class LocalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+
 class OnDemandThroughput(TypedDict, total=False):
     MaxReadRequestUnits: int
     MaxWriteRequestUnits: int
@@ -438,6 +749,16 @@ class ParameterizedStatement(TypedDict, total=False):
     Statement: Required[str]
     Parameters: list[Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class PointInTimeRecoveryDescription(TypedDict, total=False):
+    PointInTimeRecoveryStatus: str | None
+    RecoveryPeriodInDays: int | None
+    EarliestRestorableDateTime: float | None
+    LatestRestorableDateTime: float | None
+
+class PointInTimeRecoverySpecification(TypedDict, total=False):
+    PointInTimeRecoveryEnabled: Required[bool]
+    RecoveryPeriodInDays: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -521,6 +842,21 @@ class QueryOutput(TypedDict, total=False):
     LastEvaluatedKey: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
 
+class Replica(TypedDict, total=False):
+    RegionName: str
+
+class ReplicaAutoScalingDescription(TypedDict, total=False):
+    RegionName: str | None
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndexAutoScalingDescription] | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaStatus: str | None
+
+class ReplicaAutoScalingUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaGlobalSecondaryIndexUpdates: list[ReplicaGlobalSecondaryIndexAutoScalingUpdate]
+    ReplicaProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -541,11 +877,56 @@ class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
     ProvisionedThroughputOverride: ProvisionedThroughputOverride
     OnDemandThroughputOverride: OnDemandThroughputOverride
 
+class ReplicaGlobalSecondaryIndexAutoScalingDescription(TypedDict, total=False):
+    IndexName: str | None
+    IndexStatus: str | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsDescription(TypedDict, total=False):
+    IndexName: Required[str]
+    IndexStatus: str | None
+    ProvisionedReadCapacityUnits: int | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityUnits: int | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedReadCapacityUnits: int
+    ProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
+class ReplicaSettingsDescription(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaStatus: str | None
+    ReplicaBillingModeSummary: BillingModeSummary | None
+    ReplicaProvisionedReadCapacityUnits: int | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityUnits: int | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaGlobalSecondaryIndexSettings: list[ReplicaGlobalSecondaryIndexSettingsDescription] | None
+    ReplicaTableClassSummary: TableClassSummary | None
+
+class ReplicaSettingsUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaProvisionedReadCapacityUnits: int
+    ReplicaProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    ReplicaGlobalSecondaryIndexSettingsUpdate: list[ReplicaGlobalSecondaryIndexSettingsUpdate]
+    ReplicaTableClass: str
+
+class ReplicaUpdate(TypedDict, total=False):
+    Create: CreateReplicaAction
+    Delete: DeleteReplicaAction
 
 class ReplicationGroupUpdate(TypedDict, total=False):
     Create: CreateReplicationGroupMemberAction
@@ -558,6 +939,42 @@ class RestoreSummary(TypedDict, total=False):
     SourceTableArn: str | None
     RestoreDateTime: Required[float]
     RestoreInProgress: Required[bool]
+
+class RestoreTableFromBackupInput(TypedDict, total=False):
+    TargetTableName: Required[str]
+    BackupArn: Required[str]
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableFromBackupOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class RestoreTableToPointInTimeInput(TypedDict, total=False):
+    SourceTableArn: str
+    SourceTableName: str
+    TargetTableName: Required[str]
+    UseLatestRestorableTime: bool
+    RestoreDateTime: float
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableToPointInTimeOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class S3BucketSource(TypedDict, total=False):
+    S3BucketOwner: str
+    S3Bucket: Required[str]
+    S3KeyPrefix: str
 
 class SSEDescription(TypedDict, total=False):
     Status: str | None
@@ -599,13 +1016,49 @@ class SearchSchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     SearchSchemaElementType: Required[str]
 
+class SourceTableDetails(TypedDict, total=False):
+    TableName: Required[str]
+    TableId: Required[str]
+    TableArn: str | None
+    TableSizeBytes: int | None
+    KeySchema: Required[list[KeySchemaElement]]
+    TableCreationDateTime: Required[float]
+    ProvisionedThroughput: Required[ProvisionedThroughput]
+    OnDemandThroughput: OnDemandThroughput | None
+    ItemCount: int | None
+    BillingMode: str | None
+
+class SourceTableFeatureDetails(TypedDict, total=False):
+    LocalSecondaryIndexes: list[LocalSecondaryIndexInfo] | None
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndexInfo] | None
+    StreamDescription: StreamSpecification | None
+    TimeToLiveDescription: TimeToLiveDescription | None
+    SSEDescription: SSEDescription | None
+    VectorIndexes: list[VectorIndexInfo] | None
+
 class StreamSpecification(TypedDict, total=False):
     StreamEnabled: Required[bool]
     StreamViewType: str
 
+class TableAutoScalingDescription(TypedDict, total=False):
+    TableName: str | None
+    TableStatus: str | None
+    Replicas: list[ReplicaAutoScalingDescription] | None
+
 class TableClassSummary(TypedDict, total=False):
     TableClass: str | None
     LastUpdateDateTime: float | None
+
+class TableCreationParameters(TypedDict, total=False):
+    TableName: Required[str]
+    AttributeDefinitions: Required[list[AttributeDefinition]]
+    KeySchema: Required[list[KeySchemaElement]]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    SSESpecification: SSESpecification
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndex]
+    VectorIndexes: list[VectorIndex]
 
 class TableDescription(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition] | None
@@ -700,6 +1153,13 @@ class Update(TypedDict, total=False):
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
 
+class UpdateContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+    PointInTimeRecoverySpecification: Required[PointInTimeRecoverySpecification]
+
+class UpdateContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
+
 class UpdateContributorInsightsInput(TypedDict, total=False):
     TableName: Required[str]
     IndexName: str
@@ -717,6 +1177,25 @@ class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
     ProvisionedThroughput: ProvisionedThroughput
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
+
+class UpdateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicaUpdates: Required[list[ReplicaUpdate]]
+
+class UpdateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class UpdateGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    GlobalTableBillingMode: str
+    GlobalTableProvisionedWriteCapacityUnits: int
+    GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    GlobalTableGlobalSecondaryIndexSettingsUpdate: list[GlobalTableGlobalSecondaryIndexSettingsUpdate]
+    ReplicaSettingsUpdate: list[ReplicaSettingsUpdate]
+
+class UpdateGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
 
 class UpdateItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -782,6 +1261,15 @@ class UpdateTableInput(TypedDict, total=False):
 class UpdateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class UpdateTableReplicaAutoScalingInput(TypedDict, total=False):
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexAutoScalingUpdate]
+    TableName: Required[str]
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+    ReplicaUpdates: list[ReplicaAutoScalingUpdate]
+
+class UpdateTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
+
 class UpdateTimeToLiveInput(TypedDict, total=False):
     TableName: Required[str]
     TimeToLiveSpecification: Required[TimeToLiveSpecification]
@@ -816,6 +1304,14 @@ class VectorIndexDescription(TypedDict, total=False):
     IndexSizeBytes: int | None
     ItemCount: int | None
     IndexArn: str | None
+
+class VectorIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    VectorAttribute: VectorAttributeDefinition | None
+    SearchSchema: list[SearchSchemaElement] | None
+    Projection: Projection | None
+    Dimensions: int | None
+    DistanceFunction: str | None
 
 class VectorIndexUpdate(TypedDict, total=False):
     Create: CreateVectorIndexAction

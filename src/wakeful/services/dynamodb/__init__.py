@@ -10,6 +10,7 @@ from wakeful.services.dynamodb import (
     batch_operations,
     insights_operations,
     item_operations,
+    keeping,
     partiql_operations,
     policies,
     policy_operations,
@@ -31,8 +32,15 @@ from wakeful.services.dynamodb import (
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
 from wakeful.services.dynamodb.rights import needs, stream_needs
+from wakeful.store.tx import Tx
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
+
+
+def _first(tx: Tx) -> None:
+    transactions.first(tx)
+    keeping.first(tx)
+
 
 service = Service(
     operations=api,
@@ -49,8 +57,9 @@ service = Service(
         stream_settings.worker,
         transactions.worker,
         *ttl.workers,
+        *keeping.workers,
     ),
-    first=transactions.first,
+    first=_first,
 )
 
 streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
@@ -59,6 +68,7 @@ __all__ = [
     "batch_operations",
     "insights_operations",
     "item_operations",
+    "keeping",
     "partiql_operations",
     "policy_operations",
     "query_operations",

@@ -20,10 +20,32 @@ def new(tx: Tx, owner: str, name: str) -> int:
 
 
 def leave(tx: Tx, space: int) -> None:
-    """It is nobody's any more, and is being emptied."""
+    """It is nobody's any more, and is being emptied: at once, or when nobody reads it any more."""
     tx.lock("dynamodb", "spaces", str(space))
     tx.run("UPDATE dynamodb_spaces SET gone = ? WHERE id = ?", tx.now, space)
-    work.put(tx, KIND, {"space": space, "left": tx.now})
+    if not readers(tx, space):
+        work.put(tx, KIND, {"space": space, "left": tx.now})
+
+
+def hold(tx: Tx, space: int) -> None:
+    """One more reads it: what is in it stays, even when it is nobody's any more."""
+    tx.lock("dynamodb", "spaces", str(space))
+    tx.run("UPDATE dynamodb_spaces SET readers = readers + 1 WHERE id = ?", space)
+
+
+def release(tx: Tx, space: int) -> None:
+    """One fewer reads it."""
+    tx.lock("dynamodb", "spaces", str(space))
+    tx.run("UPDATE dynamodb_spaces SET readers = readers - 1 WHERE id = ?", space)
+    row = tx.one("SELECT gone FROM dynamodb_spaces WHERE id = ?", space)
+    if row is not None and row["gone"] is not None:
+        leave(tx, space)
+
+
+def readers(tx: Tx, space: int) -> int:
+    """How many read it."""
+    row = tx.one("SELECT readers FROM dynamodb_spaces WHERE id = ?", space)
+    return 0 if row is None else int(row["readers"])
 
 
 def delete_some(tx: Tx, space: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.service import Done, Node, Worker
-from wakeful.services.dynamodb import backfill, definition, policies, spaces, stream, table, ttl
+from wakeful.services.dynamodb import backfill, definition, group, policies, recovery, spaces, stream, table, ttl
 from wakeful.services.dynamodb.table import Table
 from wakeful.store import work
 from wakeful.store.tx import Tx
@@ -48,6 +48,8 @@ def later(tx: Tx, found: Table, then: Then) -> None:
 
 def remove(tx: Tx, found: Table) -> None:
     """There is no such table; what it held is being deleted, and its stream is closed."""
+    recovery.deleted(tx, found)
+    group.leave(tx, found)
     for each in (found.space, *(index.space for index in found.indexes)):
         spaces.leave(tx, each)
     if found.stream_arn is not None:

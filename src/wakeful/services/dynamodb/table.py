@@ -53,6 +53,10 @@ class Table:
     tags: Mapping[str, str]
     keys: KeySchema
     indexes: tuple[Index, ...]
+    history: int = 0
+    """How many need to know what its items were before a change."""
+    replicas: tuple[str, ...] = ()
+    """The ARNs of the same global table in other regions."""
 
     @property
     def stream_arn(self) -> str | None:
@@ -173,6 +177,12 @@ def _table(row: Row) -> Table:
         tags=orjson.loads(row["tags"]),
         keys=schema,
         indexes=indexes,
+        history=row["history"],
+        replicas=tuple(
+            row["arn"].replace(f":{row['region']}:", f":{each['RegionName']}:", 1)
+            for each in definition.get("Replicas", ())
+            if each["RegionName"] != row["region"]
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call
-from wakeful.services.dynamodb import description, making, policies, states, table, tags, throughput, updates
+from wakeful.services.dynamodb import description, making, policies, replicas, states, table, tags, throughput, updates
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.errors import ResourceInUseException, ValidationException
 from wakeful.store.tx import Tx
@@ -39,9 +39,11 @@ def describe_table(call: Call, tx: Tx, request: shapes.DescribeTableInput) -> sh
 @api.writes
 def update_table(call: Call, tx: Tx, request: shapes.UpdateTableInput) -> shapes.UpdateTableOutput:
     arn = table.arn_of(call, request["TableName"])
-    updates.check(request)
     table.lock(tx, arn)
-    return {"TableDescription": updates.update(tx, table.find_any(tx, arn), request)}
+    if request.get("ReplicaUpdates"):
+        return {"TableDescription": replicas.update(tx, call, table.find_any(tx, arn), request)}
+    updates.check(request)
+    return {"TableDescription": updates.update_everywhere(tx, table.find_any(tx, arn), request)}
 
 
 @api.writes

@@ -13,7 +13,7 @@ from typing import Any
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
 from wakeful.fabric.trace import Trace, new_trace
-from wakeful.services.dynamodb import changes, expiries, items, spaces, table
+from wakeful.services.dynamodb import changes, expiries, group, items, spaces, table
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import parsed
 from wakeful.store import work
@@ -32,6 +32,10 @@ def enable(tx: Tx, found: Table, attribute: str) -> None:
     number = spaces.new(tx, found.id, _LIST)
     made = {"AttributeName": attribute, "List": number}
     saved = table.save(tx, found, definition={**found.definition, "TimeToLive": made})
+    for each in group.others(tx, saved):  # every region of a global table has it
+        if expiries.setting(each) is None:
+            table.lock(tx, each.arn)
+            enable(tx, each, attribute)
     reached = list_some(tx, saved.arn, number, b"")
     if reached is not None:
         work.put(tx, FILL, {"arn": saved.arn, "list": number, "after": reached.hex()})
@@ -40,7 +44,13 @@ def enable(tx: Tx, found: Table, attribute: str) -> None:
 def disable(tx: Tx, found: Table) -> None:
     """Nothing expires any more. Whoever calls has locked the table."""
     forget(tx, found)
-    table.save(tx, found, definition={name: it for name, it in found.definition.items() if name != "TimeToLive"})
+    saved = table.save(
+        tx, found, definition={name: it for name, it in found.definition.items() if name != "TimeToLive"}
+    )
+    for each in group.others(tx, saved):
+        if expiries.setting(each) is not None:
+            table.lock(tx, each.arn)
+            disable(tx, each)
 
 
 def forget(tx: Tx, found: Table) -> None:

@@ -15,6 +15,7 @@ from wakeful.services.dynamodb import (
     capacity_updates,
     description,
     encryption,
+    group,
     index_updates,
     making,
     states,
@@ -39,7 +40,7 @@ _MEMBERS = (
     *("SSESpecification", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput", "TableClass"),
 )
 _LATER = (
-    *("ReplicaUpdates", "MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode"),
+    *("MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode"),
     *("DisassociationProtectionEnabled", "VectorIndexUpdates"),
 )
 _ALONE = (
@@ -94,6 +95,17 @@ def update(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
     answer.update(change.shown)  # type: ignore[typeddict-item] # members of the same shape
     if change.then:
         states.later(tx, saved, change.then)
+    return answer
+
+
+def update_everywhere(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
+    """The same; what every region of a global table has alike is changed in all of them."""
+    told = group.shared(request)
+    rest = group.others(tx, found)
+    answer = update(tx, found, request)
+    for each in rest if told else ():
+        table.lock(tx, each.arn)
+        update(tx, each, told)
     return answer
 
 
@@ -178,6 +190,7 @@ def _apply_stream(tx: Tx, change: Change, wanted: Request | None) -> None:
             raise ValidationException(f"Table already has an enabled stream: TableName: {found.name}")
         change.set("Stream", making.streamed(wanted, before, tx.now))
     else:
+        group.check_stream_stays(found)
         if found.stream_arn is None or before is None:
             raise ValidationException(f"Table has no stream to disable: TableName: {found.name}")
         change.set("Stream", {"StreamEnabled": False, "Label": before["Label"]})
