@@ -40,7 +40,8 @@ items = st.dictionaries(texts, anything, max_size=4)
 def plain(value: Any) -> Any:
     """With numbers that are written in one way."""
     if isinstance(value, dict):
-        return {key: value[key].replace("+", "") if key == "N" else plain(value[key]) for key in value}
+        is_number = isinstance(value.get("N"), str)  # and no map with a member of that name
+        return {"N": value["N"].replace("+", "")} if is_number else {key: plain(value[key]) for key in value}
     if isinstance(value, list):
         return [each.replace("+", "") if isinstance(each, str) else plain(each) for each in value]
     return value
