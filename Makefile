@@ -33,7 +33,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
               --no-emit-find-links --no-header --generate-hashes
 
 lock: setup-dev ## resolves the dependencies anew and writes requirements/*.lock
-	$(UV_COMPILE) --upgrade pyproject.toml --extra postgres --extra demo -o requirements/run.lock
+	$(UV_COMPILE) --upgrade pyproject.toml --extra postgres --extra demo --extra zstd -o requirements/run.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --all-extras -c requirements/run.lock -o requirements/dev.lock
 
 format: setup-dev ## formats the code

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tools import coverage
 
+from tools import coverage
 from wakeful.cli.app import app
 from wakeful.composition import SERVICES
 

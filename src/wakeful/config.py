@@ -84,6 +84,10 @@ class Config:
     """A file of certificates (PEM) that vouch for HTTPS endpoints, beside those that this machine trusts."""
     internal_endpoints: bool | None = None
     """Whether topics may send to addresses that are not public. None: on loopback they may, beyond it they may not."""
+    limit_shards: bool = False
+    """Whether a shard of a data stream takes and gives no more in a second than on AWS."""
+    table_delay_s: float = 0.0
+    """For how long tables of DynamoDB are CREATING, UPDATING and DELETING; 0: nobody who looks finds them so."""
     throttle_tables: bool = False
     """Whether a DynamoDB table refuses more than it has provisioned."""
     home: Path = field(default_factory=default_home)

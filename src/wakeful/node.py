@@ -273,6 +273,8 @@ async def _open_each(node: Node, config: Config, stack: AsyncExitStack) -> None:
         iam_mode=config.iam_mode,
         relays_mail=config.smtp_relay is not None,
         has_internal_endpoints=config.has_internal_endpoints,
+        limits_shards=config.limit_shards,
+        table_delay_s=config.table_delay_s,
         chaos=node.chaos,
         accepts={name: service.accept for name, service in node.services.items() if service.accept is not None},
         policies={name: service.policy for name, service in node.services.items() if service.policy is not None},

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tools import generate_shapes
 from tools.generate_shapes import read_arguments, render, stale, write
 
+from tools import generate_shapes
 from wakeful.composition import SERVICES
 from wakeful.wire.model import ServiceModel, service_model
 

@@ -14,7 +14,7 @@ from wakeful import limits
 from wakeful.wire.model import service_model
 from wakeful.wire.patterns import compile_pattern
 
-SERVICES = ("lambda", "sqs", "sns", "events", "logs", "iam", "sts", "s3", "cloudwatch")
+SERVICES = ("lambda", "sqs", "sns", "events", "logs", "iam", "sts", "s3", "cloudwatch", "dynamodb")
 UNITS = ("a", "-", "/", " ", "\t", "a ", "a-", "a/", "a.", "$.a", "arn:aws:", "_")
 
 
@@ -65,6 +65,7 @@ def test_the_quick_patterns_accept_what_the_slow_ones_do(text: str) -> None:
         (r"\p{Alpha}+", ("abc",), ("a1", "é")),
         (r"\d+", ("123",), ("١٢٣",)),
         ("a|b", ("a",), ("a\n",)),
+        (r"[\u0020-\uD7FF\uD800\uDC00-\uDBFF\uDFFF\t]*", ("a 😀\t\U0010ffff",), ("a\n", "\ue000")),
         (r"[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]+", ("Größe 3€ \u2013 a\u0301!😀",), ("a\n", "a\x00", "a\u2028")),
     ],
 )

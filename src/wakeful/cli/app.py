@@ -94,6 +94,13 @@ def start(
         bool | None,
         typer.Option(help="Whether topics may send to addresses that are not public; on loopback they may."),
     ] = None,
+    limit_shards: Annotated[
+        bool, typer.Option(help="Shards of data streams take and give no more in a second than AWS's.")
+    ] = False,
+    table_delay: Annotated[
+        float,
+        typer.Option(min=0, max=600, help="Seconds for which DynamoDB's tables are CREATING, UPDATING, DELETING."),
+    ] = 0.0,
     throttle_tables: Annotated[
         bool, typer.Option("--throttle-tables", help="DynamoDB tables refuse more than they have provisioned.")
     ] = False,
@@ -119,6 +126,8 @@ def start(
         runtime_fallback=runtime_fallback,
         trust=trust,
         internal_endpoints=internal_endpoints,
+        limit_shards=limit_shards,
+        table_delay_s=table_delay,
         throttle_tables=throttle_tables,
     )
     try:

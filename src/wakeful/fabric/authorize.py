@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,13 @@ _KINDS: Mapping[str, PrincipalKind] = {
 
 # What a delivery does, by the target's service.
 _DEFAULT_BUS = "event-bus/default"
+_LINKED = frozenset({"kinesisreplication.dynamodb.amazonaws.com"})
+"""Services with a role of their own in every account, which lets them deliver there ("Using service-linked roles")."""
+
 _DELIVERING: Mapping[str, tuple[str, ...]] = {
     "events": ("events:PutEvents",),
     "firehose": ("firehose:PutRecord",),
+    "kinesis": ("kinesis:PutRecord",),
     "lambda": ("lambda:InvokeFunction",),
     "logs": ("logs:CreateLogStream", "logs:PutLogEvents"),
     "sns": ("sns:Publish",),
@@ -100,8 +104,12 @@ class Authorizer:
         rights = await self._node.caches.get(RIGHTS_CHANGED, principal, lambda: self._rights(principal))
         for need in needs:
             target = await self._target(need)
-            if not rights.remembers(need, target):
-                self._check(call, need, target, rights)
+            if rights.remembers(need, target):
+                continue
+            if need.known is not None:
+                known = await self._node.store.read(need.known)
+                need = replace(need, context={**need.context, **known})
+            self._check(call, need, target, rights)
 
     def check_delivery(self, tx: Tx, delivery: Delivery) -> None:
         """Raises Refused where neither the target's policy nor the giving role's policies allow it."""
@@ -111,6 +119,8 @@ class Authorizer:
         service = target.service
         if target.resource == _DEFAULT_BUS and not delivery.principal.startswith("arn:"):
             return  # events of AWS services reach the default bus of their account without anybody's leave
+        if delivery.principal in _LINKED and target.account == delivery.account:
+            return
         for action in _DELIVERING[service]:
             self._check_action(tx, delivery, service, Need(action, delivery.target_arn))
 

@@ -93,7 +93,11 @@ _SUBJECTS = (
     "QueueName",
     "EventBusName",
     "logGroupName",
+    "TableName",
     "Name",
+    "StreamName",
+    "StreamARN",
+    "ConsumerARN",
 )
 
 

@@ -1,13 +1,14 @@
 """Journals: what happened to something, in order, in shards. Data streams and the streams of tables are journals.
 
 A journal has a name, the ARN of what it is the journal of. Its shards hold entries, whose numbers only grow within a
-shard; who appends holds the shard's lock until the commit, so nobody who reads ever sees a number before a smaller one.
-A shard that is closed takes no more, and others may have it as their parent.
+shard and from it to its children; who appends holds the shard (`place`) until the commit, so nobody who reads ever
+sees a number before a smaller one. A shard that is closed takes no more, and others may have it as their parent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from wakeful import limits
 from wakeful.fabric.trace import Trace
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS journal_shards(
     ends       INTEGER,           -- of a closed one: no entry has a greater number
     UNIQUE (journal, name)
 );
+CREATE INDEX IF NOT EXISTS journal_shards_last ON journal_shards((coalesce(ends, starts)));
 CREATE TABLE IF NOT EXISTS journal_entries(
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
     shard   INTEGER NOT NULL,
@@ -39,8 +41,7 @@ CREATE TABLE IF NOT EXISTS journal_entries(
     hops    INTEGER NOT NULL,
     lineage TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS journal_entries_of ON journal_entries(shard, seq);
-CREATE INDEX IF NOT EXISTS journal_entries_at ON journal_entries(at)
+CREATE INDEX IF NOT EXISTS journal_entries_of ON journal_entries(shard, seq)
 """
 
 HASHES_MAX = 2**128 - 1
@@ -66,6 +67,13 @@ class Shard:
     @property
     def is_open(self) -> bool:
         return self.closed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An open shard that is this transaction's: until it ends nobody else appends to it or closes it."""
+
+    shard: Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +112,30 @@ def open_shard(
     return _shard(row)
 
 
-def close_shard(tx: Tx, shard: Shard) -> None:
-    """It takes no more; what it has stays for as long as it would have."""
+def close_shard(tx: Tx, shard: Shard) -> Shard:
+    """It takes no more; what it has stays for as long as it would have. The shard, closed."""
     tx.lock("journal", shard.journal)
-    tx.lock("journal", "shard", str(shard.id))
-    row = tx.one("SELECT max(seq) AS newest FROM journal_entries WHERE shard = ?", shard.id)
-    newest = (row["newest"] if row is not None else None) or shard.starts
-    tx.run("UPDATE journal_shards SET closed = ?, ends = ? WHERE id = ?", tx.now, newest, shard.id)
+    _hold(tx, shard.id)
+    ends = newest(tx, shard)
+    tx.run("UPDATE journal_shards SET closed = ?, ends = ? WHERE id = ? AND closed IS NULL", tx.now, ends, shard.id)
     tx.wake(wake_name(shard.journal))
+    return replace(shard, closed=tx.now, ends=ends)
+
+
+def roll(tx: Tx, shard: Shard, name: str) -> Shard:
+    """It is closed, and the one that takes its place is its child. The child."""
+    closed = close_shard(tx, shard)
+    return open_shard(tx, shard.journal, name, parents=(closed.name,), hashes=(shard.first_hash, shard.last_hash))
 
 
 def shards(tx: Tx, journal: str) -> list[Shard]:
     """All there are, the oldest first."""
     return [_shard(row) for row in tx.all("SELECT * FROM journal_shards WHERE journal = ? ORDER BY id", journal)]
+
+
+def open_shards(tx: Tx, journal: str) -> tuple[Shard, ...]:
+    """Those that take entries, by the hashes of their keys."""
+    return tx.known("journal_shards", _open_shards, journal) or ()
 
 
 def find_shard(tx: Tx, journal: str, name: str) -> Shard | None:
@@ -139,27 +158,56 @@ def drop(tx: Tx, journal: str) -> bool:
     return False
 
 
+_APPEND = (
+    "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
 # --- entries ---------------------------------------------------------------------------------------------------------
 
 
-def append(tx: Tx, shard: Shard, body: bytes, trace: Trace, *, size: int) -> int:
+def place(tx: Tx, journal: str, hash_of_key: int) -> Place | None:
+    """Where an entry of such a key is appended; None where no shard takes it."""
+    found = open_shards(tx, journal)
+    while True:
+        shard = next((each for each in found if each.first_hash <= hash_of_key <= each.last_hash), None)
+        if shard is None:
+            return None
+        _hold(tx, shard.id)
+        before, found = found, open_shards(tx, journal)
+        if found is before or any(each.id == shard.id for each in found):
+            return Place(shard)
+        # It was closed while its lock was waited for.
+
+
+def append(tx: Tx, place: Place, body: bytes, trace: Trace, *, size: int) -> int:
     """The entry stands last in the shard; its number."""
-    tx.lock("journal", "shard", str(shard.id))
-    number = tx.insert(
-        "seq",
-        "INSERT INTO journal_entries(shard, at, size, body, trace, cause, hops, lineage)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        *(shard.id, tx.now, size, body, trace.id, trace.cause, trace.hops, trace.lineage),
-    )
+    return append_all(tx, place, ((body, size),), trace)[0]
+
+
+def append_all(tx: Tx, place: Place, entries: Iterable[tuple[bytes, int]], trace: Trace) -> list[int]:
+    """Entries, each with its size, stand last in the shard, in this order; their numbers."""
+    shard, kept = place.shard, (trace.id, trace.cause, trace.hops, trace.lineage)
+    numbers = [tx.insert("seq", _APPEND, shard.id, tx.now, size, body, *kept) for body, size in entries]
     tx.wake(wake_name(shard.journal))
-    return number
+    return numbers
 
 
-def read(tx: Tx, shard: Shard, after: int, count: int, bytes_max: int = limits.JOURNAL_READ_BYTES_MAX) -> list[Entry]:
-    """Up to `count` entries with numbers greater than `after`, in order; the first of them however large it is."""
+def read(
+    tx: Tx,
+    shard: Shard,
+    after: int,
+    count: int,
+    bytes_max: int = limits.JOURNAL_READ_BYTES_MAX,
+    *,
+    since: float = 0.0,
+) -> list[Entry]:
+    """Up to `count` entries with numbers greater than `after`, in order; the first of them however large it is.
+
+    Those from before `since` are as good as gone.
+    """
     found: list[Entry] = []
     size = 0
-    last = after
+    last = _beyond(tx, shard, after, since)
     while len(found) < count:
         slice_size = min(count - len(found), limits.JOURNAL_SLICE)
         rows = tx.all(
@@ -177,14 +225,32 @@ def read(tx: Tx, shard: Shard, after: int, count: int, bytes_max: int = limits.J
 
 
 def newest(tx: Tx, shard: Shard) -> int:
-    """The greatest number there is in the shard, or was."""
+    """The greatest number there is in the shard, or was; of one that is empty, a number from before anything that will
+    come.
+    """
+    if shard.ends is not None:
+        return shard.ends
     row = tx.one("SELECT max(seq) AS newest FROM journal_entries WHERE shard = ?", shard.id)
-    return int((row["newest"] if row is not None else None) or shard.ends or shard.starts)
+    return int((row["newest"] if row is not None else None) or shard.starts)
+
+
+def lately(tx: Tx, shard: Shard, since: float, most: int) -> tuple[int, int]:
+    """How many entries, and bytes, came after that moment; of the latest `most`."""
+    row = tx.one(
+        "SELECT count(*) AS entries, sum(size) AS bytes FROM"
+        " (SELECT at, size FROM journal_entries WHERE shard = ? ORDER BY seq DESC LIMIT ?) AS latest WHERE at > ?",
+        *(shard.id, most, since),
+    )
+    assert row is not None
+    return int(row["entries"]), int(row["bytes"] or 0)
 
 
 def before(tx: Tx, shard: Shard, at: float) -> int:
     """A number after which the entries are those of the moment `at` and later."""
-    low, high = shard.starts, newest(tx, shard)
+    last = tx.one("SELECT seq, at FROM journal_entries WHERE shard = ? ORDER BY seq DESC LIMIT 1", shard.id)
+    if last is None or last["at"] < at:
+        return newest(tx, shard)
+    low, high = shard.starts, int(last["seq"])
     while low < high:
         middle = (low + high) // 2
         row = tx.one(
@@ -202,16 +268,38 @@ def expire(tx: Tx, journal: str, until: float) -> bool:
     tx.lock("journal", journal)
     are_more = False
     for shard in shards(tx, journal):
+        is_over = shard.closed is not None and shard.closed < until
+        last = newest(tx, shard) if is_over else before(tx, shard, until)
         gone = tx.run(
             "DELETE FROM journal_entries WHERE seq IN"
-            " (SELECT seq FROM journal_entries WHERE shard = ? AND at < ? ORDER BY seq LIMIT ?)",
-            *(shard.id, until, limits.JOURNAL_DROPPED_AT_ONCE),
+            " (SELECT seq FROM journal_entries WHERE shard = ? AND seq <= ? ORDER BY seq LIMIT ?)",
+            *(shard.id, last, limits.JOURNAL_DROPPED_AT_ONCE),
         )
-        are_more |= gone == limits.JOURNAL_DROPPED_AT_ONCE
-        is_empty = tx.one("SELECT 1 FROM journal_entries WHERE shard = ? LIMIT 1", shard.id) is None
-        if shard.closed is not None and shard.closed < until and is_empty:
+        if gone == limits.JOURNAL_DROPPED_AT_ONCE:
+            are_more = True
+        elif is_over:
             tx.run("DELETE FROM journal_shards WHERE id = ?", shard.id)
+            tx.wake(wake_name(journal))
     return are_more
+
+
+def _hold(tx: Tx, shard_id: int) -> None:
+    tx.lock("journal", "shard", str(shard_id))
+
+
+def _open_shards(tx: Tx, journal: str) -> tuple[Shard, ...]:
+    rows = tx.all("SELECT * FROM journal_shards WHERE journal = ? AND closed IS NULL ORDER BY first_hash, id", journal)
+    return tuple(map(_shard, rows))
+
+
+def _beyond(tx: Tx, shard: Shard, after: int, since: float) -> int:
+    """`after`, or a greater number after which the entries are those since then."""
+    row = (
+        tx.one("SELECT at FROM journal_entries WHERE shard = ? AND seq > ? ORDER BY seq LIMIT 1", shard.id, after)
+        if since
+        else None
+    )
+    return after if row is None or row["at"] >= since else max(after, before(tx, shard, since))
 
 
 def _newest(tx: Tx) -> int:

@@ -212,6 +212,8 @@ class Need:
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     is_owners: bool = False
     """Only the account that owns the resource has it, and can give it to no other."""
+    known: Callable[[Tx], Mapping[str, str | Sequence[str]]] | None = None
+    """Condition keys that rows know; they are asked only where a policy may look at conditions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ class Stream(Protocol):
     """The member of its records that filters look into."""
 
     bytes_max: int
-    """How large what is read at once may be."""
+    """How large what is read at once (`journal.read`) may be."""
 
     def journal(self, tx: Tx, arn: str) -> str | None:
         """The journal of the stream with that ARN (for Kinesis, also of one of its consumers); None where there is
@@ -25,7 +25,7 @@ class Stream(Protocol):
         """Why it cannot be followed, in AWS's words; None where it can."""
 
     def oldest(self, tx: Tx, arn: str) -> float:
-        """Since when its entries are kept: what is older is as good as gone."""
+        """Since when its entries are kept: what is older is as good as gone (`since` of `journal.read`)."""
 
     def as_record(self, arn: str, shard: Shard, entry: Entry) -> dict[str, Any]:
         """As it stands in the `Records` of the event."""

@@ -61,6 +61,7 @@ SIGNING_KEYS_CACHED_MAX = 1_024  # derived keys that are kept; one per secret, d
 CHUNK_LINE_BYTES_MAX = 4_096  # a line of the aws-chunked framing: a size with its signature, or a trailer
 TRAILERS_MAX = 16  # fields after an aws-chunked body
 EVENT_ERROR_CHARS_MAX = 4_096  # of the message of an error that ends an event stream; a header holds 32,767 bytes
+CBOR_DEPTH_MAX = 32  # containers within containers of a request
 
 # --- telemetry -------------------------------------------------------------------------------------------------------
 

@@ -75,6 +75,16 @@ LAMBDA_BATCHES_AT_ONCE = 10  # of one mapping, taken in one transaction
 LAMBDA_BATCH_MAX = 10_000
 LAMBDA_BATCH_WITHOUT_WINDOW_MAX = 10
 LAMBDA_WINDOW_MAX_S = 300
+LAMBDA_STREAM_BACKOFF_S = 0.1  # doubling, after a batch of a stream has failed
+LAMBDA_STREAM_BACKOFF_MAX_S = 30.0
+LAMBDA_STREAM_SCANNED = 1000  # entries of one lane that are looked at before others have their turn
+LAMBDA_STREAM_SCANNED_BYTES = 4 * 1024 * 1024
+LAMBDA_STREAM_SKIPPED = 1000
+"""Entries that nobody wants, and a lane went by, until that is written down."""
+LAMBDA_RECORD_AGE_MIN_S = 60
+LAMBDA_RECORD_AGE_MAX_S = 604_800
+LAMBDA_WINDOW_STATE_BYTES_MAX = 1024 * 1024  # of a tumbling window
+LAMBDA_TUMBLING_GRACE_S = 1.0  # after a window's end, for what is being written in that moment
 LAMBDA_CREDENTIALS_S = 12 * 3600.0
 LAMBDA_TRIAL_S = 1200.0
 """Code that is tried on past events is gone so long after it was last used, unless whoever tried it took it away."""

@@ -15,6 +15,74 @@ class AttributeValueUpdate(TypedDict, total=False):
     Value: Any
     Action: str
 
+class AutoScalingPolicyDescription(TypedDict, total=False):
+    PolicyName: str | None
+    TargetTrackingScalingPolicyConfiguration: AutoScalingTargetTrackingScalingPolicyConfigurationDescription | None
+
+class AutoScalingPolicyUpdate(TypedDict, total=False):
+    PolicyName: str
+    TargetTrackingScalingPolicyConfiguration: Required[AutoScalingTargetTrackingScalingPolicyConfigurationUpdate]
+
+class AutoScalingSettingsDescription(TypedDict, total=False):
+    MinimumUnits: int | None
+    MaximumUnits: int | None
+    AutoScalingDisabled: bool | None
+    AutoScalingRoleArn: str | None
+    ScalingPolicies: list[AutoScalingPolicyDescription] | None
+
+class AutoScalingSettingsUpdate(TypedDict, total=False):
+    MinimumUnits: int
+    MaximumUnits: int
+    AutoScalingDisabled: bool
+    AutoScalingRoleArn: str
+    ScalingPolicyUpdate: AutoScalingPolicyUpdate
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationDescription(TypedDict, total=False):
+    DisableScaleIn: bool | None
+    ScaleInCooldown: int | None
+    ScaleOutCooldown: int | None
+    TargetValue: Required[float]
+
+class AutoScalingTargetTrackingScalingPolicyConfigurationUpdate(TypedDict, total=False):
+    DisableScaleIn: bool
+    ScaleInCooldown: int
+    ScaleOutCooldown: int
+    TargetValue: Required[float]
+
+class BackupDescription(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
+    SourceTableDetails: SourceTableDetails | None
+    SourceTableFeatureDetails: SourceTableFeatureDetails | None
+
+class BackupDetails(TypedDict, total=False):
+    BackupArn: Required[str]
+    BackupName: Required[str]
+    BackupSizeBytes: int | None
+    BackupStatus: Required[str]
+    BackupType: Required[str]
+    BackupCreationDateTime: Required[float]
+    BackupExpiryDateTime: float | None
+
+class BackupSummary(TypedDict, total=False):
+    TableName: str | None
+    TableId: str | None
+    TableArn: str | None
+    BackupArn: str | None
+    BackupName: str | None
+    BackupCreationDateTime: float | None
+    BackupExpiryDateTime: float | None
+    BackupStatus: str | None
+    BackupType: str | None
+    BackupSizeBytes: int | None
+
+class BatchExecuteStatementInput(TypedDict, total=False):
+    Statements: Required[list[BatchStatementRequest]]
+    ReturnConsumedCapacity: str
+
+class BatchExecuteStatementOutput(TypedDict, total=False):
+    Responses: list[BatchStatementResponse] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class BatchGetItemInput(TypedDict, total=False):
     RequestItems: Required[dict[str, KeysAndAttributes]]
     ReturnConsumedCapacity: str
@@ -23,6 +91,22 @@ class BatchGetItemOutput(TypedDict, total=False):
     Responses: dict[str, list[dict[str, Any]]] | None
     UnprocessedKeys: dict[str, KeysAndAttributes] | None
     ConsumedCapacity: list[ConsumedCapacity] | None
+
+class BatchStatementError(TypedDict, total=False):
+    Code: str | None
+    Message: str | None
+    Item: dict[str, Any] | None
+
+class BatchStatementRequest(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ConsistentRead: bool
+    ReturnValuesOnConditionCheckFailure: str
+
+class BatchStatementResponse(TypedDict, total=False):
+    Error: BatchStatementError | None
+    TableName: str | None
+    Item: dict[str, Any] | None
 
 class BatchWriteItemInput(TypedDict, total=False):
     RequestItems: Required[dict[str, list[WriteRequest]]]
@@ -43,6 +127,10 @@ class Capacity(TypedDict, total=False):
     WriteCapacityUnits: float | None
     CapacityUnits: float | None
 
+class Condition(TypedDict, total=False):
+    AttributeValueList: list[Any]
+    ComparisonOperator: Required[str]
+
 class ConditionCheck(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     TableName: Required[str]
@@ -60,6 +148,52 @@ class ConsumedCapacity(TypedDict, total=False):
     LocalSecondaryIndexes: dict[str, Capacity] | None
     GlobalSecondaryIndexes: dict[str, Capacity] | None
     VectorIndexes: dict[str, VectorCapacity] | None
+
+class ContinuousBackupsDescription(TypedDict, total=False):
+    ContinuousBackupsStatus: Required[str]
+    PointInTimeRecoveryDescription: PointInTimeRecoveryDescription | None
+
+class ContributorInsightsSummary(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
+class CreateBackupInput(TypedDict, total=False):
+    TableName: Required[str]
+    BackupName: Required[str]
+
+class CreateBackupOutput(TypedDict, total=False):
+    BackupDetails: BackupDetails | None
+
+class CreateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    KeySchema: Required[list[KeySchemaElement]]
+    Projection: Required[Projection]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class CreateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicationGroup: Required[list[Replica]]
+
+class CreateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class CreateGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicaAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class CreateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
 
 class CreateTableInput(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition]
@@ -84,6 +218,18 @@ class CreateTableInput(TypedDict, total=False):
 class CreateTableOutput(TypedDict, total=False):
     TableDescription: TableDescription | None
 
+class CreateVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    VectorAttribute: Required[VectorAttributeDefinition]
+    SearchSchema: list[SearchSchemaElement]
+    Projection: Required[Projection]
+    Dimensions: Required[int]
+    DistanceFunction: Required[str]
+
+class CsvOptions(TypedDict, total=False):
+    Delimiter: str
+    HeaderList: list[str]
+
 class Delete(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     TableName: Required[str]
@@ -91,6 +237,18 @@ class Delete(TypedDict, total=False):
     ExpressionAttributeNames: dict[str, str]
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class DeleteBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DeleteBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
+class DeleteGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DeleteGlobalTableWitnessGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
 
 class DeleteItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -110,8 +268,100 @@ class DeleteItemOutput(TypedDict, total=False):
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
 
+class DeleteReplicaAction(TypedDict, total=False):
+    RegionName: Required[str]
+
+class DeleteReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+
 class DeleteRequest(TypedDict, total=False):
     Key: Required[dict[str, Any]]
+
+class DeleteResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    ExpectedRevisionId: str
+
+class DeleteResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
+class DeleteTableInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DeleteTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class DeleteVectorIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+
+class DescribeBackupInput(TypedDict, total=False):
+    BackupArn: Required[str]
+
+class DescribeBackupOutput(TypedDict, total=False):
+    BackupDescription: BackupDescription | None
+
+class DescribeContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
+
+class DescribeContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+
+class DescribeContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsRuleList: list[str] | None
+    ContributorInsightsStatus: str | None
+    LastUpdateDateTime: float | None
+    FailureException: FailureException | None
+    ContributorInsightsMode: str | None
+
+class DescribeEndpointsRequest(TypedDict, total=False): ...
+
+class DescribeEndpointsResponse(TypedDict, total=False):
+    Endpoints: Required[list[Endpoint]]
+
+class DescribeExportInput(TypedDict, total=False):
+    ExportArn: Required[str]
+
+class DescribeExportOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
+class DescribeGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class DescribeGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+
+class DescribeGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
+
+class DescribeImportInput(TypedDict, total=False):
+    ImportArn: Required[str]
+
+class DescribeImportOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
+class DescribeKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    KinesisDataStreamDestinations: list[KinesisDataStreamDestination] | None
+
+class DescribeLimitsInput(TypedDict, total=False): ...
+
+class DescribeLimitsOutput(TypedDict, total=False):
+    AccountMaxReadCapacityUnits: int | None
+    AccountMaxWriteCapacityUnits: int | None
+    TableMaxReadCapacityUnits: int | None
+    TableMaxWriteCapacityUnits: int | None
 
 class DescribeTableInput(TypedDict, total=False):
     TableName: Required[str]
@@ -119,11 +369,115 @@ class DescribeTableInput(TypedDict, total=False):
 class DescribeTableOutput(TypedDict, total=False):
     Table: TableDescription | None
 
+class DescribeTableReplicaAutoScalingInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
+
+class DescribeTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+
+class DescribeTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveDescription: TimeToLiveDescription | None
+
+class DisassociateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    DisassociationMode: Required[str]
+
+class EnableKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class Endpoint(TypedDict, total=False):
+    Address: Required[str]
+    CachePeriodInMinutes: Required[int]
+
+class ExecuteStatementInput(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ConsistentRead: bool
+    NextToken: str
+    ReturnConsumedCapacity: str
+    Limit: int
+    ReturnValuesOnConditionCheckFailure: str
+
+class ExecuteStatementOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    NextToken: str | None
+    ConsumedCapacity: ConsumedCapacity | None
+    LastEvaluatedKey: dict[str, Any] | None
+
+class ExecuteTransactionInput(TypedDict, total=False):
+    TransactStatements: Required[list[ParameterizedStatement]]
+    ClientRequestToken: str
+    ReturnConsumedCapacity: str
+
+class ExecuteTransactionOutput(TypedDict, total=False):
+    Responses: list[ItemResponse] | None
+    ConsumedCapacity: list[ConsumedCapacity] | None
+
 class ExpectedAttributeValue(TypedDict, total=False):
     Value: Any
     Exists: bool
     ComparisonOperator: str
     AttributeValueList: list[Any]
+
+class ExportDescription(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    StartTime: float | None
+    EndTime: float | None
+    ExportManifest: str | None
+    TableArn: str | None
+    TableId: str | None
+    ExportTime: float | None
+    ClientToken: str | None
+    S3Bucket: str | None
+    S3BucketOwner: str | None
+    S3Prefix: str | None
+    S3SseAlgorithm: str | None
+    S3SseKmsKeyId: str | None
+    FailureCode: str | None
+    FailureMessage: str | None
+    ExportFormat: str | None
+    BilledSizeBytes: int | None
+    ItemCount: int | None
+    ExportType: str | None
+    IncrementalExportSpecification: IncrementalExportSpecification | None
+    FilterSpecification: FilterSpecification | None
+
+class ExportSummary(TypedDict, total=False):
+    ExportArn: str | None
+    ExportStatus: str | None
+    ExportType: str | None
+
+class ExportTableToPointInTimeInput(TypedDict, total=False):
+    TableArn: Required[str]
+    ExportTime: float
+    ClientToken: str
+    S3Bucket: Required[str]
+    S3BucketOwner: str
+    S3Prefix: str
+    S3SseAlgorithm: str
+    S3SseKmsKeyId: str
+    ExportFormat: str
+    ExportType: str
+    IncrementalExportSpecification: IncrementalExportSpecification
+    FilterSpecification: FilterSpecification
+
+class ExportTableToPointInTimeOutput(TypedDict, total=False):
+    ExportDescription: ExportDescription | None
+
+class FailureException(TypedDict, total=False):
+    ExceptionName: str | None
+    ExceptionDescription: str | None
+
+class FilterSpecification(TypedDict, total=False):
+    FilterExpression: str
+    ProjectionExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
 
 class Get(TypedDict, total=False):
     Key: Required[dict[str, Any]]
@@ -144,6 +498,13 @@ class GetItemOutput(TypedDict, total=False):
     Item: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
 
+class GetResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+
+class GetResourcePolicyOutput(TypedDict, total=False):
+    Policy: str | None
+    RevisionId: str | None
+
 class GlobalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
     KeySchema: Required[list[KeySchemaElement]]
@@ -151,6 +512,10 @@ class GlobalSecondaryIndex(TypedDict, total=False):
     ProvisionedThroughput: ProvisionedThroughput
     OnDemandThroughput: OnDemandThroughput
     WarmThroughput: WarmThroughput
+
+class GlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
 
 class GlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
@@ -165,14 +530,96 @@ class GlobalSecondaryIndexDescription(TypedDict, total=False):
     OnDemandThroughput: OnDemandThroughput | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class GlobalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+    ProvisionedThroughput: ProvisionedThroughput | None
+    OnDemandThroughput: OnDemandThroughput | None
+
+class GlobalSecondaryIndexUpdate(TypedDict, total=False):
+    Update: UpdateGlobalSecondaryIndexAction
+    Create: CreateGlobalSecondaryIndexAction
+    Delete: DeleteGlobalSecondaryIndexAction
+
 class GlobalSecondaryIndexWarmThroughputDescription(TypedDict, total=False):
     ReadUnitsPerSecond: int | None
     WriteUnitsPerSecond: int | None
     Status: str | None
 
+class GlobalTable(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicationGroup: list[Replica] | None
+
+class GlobalTableDescription(TypedDict, total=False):
+    ReplicationGroup: list[ReplicaDescription] | None
+    GlobalTableArn: str | None
+    CreationDateTime: float | None
+    GlobalTableStatus: str | None
+    GlobalTableName: str | None
+
+class GlobalTableGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedWriteCapacityUnits: int
+    ProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
 class GlobalTableWitnessDescription(TypedDict, total=False):
     RegionName: str | None
     WitnessStatus: str | None
+
+class GlobalTableWitnessGroupUpdate(TypedDict, total=False):
+    Create: CreateGlobalTableWitnessGroupMemberAction
+    Delete: DeleteGlobalTableWitnessGroupMemberAction
+
+class ImportSummary(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    S3BucketSource: S3BucketSource | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    StartTime: float | None
+    EndTime: float | None
+
+class ImportTableDescription(TypedDict, total=False):
+    ImportArn: str | None
+    ImportStatus: str | None
+    TableArn: str | None
+    TableId: str | None
+    ClientToken: str | None
+    S3BucketSource: S3BucketSource | None
+    ErrorCount: int | None
+    CloudWatchLogGroupArn: str | None
+    InputFormat: str | None
+    InputFormatOptions: InputFormatOptions | None
+    InputCompressionType: str | None
+    TableCreationParameters: TableCreationParameters | None
+    StartTime: float | None
+    EndTime: float | None
+    ProcessedSizeBytes: int | None
+    ProcessedItemCount: int | None
+    ImportedItemCount: int | None
+    FailureCode: str | None
+    FailureMessage: str | None
+
+class ImportTableInput(TypedDict, total=False):
+    ClientToken: str
+    S3BucketSource: Required[S3BucketSource]
+    InputFormat: Required[str]
+    InputFormatOptions: InputFormatOptions
+    InputCompressionType: str
+    TableCreationParameters: Required[TableCreationParameters]
+
+class ImportTableOutput(TypedDict, total=False):
+    ImportTableDescription: Required[ImportTableDescription]
+
+class IncrementalExportSpecification(TypedDict, total=False):
+    ExportFromTime: float
+    ExportToTime: float
+    ExportViewType: str
+
+class InputFormatOptions(TypedDict, total=False):
+    Csv: CsvOptions
 
 class ItemCollectionMetrics(TypedDict, total=False):
     ItemCollectionKey: dict[str, Any] | None
@@ -192,6 +639,87 @@ class KeysAndAttributes(TypedDict, total=False):
     ProjectionExpression: str
     ExpressionAttributeNames: dict[str, str]
 
+class KinesisDataStreamDestination(TypedDict, total=False):
+    StreamArn: str | None
+    DestinationStatus: str | None
+    DestinationStatusDescription: str | None
+    ApproximateCreationDateTimePrecision: str | None
+
+class KinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration
+
+class KinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    EnableKinesisStreamingConfiguration: EnableKinesisStreamingConfiguration | None
+
+class ListBackupsInput(TypedDict, total=False):
+    TableName: str
+    Limit: int
+    TimeRangeLowerBound: float
+    TimeRangeUpperBound: float
+    ExclusiveStartBackupArn: str
+    BackupType: str
+
+class ListBackupsOutput(TypedDict, total=False):
+    BackupSummaries: list[BackupSummary] | None
+    LastEvaluatedBackupArn: str | None
+
+class ListContributorInsightsInput(TypedDict, total=False):
+    TableName: str
+    NextToken: str
+    MaxResults: int
+
+class ListContributorInsightsOutput(TypedDict, total=False):
+    ContributorInsightsSummaries: list[ContributorInsightsSummary] | None
+    NextToken: str | None
+
+class ListExportsInput(TypedDict, total=False):
+    TableArn: str
+    MaxResults: int
+    NextToken: str
+
+class ListExportsOutput(TypedDict, total=False):
+    ExportSummaries: list[ExportSummary] | None
+    NextToken: str | None
+
+class ListGlobalTablesInput(TypedDict, total=False):
+    ExclusiveStartGlobalTableName: str
+    Limit: int
+    RegionName: str
+
+class ListGlobalTablesOutput(TypedDict, total=False):
+    GlobalTables: list[GlobalTable] | None
+    LastEvaluatedGlobalTableName: str | None
+
+class ListImportsInput(TypedDict, total=False):
+    TableArn: str
+    PageSize: int
+    NextToken: str
+
+class ListImportsOutput(TypedDict, total=False):
+    ImportSummaryList: list[ImportSummary] | None
+    NextToken: str | None
+
+class ListTablesInput(TypedDict, total=False):
+    ExclusiveStartTableName: str
+    Limit: int
+
+class ListTablesOutput(TypedDict, total=False):
+    TableNames: list[str] | None
+    LastEvaluatedTableName: str | None
+
+class ListTagsOfResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    NextToken: str
+
+class ListTagsOfResourceOutput(TypedDict, total=False):
+    Tags: list[Tag] | None
+    NextToken: str | None
+
 class LocalSecondaryIndex(TypedDict, total=False):
     IndexName: Required[str]
     KeySchema: Required[list[KeySchemaElement]]
@@ -205,12 +733,32 @@ class LocalSecondaryIndexDescription(TypedDict, total=False):
     ItemCount: int | None
     IndexArn: str | None
 
+class LocalSecondaryIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    KeySchema: list[KeySchemaElement] | None
+    Projection: Projection | None
+
 class OnDemandThroughput(TypedDict, total=False):
     MaxReadRequestUnits: int
     MaxWriteRequestUnits: int
 
 class OnDemandThroughputOverride(TypedDict, total=False):
-    MaxReadRequestUnits: int | None
+    MaxReadRequestUnits: int
+
+class ParameterizedStatement(TypedDict, total=False):
+    Statement: Required[str]
+    Parameters: list[Any]
+    ReturnValuesOnConditionCheckFailure: str
+
+class PointInTimeRecoveryDescription(TypedDict, total=False):
+    PointInTimeRecoveryStatus: str | None
+    RecoveryPeriodInDays: int | None
+    EarliestRestorableDateTime: float | None
+    LatestRestorableDateTime: float | None
+
+class PointInTimeRecoverySpecification(TypedDict, total=False):
+    PointInTimeRecoveryEnabled: Required[bool]
+    RecoveryPeriodInDays: int
 
 class Projection(TypedDict, total=False):
     ProjectionType: str
@@ -228,7 +776,7 @@ class ProvisionedThroughputDescription(TypedDict, total=False):
     WriteCapacityUnits: int | None
 
 class ProvisionedThroughputOverride(TypedDict, total=False):
-    ReadCapacityUnits: int | None
+    ReadCapacityUnits: int
 
 class Put(TypedDict, total=False):
     Item: Required[dict[str, Any]]
@@ -259,6 +807,56 @@ class PutItemOutput(TypedDict, total=False):
 class PutRequest(TypedDict, total=False):
     Item: Required[dict[str, Any]]
 
+class PutResourcePolicyInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Policy: Required[str]
+    ExpectedRevisionId: str
+    ConfirmRemoveSelfResourceAccess: bool
+
+class PutResourcePolicyOutput(TypedDict, total=False):
+    RevisionId: str | None
+
+class QueryInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    Select: str
+    AttributesToGet: list[str]
+    Limit: int
+    ConsistentRead: bool
+    KeyConditions: dict[str, Condition]
+    QueryFilter: dict[str, Condition]
+    ConditionalOperator: str
+    ScanIndexForward: bool
+    ExclusiveStartKey: dict[str, Any]
+    ReturnConsumedCapacity: str
+    ProjectionExpression: str
+    FilterExpression: str
+    KeyConditionExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+
+class QueryOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    Count: int | None
+    ScannedCount: int | None
+    LastEvaluatedKey: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+
+class Replica(TypedDict, total=False):
+    RegionName: str
+
+class ReplicaAutoScalingDescription(TypedDict, total=False):
+    RegionName: str | None
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndexAutoScalingDescription] | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaStatus: str | None
+
+class ReplicaAutoScalingUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaGlobalSecondaryIndexUpdates: list[ReplicaGlobalSecondaryIndexAutoScalingUpdate]
+    ReplicaProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaDescription(TypedDict, total=False):
     RegionName: str | None
     ReplicaStatus: str | None
@@ -274,17 +872,109 @@ class ReplicaDescription(TypedDict, total=False):
     ReplicaTableClassSummary: TableClassSummary | None
     GlobalTableSettingsReplicationMode: str | None
 
+class ReplicaGlobalSecondaryIndex(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+
+class ReplicaGlobalSecondaryIndexAutoScalingDescription(TypedDict, total=False):
+    IndexName: str | None
+    IndexStatus: str | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexAutoScalingUpdate(TypedDict, total=False):
+    IndexName: str
+    ProvisionedReadCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+
 class ReplicaGlobalSecondaryIndexDescription(TypedDict, total=False):
     IndexName: str | None
     ProvisionedThroughputOverride: ProvisionedThroughputOverride | None
     OnDemandThroughputOverride: OnDemandThroughputOverride | None
     WarmThroughput: GlobalSecondaryIndexWarmThroughputDescription | None
 
+class ReplicaGlobalSecondaryIndexSettingsDescription(TypedDict, total=False):
+    IndexName: Required[str]
+    IndexStatus: str | None
+    ProvisionedReadCapacityUnits: int | None
+    ProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ProvisionedWriteCapacityUnits: int | None
+    ProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+
+class ReplicaGlobalSecondaryIndexSettingsUpdate(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedReadCapacityUnits: int
+    ProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+
+class ReplicaSettingsDescription(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaStatus: str | None
+    ReplicaBillingModeSummary: BillingModeSummary | None
+    ReplicaProvisionedReadCapacityUnits: int | None
+    ReplicaProvisionedReadCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaProvisionedWriteCapacityUnits: int | None
+    ReplicaProvisionedWriteCapacityAutoScalingSettings: AutoScalingSettingsDescription | None
+    ReplicaGlobalSecondaryIndexSettings: list[ReplicaGlobalSecondaryIndexSettingsDescription] | None
+    ReplicaTableClassSummary: TableClassSummary | None
+
+class ReplicaSettingsUpdate(TypedDict, total=False):
+    RegionName: Required[str]
+    ReplicaProvisionedReadCapacityUnits: int
+    ReplicaProvisionedReadCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    ReplicaGlobalSecondaryIndexSettingsUpdate: list[ReplicaGlobalSecondaryIndexSettingsUpdate]
+    ReplicaTableClass: str
+
+class ReplicaUpdate(TypedDict, total=False):
+    Create: CreateReplicaAction
+    Delete: DeleteReplicaAction
+
+class ReplicationGroupUpdate(TypedDict, total=False):
+    Create: CreateReplicationGroupMemberAction
+    Update: UpdateReplicationGroupMemberAction
+    Delete: DeleteReplicationGroupMemberAction
+    Disassociate: DisassociateReplicationGroupMemberAction
+
 class RestoreSummary(TypedDict, total=False):
     SourceBackupArn: str | None
     SourceTableArn: str | None
     RestoreDateTime: Required[float]
     RestoreInProgress: Required[bool]
+
+class RestoreTableFromBackupInput(TypedDict, total=False):
+    TargetTableName: Required[str]
+    BackupArn: Required[str]
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableFromBackupOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class RestoreTableToPointInTimeInput(TypedDict, total=False):
+    SourceTableArn: str
+    SourceTableName: str
+    TargetTableName: Required[str]
+    UseLatestRestorableTime: bool
+    RestoreDateTime: float
+    BillingModeOverride: str
+    GlobalSecondaryIndexOverride: list[GlobalSecondaryIndex]
+    LocalSecondaryIndexOverride: list[LocalSecondaryIndex]
+    ProvisionedThroughputOverride: ProvisionedThroughput
+    OnDemandThroughputOverride: OnDemandThroughput
+    SSESpecificationOverride: SSESpecification
+    VectorIndexOverride: list[VectorIndex]
+
+class RestoreTableToPointInTimeOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class S3BucketSource(TypedDict, total=False):
+    S3BucketOwner: str
+    S3Bucket: Required[str]
+    S3KeyPrefix: str
 
 class SSEDescription(TypedDict, total=False):
     Status: str | None
@@ -297,17 +987,78 @@ class SSESpecification(TypedDict, total=False):
     SSEType: str
     KMSMasterKeyId: str
 
+class ScanInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    AttributesToGet: list[str]
+    Limit: int
+    Select: str
+    ScanFilter: dict[str, Condition]
+    ConditionalOperator: str
+    ExclusiveStartKey: dict[str, Any]
+    ReturnConsumedCapacity: str
+    TotalSegments: int
+    Segment: int
+    ProjectionExpression: str
+    FilterExpression: str
+    ExpressionAttributeNames: dict[str, str]
+    ExpressionAttributeValues: dict[str, Any]
+    ConsistentRead: bool
+
+class ScanOutput(TypedDict, total=False):
+    Items: list[dict[str, Any]] | None
+    Count: int | None
+    ScannedCount: int | None
+    LastEvaluatedKey: dict[str, Any] | None
+    ConsumedCapacity: ConsumedCapacity | None
+
 class SearchSchemaElement(TypedDict, total=False):
     AttributeName: Required[str]
     SearchSchemaElementType: Required[str]
+
+class SourceTableDetails(TypedDict, total=False):
+    TableName: Required[str]
+    TableId: Required[str]
+    TableArn: str | None
+    TableSizeBytes: int | None
+    KeySchema: Required[list[KeySchemaElement]]
+    TableCreationDateTime: Required[float]
+    ProvisionedThroughput: Required[ProvisionedThroughput]
+    OnDemandThroughput: OnDemandThroughput | None
+    ItemCount: int | None
+    BillingMode: str | None
+
+class SourceTableFeatureDetails(TypedDict, total=False):
+    LocalSecondaryIndexes: list[LocalSecondaryIndexInfo] | None
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndexInfo] | None
+    StreamDescription: StreamSpecification | None
+    TimeToLiveDescription: TimeToLiveDescription | None
+    SSEDescription: SSEDescription | None
+    VectorIndexes: list[VectorIndexInfo] | None
 
 class StreamSpecification(TypedDict, total=False):
     StreamEnabled: Required[bool]
     StreamViewType: str
 
+class TableAutoScalingDescription(TypedDict, total=False):
+    TableName: str | None
+    TableStatus: str | None
+    Replicas: list[ReplicaAutoScalingDescription] | None
+
 class TableClassSummary(TypedDict, total=False):
     TableClass: str | None
     LastUpdateDateTime: float | None
+
+class TableCreationParameters(TypedDict, total=False):
+    TableName: Required[str]
+    AttributeDefinitions: Required[list[AttributeDefinition]]
+    KeySchema: Required[list[KeySchemaElement]]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    SSESpecification: SSESpecification
+    GlobalSecondaryIndexes: list[GlobalSecondaryIndex]
+    VectorIndexes: list[VectorIndex]
 
 class TableDescription(TypedDict, total=False):
     AttributeDefinitions: list[AttributeDefinition] | None
@@ -350,6 +1101,18 @@ class Tag(TypedDict, total=False):
     Key: Required[str]
     Value: Required[str]
 
+class TagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    Tags: Required[list[Tag]]
+
+class TimeToLiveDescription(TypedDict, total=False):
+    TimeToLiveStatus: str | None
+    AttributeName: str | None
+
+class TimeToLiveSpecification(TypedDict, total=False):
+    Enabled: Required[bool]
+    AttributeName: Required[str]
+
 class TransactGetItem(TypedDict, total=False):
     Get: Required[Get]
 
@@ -377,6 +1140,10 @@ class TransactWriteItemsOutput(TypedDict, total=False):
     ConsumedCapacity: list[ConsumedCapacity] | None
     ItemCollectionMetrics: dict[str, list[ItemCollectionMetrics]] | None
 
+class UntagResourceInput(TypedDict, total=False):
+    ResourceArn: Required[str]
+    TagKeys: Required[list[str]]
+
 class Update(TypedDict, total=False):
     Key: Required[dict[str, Any]]
     UpdateExpression: Required[str]
@@ -385,6 +1152,50 @@ class Update(TypedDict, total=False):
     ExpressionAttributeNames: dict[str, str]
     ExpressionAttributeValues: dict[str, Any]
     ReturnValuesOnConditionCheckFailure: str
+
+class UpdateContinuousBackupsInput(TypedDict, total=False):
+    TableName: Required[str]
+    PointInTimeRecoverySpecification: Required[PointInTimeRecoverySpecification]
+
+class UpdateContinuousBackupsOutput(TypedDict, total=False):
+    ContinuousBackupsDescription: ContinuousBackupsDescription | None
+
+class UpdateContributorInsightsInput(TypedDict, total=False):
+    TableName: Required[str]
+    IndexName: str
+    ContributorInsightsAction: Required[str]
+    ContributorInsightsMode: str
+
+class UpdateContributorInsightsOutput(TypedDict, total=False):
+    TableName: str | None
+    IndexName: str | None
+    ContributorInsightsStatus: str | None
+    ContributorInsightsMode: str | None
+
+class UpdateGlobalSecondaryIndexAction(TypedDict, total=False):
+    IndexName: Required[str]
+    ProvisionedThroughput: ProvisionedThroughput
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+
+class UpdateGlobalTableInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    ReplicaUpdates: Required[list[ReplicaUpdate]]
+
+class UpdateGlobalTableOutput(TypedDict, total=False):
+    GlobalTableDescription: GlobalTableDescription | None
+
+class UpdateGlobalTableSettingsInput(TypedDict, total=False):
+    GlobalTableName: Required[str]
+    GlobalTableBillingMode: str
+    GlobalTableProvisionedWriteCapacityUnits: int
+    GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate: AutoScalingSettingsUpdate
+    GlobalTableGlobalSecondaryIndexSettingsUpdate: list[GlobalTableGlobalSecondaryIndexSettingsUpdate]
+    ReplicaSettingsUpdate: list[ReplicaSettingsUpdate]
+
+class UpdateGlobalTableSettingsOutput(TypedDict, total=False):
+    GlobalTableName: str | None
+    ReplicaSettings: list[ReplicaSettingsDescription] | None
 
 class UpdateItemInput(TypedDict, total=False):
     TableName: Required[str]
@@ -405,6 +1216,66 @@ class UpdateItemOutput(TypedDict, total=False):
     Attributes: dict[str, Any] | None
     ConsumedCapacity: ConsumedCapacity | None
     ItemCollectionMetrics: ItemCollectionMetrics | None
+
+class UpdateKinesisStreamingConfiguration(TypedDict, total=False):
+    ApproximateCreationDateTimePrecision: str
+
+class UpdateKinesisStreamingDestinationInput(TypedDict, total=False):
+    TableName: Required[str]
+    StreamArn: Required[str]
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration
+
+class UpdateKinesisStreamingDestinationOutput(TypedDict, total=False):
+    TableName: str | None
+    StreamArn: str | None
+    DestinationStatus: str | None
+    UpdateKinesisStreamingConfiguration: UpdateKinesisStreamingConfiguration | None
+
+class UpdateReplicationGroupMemberAction(TypedDict, total=False):
+    RegionName: Required[str]
+    KMSMasterKeyId: str
+    ProvisionedThroughputOverride: ProvisionedThroughputOverride
+    OnDemandThroughputOverride: OnDemandThroughputOverride
+    GlobalSecondaryIndexes: list[ReplicaGlobalSecondaryIndex]
+    TableClassOverride: str
+
+class UpdateTableInput(TypedDict, total=False):
+    AttributeDefinitions: list[AttributeDefinition]
+    TableName: Required[str]
+    BillingMode: str
+    ProvisionedThroughput: ProvisionedThroughput
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexUpdate]
+    StreamSpecification: StreamSpecification
+    SSESpecification: SSESpecification
+    ReplicaUpdates: list[ReplicationGroupUpdate]
+    TableClass: str
+    DeletionProtectionEnabled: bool
+    MultiRegionConsistency: str
+    GlobalTableWitnessUpdates: list[GlobalTableWitnessGroupUpdate]
+    OnDemandThroughput: OnDemandThroughput
+    WarmThroughput: WarmThroughput
+    GlobalTableSettingsReplicationMode: str
+    DisassociationProtectionEnabled: bool
+    VectorIndexUpdates: list[VectorIndexUpdate]
+
+class UpdateTableOutput(TypedDict, total=False):
+    TableDescription: TableDescription | None
+
+class UpdateTableReplicaAutoScalingInput(TypedDict, total=False):
+    GlobalSecondaryIndexUpdates: list[GlobalSecondaryIndexAutoScalingUpdate]
+    TableName: Required[str]
+    ProvisionedWriteCapacityAutoScalingUpdate: AutoScalingSettingsUpdate
+    ReplicaUpdates: list[ReplicaAutoScalingUpdate]
+
+class UpdateTableReplicaAutoScalingOutput(TypedDict, total=False):
+    TableAutoScalingDescription: TableAutoScalingDescription | None
+
+class UpdateTimeToLiveInput(TypedDict, total=False):
+    TableName: Required[str]
+    TimeToLiveSpecification: Required[TimeToLiveSpecification]
+
+class UpdateTimeToLiveOutput(TypedDict, total=False):
+    TimeToLiveSpecification: TimeToLiveSpecification | None
 
 class VectorAttributeDefinition(TypedDict, total=False):
     AttributeName: Required[str]
@@ -433,6 +1304,18 @@ class VectorIndexDescription(TypedDict, total=False):
     IndexSizeBytes: int | None
     ItemCount: int | None
     IndexArn: str | None
+
+class VectorIndexInfo(TypedDict, total=False):
+    IndexName: str | None
+    VectorAttribute: VectorAttributeDefinition | None
+    SearchSchema: list[SearchSchemaElement] | None
+    Projection: Projection | None
+    Dimensions: int | None
+    DistanceFunction: str | None
+
+class VectorIndexUpdate(TypedDict, total=False):
+    Create: CreateVectorIndexAction
+    Delete: DeleteVectorIndexAction
 
 class WarmThroughput(TypedDict, total=False):
     ReadUnitsPerSecond: int

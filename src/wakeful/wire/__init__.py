@@ -13,7 +13,7 @@
     detect ── which operation?            credential ── who says it signed?   signature ── is that so?
        │ routes (paths of REST)              chunked, checksums ── is the body what was promised?
        ▼
-    target ── codec ─┬─ json_codec        json 1.0 and 1.1
+    target ── codec ─┬─ json_codec        json 1.0 and 1.1; cbor_codec: the same in CBOR, as Kinesis takes it
                      ├─ query_codec       forms in, XML out; sqs_query: the names of SQS's older protocol
                      ├─ rest              path, query, headers and body, the body by
                      │    ├─ json_codec      rest-json

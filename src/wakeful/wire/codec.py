@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wakeful.wire import checks, event_stream, faults, json_codec, query_codec, rest
+from wakeful.wire import cbor_codec, checks, event_stream, faults, json_codec, query_codec, rest
 from wakeful.wire.errors import AwsError
 from wakeful.wire.message import HttpRequest, HttpResponse
 from wakeful.wire.model import OperationModel, streams_in
@@ -47,13 +47,17 @@ def error(target: Target, error: AwsError, request_id: str, http: HttpRequest) -
 def operation(service: str, protocol: Protocol, model: OperationModel) -> Operation:
     """An operation that compiles its parts on first use and then is nothing but them."""
 
+    in_cbor = service in cbor_codec.SPOKEN_BY and protocol == "json"
+
     def first_read(target: Target, http: HttpRequest) -> dict[str, Any]:
-        made.read = _READ[protocol](model)
+        read = _READ[protocol](model)
+        made.read = cbor_codec.or_json_read(model, read) if in_cbor else read
         return made.read(target, http)
 
     def first_write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
         has_initial_response = protocol == "json" and model.has_event_stream_output
-        made.write = event_stream.compile_write(model) if has_initial_response else _WRITE[protocol](model)
+        write = event_stream.compile_write(model) if has_initial_response else _WRITE[protocol](model)
+        made.write = _or_cbor(model, write) if in_cbor else write
         return made.write(value, request_id, http)
 
     def first_check(request: dict[str, Any]) -> None:
@@ -65,3 +69,20 @@ def operation(service: str, protocol: Protocol, model: OperationModel) -> Operat
         service, model.name, protocol, model, streams_in(model), has_checksum, first_read, first_write, first_check
     )
     return made
+
+
+def _or_cbor(model: OperationModel, write_json: Write) -> Write:
+    """Answers in the form in which it was asked."""
+    made: list[Write] = []
+
+    def write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
+        if not cbor_codec.is_spoken(http):
+            return write_json(value, request_id, http)
+        if not made:
+            has_events = model.has_event_stream_output
+            made.append(
+                event_stream.compile_write(model, in_cbor=True) if has_events else cbor_codec.compile_write(model)
+            )
+        return made[0](value, request_id, http)
+
+    return write

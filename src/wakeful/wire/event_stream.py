@@ -16,7 +16,7 @@ from zlib import crc32
 import orjson
 
 from wakeful import limits
-from wakeful.wire import json_codec, timestamps, xml_codec
+from wakeful.wire import cbor_codec, json_codec, timestamps, xml_codec
 from wakeful.wire.errors import AwsError, InternalFailure
 from wakeful.wire.knots import Knots
 from wakeful.wire.message import HttpRequest, HttpResponse
@@ -54,10 +54,10 @@ def stream_member(shape: Shape | None) -> str | None:
     return next((name for name, each in members_of(shape).items() if each.serialization.get("eventstream")), None)
 
 
-def compile_frames(operation: OperationModel, union: Shape) -> Frames:
+def compile_frames(operation: OperationModel, union: Shape, *, in_cbor: bool = False) -> Frames:
     """What makes messages of events."""
     writers = {
-        name: _event_writer(operation, name, member)
+        name: _event_writer(operation, name, member, in_cbor=in_cbor)
         for name, member in members_of(union).items()
         if not member.metadata.get("exception")
     }
@@ -72,7 +72,7 @@ def compile_frames(operation: OperationModel, union: Shape) -> Frames:
         members = members_of(shape)
         said = {"Message" if "Message" in members else "message": error.message, **error.members}
         value = {member: each for member, each in said.items() if member in members}
-        kind, write = _body_writer(operation, shape)
+        kind, write = _body_writer(operation, shape, in_cbor=in_cbor)
         headers = text_header(":message-type", "exception") + text_header(":exception-type", name)
         return message(headers + text_header(":content-type", kind), write(value))
 
@@ -91,13 +91,13 @@ def compile_frames(operation: OperationModel, union: Shape) -> Frames:
     return frames
 
 
-def compile_write(operation: OperationModel) -> Write:
+def compile_write(operation: OperationModel, *, in_cbor: bool = False) -> Write:
     """For the JSON protocols, where an initial-response comes first, with the members that are no stream."""
     shape = operation.output_shape
     member = stream_member(shape)
     assert shape is not None and member is not None
-    frames = compile_frames(operation, shape.members[member])
-    kind, write_body = _body_writer(operation, shape, without=frozenset({member}))
+    frames = compile_frames(operation, shape.members[member], in_cbor=in_cbor)
+    kind, write_body = _body_writer(operation, shape, without=frozenset({member}), in_cbor=in_cbor)
     headers = _event_headers("initial-response", kind)
 
     def write(value: Mapping[str, Any], request_id: str, http: HttpRequest) -> HttpResponse:
@@ -117,14 +117,15 @@ async def _with_first(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterat
 # --- one event ---
 
 
-def _event_writer(operation: OperationModel, name: str, shape: Shape) -> _ToBytes:
+def _event_writer(operation: OperationModel, name: str, shape: Shape, *, in_cbor: bool) -> _ToBytes:
     members = members_of(shape)
     headed = [(each, _header_writer(each, s)) for each, s in members.items() if s.serialization.get("eventheader")]
     payload = next((each for each, s in members.items() if s.serialization.get("eventpayload")), None)
     if payload is not None:
-        kind, write_payload = _body_writer(operation, members[payload])
+        kind, write_payload = _body_writer(operation, members[payload], in_cbor=in_cbor)
     else:
-        kind, write_members = _body_writer(operation, shape, without=frozenset(each for each, _ in headed))
+        others = frozenset(each for each, _ in headed)
+        kind, write_members = _body_writer(operation, shape, without=others, in_cbor=in_cbor)
     has_body = payload is not None or len(members) > len(headed)
     fixed = _event_headers(name, kind if has_body else None)
 
@@ -154,7 +155,7 @@ def _unmodelled(error: AwsError) -> bytes:
 
 
 def _body_writer(
-    operation: OperationModel, shape: Shape, without: frozenset[str] = frozenset()
+    operation: OperationModel, shape: Shape, without: frozenset[str] = frozenset(), *, in_cbor: bool
 ) -> tuple[str, _ToBytes]:
     """The payload's content type, and what writes a value as it, leaving some members out."""
     if shape.type_name == "blob":
@@ -164,7 +165,9 @@ def _body_writer(
     protocol = operation.metadata["protocol"]
     write = _xml_writer(shape) if protocol == "rest-xml" else _json_writer(shape)
     kind = "application/json"
-    if protocol == "rest-xml":
+    if in_cbor:
+        kind, write = cbor_codec.CONTENT_TYPE, cbor_codec.compile_body_writer(shape)
+    elif protocol == "rest-xml":
         kind = "text/xml"
     elif protocol == "json":
         kind = f"application/x-amz-json-{operation.metadata['jsonVersion']}"

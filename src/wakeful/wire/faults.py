@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from wakeful import names
-from wakeful.wire import dialects, json_codec, timestamps, xml_codec
+from wakeful.wire import cbor_codec, dialects, json_codec, timestamps, xml_codec
 from wakeful.wire.dialects import Name
 from wakeful.wire.errors import AwsError
 from wakeful.wire.knots import Knots
@@ -50,6 +50,9 @@ def _json(
     headers = {"x-amzn-requestid": request_id, "content-type": f"application/x-amz-json-{version}"}
     if target.model is not None and "awsQueryCompatible" in target.model.metadata:
         headers["x-amzn-query-error"] = f"{name.older or name.code};{_fault(name.status)}"
+    if target.service in cbor_codec.SPOKEN_BY and cbor_codec.is_spoken(http):
+        headers["content-type"] = cbor_codec.CONTENT_TYPE
+        return HttpResponse(name.status, headers, cbor_codec.dumps(body))
     return HttpResponse(name.status, headers, orjson.dumps(body))
 
 

@@ -11,7 +11,7 @@ from base64 import b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,6 +24,16 @@ from wakeful.wire.model import OperationModel, Shape, members_of, wire_name
 from wakeful.wire.target import Read, Target, Write
 
 Convert = Callable[[Any], Any]
+
+
+class Form(NamedTuple):
+    """What the values of JSON have their own way of: blobs and points in time. CBOR has another."""
+
+    read_blob: Convert
+    timestamp_reader: Callable[[Shape], Convert]
+    write_blob: Convert
+    timestamp_writer: Callable[[Shape], Convert]
+
 
 _INT64_MAX = 2**63 - 1
 
@@ -104,32 +114,33 @@ def loads(body: bytes) -> Any:
 # --- reading ---
 
 
-def compile_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
+def compile_reader(shape: Shape, knots: Knots[Convert], form: Form | None = None) -> Convert:
     """A closure from what JSON has to what a handler gets. `knots` ties the knot of shapes that contain themselves."""
+    form = form or JSON
     kind = shape.type_name
     if shape.is_as_sent:
         return _as_sent
     if kind == "structure":
-        return knots.tie(shape.name, lambda: _structure_reader(shape, knots))
+        return knots.tie(shape.name, lambda: _structure_reader(shape, knots, form))
     if kind == "list":
-        return _list_reader(shape, knots)
+        return _list_reader(shape, knots, form)
     if kind == "map":
-        return _map_reader(shape, knots)
-    return _scalar_reader(shape)
+        return _map_reader(shape, knots, form)
+    return _scalar_reader(shape, form)
 
 
 def _as_sent(value: Any) -> Any:
     return value
 
 
-def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
+def _structure_reader(shape: Shape, knots: Knots[Convert], form: Form) -> Convert:
     members = {}
     for name, member in members_of(shape).items():
         if "location" not in member.serialization:
             # What already has this type needs no call. Integers do: JSON's may be too large for anything below us.
             exact = _KINDS.get(member.type_name) if not _is_special(member) else None
             exact = None if exact is int else exact
-            members[wire_name(member, name)] = (name, exact, compile_reader(member, knots))
+            members[wire_name(member, name)] = (name, exact, compile_reader(member, knots, form))
     find = members.get
 
     def read(value: Any) -> dict[str, Any]:
@@ -146,9 +157,9 @@ def _structure_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     return read
 
 
-def _list_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
+def _list_reader(shape: Shape, knots: Knots[Convert], form: Form) -> Convert:
     member: Shape = shape.member
-    convert = compile_reader(member, knots)
+    convert = compile_reader(member, knots, form)
 
     def read(value: Any) -> list[Any]:
         if type(value) is not list:
@@ -159,8 +170,8 @@ def _list_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     return read
 
 
-def _map_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
-    convert = compile_reader(shape.value, knots)
+def _map_reader(shape: Shape, knots: Knots[Convert], form: Form) -> Convert:
+    convert = compile_reader(shape.value, knots, form)
 
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
@@ -172,12 +183,12 @@ def _map_reader(shape: Shape, knots: Knots[Convert]) -> Convert:
     return read
 
 
-def _scalar_reader(shape: Shape) -> Convert:
+def _scalar_reader(shape: Shape, form: Form) -> Convert:
     kind = shape.type_name
     if kind == "blob":
-        return read_blob
+        return form.read_blob
     if kind == "timestamp":
-        return _timestamp_reader(shape)
+        return form.timestamp_reader(shape)
     if kind in ("integer", "long"):
         return _integer_reader(shape)
     if kind == "boolean":
@@ -288,26 +299,27 @@ def _is_special(shape: Shape) -> bool:
 # --- writing ---
 
 
-def compile_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
+def compile_writer(shape: Shape, knots: Knots[Convert], form: Form | None = None) -> Convert:
     """A closure from what a handler answers to what JSON has."""
+    form = form or JSON
     kind = shape.type_name
     if shape.is_as_sent:
         return _as_sent
     if kind == "structure":
-        return knots.tie(shape.name, lambda: _structure_writer(shape, knots))
+        return knots.tie(shape.name, lambda: _structure_writer(shape, knots, form))
     if kind == "list":
-        return _list_writer(shape, knots)
+        return _list_writer(shape, knots, form)
     if kind == "map":
-        return _map_writer(shape, knots)
-    return _scalar_writer(shape)
+        return _map_writer(shape, knots, form)
+    return _scalar_writer(shape, form)
 
 
-def _structure_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
+def _structure_writer(shape: Shape, knots: Knots[Convert], form: Form) -> Convert:
     members = {}
     for name, member in members_of(shape).items():
         if "location" not in member.serialization:
             exact = _KINDS.get(member.type_name) if not _is_special(member) else None
-            members[name] = (wire_name(member, name), exact, compile_writer(member, knots))
+            members[name] = (wire_name(member, name), exact, compile_writer(member, knots, form))
 
     def write(value: Mapping[str, Any]) -> dict[str, Any]:
         written = {}
@@ -320,24 +332,24 @@ def _structure_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
     return write
 
 
-def _list_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
-    convert = compile_writer(shape.member, knots)
+def _list_writer(shape: Shape, knots: Knots[Convert], form: Form) -> Convert:
+    convert = compile_writer(shape.member, knots, form)
     return lambda value: [convert(item) for item in value]
 
 
-def _map_writer(shape: Shape, knots: Knots[Convert]) -> Convert:
-    convert = compile_writer(shape.value, knots)
+def _map_writer(shape: Shape, knots: Knots[Convert], form: Form) -> Convert:
+    convert = compile_writer(shape.value, knots, form)
     if convert is _as_sent:
         return _as_sent  # a whole item: it may be a fragment of JSON that is ready
     return lambda value: {key: convert(item) for key, item in value.items()}
 
 
-def _scalar_writer(shape: Shape) -> Convert:
+def _scalar_writer(shape: Shape, form: Form) -> Convert:
     kind = shape.type_name
     if kind == "blob":
-        return write_blob
+        return form.write_blob
     if kind == "timestamp":
-        return _timestamp_writer(shape)
+        return form.timestamp_writer(shape)
     if _is_special(shape):
         return lambda value: orjson.dumps(value).decode()
     exact = _KINDS[kind]
@@ -365,3 +377,6 @@ def _timestamp_writer(shape: Shape) -> Convert:
     if form == "rfc822":
         return timestamps.format_rfc822
     return timestamps.format_epoch
+
+
+JSON = Form(read_blob, _timestamp_reader, write_blob, _timestamp_writer)

@@ -45,6 +45,7 @@ _SLOW: Mapping[str, str] = MappingProxyType(
 )
 
 _PROPERTY = re.compile(r"\\p\{(?:Is)?(\w+)\}")
+_SURROGATES = re.compile(r"\\u(D[89AB][0-9A-F]{2})\\u(D[C-F][0-9A-F]{2})")
 _CLASS_THEN_DASH = re.compile(r"(\\[wds])-(?=[^\]])")
 
 
@@ -53,11 +54,18 @@ def compile_pattern(java: str) -> re.Pattern[str]:
     """To be used with `fullmatch`, as Java's matches() does. Raises ValueError for what cannot be translated."""
     flags = 0 if r"\p{" in java else re.ASCII  # Java's \w and \d know ASCII only
     python = _PROPERTY.sub(_in_brackets, _SLOW.get(java, java))
+    python = _SURROGATES.sub(_joined, python)
     python = _CLASS_THEN_DASH.sub(r"\1\\-", python)  # [\w-_] has three members in Java, and is an error in Python
     try:
         return re.compile(python, flags)
     except re.error as error:
         raise ValueError(f"the pattern {java!r} has no counterpart: {error}") from error
+
+
+def _joined(match: re.Match[str]) -> str:
+    """The one character that Java writes as two."""
+    pair = bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
+    return f"\\U{ord(pair):08x}"
 
 
 def _in_brackets(match: re.Match[str]) -> str:

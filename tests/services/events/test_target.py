@@ -12,6 +12,8 @@ from tests.services.events.test_bus import refusal
 from tests.services.sink import sink
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
+STREAM = {"Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}
+ROLE = {"RoleArn": "arn:aws:iam::000000000000:role/r"}
 
 
 @pytest.fixture
@@ -89,7 +91,8 @@ def test_the_rules_of_a_target_are_found(events: Any) -> None:
     ("target", "code", "message"),
     [
         ({"Arn": "bucket"}, "ValidationException", "Parameter bucket is not valid. Reason: Provided Arn is not in"),
-        ({"Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, "NotImplemented", "kinesis"),
+        (STREAM, "ValidationException", "RoleArn is required for target"),
+        ({**STREAM, **ROLE, "KinesisParameters": {"PartitionKeyPath": "x"}}, "ValidationException", "PartitionKeyPath"),
         ({"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:s"}, "NotImplemented", "states"),
         ({"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/a/b"}, "NotImplemented", "api-destination"),
         (

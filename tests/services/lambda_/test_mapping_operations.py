@@ -119,8 +119,6 @@ UNSUPPORTED = "Unsupported {} parameter for given event source mapping type."
             {"EventSourceArn": f"arn:aws:sqs:{HERE}:brief"},
             "Queue visibility timeout: 5 seconds is less than Function timeout: 10 seconds",
         ),
-        ({"EventSourceArn": f"arn:aws:kinesis:{HERE}:stream/s"}, "cannot draw from Amazon Kinesis yet"),
-        ({"EventSourceArn": f"arn:aws:dynamodb:{HERE}:table/t/stream/1"}, "cannot draw from DynamoDB Streams yet"),
         ({"EventSourceArn": f"arn:aws:kafka:{HERE}:cluster/c/1"}, "cannot draw from Amazon MSK and Apache Kafka yet"),
         ({"EventSourceArn": f"arn:aws:mq:{HERE}:broker:b:1"}, "cannot draw from Amazon MQ yet"),
         ({"EventSourceArn": f"arn:aws:rds:{HERE}:cluster:c"}, "cannot draw from Amazon DocumentDB yet"),

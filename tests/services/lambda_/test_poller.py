@@ -16,7 +16,7 @@ from tests.functions import deploy
 from tests.running_node import RunningNode
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
-from wakeful.services.lambda_.sources import batch, poller
+from wakeful.services.lambda_.sources import batch, poller, tender
 from wakeful.services.lambda_.sources.scale import Scale
 from wakeful.services.sqs.messages import QueueSource
 from wakeful.store import work
@@ -418,7 +418,7 @@ def test_a_mapping_that_went_on_after_a_failure_is_as_patient_as_before(
     is_broken, take = asyncio.Event(), QueueSource.take
     told: list[int] = []
     monkeypatch.setattr(QueueSource, "take", failing)
-    monkeypatch.setattr(poller, "backoff_s", pause)
+    monkeypatch.setattr(tender, "backoff_s", pause)
     stage.map()
     for body in ("a", "b"):
         stage.node.run(stage._set(is_broken.set))

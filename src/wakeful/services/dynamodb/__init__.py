@@ -6,24 +6,78 @@ from pathlib import Path
 
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
+    backfill,
     batch_operations,
+    insights_operations,
     item_operations,
+    keeping,
+    partiql_operations,
+    policies,
+    policy_operations,
+    query_operations,
+    spaces,
+    states,
+    stream_destination_operations,
+    stream_destinations,
+    stream_operations,
+    stream_records,
+    stream_settings,
     table_operations,
+    tag_operations,
     transact_operations,
     transactions,
+    ttl,
+    ttl_operations,
 )
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.api import streams as streams_api
+from wakeful.services.dynamodb.rights import needs, stream_needs
+from wakeful.store.tx import Tx
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
+
+
+def _first(tx: Tx) -> None:
+    transactions.first(tx)
+    keeping.first(tx)
+
 
 service = Service(
     operations=api,
     schema=_SCHEMA,
-    workers=(transactions.worker,),
-    first=transactions.first,
+    stream=stream_records.TableStreams(),
+    needs=needs,
+    policy=policies.of,
+    policies_changed=policies.CHANGED,
+    workers=(
+        backfill.worker,
+        spaces.worker,
+        states.worker,
+        stream_destinations.worker,
+        stream_settings.worker,
+        transactions.worker,
+        *ttl.workers,
+        *keeping.workers,
+    ),
+    first=_first,
 )
 
-streams = Service(operations=streams_api, schema=_SCHEMA)
+streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
 
-__all__ = ["batch_operations", "item_operations", "service", "streams", "table_operations", "transact_operations"]
+__all__ = [
+    "batch_operations",
+    "insights_operations",
+    "item_operations",
+    "keeping",
+    "partiql_operations",
+    "policy_operations",
+    "query_operations",
+    "service",
+    "stream_destination_operations",
+    "stream_operations",
+    "streams",
+    "table_operations",
+    "tag_operations",
+    "transact_operations",
+    "ttl_operations",
+]

@@ -118,7 +118,10 @@ def _write(
         raise ValidationException(_TWICE)
     cause = Cause(call.effects)
     told: dict[str, list[shapes.ItemCollectionMetrics]] = {}
-    for _, _, found, write in sorted(places, key=lambda place: place[:2]):
+    places.sort(key=lambda place: place[:2])
+    for _, key, found, _ in places:
+        writes.lock(tx, found, key)  # all of them, before the first shard of a stream is held
+    for _, _, found, write in places:
         if meters.name_of(found) in throttled:
             continue
         writes.carry_out(tx, write, cause, meters.of(found), found)

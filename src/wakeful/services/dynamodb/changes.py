@@ -8,21 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import index, items, stream
+from wakeful.services.dynamodb import expiries, history, index, items, stream
+from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Index, Table
-from wakeful.services.dynamodb.values import Item, raw
+from wakeful.services.dynamodb.values import Item, parsed, raw
 from wakeful.store.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who changes it. `identity` is the record's userIdentity, where a service did it and not a client."""
+    """Who changes it. `identity` is the record's userIdentity as the API has it, where a service did it."""
 
     trace: Trace
     identity: dict[str, str] | None = None
+    is_replicated: bool = False
+    """It has been made in another region, and goes to no further one from here."""
 
 
 def apply(
@@ -76,13 +79,23 @@ def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: 
 
 
 def is_watched(table: Table) -> bool:
-    """Whether others see what an item was and is: indexes, or a stream."""
-    return bool(table.indexes) or table.stream_arn is not None
+    """Whether others see what an item was and is: indexes, streams, time to live, replicas, or who needs to know the
+    table's past.
+    """
+    is_streamed = table.stream_arn is not None or "KinesisDestinations" in table.definition
+    return is_streamed or bool(table.indexes or table.history or table.replicas) or expiries.setting(table) is not None
+
+
+def lock(tx: Tx, table: Table, key: bytes) -> None:
+    """Nobody else changes that item until the transaction ends. Who changes several locks all of them, in the order of
+    their keys, before it changes the first: a change holds a shard of the table's stream.
+    """
+    tx.lock("dynamodb", "space", str(table.space), key.hex())
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
     """The item's JSON, as it is until the transaction ends; None where there is none."""
-    tx.lock("dynamodb", "space", str(table.space), key.hex())
+    lock(tx, table, key)
     return items.get(tx, table.space, key)
 
 
@@ -103,6 +116,20 @@ def _show(
     """The change is seen where it is to be seen; what indexes it cost. Nothing that changes nothing comes here: it
     makes no record of a stream ("Change data capture for DynamoDB Streams").
     """
+    history.change(tx, table, key, before)
     written = index.change(tx, table, key, before, after)
+    expiries.change(tx, table, key, before, after)
     stream.change(tx, table, key, before, after, cause)
+    if table.replicas and not cause.is_replicated:
+        _replicate(tx, table, key, after, cause)
     return written
+
+
+def _replicate(tx: Tx, table: Table, key: bytes, after: Item | None, cause: Cause) -> None:
+    """The item is the same in every region of a global table. That a service did it is told only where it did."""
+    told = Cause(cause.trace, is_replicated=True)
+    for arn in table.replicas:
+        replica = tables.get(tx, arn)
+        if replica is not None:
+            before = locked(tx, replica, key)
+            apply(tx, replica, key, parsed(before) if before is not None else None, after, told)

@@ -58,3 +58,86 @@ class SerializationException(AwsError):
     """The request cannot be read."""
 
     status = 400
+
+
+class ExpiredIteratorException(AwsError):
+    """The provided iterator exceeds the maximum age allowed."""
+
+    status = 400
+
+
+class TrimmedDataAccessException(AwsError):
+    """The data you are trying to access has been trimmed."""
+
+    status = 400
+
+
+class DuplicateItemException(AwsError):
+    """Duplicate primary key exists in table"""
+
+
+# --- tables ---
+
+
+class PolicyNotFoundException(AwsError):
+    """Resource-based policy not found for the provided ResourceArn."""
+
+
+class InternalServerError(AwsError):
+    """Internal server error"""
+
+
+# --- backups, points in time, exports and imports --------------------------------------------------------------------
+
+
+class BackupNotFoundException(AwsError):
+    """Backup not found for the given BackupARN."""
+
+
+class BackupInUseException(AwsError):
+    """There is another ongoing conflicting backup control plane operation on the table."""
+
+
+class TableNotFoundException(AwsError):
+    """A source table with the name does not currently exist within the subscriber's account."""
+
+
+class TableAlreadyExistsException(AwsError):
+    """A target table with the specified name already exists."""
+
+
+class TableInUseException(AwsError):
+    """A target table with the specified name is either being created or deleted."""
+
+
+class PointInTimeRecoveryUnavailableException(AwsError):
+    """Point in time recovery has not yet been enabled for this source table."""
+
+
+class InvalidRestoreTimeException(AwsError):
+    """An invalid restore time was specified. RestoreDateTime must be between EarliestRestorableDateTime and
+    LatestRestorableDateTime."""
+
+
+class InvalidExportTimeException(AwsError):
+    """The specified ExportTime is outside of the point in time recovery window."""
+
+
+class ExportConflictException(AwsError):
+    """There was a conflict when writing to the specified S3 bucket."""
+
+
+class ExportNotFoundException(AwsError):
+    """The specified export was not found."""
+
+
+class ImportConflictException(AwsError):
+    """There was a conflict when importing from the specified S3 source."""
+
+
+class ImportNotFoundException(AwsError):
+    """The specified import was not found."""
+
+
+class GlobalTableNotFoundException(AwsError):
+    """The specified global table does not exist."""

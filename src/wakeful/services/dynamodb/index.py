@@ -5,7 +5,7 @@ from __future__ import annotations
 from wakeful.services.dynamodb import items
 from wakeful.services.dynamodb.capacity import write_units
 from wakeful.services.dynamodb.sizes import item_size
-from wakeful.services.dynamodb.table import Index, Table
+from wakeful.services.dynamodb.table import CREATING, Index, Table
 from wakeful.services.dynamodb.values import Item, raw
 from wakeful.store.tx import Tx
 
@@ -18,6 +18,8 @@ def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | 
     written: list[tuple[Index, float]] = []
     for index in table.indexes:
         old, new = entry(index, key, before), entry(index, key, after)
+        if old is not None and index.status == CREATING and items.get(tx, index.space, old[0]) is None:
+            old = None  # the index is being filled, and has not come to this item yet
         if old == new:
             continue
         size_before = item_size(old[1]) if old is not None else 0

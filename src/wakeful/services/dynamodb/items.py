@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wakeful.services.dynamodb.values import Item, parsed
 from wakeful.store.tx import Tx
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
+    """A row. (A page has hundreds: a tuple is made in a third of the time of a dataclass.)"""
+
     key: bytes
     raw: bytes
     """JSON, as the API has it."""

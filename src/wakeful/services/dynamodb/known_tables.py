@@ -48,8 +48,8 @@ async def asked_of(
     except ResourceNotFoundException:
         asked(operation, request, _NO_KEYS)
         raise
-    return found, asked(operation, request, found.keys)
+    return found, asked(operation, request, found.keys, found)
 
 
-def asked(operation: str, request: Mapping[str, Any], keys: KeySchema) -> Asked | None:
-    return None if _PLAIN.issuperset(request) else requests.asked(operation, request, keys)
+def asked(operation: str, request: Mapping[str, Any], keys: KeySchema, found: Table | None = None) -> Asked | None:
+    return None if _PLAIN.issuperset(request) else requests.asked(operation, request, keys, found)

@@ -10,14 +10,16 @@ CREATE TABLE IF NOT EXISTS dynamodb_tables(
     status     TEXT NOT NULL,            -- CREATING, ACTIVE, UPDATING, DELETING, …
     space      INTEGER NOT NULL UNIQUE,  -- where its items are
     definition BLOB NOT NULL,            -- as CreateTable and UpdateTable set it, by AWS's names; its indexes with their spaces
-    tags       BLOB NOT NULL
+    tags       BLOB NOT NULL,
+    history    INTEGER NOT NULL DEFAULT 0 -- how many need to know what items were before: recovery, backups under way
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS dynamodb_spaces(
     id    INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice
     owner TEXT NOT NULL,                     -- the TableId
     name  TEXT NOT NULL,                     -- of the index; '' for the table's own
-    gone  REAL                               -- since when it is nobody's: what it holds is deleted little by little
+    gone  REAL,                              -- since when it is nobody's: what it holds is deleted little by little
+    readers INTEGER NOT NULL DEFAULT 0       -- copies, and backups of deleted tables, for which it stays all the same
 );
 CREATE INDEX IF NOT EXISTS dynamodb_spaces_gone ON dynamodb_spaces(gone) WHERE gone IS NOT NULL;
 
@@ -49,3 +51,85 @@ CREATE TABLE IF NOT EXISTS dynamodb_tokens( -- ClientRequestTokens of transactio
     PRIMARY KEY (account, region, token)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS dynamodb_tokens_at ON dynamodb_tokens(at);
+
+-- Streams of tables: their records are journals' of the same names.
+
+CREATE TABLE IF NOT EXISTS dynamodb_streams(
+    arn      TEXT PRIMARY KEY,
+    account  TEXT NOT NULL,
+    region   TEXT NOT NULL,
+    name     TEXT NOT NULL,              -- of the table, which may be gone
+    label    TEXT NOT NULL,
+    view     TEXT NOT NULL,              -- StreamViewType
+    keys     BLOB NOT NULL,              -- the table's KeySchema
+    created  REAL NOT NULL,
+    disabled REAL                        -- since when nothing comes any more
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_streams_by_name ON dynamodb_streams(account, region, name, label);
+
+-- Resource policies, of tables and of streams.
+
+CREATE TABLE IF NOT EXISTS dynamodb_policies(
+    resource TEXT PRIMARY KEY,           -- its ARN
+    policy   TEXT NOT NULL,              -- as GetResourcePolicy answers it
+    sent     TEXT NOT NULL,              -- the same in what it was sent as, but for its spelling
+    revision TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Time to live: which items expire when. A table that has it has a list of them, which is numbered as spaces are.
+
+CREATE TABLE IF NOT EXISTS dynamodb_expiries(
+    list INTEGER NOT NULL,
+    key  BLOB NOT NULL,                  -- of the item
+    at   INTEGER NOT NULL,               -- epoch seconds
+    PRIMARY KEY (list, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dynamodb_expiries_at ON dynamodb_expiries(list, at);
+
+-- --- What was: backups, points in time, exports and imports ---------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS dynamodb_history( -- what items were, where somebody needs to know
+    space  INTEGER NOT NULL,
+    key    BLOB NOT NULL,
+    number INTEGER NOT NULL, -- of the item's changes, rising
+    at     REAL NOT NULL,    -- when it changed
+    item   BLOB,             -- what it was until then; NULL: it was not there
+    PRIMARY KEY (space, key, number)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dynamodb_recovery( -- tables of which every moment can be had back
+    arn   TEXT PRIMARY KEY,
+    space INTEGER NOT NULL,
+    since REAL NOT NULL,
+    days  INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dynamodb_backups(
+    arn        TEXT PRIMARY KEY,
+    account    TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    type       TEXT NOT NULL,   -- USER, SYSTEM
+    status     TEXT NOT NULL,   -- CREATING, AVAILABLE
+    created    REAL NOT NULL,   -- the moment it is of
+    expires    REAL,
+    table_arn  TEXT NOT NULL,
+    source     BLOB NOT NULL,   -- of the table: SourceTableDetails, SourceTableFeatureDetails, and its definition
+    items      INTEGER NOT NULL,
+    bytes      INTEGER NOT NULL,
+    space      INTEGER NOT NULL -- where its items are
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS dynamodb_transfers( -- exports and imports
+    arn       TEXT PRIMARY KEY,
+    kind      TEXT NOT NULL,    -- export, import
+    account   TEXT NOT NULL,
+    region    TEXT NOT NULL,
+    table_arn TEXT NOT NULL,
+    status    TEXT NOT NULL,    -- IN_PROGRESS, COMPLETED, FAILED
+    started   REAL NOT NULL,
+    ended     REAL,
+    token     TEXT NOT NULL,    -- the client's
+    request   BLOB NOT NULL,    -- as it was asked for
+    result    BLOB NOT NULL     -- what the description has beside it
+) WITHOUT ROWID;

@@ -65,7 +65,9 @@ def carry_out(
                 raise
             reasons[at] = reason(error)
     refuse(reasons)
-    for write, outcome in zip(several, outcomes, strict=True):
+    # In the order of their keys, which is that of the shards of streams: two transactions never wait for each other.
+    foreseen = sorted(zip(several, outcomes, strict=True), key=lambda pair: (pair[1].table.space, pair[1].key))
+    for write, outcome in foreseen:
         writes.come_true(tx, write, outcome, cause, meters.of(outcome.table))
     return outcomes
 

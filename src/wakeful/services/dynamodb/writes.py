@@ -78,7 +78,7 @@ def carry_out(tx: Tx, write: Write, cause: Cause, meter: Meter, found: Table, *,
 
 def lock(tx: Tx, found: Table, key: bytes) -> None:
     """Nobody else changes that item until the transaction ends."""
-    tx.lock("dynamodb", "space", str(found.space), key.hex())
+    changes.lock(tx, found, key)
 
 
 def foresee(tx: Tx, write: Write, found: Table, key: bytes) -> Outcome:

@@ -94,7 +94,7 @@ def _send(tx: Tx, rule: Rule, target: Target, event: Event, trace: Trace) -> Non
         trace=trace.through(_ANOTHER_BUS) if is_bus else trace.without_lineage(),
         label=event.label,
         dead_letter=_dead_letter(rule, target, event),
-        group_id=target.get("SqsParameters", {}).get("MessageGroupId"),
+        group_id=targets.group_of(target, event),
     )
     if is_bus and trace.passes(_ANOTHER_BUS) >= limits.BUS_HOPS_MAX:
         loop = Refused(f"came from one event bus to another {limits.BUS_HOPS_MAX} times: a loop", "RECURSIVE_LOOP")

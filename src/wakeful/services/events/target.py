@@ -10,8 +10,9 @@ import orjson
 
 from wakeful import limits, names
 from wakeful.fabric.parts import parts_of
-from wakeful.fabric.transform import TargetInput, compile_target_input
+from wakeful.fabric.transform import MISSING, TargetInput, compile_target_input, parse_path
 from wakeful.services.events.errors import LimitExceededException, ValidationException
+from wakeful.services.events.event import Event
 from wakeful.services.events.rule import Rule
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import NotImplementedHere
@@ -19,7 +20,14 @@ from wakeful.wire.errors import NotImplementedHere
 Target = Mapping[str, Any]
 """In the names of the model's shape."""
 
-_PLACES = {"lambda": "function:", "sqs": "", "sns": "", "events": "event-bus/", "logs": "log-group:"}
+_PLACES = {
+    "lambda": "function:",
+    "sqs": "",
+    "sns": "",
+    "events": "event-bus/",
+    "kinesis": "stream/",
+    "logs": "log-group:",
+}
 """The services that targets are of, and how the resources begin that can be one."""
 
 _INPUTS = ("Input", "InputPath", "InputTransformer")
@@ -28,7 +36,6 @@ _ELSEWHERE = {
     "BatchParameters": "Batch",
     "EcsParameters": "ECS",
     "HttpParameters": "HTTP",
-    "KinesisParameters": "Kinesis",
     "RedshiftDataParameters": "Redshift",
     "RunCommandParameters": "Run Command",
     "SageMakerPipelineParameters": "SageMaker",
@@ -44,6 +51,7 @@ def check(target: Target) -> None:
     for member, kind in _ELSEWHERE.items():
         if member in target:
             raise ValidationException(f"{member} is for {kind} targets, and target {target_id} is none.")
+    _check_stream(target, arn)
     if "SqsParameters" in target and arn.service != "sqs":
         raise ValidationException(f"SqsParameters is for SQS targets, and target {target_id} is none.")
     if arn.service == "sqs" and arn.name.endswith(".fifo") and "SqsParameters" not in target:
@@ -114,6 +122,31 @@ def input_of(target: Target) -> TargetInput | None:
     """What makes of an event what the target gets; None where it gets the event as it is."""
     given = {member: target[member] for member in ("Id", *_INPUTS) if member in target}
     return _compiled(orjson.dumps(given)) if len(given) > 1 else None
+
+
+def group_of(target: Target, event: Event) -> str | None:
+    """The message group of a queue's target, the partition key of a stream's: an event's id, unless its parameters say
+    what else ("Amazon EventBridge targets").
+    """
+    if names.parse_arn(target["Arn"]).service != "kinesis":
+        group: str | None = target.get("SqsParameters", {}).get("MessageGroupId")
+        return group
+    path = parse_path(target["KinesisParameters"]["PartitionKeyPath"]) if "KinesisParameters" in target else None
+    found = path.find(event.document) if path is not None else MISSING
+    if found is MISSING:
+        return str(event.document["id"])
+    return found if isinstance(found, str) else orjson.dumps(found).decode()
+
+
+def _check_stream(target: Target, arn: names.Arn) -> None:
+    if arn.service != "kinesis":
+        if "KinesisParameters" in target:
+            raise ValidationException(f"KinesisParameters is for Kinesis targets, and target {target['Id']} is none.")
+        return
+    if "RoleArn" not in target:
+        raise ValidationException(f"RoleArn is required for target {target['Arn']}.")
+    if "KinesisParameters" in target and parse_path(target["KinesisParameters"]["PartitionKeyPath"]) is None:
+        raise ValidationException(f"PartitionKeyPath for target {target['Id']} is invalid.")
 
 
 @lru_cache(limits.EVENTS_INPUTS_KEPT)

@@ -5,9 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 
 from wakeful.fabric.service import Service
-from wakeful.services.kinesis import stream_operations
+from wakeful.services.kinesis import (
+    consumer_operations,
+    deliveries,
+    followed,
+    policies,
+    policy_operations,
+    record_operations,
+    rights,
+    setting_operations,
+    shard_operations,
+    stream_operations,
+    sweep,
+    tag_operations,
+)
 from wakeful.services.kinesis.api import api
 
-service = Service(operations=api, schema=(Path(__file__).parent / "schema.sql").read_text())
+service = Service(
+    operations=api,
+    schema=(Path(__file__).parent / "schema.sql").read_text(),
+    accept=deliveries.accept,
+    stream=followed.Followed(),
+    needs=rights.needs,
+    policy=policies.policy,
+    policies_changed=policies.CHANGED,
+    workers=sweep.workers,
+    first=sweep.first,
+)
 
-__all__ = ["service", "stream_operations"]
+__all__ = [
+    "consumer_operations",
+    "policy_operations",
+    "record_operations",
+    "service",
+    "setting_operations",
+    "shard_operations",
+    "stream_operations",
+    "tag_operations",
+]

@@ -65,7 +65,7 @@ class Record:
         """The JSON document."""
         document: dict[str, Any] = {
             "version": "1.0",
-            "timestamp": _moment(now).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": moment(now).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "requestContext": {
                 "requestId": self.request_id,
                 "functionArn": self.function_arn,
@@ -86,24 +86,42 @@ class Record:
         return orjson.dumps(document)
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A record as it is sent: its text, whose it is, what it is called in a bucket, and what a bus calls its kind."""
+
+    function: Reference
+    trace: Trace
+    request_id: str
+    label: str
+    text: str
+    key: str
+
+
 def send(tx: Tx, record: Record, destination: str, role_arn: str) -> None:
     """The destination has the record, or will have it. One that cannot take it is measured, and nothing else."""
-    text = record.text(tx.now)
+    send_document(tx, _document(record, destination, tx.now), destination, role_arn)
+
+
+def send_document(tx: Tx, document: Document, destination: str, role_arn: str) -> bool:
+    """Whether the destination has it, or will have it. One that cannot take it is measured."""
     if is_bucket(destination):
         body = {
             "bucket": names.parse_arn(destination).resource,
-            "key": key_of(record.function, tx.now),
-            "record": text.decode(),
+            "key": document.key,
+            "record": document.text,
             "role": role_arn,
-            "function": record.function.qualified,
-            "request_id": record.request_id,
-            "trace": {name: getattr(record.trace, name) for name in record.trace.__slots__},
+            "function": document.function.qualified,
+            "request_id": document.request_id,
+            "trace": {name: getattr(document.trace, name) for name in document.trace.__slots__},
         }
         work.put(tx, KIND, body)
-        return
-    delivery = _delivery(record, destination, role_arn, text.decode(), tx.now)
+        return True
+    delivery = _delivery(document, destination, role_arn)
     if _is_too_large(delivery) or not deliver(tx, delivery):
-        tx.note(measuring.undelivered(record.function, tx.now))
+        tx.note(measuring.undelivered(document.function, tx.now))
+        return False
+    return True
 
 
 def _is_too_large(delivery: Delivery) -> bool:
@@ -112,16 +130,28 @@ def _is_too_large(delivery: Delivery) -> bool:
     return is_bus and len(delivery.body.encode()) > limits.EVENTS_REQUEST_BYTES_MAX
 
 
-def _delivery(record: Record, destination: str, role_arn: str, text: str, now: float) -> Delivery:
+def _document(record: Record, destination: str, now: float) -> Document:
+    text = record.text(now).decode()
     is_bus = names.parse_arn(destination).service == "events"
+    return Document(
+        record.function,
+        record.trace,
+        record.request_id,
+        f"record: {record.condition}",
+        _event(record, destination, text, now) if is_bus else text,
+        key_of(record.function, now),
+    )
+
+
+def _delivery(document: Document, destination: str, role_arn: str) -> Delivery:
     return Delivery(
         target_arn=destination,
-        body=_event(record, destination, text, now) if is_bus else text,
-        source_arn=record.function.arn,
+        body=document.text,
+        source_arn=document.function.arn,
         principal=role_arn,
-        account=record.function.account,
-        trace=runs.effects(record.trace, record.request_id, record.function.arn),
-        label=f"record: {record.condition}",
+        account=document.function.account,
+        trace=runs.effects(document.trace, document.request_id, document.function.arn),
+        label=document.label,
     )
 
 
@@ -134,7 +164,7 @@ def _event(record: Record, bus: str, text: str, now: float) -> str:
         "detail-type": f"Lambda Function Invocation Result - {outcome}",
         "source": "lambda",
         "account": record.function.account,
-        "time": f"{_moment(now):%Y-%m-%dT%H:%M:%SZ}",
+        "time": f"{moment(now):%Y-%m-%dT%H:%M:%SZ}",
         "region": record.function.region,
         "resources": [bus, record.function_arn],
         "detail": orjson.Fragment(text),
@@ -144,7 +174,12 @@ def _event(record: Record, bus: str, text: str, now: float) -> str:
 
 def key_of(function: Reference, now: float) -> str:
     """The name of a record in a bucket."""
-    return f"{_folder(function)}{_moment(now):%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{names.new_uuid()}"
+    return named(_folder(function), now)
+
+
+def named(folder: str, now: float) -> str:
+    """The name of a record in a folder of a bucket."""
+    return f"{folder}{moment(now):%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{names.new_uuid()}"
 
 
 def _folder(function: Reference) -> str:
@@ -208,7 +243,7 @@ def check(tx: Tx, function: Reference, role_arn: str, destination: str) -> None:
     It is tried with a record of nothing, and undone.
     """
     probe = Record(function, names.new_uuid(), new_trace(tx.now), SUCCESS, 0, "{}", None)
-    refused = refusal(tx, _delivery(probe, destination, role_arn, probe.text(tx.now).decode(), tx.now))
+    refused = refusal(tx, _delivery(_document(probe, destination, tx.now), destination, role_arn))
     if refused is None:
         return
     if refused.code == "NO_PERMISSIONS":
@@ -216,8 +251,10 @@ def check(tx: Tx, function: Reference, role_arn: str, destination: str) -> None:
     raise _not_there(destination)
 
 
-async def check_bucket(node: Node, call: Call, function: Reference, role_arn: str, destination: str) -> None:
-    """The same of a bucket; the role needs s3:ListBucket too."""
+async def check_bucket(
+    node: Node, call: Call, function: Reference, role_arn: str, destination: str, folder: str | None = None
+) -> None:
+    """The same of a bucket, where records are in that folder of it; the role needs s3:ListBucket too."""
     asking = _as_role(node, function, role_arn, call.effects)
     try:
         await node.call(asking, "s3", "HeadBucket", {"Bucket": names.parse_arn(destination).resource})
@@ -226,7 +263,9 @@ async def check_bucket(node: Node, call: Call, function: Reference, role_arn: st
     except AwsError:
         raise _not_there(destination) from None
     try:
-        await node.authorizer.check_call(asking, [Need("s3:PutObject", f"{destination}/{_folder(function)}*")])
+        await node.authorizer.check_call(
+            asking, [Need("s3:PutObject", f"{destination}/{folder or _folder(function)}*")]
+        )
     except AccessDenied:
         raise _not_allowed("PutObject", destination) from None
 
@@ -267,5 +306,5 @@ def _embedded(payload: bytes) -> Any:
     return orjson.Fragment(payload)
 
 
-def _moment(epoch_s: float) -> datetime:
+def moment(epoch_s: float) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC)

@@ -39,6 +39,16 @@ _EVENTS = measures(
     ("FailedInvokeEventCount", "Count"),
     ("DeletedEventCount", "Count"),
 )
+_STREAM_EVENTS = measures(
+    ("PolledEventCount", "Count"),
+    ("FilteredOutEventCount", "Count"),
+    ("InvokedEventCount", "Count"),
+    ("FailedInvokeEventCount", "Count"),
+    ("DroppedEventCount", "Count"),
+    ("OnFailureDestinationDeliveredEventCount", "Count"),
+)
+_ITERATOR_AGE = measures(("IteratorAge", "Milliseconds"))
+_OVERSIZED = measures(("OversizedRecordCount", "Count"))
 _POLLERS = measures(("ProvisionedPollers", "Count"))
 _CHARGED = measures(("BilledDuration", "Milliseconds"), ("ListPrice", "None"))
 _RECEIVED = measures(("AsyncEventsReceived", "Count"))
@@ -148,6 +158,32 @@ def polled(node: Node, mapping: SourceMapping, taken: int, wanted: int, failed: 
     """What became of a batch: how many came, went by the filters, failed, and were deleted from their queue."""
     counts = (taken, taken - wanted, wanted, failed, deleted)
     node.telemetry.metrics.add(_of_mapping(mapping), _EVENTS, node.clock.now(), counts)
+
+
+def followed(
+    mapping: SourceMapping,
+    now: float,
+    *,
+    polled: int = 0,
+    filtered: int = 0,
+    invoked: int = 0,
+    failed: int = 0,
+    dropped: int = 0,
+    delivered: int = 0,
+) -> Sample:
+    """What became of entries of a stream: how many were read, went by the filters, were run, failed, were given up
+    and told nobody, or told the failure destination."""
+    return Sample(_of_mapping(mapping), _STREAM_EVENTS, now, (polled, filtered, invoked, failed, dropped, delivered))
+
+
+def iterator_age(function: Reference, now: float, age_s: float) -> Sample:
+    """A batch of a stream is about to be run; its last record came so long ago."""
+    return Sample(_of_events(function), _ITERATOR_AGE, now, (max(0.0, age_s) * 1000,))
+
+
+def oversized(function: Reference, now: float) -> Sample:
+    """A record of a stream is larger than an event may be, and is given up."""
+    return Sample(_of_events(function), _OVERSIZED, now, (1,))
 
 
 def pollers(node: Node, mapping: SourceMapping, count: int) -> None:

@@ -278,3 +278,16 @@ CREATE TABLE IF NOT EXISTS lambda_durable_running(
     running INTEGER NOT NULL,
     PRIMARY KEY(account, region)
 ) WITHOUT ROWID;
+
+-- Mappings on streams: how far each lane of each shard has come.
+
+CREATE TABLE IF NOT EXISTS lambda_lanes(
+    mapping  TEXT NOT NULL,
+    shard    TEXT NOT NULL,             -- its name
+    lane     INTEGER NOT NULL,
+    lanes    INTEGER NOT NULL,          -- of how many: entries belong to one by the hash of their key
+    position INTEGER NOT NULL,          -- all of the lane up to this number of the journal is done with
+    due      REAL NOT NULL,             -- not to be tried before
+    rest     BLOB,                      -- what failed and comes again, and the window that is open; NULL is neither
+    PRIMARY KEY(mapping, shard, lane)
+) WITHOUT ROWID;

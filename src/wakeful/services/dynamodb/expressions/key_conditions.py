@@ -22,7 +22,9 @@ from wakeful.services.dynamodb.expressions.tree import (
     Operand,
     Placeholder,
 )
+from wakeful.services.dynamodb.keys import Attribute as KeyAttribute
 from wakeful.services.dynamodb.keys import KeySchema
+from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import Value
 
 CALLED = "KeyConditionExpression"
@@ -75,13 +77,20 @@ def _planned(text: str, names: tuple[tuple[str, str], ...]) -> tuple[_Plan, ...]
     return tuple(asked.values())
 
 
-def check_scalars(paths: Sequence[Path], schema: KeySchema) -> None:
-    """Key attributes have nothing in them that a path could lead to."""
+def check_scalars(paths: Sequence[Path], schema: KeySchema, table: Table | None = None) -> None:
+    """Key attributes have nothing in them that a path could lead to: those of the table, and those of its indexes."""
+    own = (table.keys if table is not None else schema).attributes
+    _check_scalars(paths, own, "Key")
+    for index in table.indexes if table is not None else ():
+        _check_scalars(paths, index.keys.attributes, "IndexKey")
+
+
+def _check_scalars(paths: Sequence[Path], attributes: Sequence[KeyAttribute], called: str) -> None:
     for path in paths:
-        if len(path) > 1 and any(each.name == path[0] for each in schema.attributes):
+        if len(path) > 1 and any(each.name == path[0] for each in attributes):
             raise ValidationException(
                 "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
-                f" Key: {path[0]}"
+                f" {called}: {path[0]}"
             )
 
 

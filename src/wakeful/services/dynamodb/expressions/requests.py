@@ -10,6 +10,7 @@ from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import conditions, key_conditions, legacy, projections, substitutes, updates
 from wakeful.services.dynamodb.expressions.bound import Condition, KeyCondition, Path, Projection, Update
 from wakeful.services.dynamodb.keys import KeySchema
+from wakeful.services.dynamodb.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ _ALL_NAMES = {
 }
 
 
-def asked(operation: str, request: Mapping[str, Any], keys: KeySchema) -> Asked:
-    """Of the operation, or the part of a transaction, by its name; `keys` are of the table or index that it is of.
+def asked(operation: str, request: Mapping[str, Any], keys: KeySchema, table: Table | None = None) -> Asked:
+    """Of the operation, or the part of a transaction, by its name; `keys` are of the table or index that it is of, and
+    `table` is the table, where the keys of its indexes matter too.
 
     Raises ValidationException where something is wrong with it, as AWS says it and in AWS's order.
     """
@@ -90,7 +92,7 @@ def asked(operation: str, request: Mapping[str, Any], keys: KeySchema) -> Asked:
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
     if any(request.get(name) is not None for name in parameters.expressions):
-        return _of_expressions(request, keys)
+        return _of_expressions(request, keys, table)
     return _of_legacy(request, keys)
 
 
@@ -137,7 +139,7 @@ def _of_legacy(request: Mapping[str, Any], keys: KeySchema) -> Asked:
     )
 
 
-def _of_expressions(request: Mapping[str, Any], keys: KeySchema) -> Asked:
+def _of_expressions(request: Mapping[str, Any], keys: KeySchema, table: Table | None) -> Asked:
     """The same; KeyConditions may be beside expressions."""
     given = substitutes.of(request)
     update, condition, filtered, projection, keyed = None, None, None, None, None
@@ -154,10 +156,10 @@ def _of_expressions(request: Mapping[str, Any], keys: KeySchema) -> Asked:
     given.check_used()
     for each in (condition, filtered, projection, keyed):
         if each is not None:
-            key_conditions.check_scalars(each.paths(), keys)
+            key_conditions.check_scalars(each.paths(), keys, table)
     if update is not None:
         _check_keys_stay(update.paths(), keys)
-        key_conditions.check_scalars(update.read, keys)
+        key_conditions.check_scalars(update.read, keys, table)
     asked_of_keys = (
         key_conditions.of_keys(request["KeyConditionExpression"], given) if keyed else legacy.key_condition_of(request)
     )

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 OK = "OK"
 FAILED = "PROBLEM: Function call failed"
-_LOOPED = f"PROBLEM: {RecursiveInvocationException().message}"
+LOOPED = f"PROBLEM: {RecursiveInvocationException().message}"
 
 
 class Batch:
@@ -103,7 +103,7 @@ class Batch:
         """What of the batch failed, and what `LastProcessingResult` shall say."""
         batch, looped = await recursion.parted(self._node, of_arn(self._mapping.function), batch)
         if not batch:
-            return looped, _LOOPED if looped else OK
+            return looped, LOOPED if looped else OK
         traces = [each.trace for each in batch]
         invocation = runs.invocation_of(
             merged(traces),
@@ -119,7 +119,7 @@ class Batch:
             log.info("mapping %s: %s", self._mapping.uuid, refusal)
             return [*looped, *batch], f"PROBLEM: {refusal}"
         failed, result = self._failures(batch, outcome)
-        return [*looped, *failed], _LOOPED if looped else result
+        return [*looped, *failed], LOOPED if looped else result
 
     async def _outcome(self, invocation: Invocation, traces: Sequence[Trace], listener: Listener) -> Outcome:
         """Tried again while it is throttled. Raises Throttled where what was taken is no longer ours, or the mapping

@@ -17,6 +17,7 @@ from wakeful import names
 from wakeful.services.lambda_ import tags
 from wakeful.services.lambda_.errors import ResourceNotFoundException
 from wakeful.services.lambda_.sources import rules
+from wakeful.services.lambda_.sources.streams import checkpoints
 from wakeful.store import work
 from wakeful.store.tx import Row, Tx
 
@@ -188,6 +189,7 @@ def ended(tx: Tx, uuid: str, item: work.Item) -> bool:
     elif mapping is not None:
         tx.run("DELETE FROM lambda_mappings WHERE uuid = ?", uuid)
         tags.forget_mapping(tx, mapping.arn)
+        checkpoints.forget(tx, uuid)
     work.finish(tx, item)
     _wake(tx, uuid)
     return True
@@ -216,7 +218,7 @@ def described(mapping: SourceMapping, *, state: str | None = None) -> shapes.Eve
         "FunctionArn": mapping.function,
         **mapping.config,
         "State": state or mapping.state,
-        "StateTransitionReason": "USER_INITIATED",
+        "StateTransitionReason": rules.kind_of_source(mapping.source).changed_by_user,
         "LastProcessingResult": mapping.result,
         "LastModified": mapping.modified,
     }

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.fabric.source import Source
-from wakeful.services.lambda_ import functions, tags
+from wakeful.services.lambda_ import destinations, functions, tags
 from wakeful.services.lambda_.api import api
 from wakeful.services.lambda_.durable import starts
 from wakeful.services.lambda_.errors import (
@@ -17,9 +16,12 @@ from wakeful.services.lambda_.errors import (
     ResourceNotFoundException,
 )
 from wakeful.services.lambda_.pages import marked, unmarked
-from wakeful.services.lambda_.references import Reference, reference
-from wakeful.services.lambda_.sources import mappings, rights, rules
+from wakeful.services.lambda_.references import Reference, of_arn, reference
+from wakeful.services.lambda_.sources import mappings, origins, rights, rules
 from wakeful.services.lambda_.sources.mappings import SourceMapping
+from wakeful.services.lambda_.sources.origins import Origin
+from wakeful.services.lambda_.sources.streams import checkpoints
+from wakeful.services.lambda_.sources.streams import rules as stream_rules
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -33,12 +35,14 @@ async def create_event_source_mapping(
     """The mapping is there, and about to draw."""
     kind = rules.kind_of(request)
     source = request["EventSourceArn"]
+    rules.config_of(kind, source, {}, request)  # what it says is looked at before what it names
+    origin = origins.of(node, source)
     function = reference(call, request["FunctionName"])
     role = await node.store.read(_role, function)
     if role is not None:
         await rights.check(node, function, role, source)
-    made = await node.store.write(_create, call, function, source, node.sources[kind.name], request)
-    return mappings.described(made)
+        await _check_bucket(node, call, function, role, request)
+    return mappings.described(await node.store.write(_create, call, function, origin, request))
 
 
 @api.reads
@@ -54,12 +58,15 @@ async def update_event_source_mapping(
 ) -> shapes.EventSourceMappingConfiguration:
     """What the request names is replaced. Raises ResourceInUseException while an earlier change is not complete."""
     before = await _settled(node, call, request["UUID"], "update")
+    rules.config_of(rules.kind_of_source(before.source), before.source, before.config, request)
     function = reference(call, request["FunctionName"]) if "FunctionName" in request else None
-    if function is not None:
-        role = await node.store.read(_role, function)
-        if role is not None:
+    invoked = function or of_arn(before.function)
+    role = await node.store.read(_role, invoked)
+    if role is not None:
+        if function is not None:
             await rights.check(node, function, role, before.source)
-    changed = await node.store.write(_update, call, function, node.sources, request)
+        await _check_bucket(node, call, invoked, role, request)
+    changed = await node.store.write(_update, call, function, origins.of(node, before.source), request)
     is_still = changed.state == before.state == mappings.DISABLED
     return mappings.described(changed, state=mappings.UPDATING if is_still else None)
 
@@ -108,24 +115,31 @@ async def _settled(node: Node, call: Call, uuid: str, change: str) -> SourceMapp
             await listener.wait(deadline)
 
 
-def _create(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, request: Any) -> SourceMapping:
+def _create(tx: Tx, call: Call, function: Reference, origin: Origin, request: Any) -> SourceMapping:
+    source = request["EventSourceArn"]
     tags.check(request.get("Tags", {}))
-    _check(tx, call, function, source, drawn)
+    _check(tx, call, function, source, origin)
     made = mappings.create(tx, call.account, call.region, function.qualified, source, request)
+    _check_stream(tx, made, request)
+    if made.state != mappings.DISABLED:
+        origin.begin(tx, made)
     if request.get("Tags"):
         tags.put_of_mapping(tx, made.arn, request["Tags"])
     return made
 
 
-def _update(tx: Tx, call: Call, function: Reference | None, sources: Any, request: Any) -> SourceMapping:
+def _update(tx: Tx, call: Call, function: Reference | None, origin: Origin, request: Any) -> SourceMapping:
     tx.lock("lambda", request["UUID"])
     mapping = _find(tx, call, request["UUID"])
     if mapping.is_in_transition:
         raise _in_use("update")
     if function is not None:
-        drawn = sources[rules.kind_of_source(mapping.source).name]
-        _check(tx, call, function, mapping.source, drawn, but=mapping.uuid)
-    return mappings.update(tx, mapping, None if function is None else function.qualified, request)
+        _check(tx, call, function, mapping.source, origin, but=mapping.uuid)
+    changed = mappings.update(tx, mapping, None if function is None else function.qualified, request)
+    _check_stream(tx, changed, request)
+    if changed.state == mappings.ENABLING:
+        origin.begin(tx, changed)
+    return changed
 
 
 def _delete(tx: Tx, call: Call, uuid: str) -> SourceMapping:
@@ -136,7 +150,7 @@ def _delete(tx: Tx, call: Call, uuid: str) -> SourceMapping:
     return mappings.delete(tx, mapping)
 
 
-def _check(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, but: str = "") -> None:
+def _check(tx: Tx, call: Call, function: Reference, source: str, origin: Origin, but: str = "") -> None:
     """Raises what Lambda answers where the function or the source is missing, or the two are mapped already."""
     version = _function(tx, function)
     if "TenancyConfig" in version.config:
@@ -148,13 +162,25 @@ def _check(tx: Tx, call: Call, function: Reference, source: str, drawn: Source, 
         if each.uuid != but
     ]
     if same:
-        raise ResourceConflictException(
-            f'An event source mapping with SQS arn (" {source} ") and function (" {function.name} ") already exists.'
-            f" Please update or delete the existing mapping with UUID {same[0].uuid}"
-        )
-    complaint = drawn.complaint(tx, source, version.config["Timeout"])
+        raise ResourceConflictException(origin.taken(source, function.name, same[0].uuid))
+    complaint = origin.complaint(tx, source, version.config["Timeout"])
     if complaint is not None:
         raise InvalidParameterValueException(complaint)
+
+
+def _check_stream(tx: Tx, mapping: SourceMapping, request: Any) -> None:
+    """Raises where it shall begin in the future, or its failure destination, other than a bucket, takes nothing."""
+    checkpoints.check_timestamp(tx, mapping.config)
+    destination = stream_rules.failure_destination(request)
+    if destination and not destinations.is_bucket(destination):
+        function = of_arn(mapping.function)
+        destinations.check(tx, function, functions.find(tx, function).config["Role"], destination)
+
+
+async def _check_bucket(node: Node, call: Call, function: Reference, role: str, request: Any) -> None:
+    destination = stream_rules.failure_destination(request)
+    if destinations.is_bucket(destination):
+        await destinations.check_bucket(node, call, function, role, destination, folder="aws/lambda/")
 
 
 def _function(tx: Tx, function: Reference) -> functions.Version:

@@ -1,4 +1,4 @@
-"""The poller: every mapping that draws is tended by the one node that holds its work row.
+"""The poller: every mapping that draws is tended by the one node that holds its work row; and how it draws from queues.
 
 Nobody asks a source again and again: a tender sleeps until something comes in, until what is hidden shows itself, or
 until what it depends on changes.
@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from wakeful import limits
 from wakeful.fabric import batches
 from wakeful.fabric.batches import Filter
-from wakeful.fabric.patience import backoff_s, insist
-from wakeful.fabric.service import RIGHTS_CHANGED, Node
+from wakeful.fabric.patience import insist
+from wakeful.fabric.service import Node
 from wakeful.fabric.source import Source, Taken
-from wakeful.services.lambda_ import functions, runs
+from wakeful.services.lambda_ import runs
 from wakeful.services.lambda_.references import of_arn
 from wakeful.services.lambda_.sources import mappings, rights, rules
 from wakeful.services.lambda_.sources.batch import Batch
 from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.services.lambda_.sources.scale import Bounds, Scale, bounds_of
+from wakeful.services.lambda_.sources.streams.follower import Follower
+from wakeful.services.lambda_.sources.tender import Drawer, Tender, read, write_if_held
 from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.store.wakes import Listener
@@ -55,18 +57,20 @@ async def run(node: Node) -> None:
                     await insist("giving back mappings", give_back)
                     continue
                 for item in items:
-                    task = tasks.create_task(_Tender(node, item, tasks).tend())
+                    task = tasks.create_task(Tender(node, item, partial(_drawer_of, node, item, tasks)).tend())
                     held[task] = item.id
                     task.add_done_callback(held.pop)
                 await asyncio.sleep(0)  # the tenders have begun, and count as awake themselves
 
 
-class _TakenOver(Exception):
-    """The mapping is another node's: this one was taken for dead."""
+def _drawer_of(node: Node, item: work.Item, tasks: asyncio.TaskGroup, mapping: SourceMapping) -> Drawer:
+    if rules.kind_of_source(mapping.source).is_stream:
+        return Follower(node, item, tasks)
+    return _QueueDrawer(node, item, tasks)
 
 
-class _Tender:
-    """What draws for one mapping, for as long as this node holds it."""
+class _QueueDrawer:
+    """What draws from a queue for one mapping, for as long as this node holds it."""
 
     def __init__(self, node: Node, item: work.Item, tasks: asyncio.TaskGroup) -> None:
         self._node = node
@@ -84,57 +88,23 @@ class _Tender:
 
         self._mapping: SourceMapping | None = None
         self._bounds: Bounds | None = None
-        self._failures = 0
-        """How often it failed since it last went on."""
-
         self._has_more = False
         """Whether there was more to take than it could begin with."""
 
-    async def tend(self) -> None:
-        """Returns when the mapping has stopped drawing, or the node is about to stop.
+    @property
+    def has_in_hand(self) -> bool:
+        return bool(self._in_hand)
 
-        A mistake of ours does not end that: it begins again later.
-        """
-        while True:
-            try:
-                await self._tend()
-                return
-            except _TakenOver:
-                log.warning("mapping %s is tended by another node now", self._uuid)
-                return
-            except Exception:
-                self._failures += 1
-                log.exception("mapping %s failed at attempt %d", self._uuid, self._failures)
-                with self._node.wakes.listen(mappings.wake_name(self._uuid)) as listener:
-                    await listener.wait(self._node.clock.now() + backoff_s(self._failures))
+    async def watched(self, mapping: SourceMapping) -> Sequence[str]:
+        return [self._source_of(mapping).wake_name(mapping.source)]
 
-    async def _tend(self) -> None:
-        first = await self._read()
-        watched = [mappings.wake_name(self._uuid)]
-        if first is not None:
-            source = self._source_of(first)
-            watched += [source.wake_name(first.source), functions.CHANGED, RIGHTS_CHANGED]
-        with self._node.wakes.listen(*watched) as listener:
-            while not self._node.is_stopping:
-                mapping = await self._read()
-                if mapping is None or mapping.state in mappings.ENDING:
-                    if self._in_hand:
-                        await self._until_one_ends(listener, None)
-                    elif await self._node.store.write(mappings.ended, self._uuid, self._item):
-                        return
-                    continue
-                if mapping.state in mappings.BEGINNING:
-                    await self._node.store.write(mappings.begun, self._uuid)
-                    continue
-                self._adopt(mapping)
-                await self._go_on(mapping, self._source_of(mapping), listener)
-                self._failures = 0
+    async def until_one_ends(self, listener: Listener) -> None:
+        await self._until_one_ends(listener, None)
 
-    async def _read(self) -> SourceMapping | None:
-        """The mapping as it is now, from memory until one changes."""
-        return await self._node.caches.get(
-            mappings.CHANGED, self._uuid, partial(self._node.store.read, mappings.get, self._uuid)
-        )
+    async def go_on(self, mapping: SourceMapping, listener: Listener) -> None:
+        """More batches are in work; or it has slept because there cannot be one yet."""
+        self._adopt(mapping)
+        await self._go_on(mapping, self._source_of(mapping), listener)
 
     def _source_of(self, mapping: SourceMapping) -> Source:
         return self._node.sources[rules.kind_of_source(mapping.source).name]
@@ -150,7 +120,6 @@ class _Tender:
             self._bounds, self._scale = bounds, Scale(bounds)
 
     async def _go_on(self, mapping: SourceMapping, source: Source, listener: Listener) -> None:
-        """More batches are in work; or it has slept because there cannot be one yet."""
         if self._has_more and len(self._running) >= self._scale.limit:
             self._scale.crowded(self._node.clock.now())
             if len(self._running) >= self._scale.limit:
@@ -233,20 +202,14 @@ class _Tender:
         return batch
 
     async def _take(self, take: Callable[..., list[T]], *args: Any) -> list[T]:
-        """What `take` takes. Raises _TakenOver where it is no longer ours to take.
-
-        That is asked in the same transaction, so that two nodes never draw.
-        """
-        taken = await self._node.store.write(_if_held, self._item, take, *args)
-        if taken is None:
-            raise _TakenOver
-        return taken
+        """What `take` takes. Raises TakenOver where it is no longer ours to take."""
+        return await write_if_held(self._node, self._item, take, *args)
 
     async def _more_comes(self, mapping: SourceMapping, source: Source, listener: Listener, until: float) -> bool:
         """Whether there is more to take before the window ends, and the mapping still is as it was."""
         while True:
             is_over = self._node.clock.now() >= until or self._node.is_stopping
-            if is_over or (await self._read()) != self._mapping:
+            if is_over or (await read(self._node, self._uuid)) != self._mapping:
                 return False
             due = await self._node.store.read(source.next_due, mapping.source)
             if due is not None and due <= self._node.clock.now():
@@ -258,10 +221,6 @@ def _look(tx: Tx, source: Source, arn: str) -> tuple[float | None, str | None]:
     """When there may be something to take, and else what is wrong with the source, where something is."""
     due = source.next_due(tx, arn)
     return due, source.complaint(tx, arn, 0) if due is None else None
-
-
-def _if_held(tx: Tx, item: work.Item, take: Callable[..., list[T]], *args: Any) -> list[T] | None:
-    return take(tx, *args) if work.is_held(tx, item) else None
 
 
 def _take(tx: Tx, source: Source, mapping: SourceMapping, count: int, longer_s: float) -> list[Taken]:

@@ -10,7 +10,8 @@ from wakeful.services.lambda_.references import Reference
 from wakeful.services.lambda_.sources import rules
 from wakeful.wire.errors import AccessDenied
 
-_CALLED = {"sqs": "SQS"}
+_ON_ALL = "ListStreams"
+"""A right that is on everything, not on one stream."""
 
 
 async def check(node: Node, function: Reference, role_arn: str, source: str) -> None:
@@ -26,10 +27,34 @@ async def check(node: Node, function: Reference, role_arn: str, source: str) -> 
         trace=new_trace(node.clock.now()),
         endpoint=node.endpoint,
     )
-    for action in rules.KINDS[service].rights:
+    for action in _actions(service, source):
         try:
-            await node.authorizer.check_call(asking, [Need(f"{service}:{action}", source)])
+            await node.authorizer.check_call(asking, [_need(service, action, source)])
         except AccessDenied:
-            raise InvalidParameterValueException(
-                f"The provided execution role does not have permissions to call {action} on {_CALLED[service]}"
-            ) from None
+            raise _refusal(service, action, source) from None
+
+
+def _actions(service: str, source: str) -> tuple[str, ...]:
+    """Who reads through a consumer subscribes to its shards."""
+    return (*rules.KINDS[service].rights, *(("SubscribeToShard",) if "/consumer/" in source else ()))
+
+
+def _need(service: str, action: str, source: str) -> Need:
+    """On a stream whose consumer is mapped, most rights are on the stream itself."""
+    if action == _ON_ALL:
+        return Need(f"{service}:{action}", "*")
+    if action == "SubscribeToShard":
+        return Need(f"{service}:{action}", source)
+    return Need(f"{service}:{action}", source.partition("/consumer/")[0])
+
+
+def _refusal(service: str, action: str, source: str) -> InvalidParameterValueException:
+    if service == "sqs":
+        return InvalidParameterValueException(
+            f"The provided execution role does not have permissions to call {action} on SQS"
+        )
+    *most, last = _actions(service, source)
+    return InvalidParameterValueException(
+        f"Cannot access stream {source}. Please ensure the role can perform the {', '.join(most)}, and {last} Actions"
+        " on your stream in IAM."
+    )

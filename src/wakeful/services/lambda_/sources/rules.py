@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits, names
 from wakeful.fabric.pattern import InvalidEventPatternException, compile_pattern
 from wakeful.services.lambda_.errors import InvalidParameterValueException
-
-Config = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of source: what its mappings can say, what they say unless told otherwise, and what must hold."""
-
-    name: str
-    members: tuple[str, ...]
-    defaults: Mapping[str, Any]
-    check: Callable[[str, Config], None]
-    rights: tuple[str, ...]
-    """What the function's role must be allowed to do with the source."""
-
+from wakeful.services.lambda_.sources.kinds import Config, Kind
+from wakeful.services.lambda_.sources.streams import rules as stream_rules
 
 _LATER = {
     "kafka": "Amazon MSK and Apache Kafka",
     "mq": "Amazon MQ",
     "rds": "Amazon DocumentDB",
-    "kinesis": "Amazon Kinesis",
-    "dynamodb": "DynamoDB Streams",
 }
 _OF_MAPPINGS = frozenset(("EventSourceArn", "FunctionName", "Enabled", "Tags", "UUID"))
 _NOTHING: Mapping[str, tuple[Any, ...]] = {
@@ -43,7 +27,7 @@ _NOTHING: Mapping[str, tuple[Any, ...]] = {
 def kind_of(request: Mapping[str, Any]) -> Kind:
     """The kind of source that a new mapping draws from. Raises what it is that is not drawn from here."""
     if request.get("SelfManagedEventSource"):
-        raise _not_drawn("self-managed Apache Kafka")
+        raise not_drawn("self-managed Apache Kafka")
     source = request.get("EventSourceArn", "")
     if not names.is_arn(source):
         raise InvalidParameterValueException("Unrecognized event source.")
@@ -53,11 +37,12 @@ def kind_of(request: Mapping[str, Any]) -> Kind:
 def kind_of_source(source: str) -> Kind:
     service = names.parse_arn(source).service
     if service not in KINDS:
-        raise _not_drawn(_LATER.get(service, service))
+        raise not_drawn(_LATER.get(service, service))
     return KINDS[service]
 
 
-def _not_drawn(what: str) -> InvalidParameterValueException:
+def not_drawn(what: str) -> InvalidParameterValueException:
+    """What is answered where nothing can be drawn from such a source."""
     return InvalidParameterValueException(
         f"Unrecognized event source, must be one of {', '.join(KINDS)}: Wakeful cannot draw from {what} yet."
     )
@@ -77,6 +62,7 @@ def config_of(kind: Kind, source: str, before: Config, request: Mapping[str, Any
     said = {member: request[member] for member in kind.members if member in request and member != "KMSKeyArn"}
     config = {**kind.defaults, **before, **said}
     _check_filters(config)
+    _check_metrics(config)
     kind.check(source, config)
     return {member: value for member, value in config.items() if not _is_empty(value) or member in kind.defaults}
 
@@ -115,6 +101,14 @@ def _check_filters(config: Config) -> None:
             raise InvalidParameterValueException("Invalid filter pattern definition.") from error
 
 
+def _check_metrics(config: Config) -> None:
+    for metric in (config.get("MetricsConfig") or {}).get("Metrics") or ():
+        if metric != "EventCount":
+            raise InvalidParameterValueException(
+                f"Unsupported metric {metric} for given event source mapping type. Only EventCount is supported."
+            )
+
+
 # --- queues ----------------------------------------------------------------------------------------------------------
 
 
@@ -127,11 +121,6 @@ def _check_queue(source: str, config: Config) -> None:
         raise InvalidParameterValueException(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
-    for metric in (config.get("MetricsConfig") or {}).get("Metrics") or ():
-        if metric != "EventCount":
-            raise InvalidParameterValueException(
-                f"Unsupported metric {metric} for given event source mapping type. Only EventCount is supported."
-            )
     if config.get("ProvisionedPollerConfig"):
         config["ProvisionedPollerConfig"] = _pollers(config["ProvisionedPollerConfig"])
         if config.get("ScalingConfig"):
@@ -171,5 +160,6 @@ KINDS: Mapping[str, Kind] = {
         defaults={"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []},
         check=_check_queue,
         rights=("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
-    )
+    ),
+    **{kind.name: kind for kind in (stream_rules.DYNAMODB, stream_rules.KINESIS)},
 }
