@@ -128,6 +128,8 @@ def mapping_disabled(wiring: Wiring) -> Iterator[Hit]:
         if queue is not None:
             waits = f" {counted(queue.waiting, 'message')} {'waits' if queue.waiting == 1 else 'wait'} now, each until "
             waits += f"it is {duration(queue.retention_s)} old."
+        elif mapping.is_of_stream:
+            waits = " What the stream no longer keeps when it is enabled again is lost to it."
         yield Hit(
             mapping.arn,
             f"It is disabled: {short(mapping.function)} gets nothing of {short(mapping.source)}.{waits}",
