@@ -484,6 +484,16 @@ def test_a_function_that_changes_the_table_it_follows_may_loop_where_it_is_told_
     assert not told(wiring(replace(carts, stream=None), bill, tails, bill=role_that(("dynamodb:Put*", CARTS))), "W302")
 
 
+def test_whose_role_may_not_read_a_stream_is_told_unless_the_streams_own_policy_may_let_it() -> None:
+    reads_shards = role_that(("dynamodb:Get*", FOLLOWED), ("kinesis:*", CLICKS))
+    (hit,) = told(wiring(carts, bill, tails, bill=reads_shards), "W509")
+    assert "may not dynamodb:DescribeStream on table carts" in hit.what
+    assert not told(wiring(replace(carts, policy="{}"), bill, tails, bill=reads_shards), "W509")
+    assert not told(wiring(clicks, bill, follows(CLICKS, "bill"), bill=reads_shards), "W509")
+    (hit,) = told(wiring(clicks, bill, follows(CLICKS + "/consumer/c:1", "bill"), bill=reads_shards), "W509")
+    assert "may not kinesis:SubscribeToShard" in hit.what
+
+
 def test_filters_of_streams_are_held_against_their_records() -> None:
     for pattern, view, bites in (
         ({"dynamodb": {"NewImage": {"state": {"S": ["paid"]}}}}, "NEW_IMAGE", False),

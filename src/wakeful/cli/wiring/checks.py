@@ -12,6 +12,7 @@ _ASYNCHRONOUS = "Capturing records of Lambda asynchronous invocations"
 _TOPICS = "Amazon SNS dead-letter queues"
 _TARGETS = "Using dead-letter queues to process undelivered events in EventBridge"
 _LOOPS = "Use Lambda recursive loop detection to prevent infinite loops"
+_ROLES = "Defining Lambda function permissions with an execution role"
 _CHAINS = "Lambda functions calling Lambda functions"
 _PATTERNS = "Creating Amazon EventBridge event patterns"
 _FILTERS = "Control which events Lambda sends to your function"
@@ -369,7 +370,7 @@ CHECKS = (
         "mapping-may-not-read",
         "error",
         "The function's role lacks a right that its mapping needs.",
-        _MAPPINGS,
+        _ROLES,
         broken.mapping_may_not_read,
     ),
     Check(

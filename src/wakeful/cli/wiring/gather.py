@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from wakeful.cli import client
@@ -41,7 +42,7 @@ _PENDING = "PendingConfirmation"
 _GONE = frozenset(
     (
         *("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFound", "NotFoundException"),
-        *("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+        *("PolicyNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
     )
 )
 _NOTIFICATIONS = (
@@ -258,12 +259,22 @@ class _Reading:
     def _table(self, name: str) -> Table | None:
         told = self._ask("tables", "dynamodb", "describe_table", TableName=name)
         goes = self._ask("tables", "dynamodb", "describe_kinesis_streaming_destination", TableName=name) or {}
-        return told and _table(told["Table"], goes.get("KinesisDataStreamDestinations", ()))
+        if told is None:
+            return None
+        table = _table(told["Table"], goes.get("KinesisDataStreamDestinations", ()))
+        policy = (
+            self._ask("tables", "dynamodb", "get_resource_policy", ResourceArn=table.stream) if table.stream else None
+        )
+        return replace(table, policy=policy and policy["Policy"])
 
     def _streams(self) -> list[DataStream]:
         def read(name: str) -> DataStream | None:
             told = self._ask("streams", "kinesis", "describe_stream_summary", StreamName=name)
-            return told and _stream(told["StreamDescriptionSummary"])
+            if told is None:
+                return None
+            stream = _stream(told["StreamDescriptionSummary"])
+            policy = self._ask("streams", "kinesis", "get_resource_policy", ResourceARN=stream.arn) or {}
+            return replace(stream, policy=policy.get("Policy"))
 
         return self._each(self._pages("streams", "kinesis", "list_streams"), read)
 

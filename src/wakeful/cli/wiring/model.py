@@ -155,6 +155,9 @@ class Table:
     name: str
     stream: str | None = None
     view: str = "NEW_AND_OLD_IMAGES"
+    policy: str | None = None
+    """The resource policy of its stream."""
+
     has_replicas: bool = False
     destinations: tuple[str, ...] = ()
     """The data streams to which its changes go."""
@@ -165,6 +168,7 @@ class DataStream:
     arn: str
     name: str
     retention_s: int = 86_400
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
