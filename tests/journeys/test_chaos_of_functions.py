@@ -210,23 +210,24 @@ def test_what_happened_to_a_run_is_in_its_story(scene: Scene) -> None:
         assert scene.came() == [["a"]]
 
 
-def example(name: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The example's check.py, whose clients reach the node of the scene."""
+def example(path: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the examples, whose clients reach the node of the scene."""
     given = {"AWS_ENDPOINT_URL": scene.at, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     for variable, value in {**given, "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(variable, value)
-    spec = importlib.util.spec_from_file_location("check", EXAMPLES / name / "check.py")
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / path)
     assert spec is not None and spec.loader is not None
-    check = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "check", check)
-    spec.loader.exec_module(check)
-    return check
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_example_tells_a_careless_consumer_from_a_careful_one(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = example("idempotency", scene, monkeypatch)
+    check = example("idempotency/check.py", scene, monkeypatch)
     folder = EXAMPLES / "idempotency"
     assert check.charges(folder / "careless.py") > check.ORDERS
     assert check.charges(folder / "careful.py") == check.ORDERS
@@ -235,6 +236,6 @@ def test_the_example_tells_a_careless_consumer_from_a_careful_one(
 def test_the_examples_totals_are_right_although_batches_of_its_tables_stream_come_twice(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert example("carts", scene, monkeypatch).totals() == {"ann": "47.75", "bob": "38"}
+    assert example("carts/shop.py", scene, monkeypatch).totals() == {"ann": "47.75", "bob": "38"}
     experiments = ask(scene.at, "GET")[1]["experiments"]
     assert any(each["counts"]["duplicate"]["times"] for each in experiments if "duplicate" in each["counts"])

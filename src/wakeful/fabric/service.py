@@ -250,7 +250,7 @@ class Service:
     fronts: tuple[Front, ...] = ()
     """What it answers over HTTP beside its API."""
     holds: Mapping[str, str] = field(default_factory=dict)
-    """What people have in it, by its name, such as `table`, and the query that counts it."""
+    """What people have in it, by its name, such as `table`, and the query that counts it, as `n`."""
     pages: Mapping[str, Page] = field(default_factory=dict)
     """What it tells at GET /_wakeful/{name}, by that name: what AWS has no API for."""
     identities: Identities | None = None
@@ -275,7 +275,7 @@ class Service:
 def held(tx: Tx, services: Iterable[Service]) -> str:
     """How many of everything there are, in all accounts and regions, for people."""
     rows = [(what, tx.one(query)) for each in services for what, query in each.holds.items()]
-    counts = [(int(row[0]), what) for what, row in rows if row is not None]
+    counts = [(int(row["n"]), what) for what, row in rows if row is not None]
     told = [f"{count:,} {what if count == 1 else what + 's'}" for count, what in counts if count]
     return ", ".join(told) or "nothing yet"
 

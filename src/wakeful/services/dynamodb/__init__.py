@@ -47,8 +47,8 @@ service = Service(
     schema=_SCHEMA,
     stream=stream_records.TableStreams(),
     holds={
-        "table": "SELECT count(*) FROM dynamodb_tables",
-        "table stream": "SELECT count(*) FROM dynamodb_streams WHERE disabled IS NULL",
+        "table": "SELECT count(*) AS n FROM dynamodb_tables",
+        "table stream": "SELECT count(*) AS n FROM dynamodb_streams WHERE disabled IS NULL",
     },
     needs=needs,
     policy=policies.of,

@@ -3,7 +3,7 @@
     wakeful start &
     export AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
     export AWS_DEFAULT_REGION=us-east-1
-    python check.py
+    python shop.py
 
 Nothing in it is Wakeful's own but two requests: one that begins chaos, so that batches come twice, and one that moves
 the clock.
