@@ -67,13 +67,15 @@ def begin(tx: Tx, found: Table) -> None:
 
 
 def end(tx: Tx, arn: str, space: int) -> None:
-    """One fewer needs to know; after the last one the history goes."""
+    """One fewer needs to know; after the last one the history goes. That of a deleted table goes with its space, when
+    nobody reads it any more.
+    """
     tx.lock("dynamodb", arn)
     tx.run("UPDATE dynamodb_tables SET history = history - 1 WHERE arn = ? AND space = ?", arn, space)
     tx.wake(table.CHANGED)
     spaces.release(tx, space)
     found = table.get(tx, arn)
-    if found is None or found.space != space or not found.history:
+    if found is not None and found.space == space and not found.history:
         forget(tx, space)
 
 
