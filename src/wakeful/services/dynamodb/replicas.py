@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, description, group, items, making, states, stream, table, ttl, updates
+from wakeful.services.dynamodb import (
+    changes,
+    description,
+    group,
+    history,
+    items,
+    making,
+    states,
+    stream,
+    table,
+    ttl,
+    updates,
+)
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.definition import INVALID
 from wakeful.services.dynamodb.errors import ValidationException
@@ -94,7 +106,8 @@ def _add(tx: Tx, call: Call, found: Table, wanted: Mapping[str, Any]) -> Table:
     if expiry is not None:
         ttl.enable(tx, made, expiry["AttributeName"])
     body = {"from": found.arn, "to": arn, "id": made.id, "low": "", "trace": [call.effects.id, call.effects.cause]}
-    work.put(tx, KIND, body, name=f"{KIND} {arn}")
+    due = history.settled(tx, tx.now)  # whoever changes the table and has not heard of the replica has ended by then
+    work.put(tx, KIND, body, due=due, name=f"{KIND} {arn}")
     return table.find_any(tx, found.arn)
 
 
@@ -213,6 +226,8 @@ def _fill_some(tx: Tx, body: Mapping[str, Any]) -> bytes | None:
     trace_id, cause = body["trace"]
     why = Cause(Trace(trace_id, cause), is_replicated=True)
     found = items.between(tx, source.space, bytes.fromhex(body["low"]), _BEYOND, limits.DYNAMODB_COPIED_AT_ONCE)
+    for each in found:
+        changes.lock(tx, source, each.key)  # all of them, before the first shard of a stream is held
     for each in found:
         now_there = changes.locked(tx, source, each.key)
         before = changes.locked(tx, target, each.key)
