@@ -76,7 +76,9 @@ def test_a_portion_of_a_long_history_looks_at_its_own_keys(at: float) -> None:
     """Copies run in transactions that others wait for: whatever the moment, they are as short."""
     tx = opened()
     keys = [number.to_bytes(2) for number in range(2000)]
-    tx._db.executemany("INSERT INTO dynamodb_items(space, key, size, item) VALUES (1, ?, 2, '{}')", ((k,) for k in keys))
+    tx._db.executemany(
+        "INSERT INTO dynamodb_items(space, key, size, item) VALUES (1, ?, 2, '{}')", ((k,) for k in keys)
+    )
     tx._db.executemany(
         "INSERT INTO dynamodb_history(space, key, number, at, item) VALUES (1, ?, 1, 1.0, NULL)", ((k,) for k in keys)
     )
