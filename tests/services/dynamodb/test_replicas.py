@@ -116,6 +116,42 @@ def test_regions_part_again(node: RunningNode, here: Any, there: Any) -> None:
     assert replicas(here) == {}
 
 
+def test_a_region_that_is_protected_is_not_deleted_from_another(node: RunningNode, here: Any, there: Any) -> None:
+    here.create_table(**plain(NAME))
+    add(node, here, THERE)
+    there.update_table(TableName=NAME, DeletionProtectionEnabled=True)
+    deletion = [{"Delete": {"RegionName": THERE}}]
+    assert refused(here.update_table, TableName=NAME, ReplicaUpdates=deletion) == refused(
+        there.delete_table, TableName=NAME
+    )
+    assert replicas(here) == {HERE: "ACTIVE", THERE: "ACTIVE"}
+    there.update_table(TableName=NAME, DeletionProtectionEnabled=False)
+    here.update_table(TableName=NAME, ReplicaUpdates=deletion)
+    assert replicas(here) == {}
+
+
+def test_a_write_is_consumed_in_every_region_and_told_of_one(node: RunningNode, here: Any) -> None:
+    by_g = [index("by-g", keys("g"))]
+    here.create_table(**plain(NAME, AttributeDefinitions=definitions(p="S", g="S"), GlobalSecondaryIndexes=by_g))
+    add(node, here, THERE)
+    item = {"p": {"S": "a"}, "g": {"S": "x"}, "v": {"S": "v" * 1500}}
+    told = here.put_item(TableName=NAME, Item=item, ReturnConsumedCapacity="TOTAL")["ConsumedCapacity"]
+    assert told["CapacityUnits"] == 4.0
+    now = node.node.clock.now()
+    for region in (HERE, THERE):
+        for more in ([], [{"Name": "GlobalSecondaryIndexName", "Value": "by-g"}]):
+            (point,) = node.client("cloudwatch", region=region).get_metric_statistics(
+                Namespace="AWS/DynamoDB",
+                MetricName="ConsumedWriteCapacityUnits",
+                Dimensions=[{"Name": "TableName", "Value": NAME}, *more],
+                StartTime=now - 600,
+                EndTime=now + 60,
+                Period=3600,
+                Statistics=["Sum"],
+            )["Datapoints"]
+            assert point["Sum"] == 2.0
+
+
 def test_settings_of_a_global_table_hold_in_every_region(node: RunningNode, here: Any, there: Any) -> None:
     here.create_table(**plain(NAME))
     for number in range(3):

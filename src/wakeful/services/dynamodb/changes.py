@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import expiries, history, index, items, stream
+from wakeful.services.dynamodb import expiries, history, index, items, measuring, stream
 from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.items import Stored
@@ -154,10 +154,15 @@ def _show_here(
 
 
 def _replicate(tx: Tx, arn: str, key: bytes, after: Item | None, cause: Cause) -> None:
-    """The item is the same in that region of a global table. That a service did it is told only where it did."""
+    """The item is the same in that region of a global table, which consumes what it would have if it had been written
+    there. That a service did it is told only where it did.
+    """
     replica = tables.get(tx, arn)
     if replica is not None:
         _lock(tx, replica, key)
         before = items.get(tx, replica.space, key)
+        meter = Meter(replica)
         told = Cause(cause.trace, is_replicated=True)
-        apply(tx, replica, key, parsed(before) if before is not None else None, after, told)
+        apply(tx, replica, key, parsed(before) if before is not None else None, after, told, meter)
+        for sample in measuring.consumed(replica, meter, tx.now):
+            tx.note(sample)

@@ -205,6 +205,7 @@ def _part(tx: Tx, found: Table, region: str, *, stays: bool) -> Table:
             group.leave(tx, there)
             group.save(tx, table.find_any(tx, there.arn), [])
         else:
+            updates.check_is_unprotected(there)
             saved = table.save(tx, there, status=table.DELETING)
             states.remove(tx, saved)
     return table.find_any(tx, found.arn)

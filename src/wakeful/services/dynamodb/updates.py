@@ -116,6 +116,15 @@ def check_is_idle(found: Table) -> None:
         raise in_use(f"Table: {found.name} is in the process of being updated.")
 
 
+def check_is_unprotected(found: Table) -> None:
+    """Raises ValidationException where the table may not be deleted."""
+    if found.definition.get("DeletionProtectionEnabled"):
+        raise ValidationException(
+            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection"
+            " first."
+        )
+
+
 def in_use(what: str) -> ResourceInUseException:
     return ResourceInUseException(f"Attempt to change a resource which is still in use: {what}")
 
