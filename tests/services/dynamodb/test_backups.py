@@ -104,6 +104,7 @@ def test_a_table_is_restored_without_what_nobody_asked_for(node: RunningNode, dy
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
         "Tags": [{"Key": "a", "Value": "b"}],
         "DeletionProtectionEnabled": False,
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
     }
     dynamodb.create_table(**plain(NAME, **wanted))
     for number in range(3):
@@ -127,7 +128,7 @@ def test_a_table_is_restored_without_what_nobody_asked_for(node: RunningNode, dy
     assert restored["TableStatus"] == "ACTIVE"
     assert not restored["RestoreSummary"]["RestoreInProgress"]
     assert restored["RestoreSummary"]["SourceTableArn"] == ARN
-    assert "LatestStreamArn" not in restored
+    assert not {"LatestStreamArn", "TableClassSummary"} & set(restored)
     assert restored["ProvisionedThroughput"]["WriteCapacityUnits"] == 7
     assert [each["IndexName"] for each in restored["GlobalSecondaryIndexes"]] == ["by-g"]
     assert restored["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
