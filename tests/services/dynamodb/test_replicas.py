@@ -116,6 +116,37 @@ def test_regions_part_again(node: RunningNode, here: Any, there: Any) -> None:
     assert replicas(here) == {}
 
 
+def test_a_region_keeps_the_capacity_of_its_own_whatever_is_changed_in_another(
+    node: RunningNode, here: Any, there: Any
+) -> None:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    by_g = [index("by-g", keys("g"), ProvisionedThroughput=units)]
+    more = {"AttributeDefinitions": definitions(p="S", g="S"), "GlobalSecondaryIndexes": by_g}
+    here.create_table(**plain(NAME, BillingMode="PROVISIONED", ProvisionedThroughput=units, **more))
+    own = {"ProvisionedThroughputOverride": {"ReadCapacityUnits": 10}}
+    add(node, here, THERE, **own, GlobalSecondaryIndexes=[{"IndexName": "by-g", **own}])
+
+    def capacity(client: Any) -> list[tuple[int, int]]:
+        found = described(client)
+        units = [each["ProvisionedThroughput"] for each in (found, *found["GlobalSecondaryIndexes"])]
+        return [(each["ReadCapacityUnits"], each["WriteCapacityUnits"]) for each in units]
+
+    def change(reads: int, writes: int, **more: Any) -> None:
+        units = {"ReadCapacityUnits": reads, "WriteCapacityUnits": writes}
+        update = [{"Update": {"IndexName": "by-g", "ProvisionedThroughput": units}}]
+        here.update_table(TableName=NAME, ProvisionedThroughput=units, GlobalSecondaryIndexUpdates=update, **more)
+
+    assert (capacity(here), capacity(there)) == ([(5, 5)] * 2, [(10, 5)] * 2)
+    change(10, 5)  # as it is there already
+    assert (capacity(here), capacity(there)) == ([(10, 5)] * 2, [(10, 5)] * 2)
+    change(7, 9)
+    assert (capacity(here), capacity(there)) == ([(7, 9)] * 2, [(10, 9)] * 2)
+    here.update_table(TableName=NAME, BillingMode="PAY_PER_REQUEST")
+    assert capacity(there) == [(0, 0)] * 2
+    change(7, 9, BillingMode="PROVISIONED")
+    assert (capacity(here), capacity(there)) == ([(7, 9)] * 2, [(10, 9)] * 2)
+
+
 def test_a_region_that_is_protected_is_not_deleted_from_another(node: RunningNode, here: Any, there: Any) -> None:
     here.create_table(**plain(NAME))
     add(node, here, THERE)

@@ -29,9 +29,26 @@ def others(tx: Tx, found: Table) -> list[Table]:
     return [each for each in (table.get(tx, arn) for arn in found.replicas) if each is not None]
 
 
-def shared(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an UpdateTable the other regions are told too."""
-    return {member: request[member] for member in _SHARED if request.get(member) is not None}
+def shared(request: Mapping[str, Any], there: Table) -> dict[str, Any]:
+    """What of an UpdateTable that other region is told too: nothing that it has of its own, or has already."""
+    told = {member: request[member] for member in _SHARED if request.get(member) is not None}
+    own = next(each for each in there.definition["Replicas"] if each["RegionName"] == there.region)
+    mode = there.definition["BillingMode"]
+    is_switch = told.get("BillingMode", mode) != mode
+    told = _with_overrides(told, there.definition, own, is_switch=is_switch)
+    if "GlobalSecondaryIndexUpdates" in told:
+        overrides = _by_name(own.get("GlobalSecondaryIndexes", ()))
+        has = _by_name(there.definition.get("GlobalSecondaryIndexes", ()))
+        updates = []
+        for each in told.pop("GlobalSecondaryIndexUpdates"):
+            name = each.get("Update", {}).get("IndexName")
+            if name in has:
+                update = _with_overrides(each["Update"], has[name], overrides.get(name, {}), is_switch=is_switch)
+                updates += [{"Update": update}] if set(update) > {"IndexName"} else []
+            else:
+                updates.append(each)
+        told |= {"GlobalSecondaryIndexUpdates": updates} if updates else {}
+    return told
 
 
 def save(tx: Tx, found: Table, group: Sequence[Mapping[str, Any]], *, status: str | None = None) -> None:
@@ -54,3 +71,22 @@ def check_stream_stays(found: Table) -> None:
     """Raises ValidationException: the stream of a global table is there for good."""
     if found.replicas:
         raise ValidationException(f"{INVALID}Disabling Stream is not allowed for a Global Table replica.")
+
+
+def _by_name(indexes: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {each["IndexName"]: each for each in indexes}
+
+
+def _with_overrides(
+    told: Mapping[str, Any], has: Mapping[str, Any], own: Mapping[str, Any], *, is_switch: bool
+) -> dict[str, Any]:
+    """What the table, or an index of it, is told of its capacity. (To be told what it has would be refused.)"""
+    made = dict(told)
+    for member in ("ProvisionedThroughput", "OnDemandThroughput"):
+        if made.get(member):
+            made[member] = {**made[member], **own.get(f"{member}Override", {})}
+    units: Mapping[str, Any] = made.get("ProvisionedThroughput") or {}
+    if units and not is_switch and units.items() <= has["ProvisionedThroughput"].items():
+        del made["ProvisionedThroughput"]
+        made.pop("BillingMode", None)
+    return made

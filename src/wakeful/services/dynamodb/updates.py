@@ -100,12 +100,13 @@ def update(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
 
 def update_everywhere(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
     """The same; what every region of a global table has alike is changed in all of them."""
-    told = group.shared(request)
     rest = group.others(tx, found)
     answer = update(tx, found, request)
-    for each in rest if told else ():
-        table.lock(tx, each.arn)
-        update(tx, each, told)
+    for each in rest:
+        told = group.shared(request, each)
+        if told:
+            table.lock(tx, each.arn)
+            update(tx, each, told)
     return answer
 
 
