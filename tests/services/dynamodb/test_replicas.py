@@ -102,10 +102,16 @@ def test_regions_part_again(node: RunningNode, here: Any, there: Any) -> None:
     here.update_table(TableName=NAME, ReplicaUpdates=[{"Delete": {"RegionName": THERE}}])
     assert replicas(here) == {HERE: "ACTIVE", ELSEWHERE: "ACTIVE"}
     assert refused(there.describe_table, TableName=NAME)[0] == "ResourceNotFoundException"
-    leaving = {"RegionName": ELSEWHERE, "DisassociationMode": "WAIT_FOR_REPLICATION"}
-    here.update_table(TableName=NAME, ReplicaUpdates=[{"Disassociate": leaving}])
+    leaving = [{"Disassociate": {"RegionName": ELSEWHERE, "DisassociationMode": "WAIT_FOR_REPLICATION"}}]
+    elsewhere = node.client("dynamodb", region=ELSEWHERE)
+    assert "in its own Region" in refused(here.update_table, TableName=NAME, ReplicaUpdates=leaving)[1]
+    assert "protected against" in refused(elsewhere.update_table, TableName=NAME, ReplicaUpdates=leaving)[1]
+    assert described(elsewhere)["DisassociationProtectionEnabled"]
+    elsewhere.update_table(TableName=NAME, DisassociationProtectionEnabled=False)
+    elsewhere.update_table(TableName=NAME, ReplicaUpdates=leaving)
     assert replicas(here) == {}
-    assert "GlobalTableVersion" not in described(here)
+    for client in (here, elsewhere):
+        assert not {"GlobalTableVersion", "DisassociationProtectionEnabled"} & set(described(client))
     put(here, "a", 2)
     assert contents(node, region=ELSEWHERE) == {"a": 1}
     assert replicas(node.client("dynamodb", region=ELSEWHERE)) == {}

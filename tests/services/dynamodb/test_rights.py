@@ -36,6 +36,11 @@ def needed(operation: str, request: dict[str, Any]) -> list[tuple[str, str]]:
             {**T, "ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}]},
             [("UpdateTable", ARN), ("CreateTableReplica", ARN.replace("us-east-1", "eu-west-1"))],
         ),
+        (
+            "UpdateTable",
+            {**T, "ReplicaUpdates": [{"Disassociate": {"RegionName": "us-east-1"}}]},
+            [("UpdateTable", ARN), ("DisassociateTableReplica", ARN)],
+        ),
         ("TagResource", {"ResourceArn": ARN, "Tags": []}, [("TagResource", ARN)]),
         ("GetItem", {**T, "Key": {}}, [("GetItem", ARN)]),
         ("Query", {**T, "IndexName": "i"}, [("Query", f"{ARN}/index/i")]),

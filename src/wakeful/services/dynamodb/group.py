@@ -12,6 +12,8 @@ from wakeful.services.dynamodb.table import Table
 from wakeful.store.tx import Tx
 
 VERSION = "2019.11.21"
+PROTECTION = "DisassociationProtectionEnabled"
+"""The member that says whether a table may not leave the group; it may not unless it says so."""
 
 _SHARED = (
     *("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexUpdates", "ProvisionedThroughput"),
@@ -55,7 +57,9 @@ def save(tx: Tx, found: Table, group: Sequence[Mapping[str, Any]], *, status: st
     """The table is one of that group. Whoever calls has locked it."""
     made = {name: value for name, value in found.definition.items() if name not in ("Replicas", "GlobalTableVersion")}
     if group:
-        made |= {"Replicas": list(group), "GlobalTableVersion": VERSION}
+        made |= {"Replicas": list(group), "GlobalTableVersion": VERSION, PROTECTION: made.get(PROTECTION, True)}
+    else:
+        made.pop(PROTECTION, None)
     table.save(tx, found, definition=made, status=status)
 
 
@@ -65,6 +69,24 @@ def leave(tx: Tx, found: Table) -> None:
     for each in others(tx, found):
         table.lock(tx, each.arn)
         save(tx, each, rest if len(rest) > 1 else [])
+
+
+def check_is_one(found: Table) -> None:
+    """Raises ValidationException where the table is no global one."""
+    if not found.replicas:
+        raise ValidationException(
+            "Update global table operation failed because one or more replicas were not part of the global table."
+        )
+
+
+def check_may_leave(found: Table) -> None:
+    """Raises ValidationException where it is protected, as it is unless somebody has said otherwise."""
+    check_is_one(found)
+    if found.definition.get(PROTECTION, True):
+        raise ValidationException(
+            "Replica cannot be disassociated as it is currently protected against disassociation. Disable"
+            " disassociation protection first."
+        )
 
 
 def check_stream_stays(found: Table) -> None:

@@ -109,7 +109,7 @@ def _create(call: Call, operation: str, request: Request) -> Iterator[Need]:
 def _update(call: Call, operation: str, request: Request) -> Iterator[Need]:
     yield _on(call, operation, request["TableName"])
     for each in request.get("ReplicaUpdates") or ():
-        for kind in ("Create", "Update", "Delete"):
+        for kind in ("Create", "Update", "Delete", "Disassociate"):
             if each.get(kind):
                 arn = names.parse_arn(table.arn_of(call, request["TableName"]))
                 action = "UpdateTable" if kind == "Update" else f"{kind}TableReplica"

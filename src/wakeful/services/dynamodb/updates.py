@@ -38,16 +38,18 @@ Request = Mapping[str, Any]
 _MEMBERS = (
     *("ProvisionedThroughput", "BillingMode", "StreamSpecification", "GlobalSecondaryIndexUpdates"),
     *("SSESpecification", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput", "TableClass"),
+    group.PROTECTION,
 )
 _LATER = (
     *("MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode"),
-    *("DisassociationProtectionEnabled", "VectorIndexUpdates"),
+    "VectorIndexUpdates",
 )
 _ALONE = (
     ("SSESpecification", "Server-Side Encryption modification"),
     ("TableClass", "TableClass modification"),
     ("DeletionProtectionEnabled", "DeletionProtection modification"),
     ("WarmThroughput", "WarmThroughput"),
+    (group.PROTECTION, "DisassociationProtection modification"),
 )
 """What goes with nothing else; of several, the first is complained of."""
 _WHILE_UPDATING = frozenset({"DeletionProtectionEnabled", "WarmThroughput", "SSESpecification"})
@@ -89,6 +91,9 @@ def update(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
         _apply_class(tx, change, request["TableClass"])
     if "DeletionProtectionEnabled" in wanted:
         change.set("DeletionProtectionEnabled", request["DeletionProtectionEnabled"])
+    if group.PROTECTION in wanted:
+        group.check_is_one(found)
+        change.set(group.PROTECTION, request[group.PROTECTION])
     saved = table.save(tx, found, definition=change.definition, status=change.status)
     _tell_stream(tx, found, saved)
     answer = description.described(tx, saved)
