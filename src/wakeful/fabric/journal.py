@@ -205,6 +205,13 @@ def read(
 
     Those from before `since` are as good as gone.
     """
+    return portion(tx, shard, after, count, bytes_max, since=since)[0]
+
+
+def portion(
+    tx: Tx, shard: Shard, after: int, count: int, bytes_max: int, *, since: float = 0.0
+) -> tuple[list[Entry], bool]:
+    """The same; and whether there may be more behind it, of which it has no room."""
     found: list[Entry] = []
     size = 0
     last = _beyond(tx, shard, after, since)
@@ -216,12 +223,12 @@ def read(
         for row in rows:
             size += row["size"]
             if found and size > bytes_max:
-                return found
+                return found, True
             found.append(_entry(row))
         if len(rows) < slice_size:
-            return found
+            return found, False
         last = found[-1].seq
-    return found
+    return found, True
 
 
 def newest(tx: Tx, shard: Shard) -> int:

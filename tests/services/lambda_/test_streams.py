@@ -114,6 +114,15 @@ def test_filters_let_go_by_what_they_do_not_want(stage: Stage) -> None:
     assert stage.batches()[-1][-1] == "last"
 
 
+def test_what_is_large_is_read_after_what_nobody_wants(stage: Stage) -> None:
+    stage.map(FilterCriteria={"Filters": [{"Pattern": '{"data": {"kind": ["order"]}}'}]})
+    large = json.dumps({"kind": "order", "text": "x" * limits.LAMBDA_STREAM_SCANNED_BYTES})
+    stage.put("no json")
+    stage.node.settle()
+    stage.put("no json", large)
+    assert stage.batches() == [[large]]
+
+
 def test_a_batch_is_no_larger_than_an_event_and_what_no_event_holds_is_given_up(stage: Stage) -> None:
     url, arn = queue(stage)
     stage.put(*(f"{number}" + " " * 2_000_000 for number in range(3)), "L" * 6_000_000, "after")

@@ -40,8 +40,8 @@ class View:
     found: Sequence[Followed] = ()
     is_ill_shaped: bool = False
     oldest: float = 0.0
-    entries: Mapping[LaneKey, tuple[Sequence[Entry], int]] = field(default_factory=dict)
-    """What comes next in the lanes that can take more, and how much was asked for."""
+    entries: Mapping[LaneKey, tuple[Sequence[Entry], bool]] = field(default_factory=dict)
+    """What comes next in the lanes that can take more, and whether there may be more behind it."""
 
 
 class Follower:
@@ -231,12 +231,13 @@ def _view(
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
         return View(is_ill_shaped=True)
-    entries = {key: _next(tx, each.shard, *cursors[key]) for each in found for key in each.lanes if key in cursors}
+    entries = {
+        key: journal.portion(tx, each.shard, *cursors[key], limits.LAMBDA_STREAM_SCANNED_BYTES)
+        for each in found
+        for key in each.lanes
+        if key in cursors
+    }
     return View(None, found, oldest=stream.oldest(tx, arn), entries=entries)
-
-
-def _next(tx: Tx, shard: Shard, cursor: int, wanted: int) -> tuple[list[Entry], int]:
-    return journal.read(tx, shard, cursor, wanted, limits.LAMBDA_STREAM_SCANNED_BYTES), wanted
 
 
 def _shards(tx: Tx, stream: Stream, arn: str) -> list[Shard]:
