@@ -112,6 +112,12 @@ def open_shard(
     return _shard(row)
 
 
+def held_open_shards(tx: Tx, journal: str) -> tuple[Shard, ...]:
+    """Those that take entries; until this transaction ends nobody else opens or closes one."""
+    tx.lock("journal", journal)
+    return open_shards(tx, journal)
+
+
 def close_shard(tx: Tx, shard: Shard) -> Shard:
     """It takes no more; what it has stays for as long as it would have. The shard, closed."""
     tx.lock("journal", shard.journal)
