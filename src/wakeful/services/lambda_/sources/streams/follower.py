@@ -136,7 +136,7 @@ class Follower:
             for key, lane in self._lanes.items()
             if self._can_take(lane, now)
         }
-        known = {key: lane.checkpoint if lane.is_busy else lane.known for key, lane in self._lanes.items()}
+        known = {key: lane.known for key, lane in self._lanes.items()}
         stream, factor = self._stream_of(mapping), int(mapping.config["ParallelizationFactor"])
         view = await self._node.store.read(_view, stream, mapping.source, known, cursors, factor)
         if not view.is_ill_shaped:
