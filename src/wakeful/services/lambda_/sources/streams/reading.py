@@ -72,7 +72,7 @@ def _seen_by_filters(record: dict[str, Any]) -> dict[str, Any]:
     if kept is None:
         return record
     data = base64.b64decode(kept["data"])
-    return {**record, **kept, "data": data.decode(errors="replace")}
+    return {**record, **kept, "data": data.decode(errors="surrogateescape")}  # what is no UTF-8 remains no JSON
 
 
 @dataclass(slots=True)
