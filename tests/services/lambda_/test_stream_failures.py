@@ -45,7 +45,7 @@ def test_after_its_last_attempt_a_batch_is_given_up_and_the_destination_told(sta
     (letter,) = letters(stage, url)
     assert letter["requestContext"] == {
         "requestId": letter["requestContext"]["requestId"],
-        "functionArn": f"arn:aws:lambda:{HERE}:function:{stage.name}:$LATEST",
+        "functionArn": f"arn:aws:lambda:{HERE}:function:{stage.name}",
         "condition": "RetryAttemptsExhausted",
         "approximateInvokeCount": 3,
     }

@@ -16,7 +16,7 @@ from wakeful import names
 from wakeful.fabric.trace import Trace, merged, new_trace
 from wakeful.services.lambda_ import destinations, measuring
 from wakeful.services.lambda_.destinations import Document
-from wakeful.services.lambda_.references import LATEST, of_arn
+from wakeful.services.lambda_.references import of_arn
 from wakeful.services.lambda_.sources.mappings import SourceMapping
 from wakeful.services.lambda_.sources.streams import rules
 from wakeful.services.lambda_.sources.streams.checkpoints import Response
@@ -67,11 +67,10 @@ class Discarded:
         return merged([each.trace for each in self.pieces]) if self.pieces else new_trace(now)
 
     def _record(self, request_id: str, now: float, *, with_payload: bool) -> dict[str, Any]:
-        function = of_arn(self.mapping.function)
         record: dict[str, Any] = {
             "requestContext": {
                 "requestId": request_id,
-                "functionArn": f"{function.arn}:{function.qualifier or LATEST}",
+                "functionArn": self.mapping.function,
                 "condition": self.condition,
                 "approximateInvokeCount": self.attempts,
             }
