@@ -169,10 +169,9 @@ def followed(shards: Sequence[Shard], lanes: Mapping[LaneKey, Checkpoint], facto
 
     `lanes` are the mapping's, each as far as it is known to have come.
     """
-    by_shard = {
-        shard.name: {key: checkpoint for key, checkpoint in lanes.items() if key.shard == shard.name}
-        for shard in shards
-    }
+    by_shard: dict[str, dict[LaneKey, Checkpoint]] = {shard.name: {} for shard in shards}
+    for key, checkpoint in lanes.items():
+        by_shard.setdefault(key.shard, {})[key] = checkpoint
     unread = {shard.name for shard in shards if not _is_read(shard, by_shard[shard.name])}
     found = []
     for shard in shards:
