@@ -11,6 +11,7 @@ import pytest
 from tests.services.dynamodb.following import make_table
 from tests.services.lambda_.stream_stage import Failed, Stage, data_of, failing, letters, queue
 from tests.services.lambda_.test_measuring import metric, total
+from wakeful import limits
 from wakeful.fabric import journal
 from wakeful.services.lambda_.sources import mappings
 from wakeful.services.lambda_.sources.streams.follower import Follower
@@ -334,6 +335,27 @@ def test_a_batch_whose_pause_ends_while_others_are_looked_at_is_not_taken_for_no
     stage.until(lambda: not stage.checkpoints(uuid)["s0", 0].pending)
     assert stage.shown(uuid)["LastProcessingResult"] == "OK"
     assert stage.events[-1]["Records"]
+
+
+def test_lanes_that_are_far_behind_are_not_all_read_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def looked(self: Any, mapping: Any) -> Any:
+        view = await really(self, mapping)
+        if view is not None:
+            read.append(sum(entry.size for entries, _ in view.entries.values() for entry in entries))
+        return view
+
+    read: list[int] = []
+    really = Follower._look
+    monkeypatch.setattr(Follower, "_look", looked)
+    monkeypatch.setattr(limits, "LAMBDA_STREAM_LOOKED_BYTES", 1500)
+    for shard in ("s1", "s2", "s3"):
+        stage.write(journal.open_shard, stage.arn, shard)
+    for shard in ("s0", "s1", "s2", "s3"):
+        stage.put("noise" * 200, shard=shard)
+    stage.put("wanted|last", shard="s3")
+    stage.map(FilterCriteria={"Filters": [{"Pattern": '{"partitionKey": ["wanted"]}'}]})
+    assert stage.batches() == [["last"]]
+    assert max(read) < 2500
 
 
 def test_who_was_taken_for_dead_follows_no_more(stage: Stage) -> None:

@@ -163,6 +163,10 @@ class Followed:
         """Whether all its lanes have done what is up to `until`."""
         return all(each.is_clear and each.position >= (self.until or 0) for each in self.lanes.values())
 
+    def holds(self, key: LaneKey, cursor: int) -> bool:
+        """Whether that lane may not be read beyond the cursor."""
+        return self.until is not None and cursor >= self.until and not self.lanes[key].pending
+
 
 def followed(shards: Sequence[Shard], lanes: Mapping[LaneKey, Checkpoint], factor: int) -> list[Followed]:
     """The shards that may be read now: those whose parents have been read to their end, and are not so themselves.

@@ -43,6 +43,9 @@ class View:
     entries: Mapping[LaneKey, tuple[Sequence[Entry], int]] = field(default_factory=dict)
     """What comes next in the lanes that can take more, and how much was asked for."""
 
+    is_cut: bool = False
+    """Whether some of those were not read, because there was much in others."""
+
 
 class Follower:
     """What follows a stream for one mapping, for as long as this node holds it."""
@@ -90,7 +93,8 @@ class Follower:
             return
         deadlines = [await self._advance(mapping, each, view, role_arn) for each in self._idle(view.found)]
         await asyncio.sleep(0)  # the batches have begun, and count as awake themselves
-        if any(lane.has_more and not lane.is_busy and not lane.is_full for lane in self._idle(view.found)):
+        idle = self._idle(view.found)
+        if view.is_cut or any(lane.has_more and not lane.is_busy and not lane.is_full for lane in idle):
             return
         await listener.wait(min((each for each in deadlines if each is not None), default=None))
 
@@ -231,12 +235,29 @@ def _view(
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
         return View(is_ill_shaped=True)
-    entries = {key: _next(tx, each.shard, *cursors[key]) for each in found for key in each.lanes if key in cursors}
-    return View(None, found, oldest=stream.oldest(tx, arn), entries=entries)
+    lanes = {key: each for each in found for key in each.lanes if key in cursors}
+    entries = _entries(tx, lanes, cursors)
+    return View(None, found, oldest=stream.oldest(tx, arn), entries=entries, is_cut=len(entries) < len(lanes))
 
 
-def _next(tx: Tx, shard: Shard, cursor: int, wanted: int) -> tuple[list[Entry], int]:
-    return journal.read(tx, shard, cursor, wanted, limits.LAMBDA_STREAM_SCANNED_BYTES), wanted
+def _entries(
+    tx: Tx, lanes: Mapping[LaneKey, Followed], cursors: Mapping[LaneKey, tuple[int, int]]
+) -> dict[LaneKey, tuple[Sequence[Entry], int]]:
+    """What comes next in those lanes, those first that are farthest behind; up to as much as is read at once."""
+    entries: dict[LaneKey, tuple[Sequence[Entry], int]] = {}
+    size = 0
+    for key in sorted(lanes, key=lambda key: cursors[key][0]):
+        if size > limits.LAMBDA_STREAM_LOOKED_BYTES:
+            break
+        (cursor, wanted), followed = cursors[key], lanes[key]
+        found = [] if followed.holds(key, cursor) else _next(tx, followed.shard, cursor, wanted)
+        entries[key] = found, wanted
+        size += sum(entry.size for entry in found)
+    return entries
+
+
+def _next(tx: Tx, shard: Shard, cursor: int, wanted: int) -> list[Entry]:
+    return journal.read(tx, shard, cursor, wanted, limits.LAMBDA_STREAM_SCANNED_BYTES)
 
 
 def _shards(tx: Tx, stream: Stream, arn: str) -> list[Shard]:
