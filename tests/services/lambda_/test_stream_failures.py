@@ -126,6 +126,29 @@ def test_what_is_too_old_is_given_up_unseen_or_after_it_failed(stage: Stage) -> 
     assert (min(counts), max(counts) > 1) == (0, True)
 
 
+def test_what_an_older_clock_wrote_takes_nothing_younger_with_it(stage: Stage) -> None:
+    def behind(tx: Any) -> None:
+        tx.lock("journal", stage.arn)
+        tx.run("UPDATE journal_entries SET at = at - 3600 WHERE seq = ?", older)
+
+    _, older, _ = stage.put("a", "b", "c")
+    stage.write(behind)
+    stage.map(MaximumRecordAgeInSeconds=60)
+    assert stage.batches() == [["a", "b", "c"]]
+
+
+def test_a_bucket_has_the_whole_event_of_a_window(stage: Stage) -> None:
+    stage.node.client("s3").create_bucket(Bucket=stage.name)
+    stage.answer = failing("bad")
+    more = {"DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{stage.name}"}}}
+    stage.map(MaximumRetryAttempts=0, TumblingWindowInSeconds=900, **more)
+    stage.put("bad")
+    stage.node.settle()
+    (found,) = stage.node.client("s3").list_objects_v2(Bucket=stage.name)["Contents"]
+    body = stage.node.client("s3").get_object(Bucket=stage.name, Key=found["Key"])["Body"].read()
+    assert json.loads(json.loads(body)["payload"]) == stage.events[0]
+
+
 def test_what_is_throttled_counts_as_no_attempt(stage: Stage) -> None:
     def throttled(event: dict[str, Any]) -> None:
         if is_throttled:
