@@ -13,6 +13,7 @@ from tests.services.lambda_.stream_stage import Failed, Stage, data_of, failing,
 from tests.services.lambda_.test_measuring import metric, total
 from wakeful import limits
 from wakeful.fabric import journal
+from wakeful.services.kinesis.followed import Followed
 from wakeful.services.lambda_.sources import mappings
 from wakeful.services.lambda_.sources.streams.follower import Follower
 from wakeful.services.lambda_.sources.streams.turn import Turn
@@ -116,6 +117,30 @@ def test_children_are_read_when_their_parents_have_been(stage: Stage) -> None:
     stage.put("d1", shard="s3")
     assert stage.batches()[-1] == ["d1"]
     assert {shard for shard, _ in stage.checkpoints(uuid)} == {"s0", "s1", "s2", "s3"}
+
+
+def test_a_stream_that_is_deleted_and_made_again_is_followed_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> None:
+        kinesis.create_stream(StreamName=stage.name, ShardCount=1)
+        stage.node.settle()
+
+    def put(data: str) -> list[list[str]]:
+        kinesis.put_record(StreamName=stage.name, Data=data, PartitionKey="k")
+        return stage.batches()
+
+    monkeypatch.setattr(stage.node.node, "streams", {**stage.node.node.streams, "kinesis": Followed()})
+    kinesis = stage.node.client("kinesis")
+    made()
+    uuid = stage.map()
+    assert put("a") == [["a"]]
+    kinesis.delete_stream(StreamName=stage.name)
+    stage.node.settle()
+    assert stage.shown(uuid)["LastProcessingResult"] == f"PROBLEM: Stream not found: {stage.arn}"
+    made()
+    assert put("b") == [["a"], ["b"]]
+    assert put("c") == [["a"], ["b"], ["c"]]
 
 
 def test_lanes_run_beside_one_another_and_a_key_keeps_its_order(stage: Stage) -> None:

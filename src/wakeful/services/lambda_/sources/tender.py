@@ -28,6 +28,10 @@ class TakenOver(Exception):
     """The mapping is another node's: this one was taken for dead."""
 
 
+class Moved(Exception):
+    """What is drawn from is another than was watched, under the same name."""
+
+
 class Drawer(Protocol):
     """What draws for one mapping."""
 
@@ -39,7 +43,7 @@ class Drawer(Protocol):
         """What is woken when there may be more to draw."""
 
     async def go_on(self, mapping: SourceMapping, listener: Listener) -> None:
-        """More batches are in work; or it has slept because there cannot be one yet."""
+        """More batches are in work; or it has slept because there cannot be one yet. Raises Moved, TakenOver."""
 
     async def until_one_ends(self, listener: Listener) -> None:
         """It has slept until a batch that is in hand has ended, or something else woke it."""
@@ -66,6 +70,8 @@ class Tender:
             try:
                 await self._tend()
                 return
+            except Moved:
+                continue
             except TakenOver:
                 log.warning("mapping %s is tended by another node now", self._uuid)
                 return

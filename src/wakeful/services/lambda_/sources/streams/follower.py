@@ -23,7 +23,7 @@ from wakeful.services.lambda_.sources.streams import checkpoints, reading
 from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, Followed, LaneKey
 from wakeful.services.lambda_.sources.streams.reading import Lane, Reader
 from wakeful.services.lambda_.sources.streams.turn import Turn
-from wakeful.services.lambda_.sources.tender import TakenOver, write_if_held
+from wakeful.services.lambda_.sources.tender import Moved, TakenOver, write_if_held
 from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.store.wakes import Listener
@@ -37,6 +37,7 @@ class View:
     """What there is of a stream at one moment."""
 
     complaint: str | None = None
+    journal: str | None = None
     found: Sequence[Followed] = ()
     is_ill_shaped: bool = False
     oldest: float = 0.0
@@ -60,15 +61,18 @@ class Follower:
         self._in_hand: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
         self._is_taken_over = False
+        self._journal: str | None = None
+        """What is watched; None where there is no such stream."""
 
     @property
     def has_in_hand(self) -> bool:
         return bool(self._in_hand)
 
     async def watched(self, mapping: SourceMapping) -> Sequence[str]:
+        """Its journal, and its name: there a stream that is made anew wakes."""
         stream = self._stream_of(mapping)
-        name = await self._node.store.read(stream.journal, mapping.source)
-        return [journal.wake_name(name or mapping.source)]
+        self._journal = await self._node.store.read(stream.journal, mapping.source)
+        return [journal.wake_name(each) for each in (self._journal, mapping.source) if each is not None]
 
     async def until_one_ends(self, listener: Listener) -> None:
         self._listener = listener
@@ -143,6 +147,8 @@ class Follower:
         known = {key: lane.known for key, lane in self._lanes.items()}
         stream, factor = self._stream_of(mapping), int(mapping.config["ParallelizationFactor"])
         view = await self._node.store.read(_view, stream, mapping.source, known, cursors, factor)
+        if view.journal not in (None, self._journal):
+            raise Moved
         if not view.is_ill_shaped:
             return view
         shaped = await write_if_held(self._node, self._item, _shaped, self._uuid, stream, mapping.source, known, factor)
@@ -231,13 +237,13 @@ def _view(
     complaint = stream.complaint(tx, arn)
     if complaint is not None:
         return View(complaint)
-    shards = _shards(tx, stream, arn)
+    name, shards = stream.journal(tx, arn), _shards(tx, stream, arn)
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
-        return View(is_ill_shaped=True)
+        return View(journal=name, is_ill_shaped=True)
     lanes = {key: each for each in found for key in each.lanes if key in cursors}
     entries = _entries(tx, lanes, cursors)
-    return View(None, found, oldest=stream.oldest(tx, arn), entries=entries, is_cut=len(entries) < len(lanes))
+    return View(None, name, found, oldest=stream.oldest(tx, arn), entries=entries, is_cut=len(entries) < len(lanes))
 
 
 def _entries(
