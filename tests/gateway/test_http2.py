@@ -200,6 +200,36 @@ async def test_who_takes_requests_back_again_and_again_is_let_go(site: Site) -> 
     assert site.servers.connections == []
 
 
+async def test_a_client_that_says_farewell_still_has_the_answers_it_waits_for(site: Site) -> None:
+    client = await connected(site)
+    site.may_answer.clear()
+    number = await client.ask()
+    await site.was_asked.wait()
+    # GOAWAY, and what Node.js sends after it: the connection's window grows by one.
+    client._writer.write(bytes.fromhex("000008070000000000 00000000 00000000 000004080000000000 00000001"))
+    refused = await client.ask()
+    assert await client.answers(refused) == [(0, b"")]
+    site.may_answer.set()
+    assert await client.answers(number) == [(200, b"0")]
+    await client.until_closed()
+
+
+async def test_a_body_that_nobody_read_takes_no_room_from_the_next(site: Site) -> None:
+    client = await connected(site)
+    await client.hear()
+    for _ in range(2 * limits.HTTP2_WINDOW_BYTES // 60_000):
+        number = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(number, HEAD)
+        for _ in range(4):
+            client.h2.send_data(number, b"x" * 15_000)
+        client.h2.reset_stream(number)
+        client.flush()
+        while client.h2.outbound_flow_control_window < limits.HTTP2_WINDOW_BYTES // 4:
+            await client.hear()
+    answered = await client.ask(b"x" * 300_000)
+    assert await client.answers(answered) == [(200, b"300000")]
+
+
 async def test_a_server_that_stops_lets_what_has_begun_end(site: Site) -> None:
     client = await connected(site)
     site.may_answer.clear()
