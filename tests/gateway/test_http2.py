@@ -23,6 +23,7 @@ from tests.gateway.test_server import Site
 from tests.running_node import RunningNode
 from wakeful import limits
 from wakeful.clock import Clock
+from wakeful.gateway.http2 import Http2Connection
 from wakeful.gateway.server import Servers
 
 HEAD = [(":method", "POST"), (":scheme", "http"), (":authority", "here"), (":path", "/a?b=c")]
@@ -228,6 +229,31 @@ async def test_a_body_that_nobody_read_takes_no_room_from_the_next(site: Site) -
             await client.hear()
     answered = await client.ask(b"x" * 300_000)
     assert await client.answers(answered) == [(200, b"300000")]
+
+
+async def test_windows_that_grow_by_the_settings_let_an_answer_go_on(site: Site) -> None:
+    client = await connected(site, window=0)
+    number = await client.ask()
+    while number not in client.statuses:
+        await client.hear()
+    assert number not in client.bodies
+    client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 100})
+    client.flush()
+    assert await client.answers(number) == [(200, b"0")]
+
+
+async def test_frames_with_nothing_in_them_are_not_kept(site: Site) -> None:
+    client = await connected(site)
+    await client.hear()
+    [connection] = [each for each in site.servers.connections if isinstance(each, Http2Connection)]
+    client.h2.send_headers(1, HEAD)
+    for _ in range(1000):
+        client.h2.send_data(1, b"")
+    connection.data_received(client.h2.data_to_send())
+    assert connection._exchanges[1]._pieces == []
+    client.h2.end_stream(1)
+    client.flush()
+    assert await client.answers(1) == [(200, b"0")]
 
 
 async def test_a_server_that_stops_lets_what_has_begun_end(site: Site) -> None:

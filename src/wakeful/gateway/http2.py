@@ -20,6 +20,7 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
@@ -219,6 +220,8 @@ class Http2Connection(asyncio.Protocol):
                 self._exchanges[event.stream_id].ended()
         elif isinstance(event, WindowUpdated):
             self._credit(event.stream_id)
+        elif isinstance(event, RemoteSettingsChanged):
+            self._credit(None)  # they may have made all windows larger
         elif isinstance(event, StreamReset):
             self._reset(event.stream_id)
         elif isinstance(event, ConnectionTerminated):
@@ -264,10 +267,11 @@ class Http2Connection(asyncio.Protocol):
     def _take(self, event: DataReceived) -> None:
         assert event.stream_id is not None
         exchange = self._exchanges.get(event.stream_id)
+        length = event.flow_controlled_length or 0
         if exchange is None:  # it was answered without being read
-            self._protocol.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
-        else:
-            exchange.came(event.data or b"", event.flow_controlled_length or 0)
+            self._protocol.acknowledge_received_data(length, event.stream_id)
+        elif length:  # frames with nothing in them could come without end
+            exchange.came(event.data or b"", length)
 
     def _credit(self, number: int | None) -> None:
         for exchange in [self._exchanges[number]] if number in self._exchanges else self._exchanges.values():
