@@ -42,8 +42,8 @@ _OF_CONNECTIONS = frozenset((b"connection", b"keep-alive", b"proxy-connection", 
 
 
 class _States(H2ConnectionStateMachine):
-    """A client's GOAWAY ends nothing that has begun ("RFC 9113", 6.8). To h2 it ends everything, and what comes after it is
-    an error; Node.js still sends updates of windows then.
+    """A client's GOAWAY ends nothing that has begun ("RFC 9113", 6.8). To h2 it ends everything, and what comes after
+    it is an error; Node.js still sends updates of windows then.
     """
 
     def process_input(self, input_: ConnectionInputs) -> list[Event]:

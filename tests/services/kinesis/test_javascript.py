@@ -31,6 +31,7 @@ def test_the_javascript_client_puts_and_follows_a_shard_to_its_end(shared_node: 
     said = subprocess.run(
         [program, "--no-warnings", tmp_path / "nodejs" / "client.mjs", shared_node.endpoint, "js", arn("js")],
         capture_output=True,
+        check=False,
         text=True,
         timeout=60,
     )
