@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -38,7 +39,7 @@ class Client:
         self.h2.initiate_connection()
         self.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.statuses: dict[int, int] = {}
-        self.bodies: dict[int, bytes] = {}
+        self.bodies: dict[int, bytearray] = {}
         self.ended: set[int] = set()
         self.is_closed = False
         self.flush()
@@ -62,7 +63,7 @@ class Client:
         if isinstance(event, ResponseReceived):
             self.statuses[event.stream_id] = int(dict(event.headers)[b":status"])
         elif isinstance(event, DataReceived):
-            self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + (event.data or b"")
+            self.bodies.setdefault(event.stream_id, bytearray()).extend(event.data or b"")
             self.h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
         elif isinstance(event, StreamEnded | StreamReset):
             self.ended.add(event.stream_id)
@@ -90,7 +91,7 @@ class Client:
         while not self.ended.issuperset(numbers):
             assert not self.is_closed
             await self.hear()
-        return [(self.statuses.get(number, 0), self.bodies.get(number, b"")) for number in numbers]
+        return [(self.statuses.get(number, 0), bytes(self.bodies.get(number, b""))) for number in numbers]
 
 
 @pytest_asyncio.fixture
@@ -268,6 +269,26 @@ async def test_a_server_that_stops_lets_what_has_begun_end(site: Site) -> None:
     site.may_answer.set()
     assert await client.answers(number) == [(200, b"0")]
     await client.until_closed()
+
+
+class Large(Site):
+    """Answers more than the system's buffers take."""
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(4 * limits.HTTP2_UNREAD_BYTES_MAX)})
+
+
+async def test_who_takes_frames_of_any_size_is_not_taken_for_one_who_does_not_read() -> None:
+    site = Large(Servers(Clock()))
+    await site.open()
+    client = await connected(site, window=2**30)
+    client.h2.update_settings({SettingCodes.MAX_FRAME_SIZE: 2**24 - 1})
+    client.h2.increment_flow_control_window(2**30)
+    client.flush()
+    [(status, body)] = await client.answers(await client.ask())
+    assert (status, len(body)) == (200, 4 * limits.HTTP2_UNREAD_BYTES_MAX)
+    await site.close()
 
 
 # --- a node ----------------------------------------------------------------------------------------------------------

@@ -327,9 +327,8 @@ class Http2Connection(asyncio.Protocol):
         """The data has been written, as fast as the client lets it."""
         rest = memoryview(data)
         while rest and not self._is_gone(exchange.number):
-            room = min(
-                self._protocol.local_flow_control_window(exchange.number), self._protocol.max_outbound_frame_size
-            )
+            # A client may allow frames as large as what it is let go for when it does not read it.
+            room = min(self._protocol.local_flow_control_window(exchange.number), limits.HTTP2_FRAME_BYTES)
             if room <= 0:
                 exchange.may_send.clear()
                 await exchange.may_send.wait()
