@@ -202,6 +202,16 @@ async def test_who_takes_requests_back_again_and_again_is_let_go(site: Site) -> 
     assert site.servers.connections == []
 
 
+async def test_who_takes_a_request_back_now_and_then_is_not_let_go(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP2_RESETS_MAX", 2)
+    client = await connected(site)
+    for _ in range(5):
+        number = await client.ask()
+        client.h2.reset_stream(number)
+        client.flush()
+        assert await client.answers(await client.ask()) == [(200, b"0")]
+
+
 async def test_a_client_that_says_farewell_still_has_the_answers_it_waits_for(site: Site) -> None:
     client = await connected(site)
     site.may_answer.clear()

@@ -135,6 +135,7 @@ class Http2Connection(asyncio.Protocol):
         self._protocol.state_machine = _States()
         self._exchanges: dict[int, Exchange] = {}
         self._resets = 0
+        """Requests that were taken back, beyond those that were answered."""
         self._unread_bytes = 0
         """What came since the last thing that was complete."""
         self._is_ending = False
@@ -339,6 +340,7 @@ class Http2Connection(asyncio.Protocol):
             await self._may_write.wait()
         if is_last and not self._is_gone(exchange.number):
             exchange.is_answered = True
+            self._resets = max(self._resets - 1, 0)
             self._protocol.end_stream(exchange.number)
             self._flush()
 
