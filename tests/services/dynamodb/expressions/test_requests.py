@@ -149,6 +149,42 @@ def test_values_are_checked_and_used(values: dict[str, Any], why: str) -> None:
     assert refusal("PutItem", {**request, "ConditionExpression": "n = :a"}) == why
 
 
+def test_an_expression_with_what_its_placeholders_stand_for_has_a_megabyte() -> None:
+    def sized(text: str, size: int, name: str) -> str:
+        values = {":a": {"S": "x" * size}}
+        names = {"#n": name}
+        request = {
+            "ConditionExpression": text,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        return refusal("PutItem", request)
+
+    once, twice = "#n = :a", "#n = :a OR #n = :a"
+    room = 1024 * 1024 - len(once)
+    wrong = "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;"
+    assert sized(once, room - 100, "n" * 100) == ""
+    assert sized(once, room - 99, "n" * 100) == wrong
+    assert sized(twice, 500_000, "n") == ""
+    assert sized(twice, 600_000, "n") == wrong
+
+
+def test_names_have_two_megabytes_together_with_values() -> None:
+    names = {f"#n{place}": "x" * 65_000 for place in range(33)}
+    text = " AND ".join(f"attribute_exists({name})" for name in names)
+    assert refusal("PutItem", {"ConditionExpression": text, "ExpressionAttributeNames": names}) == (
+        "ExpressionAttributeNames exceeds max size"
+    )
+    request = {
+        "ConditionExpression": "#n0 = :a",
+        "ExpressionAttributeNames": {"#n0": names["#n0"]},
+        "ExpressionAttributeValues": {":a": {"S": "x" * (2 * 1024 * 1024 - 10)}},
+    }
+    assert refusal("PutItem", request) == (
+        "Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size"
+    )
+
+
 def test_a_number_is_the_same_however_it_is_written() -> None:
     request = {"ConditionExpression": "n = :a", "ExpressionAttributeValues": {":a": {"N": "0.50E1"}}}
     condition = asked("PutItem", request, KEYS).condition

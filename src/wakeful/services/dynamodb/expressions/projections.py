@@ -42,7 +42,7 @@ def bound(text: str, substitutes: Substitutes) -> PathsProjection:
 @lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
 def compiled(text: str, names: tuple[tuple[str, str], ...]) -> tuple[Needs, PathsProjection]:
     tree = parser.projection(text)
-    compiler = Compiler(_CALLED, dict(names))
+    compiler = Compiler(_CALLED, text, dict(names))
     paths: list[Path] = []
     others = Others()
     try:

@@ -20,17 +20,24 @@ NONE: Mapping[str, Any] = {}
 def of(request: Mapping[str, Any]) -> Substitutes:
     """Checked, whether an expression uses them or not. Raises ValidationException."""
     names, values = request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues")
+    names_bytes = values_bytes = 0
     if names is not None:
-        _check_names(names)
+        names_bytes = _check_names(names)
     if values is not None:
-        values = _checked_values(values)
-    return Substitutes(names if names is not None else NONE, values if values is not None else NONE)
+        values, values_bytes = _checked_values(values)
+    if names_bytes + values_bytes > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
+        raise ValidationException(
+            "Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size"
+        )
+    return Substitutes(names if names is not None else NONE, values if values is not None else NONE, values_bytes)
 
 
-def _check_names(names: Mapping[str, str]) -> None:
+def _check_names(names: Mapping[str, str]) -> int:
+    """How large all of them are together."""
     what = "ExpressionAttributeNames"
     if not names:
         raise ValidationException(f"{what} must not be empty")
+    size = 0
     for key, name in names.items():
         _check_key(what, key, "#")
         if not name:
@@ -40,9 +47,14 @@ def _check_names(names: Mapping[str, str]) -> None:
                 f"{what} contains invalid value: Attribute name is too large, must be less than"
                 f" {limits.DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX + 1} bytes for key {key}"
             )
+        size += len(key) + len(name.encode())
+    if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
+        raise ValidationException(f"{what} exceeds max size")
+    return size
 
 
-def _checked_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _checked_values(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+    """As they are compared, and how large they are together."""
     what = "ExpressionAttributeValues"
     if not values:
         raise ValidationException(f"{what} must not be empty")
@@ -57,7 +69,7 @@ def _checked_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
         size += len(key) + value_size(checked[key])
     if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
         raise ValidationException(f"{what} exceeds max size")
-    return checked
+    return checked, size
 
 
 def _check_key(what: str, key: str, begins: str) -> None:
