@@ -35,7 +35,7 @@ def test_numbers_of_a_shard_are_ordered_as_its_entries(number: int, opened: floa
 
 @examples(100)
 @given(st.integers(0, 2**30), st.integers(1, 100), moments, st.floats(0, 10_000), numbers)
-def test_a_child_begins_behind_the_end_of_its_parent_which_is_behind_all_it_had(
+def test_a_child_begins_behind_the_end_of_its_parent(
     number: int, later: int, opened: float, lived: float, ends: int
 ) -> None:
     parent = shard(number, opened, closed=opened + lived, ends=ends)
