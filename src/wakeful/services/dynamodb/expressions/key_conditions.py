@@ -177,7 +177,8 @@ def between(asked: Sequence[OfKey], schema: KeySchema) -> KeyCondition:
     sorted_by = _sort_conditions(by_name, schema)
     partition = schema.partition_of({each.name: by_name[each.name].values[0] for each in schema.partition})
     low, high = _range(partition, sorted_by, schema)
-    return KeyCondition(low, high, tuple(by_name[each.name].values[0] for each in schema.partition))
+    values = tuple(by_name[each.name].values[0] for each in schema.partition)
+    return KeyCondition(low, high, values, frozenset(by_name))
 
 
 def _sort_conditions(by_name: Mapping[str, OfKey], schema: KeySchema) -> list[OfKey]:
