@@ -149,6 +149,17 @@ def test_values_are_checked_and_used(values: dict[str, Any], why: str) -> None:
     assert refusal("PutItem", {**request, "ConditionExpression": "n = :a"}) == why
 
 
+def test_names_and_values_together_have_two_megabytes() -> None:
+    names = {f"#n{each}": f"{each}{'x' * 60_000}" for each in range(40)}
+    request = {"ConditionExpression": "n = :a", "ExpressionAttributeNames": names}
+    assert refusal("PutItem", request) == "ExpressionAttributeNames exceeds max size"
+    fewer = dict(list(names.items())[:20])
+    values = {":a": {"S": "x" * 1_200_000}}
+    assert refusal("PutItem", {**request, "ExpressionAttributeNames": fewer, "ExpressionAttributeValues": values}) == (
+        "Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size"
+    )
+
+
 def test_a_number_is_the_same_however_it_is_written() -> None:
     request = {"ConditionExpression": "n = :a", "ExpressionAttributeValues": {":a": {"N": "0.50E1"}}}
     condition = asked("PutItem", request, KEYS).condition

@@ -20,17 +20,21 @@ NONE: Mapping[str, Any] = {}
 def of(request: Mapping[str, Any]) -> Substitutes:
     """Checked, whether an expression uses them or not. Raises ValidationException."""
     names, values = request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues")
+    size = 0
     if names is not None:
-        _check_names(names)
+        size = _check_names(names)
     if values is not None:
-        values = _checked_values(values)
+        values, of_values = _checked_values(values)
+        _check_size("Combined size of ExpressionAttributeNames and ExpressionAttributeValues", size + of_values)
     return Substitutes(names if names is not None else NONE, values if values is not None else NONE)
 
 
-def _check_names(names: Mapping[str, str]) -> None:
+def _check_names(names: Mapping[str, str]) -> int:
+    """How large they are, with their placeholders."""
     what = "ExpressionAttributeNames"
     if not names:
         raise ValidationException(f"{what} must not be empty")
+    size = 0
     for key, name in names.items():
         _check_key(what, key, "#")
         if not name:
@@ -40,9 +44,13 @@ def _check_names(names: Mapping[str, str]) -> None:
                 f"{what} contains invalid value: Attribute name is too large, must be less than"
                 f" {limits.DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX + 1} bytes for key {key}"
             )
+        size += len(key) + len(name.encode())
+        _check_size(what, size)
+    return size
 
 
-def _checked_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
+def _checked_values(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+    """And how large they are."""
     what = "ExpressionAttributeValues"
     if not values:
         raise ValidationException(f"{what} must not be empty")
@@ -55,21 +63,28 @@ def _checked_values(values: Mapping[str, Any]) -> Mapping[str, Any]:
         except ValidationException as error:
             raise ValidationException(f"{what} contains invalid value: {error.message} for key {key}") from None
         size += len(key) + value_size(checked[key])
+        _check_size(what, size)
+    return checked, size
+
+
+def _check_size(what: str, size: int) -> None:
     if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
         raise ValidationException(f"{what} exceeds max size")
-    return checked
 
 
 def _check_key(what: str, key: str, begins: str) -> None:
-    if (wrong := _wrong_key(key, begins)) is not None:
+    is_long = len(key) > limits.DYNAMODB_PLACEHOLDER_BYTES_MAX
+    if (wrong := _too_long(key, begins) if is_long else _wrong_key(key, begins)) is not None:
         raise ValidationException(f"{what} contains invalid key: {wrong}")
+
+
+def _too_long(key: str, begins: str) -> str:
+    size = f" size of key: {len(key)}" if begins == "#" else ""  # as AWS says it
+    return f"The expression attribute map contains a key that is too long;{size}"
 
 
 @lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
 def _wrong_key(key: str, begins: str) -> str | None:
     if not key:
         return "The expression attribute map contains an empty key;"
-    if len(key) > limits.DYNAMODB_PLACEHOLDER_BYTES_MAX:
-        size = f" size of key: {len(key)}" if begins == "#" else ""  # as AWS says it
-        return f"The expression attribute map contains a key that is too long;{size}"
     return None if _PLACEHOLDER[begins].fullmatch(key) else f'Syntax error; key: "{key}"'
