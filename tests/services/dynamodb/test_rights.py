@@ -190,8 +190,8 @@ def test_conditions_see_keys_as_they_are_looked_for() -> None:
         assert leading("GetItem", Key={"p": dict(value)}) == ["7"]
         asked_for = {"ComparisonOperator": "EQ", "AttributeValueList": [dict(value)]}
         assert leading("Query", KeyConditions={"p": asked_for}) == ["7"]
-    for value in ({"N": "x"}, {}, None, "7"):
-        assert leading("GetItem", Key={"p": value}) is None, "it will be refused"
+    for refused_value in ({"N": "x"}, {}, None, "7"):
+        assert leading("GetItem", Key={"p": refused_value}) is None
 
 
 def test_conditions_see_attributes_behind_any_placeholder() -> None:

@@ -116,7 +116,12 @@ def test_a_value_that_is_refused_is_looked_at_a_second_time_for_types_and_no_mor
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setitem(values._CHECKS, "S", lambda held, level: seen.append(held) or held)  # type: ignore[index]
+
+    def text(held: str, level: int) -> str:
+        seen.append(held)
+        return held
+
+    monkeypatch.setattr(values, "_CHECKS", {**values._CHECKS, "S": text})
     deep: dict[str, Any] = {"L": [{"S": "x"}, {"SS": []}]}
     for _ in range(20):
         deep = {"L": [deep]}
