@@ -132,14 +132,17 @@ def _after(write: Write, found: Table, before: Item | None) -> tuple[Item | None
         size = item_size(write.item)
         item_rules.check_size(size)
         return write.item, size
-    after = before if before is not None else write.item
+    after: Item | None = before if before is not None else write.item
     if write.asked is not None and write.asked.update is not None:
-        paths = write.asked.update.paths()
-        after = write.asked.update.apply(after)
-        if any(len(path) > 1 for path in paths):
+        update = write.asked.update
+        after = update.apply(before) if before is not None else update.of_nothing(write.item)
+        if after is None:
+            return None, 0  # what only takes away makes no item
+        if any(len(path) > 1 for path in update.paths()):
             item_rules.check_depth(after)
         if found.indexes:
             item_rules.check_indexed(found, after, updated=True)
+    assert after is not None
     size = item_size(after)
     item_rules.check_size(size, updated=True)
     return after, size

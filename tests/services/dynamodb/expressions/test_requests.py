@@ -149,13 +149,38 @@ def test_values_are_checked_and_used(values: dict[str, Any], why: str) -> None:
     assert refusal("PutItem", {**request, "ConditionExpression": "n = :a"}) == why
 
 
-def test_names_and_values_together_have_two_megabytes() -> None:
-    names = {f"#n{each}": f"{each}{'x' * 60_000}" for each in range(40)}
-    request = {"ConditionExpression": "n = :a", "ExpressionAttributeNames": names}
-    assert refusal("PutItem", request) == "ExpressionAttributeNames exceeds max size"
-    fewer = dict(list(names.items())[:20])
-    values = {":a": {"S": "x" * 1_200_000}}
-    assert refusal("PutItem", {**request, "ExpressionAttributeNames": fewer, "ExpressionAttributeValues": values}) == (
+def test_an_expression_with_what_its_placeholders_stand_for_has_a_megabyte() -> None:
+    def sized(text: str, size: int, name: str) -> str:
+        values = {":a": {"S": "x" * size}}
+        names = {"#n": name}
+        request = {
+            "ConditionExpression": text,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        }
+        return refusal("PutItem", request)
+
+    once, twice = "#n = :a", "#n = :a OR #n = :a"
+    room = 1024 * 1024 - len(once)
+    wrong = "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;"
+    assert sized(once, room - 100, "n" * 100) == ""
+    assert sized(once, room - 99, "n" * 100) == wrong
+    assert sized(twice, 500_000, "n") == ""
+    assert sized(twice, 600_000, "n") == wrong
+
+
+def test_names_have_two_megabytes_together_with_values() -> None:
+    names = {f"#n{place}": "x" * 65_000 for place in range(33)}
+    text = " AND ".join(f"attribute_exists({name})" for name in names)
+    assert refusal("PutItem", {"ConditionExpression": text, "ExpressionAttributeNames": names}) == (
+        "ExpressionAttributeNames exceeds max size"
+    )
+    request = {
+        "ConditionExpression": "#n0 = :a",
+        "ExpressionAttributeNames": {"#n0": names["#n0"]},
+        "ExpressionAttributeValues": {":a": {"S": "x" * (2 * 1024 * 1024 - 10)}},
+    }
+    assert refusal("PutItem", request) == (
         "Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size"
     )
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.services.dynamodb.sizes import value_size
 from wakeful.services.dynamodb.values import Item, Value
 
 if TYPE_CHECKING:
@@ -22,18 +24,26 @@ class Substitutes:
     Every expression of a request is bound with the same one; `check_used` is asked last.
     """
 
-    __slots__ = ("_used", "names", "names_as_key", "values")
+    __slots__ = ("_bytes", "_used", "names", "names_as_key", "values")
 
-    def __init__(self, names: Mapping[str, str], values: Mapping[str, Value]) -> None:
+    def __init__(self, names: Mapping[str, str], values: Mapping[str, Value], values_bytes: int = 0) -> None:
+        """`values_bytes` is how large all values are together, where they may be large."""
         self.names = names
         self.names_as_key = tuple(sorted(names.items()))
         self.values = values
         self._used: set[str] = set()
+        self._bytes = values_bytes
 
     def meet(self, needs: Needs) -> None:
         """Raises ValidationException where an expression needs others."""
         for check in needs.checks:
             check(self.values)
+        bytes_max = limits.DYNAMODB_EXPRESSION_WITH_VALUES_BYTES_MAX
+        if (
+            needs.bytes + len(needs.values) * self._bytes > bytes_max
+            and needs.bytes + sum(value_size(self.values[name]) for name in needs.values) > bytes_max
+        ):
+            raise ValidationException(f"Invalid {needs.called}: Expression size has exceeded the maximum allowed size;")
         self._used |= needs.names
 
     def check_used(self) -> None:

@@ -45,9 +45,15 @@ class Compiled:
 class Needs:
     """What a compiled expression asks of a request, whatever else it is."""
 
+    called: str
     checks: tuple[Check, ...]
     names: frozenset[str]
     """Placeholders that it uses, of names and of values."""
+
+    bytes: int
+    """Of its text and, wherever they stand in it, its names; `values` are the placeholders that add theirs."""
+
+    values: tuple[str, ...]
 
 
 class Impossible(Exception):
@@ -57,16 +63,18 @@ class Impossible(Exception):
 class Compiler:
     """Of one expression."""
 
-    def __init__(self, called: str, names: Mapping[str, str]) -> None:
+    def __init__(self, called: str, text: str, names: Mapping[str, str]) -> None:
         self.called = called
         self.checks: list[Check] = []
         self.used: set[str] = set()
         self.operators = 0
         self.read: list[Path] = []  # by the operands
         self._names = names
+        self._bytes = len(text.encode(errors="surrogatepass"))
+        self._values: list[str] = []
 
     def needs(self) -> Needs:
-        return Needs(tuple(self.checks), frozenset(self.used))
+        return Needs(self.called, tuple(self.checks), frozenset(self.used), self._bytes, tuple(self._values))
 
     def refuse(self, why: str) -> None:
         """From here on nothing passes."""
@@ -122,6 +130,7 @@ class Compiler:
     def value(self, placeholder: Placeholder) -> Compiled:
         name = placeholder.name
         self.used.add(name)
+        self._values.append(name)
         undefined = f"An expression attribute value used in expression is not defined; attribute value: {name}"
 
         def check(values: Values) -> None:
@@ -137,6 +146,7 @@ class Compiler:
             self.refuse(
                 f"An expression attribute name used in the document path is not defined; attribute name: {placeholder}"
             )
+        self._bytes += len(self._names[placeholder].encode())
         return self._names[placeholder]
 
     # --- what operands may be -----------------------------------------------------------------------------------------

@@ -77,11 +77,8 @@ def bound(text: str, substitutes: Substitutes, called: str) -> BoundCondition:
 @kept
 def compiled(text: str, called: str, names: Names) -> Program:
     """The text's program; its checks say what is wrong with it. Raises ValidationException where it cannot be read."""
-    return of_tree(parser.condition(text, called), called, dict(names))
-
-
-def of_tree(tree: Condition, called: str, names: dict[str, str]) -> Program:
-    compiler = Compiler(called, names)
+    tree = parser.condition(text, called)
+    compiler = Compiler(called, text, dict(names))
     test: Test = _never
     try:
         _check_form(compiler, tree)
@@ -172,6 +169,9 @@ class _Conditions:
             self._compiler.refuse(
                 f"The IN operator is provided with too many operands; number of operands: {len(operands) - 1}"
             )
+        if what == "BETWEEN":
+            for each in operands:
+                self._compiler.check_type(what, each, _ORDERED)
         self._compiler.check_distinct(what, operands)
         if what == "IN":
             return _among(operands)
@@ -183,8 +183,6 @@ class _Conditions:
         return _compared(what, *operands)
 
     def _between(self, operands: tuple[Compiled, ...]) -> Test:
-        for each in operands:
-            self._compiler.check_type("BETWEEN", each, _ORDERED)
         value, low, high = (each.read for each in operands)
         lower, upper = operands[1].placeholder, operands[2].placeholder
         if lower is not None and upper is not None:

@@ -41,7 +41,7 @@ def bound(text: str, substitutes: Substitutes) -> PathsProjection:
 @kept
 def compiled(text: str, called: str, names: Names) -> tuple[Needs, PathsProjection]:
     tree = parser.projection(text)
-    compiler = Compiler(called, dict(names))
+    compiler = Compiler(called, text, dict(names))
     paths: list[Path] = []
     others = Others()
     try:

@@ -20,17 +20,17 @@ NONE: Mapping[str, Any] = {}
 def of(request: Mapping[str, Any]) -> Substitutes:
     """Checked, whether an expression uses them or not. Raises ValidationException."""
     names, values = request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues")
-    size = 0
+    names_bytes = values_bytes = 0
     if names is not None:
-        size = _check_names(names)
+        names_bytes = _check_names(names)
     if values is not None:
-        values, of_values = _checked_values(values)
-        _check_size("Combined size of ExpressionAttributeNames and ExpressionAttributeValues", size + of_values)
-    return Substitutes(names if names is not None else NONE, values if values is not None else NONE)
+        values, values_bytes = _checked_values(values)
+    _check_size("Combined size of ExpressionAttributeNames and ExpressionAttributeValues", names_bytes + values_bytes)
+    return Substitutes(names if names is not None else NONE, values if values is not None else NONE, values_bytes)
 
 
 def _check_names(names: Mapping[str, str]) -> int:
-    """How large they are, with their placeholders."""
+    """How large all of them are together."""
     what = "ExpressionAttributeNames"
     if not names:
         raise ValidationException(f"{what} must not be empty")
@@ -50,7 +50,7 @@ def _check_names(names: Mapping[str, str]) -> int:
 
 
 def _checked_values(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
-    """And how large they are."""
+    """As they are compared, and how large they are together."""
     what = "ExpressionAttributeValues"
     if not values:
         raise ValidationException(f"{what} must not be empty")

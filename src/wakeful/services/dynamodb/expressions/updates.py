@@ -79,7 +79,7 @@ def bound(text: str, substitutes: Substitutes) -> BoundUpdate:
 @kept
 def compiled(text: str, called: str, names: Names) -> Program:
     sections = parser.update(text)
-    compiler = Compiler(called, dict(names))
+    compiler = Compiler(called, text, dict(names))
     steps: list[Step] = []
     try:
         _check_form(compiler, sections)
@@ -189,9 +189,9 @@ def _operand(compiler: Compiler, operand: Operand) -> Compiled:
         compiler.check_is_path("if_not_exists", operands[0])
         compiler.check_distinct("if_not_exists", operands)
 
-        def first(item: Item, values: Values) -> Value | None:
-            found = one(item, values)
-            return found if found is not None else other(item, values)
+        def first(item: Item, values: Values) -> Value:
+            found, otherwise = one(item, values), _required(other(item, values))  # which must be there in any case
+            return found if found is not None else otherwise
 
         return Compiled(first)
     for each in operands:
@@ -252,12 +252,14 @@ def _changed(item: Item, steps: tuple[Step, ...], values: Values) -> Item:
     after = dict(item)
     copied: set[int] = set()  # containers that are this update's own
     lists = _Lists()
-    read = [step.read(item, values) if step.read is not None else None for step in steps]
-    for step, value in zip(steps, read, strict=True):
+    for step in steps:
         *way, last = step.path
         holder: Any = _holder(after, way, copied) if way else after
         before = _held(holder, last)
-        if step.become is not None:
+        if step.read is not None:
+            value: Value | None = step.read(item, values)
+        else:
+            assert step.become is not None
             value = step.become(before, values)
         if isinstance(holder, dict):
             if value is not None:
