@@ -104,3 +104,11 @@ def test_what_is_no_number_is_refused_in_awss_words(sent: str, said: str) -> Non
 )
 def test_two_digits_on_either_side_of_the_point_are_a_byte(number: str, size: int) -> None:
     assert decimals.size(decimals.normalised(number)) == size
+
+
+def test_a_text_of_a_million_digits_is_gone_through_once() -> None:
+    """In as many ways as there are digits it would take hours."""
+    text = "0" * 1_000_000
+    assert decimals.normalised(text + ".") == "0"
+    with pytest.raises(ValidationException, match="cannot be converted"):
+        decimals.normalised(text + "x")

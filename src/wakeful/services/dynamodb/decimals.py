@@ -11,7 +11,9 @@ from decimal import Decimal
 from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
 
-_NUMBER = re.compile(r"([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", re.ASCII)
+"""Digits have one way to be read as a number, or none: however many there are, they are gone through once."""
+
 _EXPONENT_DIGITS_MAX = 18  # an exponent that is longer is beyond all bounds, whatever stands before it
 
 
@@ -46,7 +48,7 @@ def parts(text: str) -> tuple[str, str, int]:
         raise ValidationException(
             "The parameter cannot be converted to a numeric value" + (f": {text}" if text else "")
         )
-    sign, whole, fraction, power = found.groups()
+    sign, whole, fraction, power = found.groups(default="")
     written = whole + fraction
     digits = written.lstrip("0")
     if not digits:
@@ -87,8 +89,8 @@ def order(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _exponent(power: str | None) -> int:
-    if power is None:
+def _exponent(power: str) -> int:
+    if not power:
         return 0
     digits = power.lstrip("+-").lstrip("0") or "0"
     size = int(digits) if len(digits) <= _EXPONENT_DIGITS_MAX else 10**_EXPONENT_DIGITS_MAX
