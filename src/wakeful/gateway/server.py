@@ -42,6 +42,9 @@ AnswerWhole = Callable[[int, Headers, bytes], Awaitable[None]]
 HAS_LEFT = "wakeful.has_left"
 """The extension of a request's scope that tells, when called, whether its client has gone away."""
 
+LET_GO = "wakeful.let_go"
+"""The extension that ends, when called, an answer that the client does not read: it will not be sent to its end."""
+
 ANSWER_WHOLE = "wakeful.answer_whole"
 """The extension that sends a complete answer (AnswerWhole): head and body together, for the price of one."""
 
@@ -182,7 +185,11 @@ def _watched(app: App, connection: HttpToolsProtocol) -> App:
         return bool(connection.transport.is_closing())
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        scope["extensions"] = {HAS_LEFT: has_left, ANSWER_WHOLE: partial(_answer_whole, send.__self__)}
+        scope["extensions"] = {
+            HAS_LEFT: has_left,
+            LET_GO: connection.transport.abort,
+            ANSWER_WHOLE: partial(_answer_whole, send.__self__),
+        }
         try:
             await app(scope, receive, send)
         finally:
@@ -300,8 +307,10 @@ class Connection(HttpToolsProtocol):
         def leave() -> None:
             self._crowd.count -= is_counted
 
-        extensions = (HAS_LEFT, ANSWER_WHOLE)
-        taken = Http2Connection(self.server_state, self._shared_app, extensions, spend=self._spend, leave=leave)
+        extensions = (HAS_LEFT, LET_GO, ANSWER_WHOLE)
+        taken = Http2Connection(
+            *(self.server_state, self._shared_app, extensions), share=self._share, spend=self._spend, leave=leave
+        )
         taken.begin(self.transport, data)
 
     def _spend(self, seconds: float) -> None:
