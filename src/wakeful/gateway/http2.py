@@ -289,7 +289,7 @@ class Http2Connection(asyncio.Protocol):
         elif isinstance(event, DataReceived):
             self._take(event)
         elif isinstance(event, StreamEnded):
-            self._unwanted.pop(event.stream_id or 0, None)
+            self._want_no_more(event.stream_id)
             if event.stream_id in self._exchanges:
                 self._exchanges[event.stream_id].ended()
         elif isinstance(event, WindowUpdated):
@@ -305,7 +305,8 @@ class Http2Connection(asyncio.Protocol):
     def _take_request(self, event: RequestReceived) -> None:
         assert event.stream_id is not None
         if self._is_ending:
-            self._protocol.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+            if not self._is_gone(event.stream_id):
+                self._protocol.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
         exchange = Exchange(self, event.stream_id, self._scope(event.headers))
         has_left, let_go, answer_whole = self._extensions
@@ -378,9 +379,13 @@ class Http2Connection(asyncio.Protocol):
         """Clients send their bodies to the end before they look at the answer; but not any length is read for that."""
         if number in self._unwanted:
             self._unwanted[number] += length
-            if self._unwanted[number] > limits.HTTP2_UNWANTED_BYTES_MAX:
-                del self._unwanted[number]
+            if self._unwanted[number] > limits.HTTP2_UNWANTED_BYTES_MAX and not self._is_gone(number):
                 self._protocol.reset_stream(number, ErrorCodes.NO_ERROR)
+                self._want_no_more(number)
+
+    def _want_no_more(self, number: int | None) -> None:
+        if self._unwanted.pop(number or 0, None) is not None:
+            self._close_if_over()
 
     def _credit(self, number: int | None) -> None:
         for exchange in [self._exchanges[number]] if number in self._exchanges else self._exchanges.values():
@@ -388,7 +393,7 @@ class Http2Connection(asyncio.Protocol):
 
     def _reset(self, number: int | None) -> None:
         self._resets += 1
-        self._unwanted.pop(number or 0, None)
+        self._want_no_more(number)
         exchange = self._exchanges.get(number or 0)
         if exchange is not None:
             exchange.left()
@@ -438,7 +443,8 @@ class Http2Connection(asyncio.Protocol):
         self._close_if_over()
 
     def _close_if_over(self) -> None:
-        if self._is_ending and not self._exchanges and not self._transport.is_closing():
+        """A client that still sends when the connection ends may lose what it was answered before."""
+        if self._is_ending and not (self._exchanges or self._unwanted) and not self._transport.is_closing():
             self._protocol.close_connection()
             self._flush()
             self._transport.close()
