@@ -146,7 +146,15 @@ def test_an_index_is_read_as_a_query_reads_it(client: Any) -> None:
         ),
         (
             "UPDATE scores SET x = set_add(y, <<1>>) WHERE player = 'a' AND game = 1",
-            "The first argument to SET_ADD must equal the assignment value",
+            "The first argument to SET_ADD must equal the assignment value at 1:23:7",
+        ),
+        (
+            "UPDATE scores SET x = set_add(x, 1) WHERE player = 'a' AND game = 1",
+            "The second argument to SET_ADD must be a value with type SET at 1:31:1",
+        ),
+        (
+            "UPDATE scores SET x = set_delete(x) WHERE player = 'a' AND game = 1",
+            "SET_DELETE must have exactly two arguments at 1:23:10",
         ),
         ("INSERT INTO scores VALUE {'player': 'a'}", "Key attribute should be present in the item: Key game"),
         (

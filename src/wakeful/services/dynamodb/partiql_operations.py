@@ -115,7 +115,7 @@ async def execute_transaction(
     call: Call, node: Node, request: shapes.ExecuteTransactionInput
 ) -> shapes.ExecuteTransactionOutput:
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"), transactional=True)
-    several = [_bound(each) for each in request["TransactStatements"]]
+    several = [_bound_at(place, each) for place, each in enumerate(request["TransactStatements"])]
     reads = [each.is_read for each in several]
     if any(reads) and not all(reads):
         raise ValidationException(
@@ -318,6 +318,11 @@ def _write_all(
     except TransactionCanceledException as error:
         raise _with_duplicates(error, several) from None
     return []
+
+
+def _bound_at(place: int, request: Mapping[str, Any]) -> Bound:
+    with _said_of(place):
+        return _bound(request)
 
 
 @contextmanager
