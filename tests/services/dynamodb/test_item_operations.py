@@ -191,6 +191,11 @@ def test_an_update_may_not_make_what_no_put_could(client: Any) -> None:
         update("SET g = :v", {"N": "2"})
     with refused("ValidationException", "attempted to update a secondary index key to a value that is not supported"):
         update("SET g = :v", {"S": ""})
+    with refused("ValidationException", "attempted to update the secondary index key to unsupported type"):
+        update("SET g = sk, x = :v", {"S": "a"})
+    for expression in ("SET g[0] = :v", "ADD g.x :v"):
+        with refused("ValidationException", "list random access '[]' and map lookup '.' are not allowed: IndexKey: g"):
+            update(expression, {"N": "2"})
     with refused("ValidationException", "Item size to update has exceeded the maximum allowed size"):
         update("SET big = :v", {"S": "a" * 409_600})
     deep: dict[str, Any] = {"S": "deep"}

@@ -14,6 +14,7 @@ from tests.services.dynamodb import scores
 from tests.services.dynamodb.scores import GAMES, TABLE, item
 
 INVALID = "One or more parameter values were invalid: "
+SCALARS = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
 NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 KEY = "WHERE player = 'w' AND game = 1"
 
@@ -156,6 +157,14 @@ def test_an_index_is_read_as_a_query_reads_it(client: Any) -> None:
             "UPDATE scores SET x = set_delete(x) WHERE player = 'a' AND game = 1",
             "SET_DELETE must have exactly two arguments at 1:23:10",
         ),
+        (
+            "UPDATE scores SET game = 2 WHERE player = 'a' AND game = 1",
+            "One or more parameter values were invalid: Cannot update attribute game."
+            " This attribute is part of the key",
+        ),
+        ("SELECT * FROM scores WHERE size(game[0]) > 1", f"{SCALARS} Key: game"),
+        ("DELETE FROM scores WHERE player = 'a' AND game = 1 AND game.x IS NULL", f"{SCALARS} Key: game"),
+        ("UPDATE scores SET league.x = 1 WHERE player = 'a' AND game = 1", f"{SCALARS} IndexKey: league"),
         ("INSERT INTO scores VALUE {'player': 'a'}", "Key attribute should be present in the item: Key game"),
         (
             "INSERT INTO scores VALUE {'player': 'a', 'game': 'b'}",

@@ -12,8 +12,9 @@ from typing import Any
 from wakeful.services.dynamodb import values
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import conditions, projections, updates
-from wakeful.services.dynamodb.expressions.bound import Condition as BoundCondition
-from wakeful.services.dynamodb.expressions.bound import Substitutes, Update
+from wakeful.services.dynamodb.expressions.bound import Substitutes
+from wakeful.services.dynamodb.expressions.conditions import BoundCondition
+from wakeful.services.dynamodb.expressions.updates import BoundUpdate
 from wakeful.services.dynamodb.partiql import literals
 from wakeful.services.dynamodb.partiql.columns import Columns
 from wakeful.services.dynamodb.partiql.syntax import (
@@ -263,7 +264,7 @@ def gone(name: str) -> BoundCondition:
     return found
 
 
-def update_of(assignments: Sequence[Assignment], removals: Sequence[Path], parameters: Parameters) -> Update:
+def update_of(assignments: Sequence[Assignment], removals: Sequence[Path], parameters: Parameters) -> BoundUpdate:
     """Raises ValidationException."""
     words = Words(parameters)
     with in_words_of_statements():
