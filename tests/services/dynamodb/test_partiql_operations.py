@@ -162,6 +162,10 @@ def test_an_index_is_read_as_a_query_reads_it(client: Any) -> None:
             "One or more parameter values were invalid: Cannot update attribute game."
             " This attribute is part of the key",
         ),
+        (
+            "DELETE FROM scores WHERE player = 'a' AND game = NULL",
+            "Key value must be of type S, N, or B. Key name: game, Key type: NULL",
+        ),
         ("SELECT * FROM scores WHERE size(game[0]) > 1", f"{SCALARS} Key: game"),
         ("DELETE FROM scores WHERE player = 'a' AND game = 1 AND game.x IS NULL", f"{SCALARS} Key: game"),
         ("UPDATE scores SET league.x = 1 WHERE player = 'a' AND game = 1", f"{SCALARS} IndexKey: league"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -155,12 +155,14 @@ async def _admitted(call: Call, node: Node, bound: Bound | AwsError) -> Bound | 
     return bound
 
 
-def _bound(request: Mapping[str, Any]) -> Bound:
+def _bound(request: Mapping[str, Any], said_of_it: Callable[[], AbstractContextManager[None]] = nullcontext) -> Bound:
     """Raises ValidationException for what is wrong with a statement, whatever its table."""
-    parsed = parser.parsed(request["Statement"])
+    with said_of_it():
+        parsed = parser.parsed(request["Statement"])
     parameters = binding.parameters(parsed, request.get("Parameters", ()))
     if not isinstance(parsed.statement, Select):
-        writing.check(parsed.statement, parameters)
+        with said_of_it():
+            writing.check(parsed.statement, parameters)
     return Bound(parsed.statement, parameters, request)
 
 
@@ -321,8 +323,7 @@ def _write_all(
 
 
 def _bound_at(place: int, request: Mapping[str, Any]) -> Bound:
-    with _said_of(place):
-        return _bound(request)
+    return _bound(request, lambda: _said_of(place))
 
 
 @contextmanager
