@@ -12,7 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 AT_ONCE = 2
@@ -20,16 +20,17 @@ AGAIN_MAX = 5
 _FAILED = 1  # pytest's status where tests have failed, and nothing else has gone wrong
 
 
-def run(options: Sequence[str]) -> int:
+def run(options: Sequence[str], pytest: Callable[..., int] | None = None) -> int:
     """The status of pytest: 0 where every test has passed, at the second attempt at the latest."""
+    pytest = pytest or _pytest
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "failed"
-        status = _pytest("-n", str(AT_ONCE), f"--tell-failed={told}", *options)
+        status = pytest("-n", str(AT_ONCE), f"--tell-failed={told}", *options)
         failed = told.read_text().splitlines() if told.exists() else []
     if status != _FAILED or not failed or len(failed) > AGAIN_MAX:
         return status
     _tell("Once more, by themselves:", failed)
-    again = _pytest("-n", "0", *options, *failed)
+    again = pytest("-n", "0", *options, *failed)
     if again == 0:
         _tell("FAILED BESIDE OTHERS, PASSED ALONE:", failed)
     return again
