@@ -97,8 +97,9 @@ def _by_key(system: System, table: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def both() -> Iterator[Both]:
-    with systems.dynamodb_local() as local, systems.wakeful() as ours:
-        yield Both(System(local.endpoint), System(ours.endpoint))
+    with systems.dynamodb_local() as one, systems.wakeful() as other:
+        with contextlib.closing(System(one.endpoint)) as local, contextlib.closing(System(other.endpoint)) as ours:
+            yield Both(local, ours)
 
 
 def record(seed: int, asked: list[Asked]) -> Path:

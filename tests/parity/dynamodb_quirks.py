@@ -108,7 +108,7 @@ QUIRKS: tuple[Quirk, ...] = (
         _TRANSACTIONS,
     ),
     Quirk(
-        f"{_INVALID}(Invalid (Update|Condition)Expression: .*|{_BAD_VALUE})",
+        f"{_INVALID}(Invalid (Update|Condition)Expression: .*|.*multiple operations on one item|{_BAD_VALUE})",
         f"{_INVALID}({_SCALARS}|{_BAD_VALUE})",
         "it reads all expressions of a transaction before it looks at the keys in one",
         _TRANSACTIONS,
@@ -370,6 +370,19 @@ def _units_of_half_keys(operation: str, request: Any, expected: Any, found: Any)
     return is_more and _without_units(expected) == _without_units(found)
 
 
+def _all_of_an_attribute(operation: str, request: Any, expected: Any, found: Any) -> bool:
+    is_of_paths = request.get("ReturnValues") in ("UPDATED_OLD", "UPDATED_NEW") and re.search(
+        r"[.\\[]", request.get("UpdateExpression", "")
+    )
+    told, ours = (each.get("Attributes", {}) for each in (expected, found))
+    return operation == "UpdateItem" and bool(is_of_paths) and set(ours) <= set(told)
+
+
+def _hidden_by_what_an_index_has_not(operation: str, request: Any, expected: Any, found: Any) -> bool:
+    is_filtered = "IndexName" in request and "FilterExpression" in request
+    return is_filtered and expected.get("ScannedCount", -1) == found.get("ScannedCount")
+
+
 def _without_units(body: Any) -> Any:
     return {key: value for key, value in body.items() if key != "ConsumedCapacity"}
 
@@ -395,6 +408,8 @@ _ANSWERS: tuple[tuple[Callable[[str, Any, Any, Any], Any], str], ...] = (
         _units_of_half_keys,
         "it counts an index of whose key's attributes some come and others go, in which neither item is",
     ),
+    (_all_of_an_attribute, "it shows all of an attribute where DynamoDB shows what a path names"),
+    (_hidden_by_what_an_index_has_not, "it filters what an index has by attributes that only the table has"),
     (_of_batch, "it has words of its own for what is wrong with a statement of a batch"),
     (_units_of_nothing, "it counts nothing where nothing is read"),
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
-
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from tests.parity.dynamodb_answers import Answer
 
 Request = dict[str, Any]
+_AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
+)
+"""Neither looks at the signature."""
+
 _STREAMS = frozenset(("DescribeStream", "GetShardIterator", "GetRecords"))
 
 
@@ -22,7 +22,7 @@ class System:
     """Requests go to it as they stand: no client looks at them before."""
 
     def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+        self._connection = HTTPConnection(endpoint.removeprefix("http://"), timeout=60)
         self._places: dict[str, dict[str, str]] = {}
         self._whole: dict[str, Callable[[Request], Answer]] = {
             "QueryToTheEnd": lambda request: self._to_the_end("Query", request),
@@ -32,6 +32,9 @@ class System:
             "Records": self._records,
         }
 
+    def close(self) -> None:
+        self._connection.close()
+
     def ask(self, operation: str, request: Request) -> Answer:
         """What it answers to the operation of DynamoDB's, or to one of those above."""
         whole = self._whole.get(operation)
@@ -40,15 +43,11 @@ class System:
     def _answer(self, operation: str, request: Request) -> Answer:
         prefix = "DynamoDBStreams_20120810" if operation in _STREAMS else "DynamoDB_20120810"
         headers = {"X-Amz-Target": f"{prefix}.{operation}", "Content-Type": "application/x-amz-json-1.0"}
-        unsigned = AWSRequest("POST", f"{self._endpoint}/", data=json.dumps(request).encode(), headers=headers)
-        SigV4Auth(Credentials("test", "test"), "dynamodb", "us-east-1").add_auth(unsigned)
-        prepared = unsigned.prepare()
-        sent = urllib.request.Request(prepared.url, prepared.body, dict(prepared.headers))
-        try:
-            with urllib.request.urlopen(sent, timeout=60) as answered:
-                return Answer(answered.status, json.loads(answered.read()))
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, json.loads(error.read() or b"{}"))
+        self._connection.request(
+            "POST", "/", json.dumps(request).encode(), {**headers, "Authorization": _AUTHORIZATION}
+        )
+        with self._connection.getresponse() as answered:
+            return Answer(answered.status, json.loads(answered.read() or b"{}"))
 
     def must(self, operation: str, request: Request) -> Any:
         """What it answers, which is no error."""

@@ -285,6 +285,16 @@ def test_a_batch_of_reads_answers_each_in_its_place(client: Any) -> None:
     ]
 
 
+def test_a_batch_that_nobody_can_read_is_refused_whole(node: RunningNode, written: Any) -> None:
+    unchecked = node.client("dynamodb", config={"parameter_validation": False})
+    statements = [
+        {"Statement": "INSERT INTO scores VALUE {'player': 'w', 'game': 8}"},
+        {"Statement": "INSERT INTO scores VALUE {'player': 'w', 'game': 9, 'x': ?}", "Parameters": [{"BOOL": "x"}]},
+    ]
+    assert refusal(unchecked.batch_execute_statement, Statements=statements)[0] == "SerializationException"
+    assert the(written, 8) == {}
+
+
 def test_what_fails_in_a_batch_of_writes_keeps_nobody_else_from_it(written: Any) -> None:
     answer = batch(
         written,

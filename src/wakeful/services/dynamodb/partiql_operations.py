@@ -18,6 +18,7 @@ from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     DuplicateItemException,
+    SerializationException,
     TransactionCanceledException,
     ValidationException,
 )
@@ -211,6 +212,8 @@ def _bound_or_refused(request: Mapping[str, Any]) -> Bound | AwsError:
         found = _bound(request)
         if isinstance(found.statement, Exists):
             raise ValidationException(_EXISTS)
+    except SerializationException:
+        raise  # nobody could read the request
     except AwsError as error:
         return error
     return found
