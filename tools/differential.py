@@ -97,9 +97,10 @@ def _by_key(system: System, table: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def both() -> Iterator[Both]:
-    with systems.dynamodb_local() as one, systems.wakeful() as other:
-        with contextlib.closing(System(one.endpoint)) as local, contextlib.closing(System(other.endpoint)) as ours:
-            yield Both(local, ours)
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(start()) for start in (systems.dynamodb_local, systems.wakeful)]
+        local, ours = (stack.enter_context(contextlib.closing(System(each.endpoint))) for each in started)
+        yield Both(local, ours)
 
 
 def record(seed: int, asked: list[Asked]) -> Path:

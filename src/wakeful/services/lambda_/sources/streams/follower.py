@@ -23,7 +23,7 @@ from wakeful.services.lambda_.sources.streams import checkpoints, reading
 from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, Followed, LaneKey
 from wakeful.services.lambda_.sources.streams.reading import Lane, Reader
 from wakeful.services.lambda_.sources.streams.turn import Turn
-from wakeful.services.lambda_.sources.tender import TakenOver, write_if_held
+from wakeful.services.lambda_.sources.tender import Moved, TakenOver, write_if_held
 from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.store.wakes import Listener
@@ -36,12 +36,16 @@ log = logging.getLogger(__name__)
 class View:
     """What there is of a stream at one moment."""
 
+    journal: str | None = None
     complaint: str | None = None
     found: Sequence[Followed] = ()
     is_ill_shaped: bool = False
     oldest: float = 0.0
-    entries: Mapping[LaneKey, tuple[Sequence[Entry], int]] = field(default_factory=dict)
-    """What comes next in the lanes that can take more, and how much was asked for."""
+    entries: Mapping[LaneKey, tuple[Sequence[Entry], bool]] = field(default_factory=dict)
+    """What comes next in the lanes that can take more, and whether there may be more behind it."""
+
+    is_cut: bool = False
+    """Whether some of those were not read, because there was much in others."""
 
 
 class Follower:
@@ -57,15 +61,18 @@ class Follower:
         self._in_hand: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
         self._is_taken_over = False
+        self._journal: str | None = None
+        """What is watched; None where there is no such stream."""
 
     @property
     def has_in_hand(self) -> bool:
         return bool(self._in_hand)
 
     async def watched(self, mapping: SourceMapping) -> Sequence[str]:
+        """Its journal, and its name: there a stream that is made anew wakes."""
         stream = self._stream_of(mapping)
-        name = await self._node.store.read(stream.journal, mapping.source)
-        return [journal.wake_name(name or mapping.source)]
+        self._journal = await self._node.store.read(stream.journal, mapping.source)
+        return [journal.wake_name(each) for each in (self._journal, mapping.source) if each is not None]
 
     async def until_one_ends(self, listener: Listener) -> None:
         self._listener = listener
@@ -84,13 +91,16 @@ class Follower:
         view = await self._look(mapping)
         if view is None:
             return  # the lanes are others now
+        if view.journal != self._journal:
+            raise Moved
         if view.complaint is not None:
             await self._tell(f"PROBLEM: {view.complaint}")
             await listener.wait(None)
             return
         deadlines = [await self._advance(mapping, each, view, role_arn) for each in self._idle(view.found)]
         await asyncio.sleep(0)  # the batches have begun, and count as awake themselves
-        if any(lane.has_more and not lane.is_busy and not lane.is_full for lane in self._idle(view.found)):
+        idle = self._idle(view.found)
+        if view.is_cut or any(lane.has_more and not lane.is_busy and not lane.is_full for lane in idle):
             return
         await listener.wait(min((each for each in deadlines if each is not None), default=None))
 
@@ -136,7 +146,7 @@ class Follower:
             for key, lane in self._lanes.items()
             if self._can_take(lane, now)
         }
-        known = {key: lane.checkpoint if lane.is_busy else lane.known for key, lane in self._lanes.items()}
+        known = {key: lane.known for key, lane in self._lanes.items()}
         stream, factor = self._stream_of(mapping), int(mapping.config["ParallelizationFactor"])
         view = await self._node.store.read(_view, stream, mapping.source, known, cursors, factor)
         if not view.is_ill_shaped:
@@ -224,19 +234,35 @@ def _view(
     cursors: Mapping[LaneKey, tuple[int, int]],
     factor: int,
 ) -> View:
-    complaint = stream.complaint(tx, arn)
+    name, complaint = stream.journal(tx, arn), stream.complaint(tx, arn)
     if complaint is not None:
-        return View(complaint)
+        return View(name, complaint)
     shards = _shards(tx, stream, arn)
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
-        return View(is_ill_shaped=True)
-    entries = {key: _next(tx, each.shard, *cursors[key]) for each in found for key in each.lanes if key in cursors}
-    return View(None, found, oldest=stream.oldest(tx, arn), entries=entries)
+        return View(name, is_ill_shaped=True)
+    lanes = {key: each for each in found for key in each.lanes if key in cursors}
+    entries = _entries(tx, lanes, cursors)
+    is_cut = len(entries) < len(lanes)
+    return View(name, None, found, oldest=stream.oldest(tx, arn), entries=entries, is_cut=is_cut)
 
 
-def _next(tx: Tx, shard: Shard, cursor: int, wanted: int) -> tuple[list[Entry], int]:
-    return journal.read(tx, shard, cursor, wanted, limits.LAMBDA_STREAM_SCANNED_BYTES), wanted
+def _entries(
+    tx: Tx, lanes: Mapping[LaneKey, Followed], cursors: Mapping[LaneKey, tuple[int, int]]
+) -> dict[LaneKey, tuple[Sequence[Entry], bool]]:
+    """What comes next in those lanes, those first that are farthest behind; up to as much as is read at once."""
+    entries: dict[LaneKey, tuple[Sequence[Entry], bool]] = {}
+    size = 0
+    for key in sorted(lanes, key=lambda key: cursors[key][0]):
+        if size > limits.LAMBDA_STREAM_LOOKED_BYTES:
+            break
+        cursor, followed = cursors[key], lanes[key]
+        if followed.holds(key, cursor[0]):
+            entries[key] = [], False
+        else:
+            entries[key] = journal.portion(tx, followed.shard, *cursor, limits.LAMBDA_STREAM_SCANNED_BYTES)
+        size += sum(entry.size for entry in entries[key][0])
+    return entries
 
 
 def _shards(tx: Tx, stream: Stream, arn: str) -> list[Shard]:

@@ -17,14 +17,11 @@ from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import measuring
 from wakeful.services.lambda_.sources import rules
 from wakeful.services.lambda_.sources.mappings import SourceMapping
-from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, LaneKey
+from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, LaneKey, Pending
 from wakeful.store.metrics import Sample
 
 EVENT_BYTES = 1024
 """Kept free in an event for what stands beside its records."""
-
-_NEARLY_BYTES = limits.LAMBDA_STREAM_SCANNED_BYTES // 2
-"""As much as that read at once, and there may be more that was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def _seen_by_filters(record: dict[str, Any]) -> dict[str, Any]:
     if kept is None:
         return record
     data = base64.b64decode(kept["data"])
-    return {**record, **kept, "data": data.decode(errors="replace")}
+    return {**record, **kept, "data": data.decode(errors="surrogateescape")}  # what is no UTF-8 remains no JSON
 
 
 @dataclass(slots=True)
@@ -124,7 +121,9 @@ class Lane:
 
     @property
     def known(self) -> Checkpoint:
-        """Its checkpoint, as far as it may be moved by what was only looked at."""
+        """Its checkpoint, as far as it may be moved by what was only looked at. What is in work is still to be done."""
+        if self.is_busy and not self.checkpoint.pending:
+            return replace(self.checkpoint, pending=(Pending(self.end),))
         if self.gathered or self.checkpoint.pending or self.cursor <= self.checkpoint.position:
             return self.checkpoint
         return replace(self.checkpoint, position=self.cursor)
@@ -174,10 +173,10 @@ class Looked:
         return measuring.followed(mapping, now, polled=self.polled, filtered=self.filtered, dropped=self.expired)
 
 
-def look(lane: Lane, entries: Sequence[Entry], wanted: int, reader: Reader, role_arn: str, oldest: float) -> Looked:
+def look(lane: Lane, entries: Sequence[Entry], is_cut: bool, reader: Reader, role_arn: str, oldest: float) -> Looked:
     """What stands next in the shard is gathered, as far as the batch has room and it is this lane's.
 
-    `entries` are what was read of it, where up to `wanted` were asked for.
+    `entries` are what was read of it; it is cut where there may be more behind them.
     """
     assert lane.shard is not None
     lane.was_looked_at = True
@@ -207,7 +206,6 @@ def look(lane: Lane, entries: Sequence[Entry], wanted: int, reader: Reader, role
         lane.gathered.append(piece)
         lane.bytes += len(piece.record) + 1
     lane.is_full = lane.is_full or len(lane.gathered) >= size_max
-    is_cut = len(entries) == wanted or sum(entry.size for entry in entries) > _NEARLY_BYTES
     is_short = bool(lane.checkpoint.pending and entries) and bound is not None and lane.cursor < bound
     lane.has_more = is_cut or is_short
     return Looked(polled, filtered, expired)
