@@ -147,7 +147,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "it looks at the value of AttributeUpdates even where nothing comes of it",
     ),
     Quirk(
-        f"{_INVALID}Type mismatch for attribute to update",
+        f"{_INVALID}(Type mismatch for attribute to update|.* Cannot update attribute .*)",
         f"{_INVALID}.* (Only DELETE action is allowed when no attribute value is specified|Cannot update attribute .*)",
         "it looks at one of AttributeUpdates after the other",
     ),
@@ -213,11 +213,27 @@ QUIRKS: tuple[Quirk, ...] = (
         "it does not name the index",
     ),
     Quirk(
+        f"{_INVALID}QueryFilter can only contain non-primary key attributes: .*",
+        f"{_INVALID}Attempted conditional constraint is not an indexable operation",
+        "of two mistakes it tells that of the filter first",
+    ),
+    Quirk(
         f"{_INVALID}One or more .* Condition parameter type does not match schema type",
         f"{_INVALID}One or more .* (ComparisonOperator \\w+ is not valid for|AttributeValues inside) .*",
         "of two mistakes it tells that of the keys first",
     ),
     # --- statements ---
+    Quirk(
+        "ResourceNotFoundException: Cannot do operations on a non-existent table",
+        "ResourceNotFoundException: Requested resource not found",
+        "it has words of its own for a table that is not there",
+    ),
+    Quirk(
+        ANSWERED,
+        f"{_INVALID}Key attribute's data type should match .*",
+        "it does not look at the types of what IN compares a key with",
+        frozenset(("ExecuteStatement", "StatementToTheEnd")),
+    ),
     Quirk("DuplicateItem: .*", "DuplicateItemException: .*", "it cuts the name of the error"),
     Quirk(
         "(ValidationException|ValidationError): .*The first argument to SET_(ADD|DELETE) must equal .* value",
@@ -231,8 +247,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "it has older words for a batch's SELECT that names no item",
     ),
     Quirk(
-        f"{_INVALID}.*",
-        f"{_INVALID}.*Statement wasn't well formed, can't be processed: .*",
+        "(ValidationException|ValidationError): .*",
+        "(ValidationException|ValidationError): .*Statement wasn't well formed, can't be processed: .*",
         "it tells what its parser says",
         _STATEMENTS,
     ),
@@ -322,8 +338,8 @@ def _why(operation: str, local: str, ours: str) -> str | None:
 
 
 def _both(one: Any, other: Any) -> tuple[str, str]:
-    """Two reasons, with their items where these are not the same."""
-    is_same = one.get("Item") == other.get("Item")
+    """Two reasons, with their items where these are not the same for the same reason."""
+    is_same = one["Code"] != other["Code"] or one.get("Item") == other.get("Item")
     items = ["" if is_same else f" {json.dumps(each.get('Item'), sort_keys=True)}" for each in (one, other)]
     told, found = (f"{each['Code']}: {each.get('Message')}" for each in (one, other))
     return told + items[0], found + items[1]
