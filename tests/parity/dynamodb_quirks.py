@@ -91,7 +91,8 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         f"{_INVALID}Provided list of item keys contains duplicates",
-        f"{_INVALID}(Invalid ProjectionExpression: .*|The provided key element does not match the schema|{_SCALARS})",
+        f"{_INVALID}(Invalid ProjectionExpression: .*|The provided key element does not match the schema"
+        f"|.*Type mismatch for Index Key .*|{_SCALARS})",
         "of two mistakes it tells that of the keys first",
     ),
     # --- transactions ---
@@ -213,6 +214,11 @@ QUIRKS: tuple[Quirk, ...] = (
         "it does not name the index",
     ),
     Quirk(
+        f"{_INVALID}.* does not project one or more filter attributes: .*",
+        f"{_INVALID}Must specify the AttributesToGet or ProjectionExpression .*",
+        "of two mistakes it tells that of the filter first",
+    ),
+    Quirk(
         f"{_INVALID}QueryFilter can only contain non-primary key attributes: .*",
         f"{_INVALID}Attempted conditional constraint is not an indexable operation",
         "of two mistakes it tells that of the filter first",
@@ -296,14 +302,14 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         "(ValidationException|ValidationError): Incorrect operand type for operator or function; .*",
-        "(ValidationException|ValidationError): The first argument to .*",
+        "(ValidationException|ValidationError): (The first argument to|Select statements within) .*",
         "of two mistakes it tells that of WHERE first",
         _STATEMENTS,
     ),
     Quirk(
-        f"{_INVALID}Validation failed in TransactStatements\\[\\d\\]: RETURNING .*",
+        f"{_INVALID}Validation failed in TransactStatements\\[\\d\\]: (RETURNING|EXISTS\\(\\)) .*",
         f"{_INVALID}Validation failed in TransactStatements\\[\\d\\]: .*",
-        "of two mistakes it tells RETURNING first",
+        "of two mistakes it tells that of the first statement",
         _TRANSACTIONS,
     ),
 )
