@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.crash.load import Load
+from tests.crash.tables import changes_in, make_table
 from tests.functions import deploy
 from tests.node_process import NodeProcess
 
@@ -41,7 +42,7 @@ def until(holds: Callable[[], Any], what: str) -> None:
 def test_a_killed_node_has_every_change_reach_its_follower_in_the_order_of_its_item(tmp_path: Path) -> None:
     node, seen = NodeProcess(tmp_path / "data", "--isolation", "none"), tmp_path / "seen"
     node.start()
-    stream = make_table(node, "tab")
+    stream = make_table(node, "tab", "NEW_IMAGE")
     deploy(node.client("lambda"), "f", NOTE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
     request = {"EventSourceArn": stream, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON"}
     node.client("lambda").create_event_source_mapping(**request, BatchSize=20, ParallelizationFactor=2)
@@ -58,7 +59,8 @@ def test_a_killed_node_has_every_change_reach_its_follower_in_the_order_of_its_i
         load.run(0.2 + 0.1 * kill)
         node.start()
     until(lambda: load.acknowledged <= {number for _, number in told()}, "a change was lost")
-    changes = changes_of(node, stream)
+    images = [each["NewImage"] for each in changes_in(node, stream)]
+    changes = [(image["p"]["S"], int(image["n"]["N"])) for image in images]
     for item in (f"item{each}" for each in range(ITEMS)):
         wanted = [number for name, number in changes if name == item]
         first = list(dict.fromkeys(number for name, number in told() if name == item))
@@ -70,7 +72,7 @@ def test_a_killed_node_has_every_change_reach_its_follower_in_the_order_of_its_i
 def test_what_fails_is_remembered_with_its_attempts_and_given_up_once(tmp_path: Path) -> None:
     node, seen = NodeProcess(tmp_path / "data", "--isolation", "none"), tmp_path / "seen"
     node.start()
-    stream = make_table(node, "tab")
+    stream = make_table(node, "tab", "NEW_IMAGE")
     deploy(node.client("lambda"), "f", NOTE, Timeout=20, Environment={"Variables": {"SEEN": str(seen)}})
     url = node.client("sqs").create_queue(QueueName="failed")["QueueUrl"]
     made = node.client("lambda").create_event_source_mapping(
@@ -105,28 +107,3 @@ def letter(node: NodeProcess, url: str) -> Any:
     assert told["requestContext"]["approximateInvokeCount"] == 6
     assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
     return told
-
-
-def make_table(node: NodeProcess, name: str) -> str:
-    """The ARN of its stream."""
-    made = node.client("dynamodb").create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
-    )
-    return str(made["TableDescription"]["LatestStreamArn"])
-
-
-def changes_of(node: NodeProcess, stream: str) -> list[tuple[str, int]]:
-    """Every change that the stream has; those of an item in their order."""
-    client, found = node.client("dynamodbstreams"), []
-    for shard in client.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
-        request = {"StreamArn": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        at = client.get_shard_iterator(**request)["ShardIterator"]
-        while records := (answer := client.get_records(ShardIterator=at))["Records"]:
-            at = answer["NextShardIterator"]
-            images = [each["dynamodb"]["NewImage"] for each in records]
-            found += [(image["p"]["S"], int(image["n"]["N"])) for image in images]
-    return found

@@ -9,6 +9,7 @@ import pytest
 
 from tests.crash.conftest import CRASHES
 from tests.crash.load import Load
+from tests.crash.tables import changes_in, make_table
 from tests.node_process import NodeProcess
 
 pytestmark = pytest.mark.slow
@@ -16,17 +17,6 @@ pytestmark = pytest.mark.slow
 ITEMS = 12
 FOUR_HOURS = 4 * 3600 + 1
 Image = dict[str, Any] | None
-
-
-def make_table(node: NodeProcess) -> str:
-    made = node.client("dynamodb").create_table(
-        TableName="story",
-        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "p", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-    )
-    return str(made["TableDescription"]["LatestStreamArn"])
 
 
 def change(client: Any, number: int) -> None:
@@ -38,25 +28,9 @@ def change(client: Any, number: int) -> None:
         client.transact_write_items(TransactItems=[{"Put": {"TableName": "story", "Item": item}} for item in items])
 
 
-def changes(node: NodeProcess, arn: str) -> list[dict[str, Any]]:
-    """What every record says, shard by shard, parents before their children."""
-    client = node.client("dynamodbstreams")
-    found = []
-    for shard in client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
-        request = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-        at = client.get_shard_iterator(**request)["ShardIterator"]
-        while at:
-            answer = client.get_records(ShardIterator=at)
-            if not answer["Records"]:
-                break
-            found += answer["Records"]
-            at = answer.get("NextShardIterator")
-    return [record["dynamodb"] for record in found]
-
-
 def test_every_change_is_in_the_stream_once_and_in_order(node: NodeProcess) -> None:
     node.start()
-    arn = make_table(node)
+    arn = make_table(node, "story", "NEW_AND_OLD_IMAGES")
     load = Load(node, "dynamodb", change)
     for crash in range(CRASHES):
         load.run(0.2 + 0.1 * (crash % 3))
@@ -65,7 +39,7 @@ def test_every_change_is_in_the_stream_once_and_in_order(node: NodeProcess) -> N
             node.advance(FOUR_HOURS)
     copy: dict[str, Image] = {}
     written: list[int] = []
-    for record in changes(node, arn):
+    for record in changes_in(node, arn):
         key = record["Keys"]["p"]["S"]
         assert copy.get(key) == record.get("OldImage"), "a change is missing, doubled or out of order"
         copy[key] = record["NewImage"]

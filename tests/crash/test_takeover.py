@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 import time
 from collections import Counter
@@ -11,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.crash.load import Load
+from tests.crash.tables import changes_in, make_table
 from tests.functions import deploy
 from tests.node_process import NodeProcess
 
@@ -24,6 +28,16 @@ def handler(event, context):
     sqs.send_message(QueueUrl=os.environ["BEGUN"], MessageBody=event["n"])
     time.sleep(event["s"])
     sqs.send_message(QueueUrl=os.environ["DONE"], MessageBody=event["n"])
+"""
+
+FOLLOW = """
+import json, os
+
+def handler(event, context):
+    with open(os.environ["SEEN"], "a") as seen:
+        for record in event["Records"]:
+            image = record["dynamodb"]["NewImage"]
+            seen.write(json.dumps([image["p"]["S"], int(image["n"]["N"])]) + "\\n")
 """
 
 
@@ -96,3 +110,38 @@ def test_no_message_is_handed_out_twice_within_its_visibility(nodes: tuple[NodeP
         thread.join()
     assert len(got) == 200
     assert set(got.values()) == {1}
+
+
+@pytest.mark.skipif("CRASHES" not in os.environ, reason="it waits for a lease to lapse: `make crash` tries it")
+def test_a_stream_that_a_killed_node_followed_is_followed_by_the_other(
+    nodes: tuple[NodeProcess, NodeProcess], tmp_path: Path
+) -> None:
+    a, b = nodes
+    a.kill()  # so it is the other who follows
+    stream, log = make_table(b, "tab", "NEW_IMAGE"), tmp_path / "seen"
+    deploy(b.client("lambda"), code=FOLLOW, Environment={"Variables": {"SEEN": str(log)}})
+    request = {"EventSourceArn": stream, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON", "BatchSize": 5}
+    b.client("lambda").create_event_source_mapping(**request)
+    a.start()
+
+    def seen() -> list[list[Any]]:
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def put(client: Any, number: int) -> None:
+        client.put_item(TableName="tab", Item={"p": {"S": f"item{number % 5}"}, "n": {"N": str(number)}})
+
+    load = Load(b, "dynamodb", put)
+    load.run(0.5)
+    assert seen(), "it was killed before it followed"
+    before = len(seen())
+    put(a.client("dynamodb"), 0)
+    deadline = time.monotonic() + 60
+    while not {0, *load.acknowledged} <= {number for _, number in seen()}:
+        assert time.monotonic() < deadline, "a change was lost"
+        time.sleep(0.02)
+    images = [each["NewImage"] for each in changes_in(a, stream)]
+    for item in {image["p"]["S"] for image in images}:
+        changes = [int(image["n"]["N"]) for image in images if image["p"]["S"] == item]
+        assert list(dict.fromkeys(number for name, number in seen() if name == item)) == changes
+    assert len(seen()) - len(images) <= 4 * 5, "more came twice than was in hand"
+    assert before < len(images), "there was nothing left to take over"

@@ -134,6 +134,9 @@ async def test_what_is_read_at_once_has_bounds_but_is_never_nothing(open_journal
         assert len(await store.read(journal.read, shard, shard.starts, 100, 4)) == 4
         assert len(await store.read(journal.read, shard, shard.starts, 100, 0)) == 1
         assert await store.read(journal.read, shard, every[-1].seq, 100) == []
+        for count, size, found in ((6, 20, 5), (6, 19, 4), (5, 20, 5), (4, 20, 4)):
+            last, is_cut = await store.read(journal.portion, shard, every[-6].seq, count, size)
+            assert (len(last), is_cut) == (found, (count, size) != (6, 20))
 
 
 async def test_a_moment_is_found_and_what_is_older_is_gone_at_once(open_journals: OpenStore, clock: Clock) -> None:

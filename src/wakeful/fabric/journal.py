@@ -112,6 +112,12 @@ def open_shard(
     return _shard(row)
 
 
+def held_open_shards(tx: Tx, journal: str) -> tuple[Shard, ...]:
+    """Those that take entries; until this transaction ends nobody else opens or closes one."""
+    tx.lock("journal", journal)
+    return open_shards(tx, journal)
+
+
 def close_shard(tx: Tx, shard: Shard) -> Shard:
     """It takes no more; what it has stays for as long as it would have. The shard, closed."""
     tx.lock("journal", shard.journal)
@@ -205,6 +211,13 @@ def read(
 
     Those from before `since` are as good as gone.
     """
+    return portion(tx, shard, after, count, bytes_max, since=since)[0]
+
+
+def portion(
+    tx: Tx, shard: Shard, after: int, count: int, bytes_max: int, *, since: float = 0.0
+) -> tuple[list[Entry], bool]:
+    """The same; and whether there may be more behind it, of which it has no room."""
     found: list[Entry] = []
     size = 0
     last = _beyond(tx, shard, after, since)
@@ -216,12 +229,12 @@ def read(
         for row in rows:
             size += row["size"]
             if found and size > bytes_max:
-                return found
+                return found, True
             found.append(_entry(row))
         if len(rows) < slice_size:
-            return found
+            return found, False
         last = found[-1].seq
-    return found
+    return found, True
 
 
 def newest(tx: Tx, shard: Shard) -> int:

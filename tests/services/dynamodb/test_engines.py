@@ -6,10 +6,12 @@ from typing import Any, cast
 
 from tests.conftest import OpenStore
 from tests.services.dynamodb.control import CALL, SCHEMA, UNITS, asked, defined, index, keys
+from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.trace import Trace
 from wakeful.services.dynamodb import (
+    backfill,
     changes,
     description,
     expiries,
@@ -24,7 +26,7 @@ from wakeful.services.dynamodb import (
 )
 from wakeful.services.dynamodb.table import Table
 from wakeful.store import schema, work
-from wakeful.store.tx import Tx
+from wakeful.store.tx import Store, Tx
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/events"
 BY_G = index("by-g", keys("g"))
@@ -73,6 +75,7 @@ async def test_a_table_lives_and_dies_without_leaving_anything(open_store: OpenS
             await store.write(write, str(number), now + (10 if number < 3 else 1000))
         await store.write(change, AttributeDefinitions=defined(g="S"), GlobalSecondaryIndexUpdates=[{"Create": BY_G}])
         number = await store.write(enable)
+        await fill(store, clock)
         shown = await store.read(lambda tx: description.described(tx, table.find(tx, ARN)))
         assert (shown["ItemCount"], shown["GlobalSecondaryIndexes"][0]["ItemCount"]) == (5, 5)  # type: ignore[index]
         assert await store.read(work.next_due, expiries.KIND) == now + 10
@@ -92,6 +95,15 @@ async def test_a_table_lives_and_dies_without_leaving_anything(open_store: OpenS
             assert not await store.write(spaces.delete_some, space)
             await store.write(spaces._forget, space)
         assert await store.read(left) == [0] * 6
+
+
+async def fill(store: Store, clock: Clock) -> None:
+    """What is there already is in the index and in the list of what expires, on an engine where that takes a while."""
+    clock.advance(limits.DYNAMODB_SETTLING_S)
+    for item in await store.write(work.claim, backfill.KIND, 1, "n"):
+        assert await store.write(backfill.fill_some, item.body["arn"], item.body["space"], b"") is None
+    for item in await store.write(work.claim, ttl.FILL, 1, "n"):
+        assert await store.write(ttl.list_some, item.body["arn"], item.body["list"], b"") is None
 
 
 def units_of_index() -> dict[str, Any]:

@@ -36,6 +36,11 @@ def needed(operation: str, request: dict[str, Any]) -> list[tuple[str, str]]:
             {**T, "ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}]},
             [("UpdateTable", ARN), ("CreateTableReplica", ARN.replace("us-east-1", "eu-west-1"))],
         ),
+        (
+            "UpdateTable",
+            {**T, "ReplicaUpdates": [{"Disassociate": {"RegionName": "us-east-1"}}]},
+            [("UpdateTable", ARN), ("DisassociateTableReplica", ARN)],
+        ),
         ("TagResource", {"ResourceArn": ARN, "Tags": []}, [("TagResource", ARN)]),
         ("GetItem", {**T, "Key": {}}, [("GetItem", ARN)]),
         ("Query", {**T, "IndexName": "i"}, [("Query", f"{ARN}/index/i")]),
@@ -217,6 +222,27 @@ def test_another_account_comes_in_where_the_tables_policy_and_its_own_let_it(str
     assert stranger.get_item(TableName=arn, Key={"p": {"S": "1"}})["Item"] == {"p": {"S": "1"}}
     root.delete_resource_policy(ResourceArn=arn)
     assert refused(stranger.get_item, TableName=arn, Key={"p": {"S": "1"}})[0] == "AccessDeniedException"
+
+
+def test_what_is_kept_of_a_table_is_its_own_accounts_whatever_its_policy_says(strict_node: RunningNode) -> None:
+    root, stranger = strict_node.client("dynamodb"), strict_node.client("dynamodb", key="111122223333")
+    arn = root.create_table(**asked("kept"))["TableDescription"]["TableArn"]
+    resources = [arn, f"{arn}/*"]
+    allows = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "dynamodb:*", "Resource": resources}
+    root.put_resource_policy(ResourceArn=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": allows}))
+    assert stranger.describe_table(TableName=arn)["Table"]["TableArn"] == arn
+    backup = root.create_backup(TableName="kept", BackupName="first")["BackupDetails"]["BackupArn"]
+    for call, request in (
+        (stranger.describe_backup, {"BackupArn": backup}),
+        (stranger.delete_backup, {"BackupArn": backup}),
+        (stranger.restore_table_from_backup, {"BackupArn": backup, "TargetTableName": "taken"}),
+        (stranger.create_backup, {"TableName": arn, "BackupName": "second"}),
+        (stranger.describe_time_to_live, {"TableName": arn}),
+        (stranger.describe_continuous_backups, {"TableName": arn}),
+        (stranger.execute_statement, {"Statement": f'SELECT * FROM "{arn}"'}),
+        (stranger.create_table, asked(f"{arn}-too")),
+    ):
+        assert refused(call, **request)[0] == "AccessDeniedException"
 
 
 def test_tags_of_a_table_say_who_may(strict_node: RunningNode) -> None:

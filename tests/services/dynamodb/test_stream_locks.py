@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,10 +14,16 @@ import pytest
 
 from tests.running_node import RunningNode, running_node
 from tests.services.dynamodb.following import make_table, records_of
+from wakeful import limits
+from wakeful.fabric import journal
+from wakeful.services.dynamodb.stream_settings import disable, tend
+from wakeful.store.tx import Tx
 
 TABLES = ("one", "two")
 WRITERS = 6
 ROUNDS = 5
+Change = Callable[[Tx, str], object]
+_WAITS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 @pytest.mark.slow
@@ -48,3 +57,35 @@ def write(node: RunningNode, chance: random.Random) -> int:
             batch = {name: [{"PutRequest": put} for of, put in puts if of == name] for name in TABLES}
             client.batch_write_item(RequestItems={name: requests for name, requests in batch.items() if requests})
     return changes
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_disabled_while_it_rolls_has_no_open_shard(tmp_path: Path, postgres_dsn: str) -> None:
+    """Whichever comes first: the other waits for it, and must not go by what it saw before."""
+    with psycopg.connect(postgres_dsn, autocommit=True) as db:
+        db.execute("CREATE DATABASE rolling")
+    store = postgres_dsn.rpartition("/")[0] + "/rolling"
+    with running_node(tmp_path / "data", store=store, rehearse=False) as node, psycopg.connect(store) as db:
+
+        async def at_once(arn: str, one: Change, other: Change) -> None:
+            has_changed = asyncio.Event()
+            loop = asyncio.get_running_loop()
+
+            def first(tx: Tx) -> None:
+                one(tx, arn)
+                loop.call_soon_threadsafe(has_changed.set)
+                deadline = time.monotonic() + 20
+                while not db.execute(_WAITS).fetchone():
+                    assert time.monotonic() < deadline, "nobody waits"
+
+            async def second() -> None:
+                await has_changed.wait()
+                await node.node.store.write(other, arn)
+
+            await asyncio.gather(node.node.store.write(first), second())
+
+        for name, changes in (("rolls", (tend, disable)), ("ends", (disable, tend))):
+            arn = make_table(node, name)
+            node.node.clock.advance(limits.DYNAMODB_STREAM_ROLL_S + 1)
+            node.run(at_once(arn, *changes))
+            assert node.run(node.node.store.read(journal.open_shards, arn)) == ()

@@ -305,6 +305,22 @@ def test_records_last_a_day_and_iterators_a_quarter_of_an_hour(node: RunningNode
     assert rows == []
 
 
+@pytest.mark.parametrize("kind", ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"])
+def test_who_comes_back_to_what_was_trimmed_is_told_so(node: RunningNode, kind: str) -> None:
+    arn = make_table(node, **ONE_SHARD)
+    for p in ("old", "lost"):
+        put(node, "tab", p)
+    number = records_of(node, arn)[0]["dynamodb"]["SequenceNumber"]
+    (shard,) = (each["ShardId"] for each in shards_of(node, arn))
+    node.advance(3 * HOUR)
+    put(node, "tab", "young")
+    node.advance(23 * HOUR)
+    assert [each["dynamodb"]["Keys"]["p"]["S"] for each in records_of(node, arn)] == ["young"]
+    request = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": kind, "SequenceNumber": number}
+    code, _ = refusal(node.client("dynamodbstreams").get_shard_iterator, **request)
+    assert code == "TrimmedDataAccessException"
+
+
 def test_a_stream_that_was_disabled_is_read_for_a_day_and_another_begins_at_once(node: RunningNode) -> None:
     old = make_table(node, **ONE_SHARD)
     put(node, "tab", "first")

@@ -43,7 +43,7 @@ def read(entries: list[Entry], lane: Lane, reader: Reader) -> list[list[reading.
     while True:
         wanted = lane.wants(reader.mapping.batch_size, is_filtered=reader.is_filtered)
         next_ones = [each for each in entries if each.seq > lane.cursor][:wanted]
-        reading.look(lane, next_ones, wanted, reader, "role", 0.0)
+        reading.look(lane, next_ones, len(next_ones) == wanted, reader, "role", 0.0)
         if lane.has_more and not lane.is_full:
             continue
         if not lane.gathered:

@@ -16,6 +16,7 @@ from tests.services.lambda_.test_measuring import metric, total
 from wakeful import limits
 from wakeful.environments.version import Throttled
 from wakeful.fabric import journal
+from wakeful.services.kinesis.followed import Followed
 from wakeful.services.lambda_.sources import mappings
 from wakeful.services.lambda_.sources.streams.follower import Follower
 from wakeful.services.lambda_.sources.streams.turn import Turn
@@ -112,6 +113,32 @@ def test_filters_let_go_by_what_they_do_not_want(stage: Stage) -> None:
     stage.client.update_event_source_mapping(UUID=uuid, FilterCriteria={})
     stage.put("last")
     assert stage.batches()[-1][-1] == "last"
+
+
+def test_what_is_large_is_read_after_what_nobody_wants(stage: Stage) -> None:
+    stage.map(FilterCriteria={"Filters": [{"Pattern": '{"data": {"kind": ["order"]}}'}]})
+    large = json.dumps({"kind": "order", "text": "x" * limits.LAMBDA_STREAM_SCANNED_BYTES})
+    stage.put("no json")
+    stage.node.settle()
+    stage.put("no json", large)
+    assert stage.batches() == [[large]]
+
+
+def test_another_stream_of_the_same_name_is_followed_from_its_beginning(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage.node.node, "streams", {**stage.node.node.streams, "kinesis": Followed()})
+    kinesis = stage.node.client("kinesis")
+    kinesis.create_stream(StreamName=stage.name, ShardCount=1)
+    uuid = stage.map()
+    kinesis.put_record(StreamName=stage.name, Data=b"before", PartitionKey="k")
+    assert stage.batches() == [["before"]]
+    kinesis.delete_stream(StreamName=stage.name)
+    stage.node.settle()
+    assert stage.shown(uuid)["LastProcessingResult"] == f"PROBLEM: Stream not found: {stage.arn}"
+    kinesis.create_stream(StreamName=stage.name, ShardCount=1)
+    kinesis.put_record(StreamName=stage.name, Data=b"after", PartitionKey="k")
+    assert stage.batches() == [["before"], ["after"]]
 
 
 def test_a_batch_is_no_larger_than_an_event_and_what_no_event_holds_is_given_up(stage: Stage) -> None:

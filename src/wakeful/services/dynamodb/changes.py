@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import expiries, history, index, items, stream
+from wakeful.services.dynamodb import expiries, history, index, items, measuring, stream
 from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.items import Stored
@@ -90,15 +91,30 @@ def is_watched(table: Table) -> bool:
 
 def lock(tx: Tx, table: Table, key: bytes) -> None:
     """Nobody else changes that item until the transaction ends. Who changes several locks all of them, in the order of
-    their keys, before it changes the first: a change holds a shard of the table's stream.
+    `place`, before it changes the first: a change holds a shard of the table's stream.
+
+    Of a global table all regions are changed, whose streams are as many: a quarter of it, as a stream has four shards,
+    is one writer's at a time, whichever his region.
     """
-    tx.lock("dynamodb", "space", str(table.space), key.hex())
+    if table.replicas:
+        quarter = key[0] * limits.DYNAMODB_STREAM_SHARDS_ON_DEMAND >> 8
+        tx.lock("dynamodb", "global", table.account, table.name, str(quarter))
+    _lock(tx, table, key)
+
+
+def place(table: Table, key: bytes) -> tuple[str, bytes]:
+    """Where an item comes in the order in which several are locked and changed: the same in every region."""
+    return table.arn, key
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
     """The item's JSON, as it is until the transaction ends; None where there is none."""
     lock(tx, table, key)
     return items.get(tx, table.space, key)
+
+
+def _lock(tx: Tx, table: Table, key: bytes) -> None:
+    tx.lock("dynamodb", "space", str(table.space), key.hex())
 
 
 def _put_row(
@@ -118,20 +134,37 @@ def _show(
     """The change is seen where it is to be seen; what indexes it cost. Nothing that changes nothing comes here: it
     makes no record of a stream ("Change data capture for DynamoDB Streams").
     """
+    if not table.replicas or cause.is_replicated:
+        return _show_here(tx, table, key, before, after, sizes, cause)
+    written = []
+    for arn in sorted((table.arn, *table.replicas)):  # the same order, whichever the region
+        if arn == table.arn:
+            written = _show_here(tx, table, key, before, after, sizes, cause)
+        else:
+            _replicate(tx, arn, key, after, cause)
+    return written
+
+
+def _show_here(
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int], cause: Cause
+) -> list[tuple[Index, float]]:
     history.change(tx, table, key, before)
     written = index.change(tx, table, key, before, after, sizes)
     expiries.change(tx, table, key, before, after)
     stream.change(tx, table, key, before, after, cause)
-    if table.replicas and not cause.is_replicated:
-        _replicate(tx, table, key, after, cause)
     return written
 
 
-def _replicate(tx: Tx, table: Table, key: bytes, after: Item | None, cause: Cause) -> None:
-    """The item is the same in every region of a global table. That a service did it is told only where it did."""
-    told = Cause(cause.trace, is_replicated=True)
-    for arn in table.replicas:
-        replica = tables.get(tx, arn)
-        if replica is not None:
-            before = locked(tx, replica, key)
-            apply(tx, replica, key, parsed(before) if before is not None else None, after, told)
+def _replicate(tx: Tx, arn: str, key: bytes, after: Item | None, cause: Cause) -> None:
+    """The item is the same in that region of a global table, which consumes what it would have if it had been written
+    there. That a service did it is told only where it did.
+    """
+    replica = tables.get(tx, arn)
+    if replica is not None:
+        _lock(tx, replica, key)
+        before = items.get(tx, replica.space, key)
+        meter = Meter(replica)
+        told = Cause(cause.trace, is_replicated=True)
+        apply(tx, replica, key, parsed(before) if before is not None else None, after, told, meter)
+        for sample in measuring.consumed(replica, meter, tx.now):
+            tx.note(sample)

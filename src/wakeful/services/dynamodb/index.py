@@ -13,8 +13,8 @@ from wakeful.store.tx import Tx
 def change(
     tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int]
 ) -> list[tuple[Index, float]]:
-    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys. `sizes` are the
-    item's, before and after.
+    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys. `sizes` are
+    the item's, before and after.
 
     Returned is what that costs, in units of each index that had to be written.
     """

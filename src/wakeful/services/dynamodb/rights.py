@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -45,7 +46,25 @@ _RESTORED = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Sca
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 
+_OF_OTHERS_TOO = frozenset(
+    {
+        *("DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem", "BatchGetItem", "BatchWriteItem"),
+        *("TransactGetItems", "TransactWriteItems", "DeleteTable", "DescribeTable", "UpdateTable"),
+        *("ListTagsOfResource", "TagResource", "UntagResource"),
+    }
+)
+"""What a table's policy can let another account do; all else is its own account's, whatever the policy says ("DynamoDB
+API operations supported by resource-based policies").
+"""
+
+
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
+    is_owners = operation not in _OF_OTHERS_TOO
+    for need in _needs(call, operation, request):
+        yield replace(need, is_owners=True) if is_owners else need
+
+
+def _needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     special = _SPECIAL.get(operation)
     if special is not None:
         yield from special(call, operation, request)
@@ -90,7 +109,7 @@ def _create(call: Call, operation: str, request: Request) -> Iterator[Need]:
 def _update(call: Call, operation: str, request: Request) -> Iterator[Need]:
     yield _on(call, operation, request["TableName"])
     for each in request.get("ReplicaUpdates") or ():
-        for kind in ("Create", "Update", "Delete"):
+        for kind in ("Create", "Update", "Delete", "Disassociate"):
             if each.get(kind):
                 arn = names.parse_arn(table.arn_of(call, request["TableName"]))
                 action = "UpdateTable" if kind == "Update" else f"{kind}TableReplica"

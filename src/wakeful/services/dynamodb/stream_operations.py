@@ -134,11 +134,20 @@ def _position(tx: Tx, shard: Shard, kind: str, request: shapes.GetShardIteratorI
     if number is None or number <= shard.starts:
         raise ValidationException("Invalid SequenceNumber for the shard")
     after = number - 1 if kind == "AT_SEQUENCE_NUMBER" else number
-    if shard.opened < stream_settings.oldest(tx) and after < journal.before(tx, shard, stream_settings.oldest(tx)):
+    if number < _first_kept(tx, shard):
         raise TrimmedDataAccessException()
     if number > max(journal.newest(tx, shard), shard.starts + 1):
         raise ValidationException("Invalid SequenceNumber for the shard")
     return after
+
+
+def _first_kept(tx: Tx, shard: Shard) -> int:
+    """No record with a smaller number can be read any more."""
+    oldest = stream_settings.oldest(tx)
+    if shard.opened >= oldest:
+        return shard.starts + 1
+    kept = journal.read(tx, shard, shard.starts, 1, since=oldest)
+    return kept[0].seq if kept else journal.newest(tx, shard) + 1
 
 
 def _moment(tx: Tx, request: shapes.GetShardIteratorInput) -> float:

@@ -57,7 +57,7 @@ def disable(tx: Tx, arn: str) -> None:
     """Nothing comes to the stream any more; for a day it can still be read."""
     tx.lock("dynamodb", "streams", arn)
     tx.run("UPDATE dynamodb_streams SET disabled = ? WHERE arn = ? AND disabled IS NULL", tx.now, arn)
-    for shard in journal.open_shards(tx, arn):
+    for shard in journal.held_open_shards(tx, arn):
         journal.close_shard(tx, shard)
 
 
@@ -135,7 +135,7 @@ def tend(tx: Tx, arn: str) -> float | None:
         tx.lock("dynamodb", "streams", arn)
         tx.run("DELETE FROM dynamodb_streams WHERE arn = ?", arn)
         return None
-    for shard in journal.open_shards(tx, arn):
+    for shard in journal.held_open_shards(tx, arn):
         if shard.opened + limits.DYNAMODB_STREAM_ROLL_S <= tx.now:
             journal.roll(tx, shard, _new_shard_name(tx))
     return tx.now if journal.expire(tx, arn, until) else tx.now + limits.DYNAMODB_STREAM_ROLL_S

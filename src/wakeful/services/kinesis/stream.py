@@ -151,6 +151,7 @@ def make(tx: Tx, call: Call, name: str, definition: Definition, tags: Mapping[st
         *(arn, made.account, made.region, name, made.created, made.journal, made.revision),
         *(orjson.dumps(definition), orjson.dumps(dict(tags))),
     )
+    tx.wake(journals.wake_name(arn))  # of those who followed another of its name
     return made
 
 

@@ -28,6 +28,10 @@ class TakenOver(Exception):
     """The mapping is another node's: this one was taken for dead."""
 
 
+class Moved(Exception):
+    """What is watched is another thing now: a stream was deleted, or there is another of its name."""
+
+
 class Drawer(Protocol):
     """What draws for one mapping."""
 
@@ -39,7 +43,7 @@ class Drawer(Protocol):
         """What is woken when there may be more to draw."""
 
     async def go_on(self, mapping: SourceMapping, listener: Listener) -> None:
-        """More batches are in work; or it has slept because there cannot be one yet."""
+        """More batches are in work; or it has slept because there cannot be one yet. Raises Moved."""
 
     async def until_one_ends(self, listener: Listener) -> None:
         """It has slept until a batch that is in hand has ended, or something else woke it."""
@@ -69,6 +73,8 @@ class Tender:
             except TakenOver:
                 log.warning("mapping %s is tended by another node now", self._uuid)
                 return
+            except Moved:
+                pass  # it is found anew
             except Exception:
                 self._failures += 1
                 log.exception("mapping %s failed at attempt %d", self._uuid, self._failures)

@@ -23,7 +23,7 @@ from wakeful.services.lambda_.sources.streams import checkpoints, reading
 from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, Followed, LaneKey
 from wakeful.services.lambda_.sources.streams.reading import Lane, Reader
 from wakeful.services.lambda_.sources.streams.turn import Turn
-from wakeful.services.lambda_.sources.tender import TakenOver, write_if_held
+from wakeful.services.lambda_.sources.tender import Moved, TakenOver, write_if_held
 from wakeful.store import work
 from wakeful.store.tx import Tx
 from wakeful.store.wakes import Listener
@@ -36,12 +36,13 @@ log = logging.getLogger(__name__)
 class View:
     """What there is of a stream at one moment."""
 
+    journal: str | None = None
     complaint: str | None = None
     found: Sequence[Followed] = ()
     is_ill_shaped: bool = False
     oldest: float = 0.0
-    entries: Mapping[LaneKey, tuple[Sequence[Entry], int]] = field(default_factory=dict)
-    """What comes next in the lanes that can take more, and how much was asked for."""
+    entries: Mapping[LaneKey, tuple[Sequence[Entry], bool]] = field(default_factory=dict)
+    """What comes next in the lanes that can take more, and whether there may be more behind it."""
 
 
 class Follower:
@@ -56,6 +57,7 @@ class Follower:
         self._lanes: dict[LaneKey, Lane] | None = None
         self._in_hand: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
+        self._journal: str | None = None
         self._is_taken_over = False
 
     @property
@@ -64,8 +66,8 @@ class Follower:
 
     async def watched(self, mapping: SourceMapping) -> Sequence[str]:
         stream = self._stream_of(mapping)
-        name = await self._node.store.read(stream.journal, mapping.source)
-        return [journal.wake_name(name or mapping.source)]
+        self._journal = await self._node.store.read(stream.journal, mapping.source)
+        return [journal.wake_name(self._journal or mapping.source)]
 
     async def until_one_ends(self, listener: Listener) -> None:
         self._listener = listener
@@ -84,6 +86,8 @@ class Follower:
         view = await self._look(mapping)
         if view is None:
             return  # the lanes are others now
+        if view.journal != self._journal:
+            raise Moved
         if view.complaint is not None:
             await self._tell(f"PROBLEM: {view.complaint}")
             await listener.wait(None)
@@ -224,19 +228,20 @@ def _view(
     cursors: Mapping[LaneKey, tuple[int, int]],
     factor: int,
 ) -> View:
-    complaint = stream.complaint(tx, arn)
+    name, complaint = stream.journal(tx, arn), stream.complaint(tx, arn)
     if complaint is not None:
-        return View(complaint)
+        return View(name, complaint)
     shards = _shards(tx, stream, arn)
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
-        return View(is_ill_shaped=True)
-    entries = {key: _next(tx, each.shard, *cursors[key]) for each in found for key in each.lanes if key in cursors}
-    return View(None, found, oldest=stream.oldest(tx, arn), entries=entries)
-
-
-def _next(tx: Tx, shard: Shard, cursor: int, wanted: int) -> tuple[list[Entry], int]:
-    return journal.read(tx, shard, cursor, wanted, limits.LAMBDA_STREAM_SCANNED_BYTES), wanted
+        return View(name, is_ill_shaped=True)
+    entries = {
+        key: journal.portion(tx, each.shard, *cursors[key], limits.LAMBDA_STREAM_SCANNED_BYTES)
+        for each in found
+        for key in each.lanes
+        if key in cursors
+    }
+    return View(name, None, found, oldest=stream.oldest(tx, arn), entries=entries)
 
 
 def _shards(tx: Tx, stream: Stream, arn: str) -> list[Shard]:

@@ -23,9 +23,6 @@ from wakeful.store.metrics import Sample
 EVENT_BYTES = 1024
 """Kept free in an event for what stands beside its records."""
 
-_NEARLY_BYTES = limits.LAMBDA_STREAM_SCANNED_BYTES // 2
-"""As much as that read at once, and there may be more that was not."""
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -174,10 +171,10 @@ class Looked:
         return measuring.followed(mapping, now, polled=self.polled, filtered=self.filtered, dropped=self.expired)
 
 
-def look(lane: Lane, entries: Sequence[Entry], wanted: int, reader: Reader, role_arn: str, oldest: float) -> Looked:
+def look(lane: Lane, entries: Sequence[Entry], is_cut: bool, reader: Reader, role_arn: str, oldest: float) -> Looked:
     """What stands next in the shard is gathered, as far as the batch has room and it is this lane's.
 
-    `entries` are what was read of it, where up to `wanted` were asked for.
+    `entries` are what was read of it; it is cut where there may be more behind them.
     """
     assert lane.shard is not None
     lane.was_looked_at = True
@@ -207,7 +204,6 @@ def look(lane: Lane, entries: Sequence[Entry], wanted: int, reader: Reader, role
         lane.gathered.append(piece)
         lane.bytes += len(piece.record) + 1
     lane.is_full = lane.is_full or len(lane.gathered) >= size_max
-    is_cut = len(entries) == wanted or sum(entry.size for entry in entries) > _NEARLY_BYTES
     is_short = bool(lane.checkpoint.pending and entries) and bound is not None and lane.cursor < bound
     lane.has_more = is_cut or is_short
     return Looked(polled, filtered, expired)
