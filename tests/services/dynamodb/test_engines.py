@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any, cast
 
 from tests.conftest import OpenStore
@@ -38,9 +40,9 @@ def make(tx: Tx) -> Table:
     return table.find(tx, ARN)
 
 
-def write(tx: Tx, name: str, until: int) -> None:
+def write(tx: Tx, name: str, until: int, found: Table | None = None) -> None:
     item: Any = {"p": {"S": name}, "g": {"S": "x"}, "until": {"N": str(until)}}
-    found = table.find(tx, ARN)
+    found = found or table.find(tx, ARN)
     key = found.keys.of(item)
     changes.locked(tx, found, key)
     changes.apply(tx, found, key, None, item, changes.Cause(Trace("t")))
@@ -79,7 +81,7 @@ async def test_a_table_lives_and_dies_without_leaving_anything(open_store: OpenS
         shown = await store.read(lambda tx: description.described(tx, table.find(tx, ARN)))
         assert (shown["ItemCount"], shown["GlobalSecondaryIndexes"][0]["ItemCount"]) == (5, 5)  # type: ignore[index]
         assert await store.read(work.next_due, expiries.KIND) == now + 10
-        clock.advance(11)
+        clock.advance(10)
         assert not await store.write(ttl.expire_some, ARN, number, Trace("t"))
         found = await store.read(table.find, ARN)
         for space in (found.space, found.indexes[0].space):
@@ -95,6 +97,30 @@ async def test_a_table_lives_and_dies_without_leaving_anything(open_store: OpenS
             assert not await store.write(spaces.delete_some, space)
             await store.write(spaces._forget, space)
         assert await store.read(left) == [0] * 6
+
+
+async def test_an_index_has_what_was_being_written_when_it_was_made(open_store: OpenStore, clock: Clock) -> None:
+    async with open_store(parts=Parts(cast(Any, None))) as store:
+        await store.write(schema.apply, {"work": work.SCHEMA, "dynamodb": SCHEMA})
+        await store.write(make)
+        has_read, is_made = threading.Event(), threading.Event()
+
+        def slowly(tx: Tx) -> None:
+            found = table.find(tx, ARN)
+            has_read.set()
+            if tx.skip_locked:  # where many write at a time
+                assert is_made.wait(20)
+            write(tx, "slow", 0, found)
+
+        writing = asyncio.ensure_future(store.write(slowly))
+        await asyncio.to_thread(has_read.wait, 20)
+        await store.write(change, AttributeDefinitions=defined(g="S"), GlobalSecondaryIndexUpdates=[{"Create": BY_G}])
+        is_made.set()
+        await writing
+        await fill(store, clock)
+        found = await store.read(table.find, ARN)
+        assert found.indexes[0].status == table.ACTIVE
+        assert (await store.read(items.counted, found.indexes[0].space))[0] == 1
 
 
 async def fill(store: Store, clock: Clock) -> None:

@@ -157,6 +157,7 @@ def test_conditions_see_what_a_request_reads_and_writes() -> None:
         **one,
         UpdateExpression="SET a = if_not_exists(c, :one), e.f = :one REMOVE d",
         ConditionExpression="attribute_exists(p) AND size(h) > :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
         ReturnValues="ALL_NEW",
     )
     assert (written["Attributes"], written["ReturnValues"]) == (["a", "c", "d", "e", "h", "p"], "ALL_NEW")
@@ -165,6 +166,46 @@ def test_conditions_see_what_a_request_reads_and_writes() -> None:
     assert (queried["LeadingKeys"], queried["Select"]) == (["x"], "ALL_PROJECTED_ATTRIBUTES")
     older = {"p": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "2"}]}}
     assert seen("Query", KeyConditions=older, Select="COUNT")["LeadingKeys"] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["p = :v", ":v = p", "#1 = :v", "(p) = :v", "p = (:v)", "((#1) = :v)", "p=:v AND begins_with(s, :v)"]
+)
+def test_conditions_see_the_key_of_a_query_however_it_is_written(text: str) -> None:
+    tx = opened()
+    made(tx, AttributeDefinitions=defined(p="S", s="S"), KeySchema=keys("p", sort=("s",)))
+    names = {"ExpressionAttributeNames": {"#1": "p"}} if "#1" in text else {}
+    request = {"TableName": "events", "KeyConditionExpression": text, "ExpressionAttributeValues": {":v": {"S": "1"}}}
+    (need,) = rights.needs(CALL, "Query", {**request, **names})
+    assert need.known is not None
+    seen = need.known(tx)
+    assert (seen["dynamodb:LeadingKeys"], seen["dynamodb:Attributes"]) == (["1"], ["p", "s"] if "(s" in text else ["p"])
+
+
+def test_conditions_see_keys_as_they_are_looked_for() -> None:
+    tx = opened()
+    made(tx, AttributeDefinitions=defined(p="N"))
+
+    def leading(operation: str, **request: Any) -> object:
+        (need,) = rights.needs(CALL, operation, {"TableName": "events", **request})
+        assert need.known is not None
+        return need.known(tx).get("dynamodb:LeadingKeys")
+
+    for value in ({"N": "7"}, {"N": "07.0"}, {"N": "70e-1"}, {"S": None, "N": "7"}, {"Z": "1", "N": "7"}):
+        assert leading("GetItem", Key={"p": dict(value)}) == ["7"]
+        asked_for = {"ComparisonOperator": "EQ", "AttributeValueList": [dict(value)]}
+        assert leading("Query", KeyConditions={"p": asked_for}) == ["7"]
+    for refused_value in ({"N": "x"}, {}, None, "7"):
+        assert leading("GetItem", Key={"p": refused_value}) is None
+
+
+def test_conditions_see_attributes_behind_any_placeholder() -> None:
+    tx = opened()
+    made(tx)
+    request = {"TableName": "events", "ExpressionAttributeNames": {"#1": "secret"}}
+    (need,) = rights.needs(CALL, "Scan", {**request, "ProjectionExpression": "a,#1.b"})
+    assert need.known is not None
+    assert need.known(tx)["dynamodb:Attributes"] == ["a", "secret"]
 
 
 # --- enforced --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 From when the index is in the definition, every change of an item is also one of the index (`index.change`, which looks
 whether a row is there as long as the index is CREATING). What was there before is gone through once, item by item, each
-locked: whichever comes first makes the row, and the other finds it.
+locked: whichever comes first makes the row, and the other finds it. Where many write at a time, that begins when all
+have ended who may not have known of the index yet: nobody else would show in it what they wrote.
 """
 
 from __future__ import annotations
