@@ -41,7 +41,7 @@ from wakeful.fabric.chaos import rows as experiments
 from wakeful.fabric.chaos.running import Chaos
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.patience import keep_up
-from wakeful.fabric.service import Call, Principal, Request, Result, Service
+from wakeful.fabric.service import Call, Principal, Request, Result, Service, held
 from wakeful.fabric.source import Source
 from wakeful.fabric.stream import Stream
 from wakeful.fabric.trace import Trace
@@ -143,6 +143,7 @@ class Node:
             "memory": f"functions may hold {self.memory_mb:,} MB together",
             **({} if self.config.smtp is None else {"mail": f"e-mail goes out to {self.config.smtp.address}"}),
             "state": self.config.state,
+            "holds": await self.store.read(held, self.services.values()),
             **self._being_worked_on(),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -74,6 +75,20 @@ def test_status_shows_how_the_node_runs(shared: RunningNode) -> None:
     words = dict(line.split(maxsplit=1) for line in said.out.splitlines())
     assert words["status"] == "ready"
     assert words["endpoint"] == shared.endpoint
+
+
+def test_status_tells_what_the_node_holds(shared: RunningNode) -> None:
+    key = {"AttributeName": "id"}
+    shared.client("dynamodb", key="100000000077").create_table(
+        TableName="carts",
+        AttributeDefinitions=[{**key, "AttributeType": "S"}],
+        KeySchema=[{**key, "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+    )
+    shared.client("kinesis", key="100000000077").create_stream(StreamName="clicks", ShardCount=1)
+    said = wakeful("status", endpoint=shared.endpoint).out
+    assert re.search(r"^holds .*\b1 table, 1 table stream\b.*\b1 data stream$", said, re.MULTILINE)
 
 
 def test_a_node_that_others_can_reach_is_looked_at_with_the_key_of_a_root(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 from tests.cli.conftest import wakeful
 from tests.running_node import RunningNode
-from wakeful.cli import client
+from wakeful.cli import client, timeline
 
 
 def story(node: RunningNode) -> tuple[str, str]:
@@ -54,3 +54,9 @@ def test_what_nobody_knows_is_said(shared: RunningNode) -> None:
     for unknown in ("nope", "1-2-3", "a b/ü?x#y", "../health", "", "%"):
         said = wakeful("trace", unknown, endpoint=shared.endpoint)
         assert (said.status, said.out, said.err) == (1, "", f"Nothing is known of {unknown}.\n")
+
+
+def test_what_is_said_of_something_with_a_long_name_stands_apart() -> None:
+    called = {"id": "a", "cause": None, "at": 0.0, "kind": "call", "status": "ok", "resource": "x" * 90}
+    story = timeline.text("t", [{**called, "name": "s3:PutObject", "duration_ms": 1.5}])
+    assert story.splitlines()[1].endswith("x 1.5 ms")

@@ -1,4 +1,4 @@
-"""The durable execution SDKs that AWS publishes, fetched once, unmodified, as layers for functions of the tests.
+"""What AWS publishes for programs, fetched once, unmodified: the durable execution SDKs, as layers for functions.
 
 Each lies in a folder of the user's that is named after what was pinned, and is used again by every later run.
 """
@@ -55,7 +55,7 @@ def layer_or_reason(sdk: Sdk) -> bytes | str:
             try:
                 _pack(sdk, place, packed)
             except (OSError, subprocess.SubprocessError) as error:
-                return f"THE DURABLE EXECUTION SDK FOR {sdk.name.upper()} COULD NOT BE FETCHED: {_words(error)}"
+                return f"THE SDK {sdk.name.upper()} COULD NOT BE FETCHED: {_words(error)}"
     return packed.read_bytes()
 
 
@@ -109,14 +109,20 @@ def _python(work: Path) -> None:
     _run(*pip, "-r", str(PYTHON.pins[0]), "--target", str(work / "python"), cwd=work)
 
 
-def _nodejs(work: Path) -> None:
-    """With its client for Lambda, as its documentation packages it."""
-    folder = work / "nodejs"
-    folder.mkdir()
-    for pin in NODEJS.pins:
-        shutil.copy(pin, folder)
-    _run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+def npm(pins: tuple[Path, ...]) -> Callable[[Path], None]:
+    """Fetches what a package.json and its lock name, with all that belongs to it."""
+
+    def fetch(work: Path) -> None:
+        folder = work / "nodejs"
+        folder.mkdir()
+        for pin in pins:
+            shutil.copy(pin, folder)
+        _run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=folder)
+
+    return fetch
 
 
 PYTHON = Sdk("python", (HERE / "requirements.txt",), _python)
-NODEJS = Sdk("nodejs", (HERE / "nodejs" / "package.json", HERE / "nodejs" / "package-lock.json"), _nodejs)
+_NODEJS = (HERE / "nodejs" / "package.json", HERE / "nodejs" / "package-lock.json")
+NODEJS = Sdk("nodejs", _NODEJS, npm(_NODEJS))
+"""With its client for Lambda, as its documentation packages it."""

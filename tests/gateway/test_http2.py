@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -23,6 +24,7 @@ from tests.gateway.test_server import Site
 from tests.running_node import RunningNode
 from wakeful import limits
 from wakeful.clock import Clock
+from wakeful.gateway.http2 import Http2Connection
 from wakeful.gateway.server import Servers
 
 HEAD = [(":method", "POST"), (":scheme", "http"), (":authority", "here"), (":path", "/a?b=c")]
@@ -37,7 +39,7 @@ class Client:
         self.h2.initiate_connection()
         self.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
         self.statuses: dict[int, int] = {}
-        self.bodies: dict[int, bytes] = {}
+        self.bodies: dict[int, bytearray] = {}
         self.ended: set[int] = set()
         self.is_closed = False
         self.flush()
@@ -61,7 +63,7 @@ class Client:
         if isinstance(event, ResponseReceived):
             self.statuses[event.stream_id] = int(dict(event.headers)[b":status"])
         elif isinstance(event, DataReceived):
-            self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + (event.data or b"")
+            self.bodies.setdefault(event.stream_id, bytearray()).extend(event.data or b"")
             self.h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
         elif isinstance(event, StreamEnded | StreamReset):
             self.ended.add(event.stream_id)
@@ -89,7 +91,7 @@ class Client:
         while not self.ended.issuperset(numbers):
             assert not self.is_closed
             await self.hear()
-        return [(self.statuses.get(number, 0), self.bodies.get(number, b"")) for number in numbers]
+        return [(self.statuses.get(number, 0), bytes(self.bodies.get(number, b""))) for number in numbers]
 
 
 @pytest_asyncio.fixture
@@ -200,6 +202,71 @@ async def test_who_takes_requests_back_again_and_again_is_let_go(site: Site) -> 
     assert site.servers.connections == []
 
 
+async def test_who_takes_a_request_back_now_and_then_is_not_let_go(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HTTP2_RESETS_MAX", 2)
+    client = await connected(site)
+    for _ in range(5):
+        number = await client.ask()
+        client.h2.reset_stream(number)
+        client.flush()
+        assert await client.answers(await client.ask()) == [(200, b"0")]
+
+
+async def test_a_client_that_says_farewell_still_has_the_answers_it_waits_for(site: Site) -> None:
+    client = await connected(site)
+    site.may_answer.clear()
+    number = await client.ask()
+    await site.was_asked.wait()
+    # GOAWAY, and what Node.js sends after it: the connection's window grows by one.
+    client._writer.write(bytes.fromhex("000008070000000000 00000000 00000000 000004080000000000 00000001"))
+    refused = await client.ask()
+    assert await client.answers(refused) == [(0, b"")]
+    site.may_answer.set()
+    assert await client.answers(number) == [(200, b"0")]
+    await client.until_closed()
+
+
+async def test_a_body_that_nobody_read_takes_no_room_from_the_next(site: Site) -> None:
+    client = await connected(site)
+    await client.hear()
+    for _ in range(2 * limits.HTTP2_WINDOW_BYTES // 60_000):
+        number = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(number, HEAD)
+        for _ in range(4):
+            client.h2.send_data(number, b"x" * 15_000)
+        client.h2.reset_stream(number)
+        client.flush()
+        while client.h2.outbound_flow_control_window < limits.HTTP2_WINDOW_BYTES // 4:
+            await client.hear()
+    answered = await client.ask(b"x" * 300_000)
+    assert await client.answers(answered) == [(200, b"300000")]
+
+
+async def test_windows_that_grow_by_the_settings_let_an_answer_go_on(site: Site) -> None:
+    client = await connected(site, window=0)
+    number = await client.ask()
+    while number not in client.statuses:
+        await client.hear()
+    assert number not in client.bodies
+    client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 100})
+    client.flush()
+    assert await client.answers(number) == [(200, b"0")]
+
+
+async def test_frames_with_nothing_in_them_are_not_kept(site: Site) -> None:
+    client = await connected(site)
+    await client.hear()
+    [connection] = [each for each in site.servers.connections if isinstance(each, Http2Connection)]
+    client.h2.send_headers(1, HEAD)
+    for _ in range(1000):
+        client.h2.send_data(1, b"")
+    connection.data_received(client.h2.data_to_send())
+    assert connection._exchanges[1]._pieces == []
+    client.h2.end_stream(1)
+    client.flush()
+    assert await client.answers(1) == [(200, b"0")]
+
+
 async def test_a_server_that_stops_lets_what_has_begun_end(site: Site) -> None:
     client = await connected(site)
     site.may_answer.clear()
@@ -212,6 +279,26 @@ async def test_a_server_that_stops_lets_what_has_begun_end(site: Site) -> None:
     site.may_answer.set()
     assert await client.answers(number) == [(200, b"0")]
     await client.until_closed()
+
+
+class Large(Site):
+    """Answers more than the system's buffers take."""
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(4 * limits.HTTP2_UNREAD_BYTES_MAX)})
+
+
+async def test_who_takes_frames_of_any_size_is_not_taken_for_one_who_does_not_read() -> None:
+    site = Large(Servers(Clock()))
+    await site.open()
+    client = await connected(site, window=2**30)
+    client.h2.update_settings({SettingCodes.MAX_FRAME_SIZE: 2**24 - 1})
+    client.h2.increment_flow_control_window(2**30)
+    client.flush()
+    [(status, body)] = await client.answers(await client.ask())
+    assert (status, len(body)) == (200, 4 * limits.HTTP2_UNREAD_BYTES_MAX)
+    await site.close()
 
 
 # --- a node ----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from wakeful.cli import timeline
 
 pytestmark = pytest.mark.slow
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "idempotency"
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 REMEMBER = """
 import json, os
@@ -29,7 +29,7 @@ runs = []
 def handler(event, context):
     runs.append(1)
     is_batch = isinstance(event, dict) and "Records" in event
-    came = [record["body"] for record in event["Records"]] if is_batch else event
+    came = [each.get("body") or each["kinesis"]["partitionKey"] for each in event["Records"]] if is_batch else event
     with open(os.environ["SEEN"], "a") as seen:
         seen.write(json.dumps(came) + "\\n")
     return len(runs)
@@ -114,6 +114,28 @@ def test_a_batch_that_ran_and_failed_comes_again(scene: Scene) -> None:
             assert scene.came() == [[fault]]
 
 
+def test_a_batch_of_a_stream_comes_again_before_what_is_behind_it(scene: Scene) -> None:
+    kinesis = scene.node.client("kinesis")
+    kinesis.create_stream(StreamName="clicks", ShardCount=1)
+    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"
+    mapping = str(
+        scene.client.create_event_source_mapping(
+            EventSourceArn=arn, FunctionName="f", StartingPosition="TRIM_HORIZON", BatchSize=1
+        )["UUID"]
+    )
+    for fault, times in (("duplicate", 2), ("fail", 2), ("crash", 2), ("throttle", 1)):
+        once: dict[str, Any] = {fault: {"rate": 1, "times": 1}}
+        with chaos(scene.at, mapping, **once):
+            kinesis.put_records(
+                StreamName="clicks", Records=[{"Data": b"x", "PartitionKey": key} for key in (fault, "behind")]
+            )
+            scene.node.advance(31)
+            assert scene.came() == [[fault]] * times + [["behind"]]
+    for fault, dose in (("delay", {"s": [1, 1]}), ("reorder", {}), ("redeliver", {})):
+        status, told = ask(scene.at, "POST", "", {"target": mapping, "faults": {fault: dose}})
+        assert (status, "does not draw from a queue" in told["message"]) == (400, True)
+
+
 def test_a_fifo_batch_that_comes_again_is_still_in_order(scene: Scene) -> None:
     url, mapping = scene.map("line.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     status, told = ask(scene.at, "POST", "", {"target": mapping, "faults": {"duplicate": {}}})
@@ -188,16 +210,32 @@ def test_what_happened_to_a_run_is_in_its_story(scene: Scene) -> None:
         assert scene.came() == [["a"]]
 
 
+def example(path: str, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the examples, whose clients reach the node of the scene."""
+    given = {"AWS_ENDPOINT_URL": scene.at, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for variable, value in {**given, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(variable, value)
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_example_tells_a_careless_consumer_from_a_careful_one(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"AWS_ENDPOINT_URL": scene.at, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for name, value in {**given, "AWS_DEFAULT_REGION": "us-east-1"}.items():
-        monkeypatch.setenv(name, value)
-    spec = importlib.util.spec_from_file_location("check", EXAMPLE / "check.py")
-    assert spec is not None and spec.loader is not None
-    check = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "check", check)
-    spec.loader.exec_module(check)
-    assert check.charges(EXAMPLE / "careless.py") > check.ORDERS
-    assert check.charges(EXAMPLE / "careful.py") == check.ORDERS
+    check = example("idempotency/check.py", scene, monkeypatch)
+    folder = EXAMPLES / "idempotency"
+    assert check.charges(folder / "careless.py") > check.ORDERS
+    assert check.charges(folder / "careful.py") == check.ORDERS
+
+
+def test_the_examples_totals_are_right_although_batches_of_its_tables_stream_come_twice(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert example("carts/shop.py", scene, monkeypatch).totals() == {"ann": "47.75", "bob": "38"}
+    experiments = ask(scene.at, "GET")[1]["experiments"]
+    assert any(each["counts"]["duplicate"]["times"] for each in experiments if "duplicate" in each["counts"])

@@ -158,7 +158,7 @@ def doctor(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings end it with status 1 too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The wiring alone, for programs.")] = False,
 ) -> None:
-    """Try what this host gives, and read how functions, queues, topics, rules and buckets are wired on a node.
+    """Try what this host gives, and read how what is on a node is wired.
 
     What bites in the wiring is named, with a code, what then happens, and what
     helps. The exit status is 1 where an error is among it.

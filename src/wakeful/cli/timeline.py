@@ -55,7 +55,7 @@ def text(trace: str, notes: Sequence[Note], recorded: Collection[str] = ()) -> s
     for line in lines(notes):
         mark = "" if line.is_ok else "✗ "
         head = f"{'  ' * line.depth}{mark}{line.kind:<5} {line.what}"
-        rows.append(f"{line.offset_s * 1000:>9.1f} ms  {head:<86}{line.facts}".rstrip())
+        rows.append(f"{line.offset_s * 1000:>9.1f} ms  {head:<85} {line.facts}".rstrip())
     sum_ = total(notes)
     runs = "1 run" if sum_.runs == 1 else f"{sum_.runs} runs"
     rows.append(f"{'':>12}  {runs}, {sum_.billed_ms} ms billed, {sum_.gb_s:.4f} GB-s, ${sum_.usd:.8f} at list price")

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits
-from wakeful.fabric.pattern import compile_pattern
+from wakeful.fabric.pattern import Conjunction, compile_pattern
 from wakeful.fabric.source import Taken
 
 AsRecord = Callable[[Taken], dict[str, Any]]
@@ -20,23 +20,33 @@ _EMPTY = b'{"Records":[]}'
 class Filter:
     """What filter patterns let through: what any of them wants, or everything where there is none."""
 
-    __slots__ = ("_content", "_patterns")
+    __slots__ = ("_content", "_ways")
 
     def __init__(self, patterns: Sequence[str], content: str) -> None:
         """`content` is the record's member that may be JSON. Raises InvalidEventPatternException."""
-        self._patterns = [compile_pattern(each) for each in patterns]
+        ways = [way for each in patterns for way in compile_pattern(each).alternatives]
+        self._ways = [(way, wants_json(way, content)) for way in ways]
         self._content = content
 
     def wanted(self, batch: Sequence[Taken], as_record: AsRecord) -> list[Taken]:
         """What of the batch gets through, in its order."""
-        if not self._patterns:
+        if not self._ways:
             return list(batch)
         return [each for each in batch if self.wants(as_record(each))]
 
     def wants(self, record: dict[str, Any]) -> bool:
-        """Patterns see the content as what its JSON says; what is no object or array is the text that it is."""
-        seen = {**record, self._content: _seen(record.get(self._content))}
-        return any(pattern.matches(seen) for pattern in self._patterns)
+        """Patterns see the content as what its JSON says; what is no object or array is the text that it is, and those
+        that ask for the one never want the other.
+        """
+        content = _seen(record.get(self._content))
+        is_json, seen = isinstance(content, dict | list), {**record, self._content: content}
+        return any(wanted in (None, is_json) and way.matches(seen) for way, wanted in self._ways)
+
+
+def wants_json(way: Conjunction, content: str) -> bool | None:
+    """Whether the content has to be JSON for that way to match a pattern, or a text; None where it does not look."""
+    asked = [field.name for field in way.fields if field.name.partition(".")[0] == content]
+    return any("." in name for name in asked) if asked else None
 
 
 def _seen(content: Any) -> Any:

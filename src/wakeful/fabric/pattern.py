@@ -46,7 +46,7 @@ class Pattern:
     __slots__ = ("alternatives",)
 
     def __init__(self, alternatives: Iterable[Alternative]) -> None:
-        self.alternatives = tuple(_Conjunction(one) for one in alternatives)
+        self.alternatives = tuple(Conjunction(one) for one in alternatives)
 
     def matches(self, event: dict[str, Any]) -> bool:
         """Whether the event, as its JSON was parsed, meets one of the alternatives."""
@@ -140,7 +140,7 @@ class PatternSet(Generic[K]):
         matched = [key for key in found if self._patterns[key].matches(event)]
         return sorted(matched, key=self._numbers.__getitem__)
 
-    def _place(self, alternative: _Conjunction) -> tuple[str, frozenset[str]] | None:
+    def _place(self, alternative: Conjunction) -> tuple[str, frozenset[str]] | None:
         if not alternative.exact:
             return None
         return min(alternative.exact.items(), key=lambda place: self._crowd(*place))
@@ -181,7 +181,7 @@ class _Field:
         self.wants_absence = wanted.is_absence_wanted
 
 
-class _Conjunction:
+class Conjunction:
     """One alternative of a pattern: every field has to be met, and all of them by the same elements of arrays."""
 
     __slots__ = ("exact", "fields")

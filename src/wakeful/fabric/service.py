@@ -249,6 +249,8 @@ class Service:
     """Operations that may be asked for without a signature; policies still say who may."""
     fronts: tuple[Front, ...] = ()
     """What it answers over HTTP beside its API."""
+    holds: Mapping[str, str] = field(default_factory=dict)
+    """What people have in it, by its name, such as `table`, and the query that counts it, as `n`."""
     pages: Mapping[str, Page] = field(default_factory=dict)
     """What it tells at GET /_wakeful/{name}, by that name: what AWS has no API for."""
     identities: Identities | None = None
@@ -268,6 +270,14 @@ class Service:
     def package(self) -> str:
         """The owner of its tables: the folder it lives in."""
         return self.operations.package
+
+
+def held(tx: Tx, services: Iterable[Service]) -> str:
+    """How many of everything there are, in all accounts and regions, for people."""
+    rows = [(what, tx.one(query)) for each in services for what, query in each.holds.items()]
+    counts = [(int(row["n"]), what) for what, row in rows if row is not None]
+    told = [f"{count:,} {what if count == 1 else what + 's'}" for count, what in counts if count]
+    return ", ".join(told) or "nothing yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any, cast
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionInputs, H2Connection, H2ConnectionStateMachine
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
@@ -38,6 +39,15 @@ Answer = Callable[[Any, Any, Any], Any]
 
 _OF_CONNECTIONS = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
 """Headers that HTTP/2 has no place for ("RFC 9113", 8.2.2)."""
+
+
+class _States(H2ConnectionStateMachine):
+    """A client's GOAWAY ends nothing that has begun ("RFC 9113", 6.8). To h2 it ends everything, and what comes after
+    it is an error; Node.js still sends updates of windows then.
+    """
+
+    def process_input(self, input_: ConnectionInputs) -> list[Event]:
+        return [] if input_ is ConnectionInputs.RECV_GOAWAY else super().process_input(input_)
 
 
 class Exchange:
@@ -78,10 +88,15 @@ class Exchange:
             await self._came.wait()
         if self.has_left:
             return {"type": "http.disconnect"}
+        body = self.take()
+        self.is_read = self._has_ended
+        return {"type": "http.request", "body": body, "more_body": not self._has_ended}
+
+    def take(self) -> bytes:
+        """What has come and was not taken yet, which is no more in the way of what is still to come."""
         pieces, self._pieces = self._pieces, []
         self._connection.was_read(self.number, sum(length for _, length in pieces))
-        self.is_read = self._has_ended
-        return {"type": "http.request", "body": b"".join(data for data, _ in pieces), "more_body": not self._has_ended}
+        return b"".join(data for data, _ in pieces)
 
     async def send(self, message: dict[str, Any]) -> None:
         """ASGI's: the head, then the body piece by piece. A piece that is empty and not the last says nothing."""
@@ -117,8 +132,10 @@ class Http2Connection(asyncio.Protocol):
         self._leave = leave
         self._loop = asyncio.get_running_loop()
         self._protocol = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        self._protocol.state_machine = _States()
         self._exchanges: dict[int, Exchange] = {}
         self._resets = 0
+        """Requests that were taken back, beyond those that were answered."""
         self._unread_bytes = 0
         """What came since the last thing that was complete."""
         self._is_ending = False
@@ -204,6 +221,8 @@ class Http2Connection(asyncio.Protocol):
                 self._exchanges[event.stream_id].ended()
         elif isinstance(event, WindowUpdated):
             self._credit(event.stream_id)
+        elif isinstance(event, RemoteSettingsChanged):
+            self._credit(None)  # they may have made all windows larger
         elif isinstance(event, StreamReset):
             self._reset(event.stream_id)
         elif isinstance(event, ConnectionTerminated):
@@ -249,10 +268,11 @@ class Http2Connection(asyncio.Protocol):
     def _take(self, event: DataReceived) -> None:
         assert event.stream_id is not None
         exchange = self._exchanges.get(event.stream_id)
+        length = event.flow_controlled_length or 0
         if exchange is None:  # it was answered without being read
-            self._protocol.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
-        else:
-            exchange.came(event.data or b"", event.flow_controlled_length or 0)
+            self._protocol.acknowledge_received_data(length, event.stream_id)
+        elif length:  # frames with nothing in them could come without end
+            exchange.came(event.data or b"", length)
 
     def _credit(self, number: int | None) -> None:
         for exchange in [self._exchanges[number]] if number in self._exchanges else self._exchanges.values():
@@ -272,6 +292,7 @@ class Http2Connection(asyncio.Protocol):
             await self._app(exchange.scope, exchange.receive, exchange.send)
         finally:
             del self._exchanges[exchange.number]
+            exchange.take()  # all streams share the connection's window
             self._end(exchange)
 
     def _end(self, exchange: Exchange) -> None:
@@ -290,9 +311,8 @@ class Http2Connection(asyncio.Protocol):
             self._transport.close()
 
     def was_read(self, number: int, length: int) -> None:
-        """The client may send so much more."""
-        stream = self._protocol.streams.get(number)
-        if length and stream is not None and not self._transport.is_closing():
+        """The client may send so much more, if only on other streams."""
+        if length and not self._transport.is_closing():
             self._protocol.acknowledge_received_data(length, number)
             self._flush()
 
@@ -308,9 +328,8 @@ class Http2Connection(asyncio.Protocol):
         """The data has been written, as fast as the client lets it."""
         rest = memoryview(data)
         while rest and not self._is_gone(exchange.number):
-            room = min(
-                self._protocol.local_flow_control_window(exchange.number), self._protocol.max_outbound_frame_size
-            )
+            # A client may allow frames as large as what it is let go for when it does not read it.
+            room = min(self._protocol.local_flow_control_window(exchange.number), limits.HTTP2_FRAME_BYTES)
             if room <= 0:
                 exchange.may_send.clear()
                 await exchange.may_send.wait()
@@ -321,6 +340,7 @@ class Http2Connection(asyncio.Protocol):
             await self._may_write.wait()
         if is_last and not self._is_gone(exchange.number):
             exchange.is_answered = True
+            self._resets = max(self._resets - 1, 0)
             self._protocol.end_stream(exchange.number)
             self._flush()
 

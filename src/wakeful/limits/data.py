@@ -42,6 +42,7 @@ DYNAMODB_EXPRESSION_BYTES_MAX = 4096
 DYNAMODB_EXPRESSION_WITH_VALUES_BYTES_MAX = 1024 * 1024  # with names and values where their placeholders stand
 DYNAMODB_EXPRESSION_OPERATORS_MAX = 300  # comparators, functions, AND, OR, NOT, + and -
 DYNAMODB_EXPRESSION_DEPTH_MAX = 300  # of operands in operands: every one of them is an operator
+DYNAMODB_CONDITION_LEVELS_MAX = 200  # of AND, OR and NOT within one another: deeper ones have too many operators
 DYNAMODB_IN_OPERANDS_MAX = 100
 DYNAMODB_PATH_PARTS_MAX = 32
 DYNAMODB_PATH_INDEX_MAX = 2**31 - 1
@@ -49,6 +50,7 @@ DYNAMODB_PLACEHOLDER_BYTES_MAX = 255  # of a name in ExpressionAttributeNames or
 DYNAMODB_SUBSTITUTES_BYTES_MAX = 2 * 1024 * 1024  # of all names and values that an expression's placeholders stand for
 DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX = 65_535
 DYNAMODB_COMPILED_EXPRESSIONS = 1024  # that are kept: one of 300 operators has some hundred KB
+DYNAMODB_NAMES_KEPT_MAX = 4096  # characters of all names, and of what stands for them, with which one is kept
 
 # --- DynamoDB: tables ------------------------------------------------------------------------------------------------
 

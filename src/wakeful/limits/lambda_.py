@@ -79,6 +79,7 @@ LAMBDA_STREAM_BACKOFF_S = 0.1  # doubling, after a batch of a stream has failed
 LAMBDA_STREAM_BACKOFF_MAX_S = 30.0
 LAMBDA_STREAM_SCANNED = 1000  # entries of one lane that are looked at before others have their turn
 LAMBDA_STREAM_SCANNED_BYTES = 4 * 1024 * 1024
+LAMBDA_STREAM_LOOKED_BYTES = 16 * 1024 * 1024  # of all lanes together, before what was read is looked at
 LAMBDA_STREAM_SKIPPED = 1000
 """Entries that nobody wants, and a lane went by, until that is written down."""
 LAMBDA_RECORD_AGE_MIN_S = 60

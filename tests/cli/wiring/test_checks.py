@@ -15,6 +15,7 @@ from tests.cli.wiring.wired import (
     ACCOUNT,
     REGION,
     arn,
+    follows,
     function,
     mapping,
     open_to,
@@ -30,11 +31,13 @@ from wakeful.cli.wiring.findings import SEVERITIES, Check, Hit, examine
 from wakeful.cli.wiring.model import (
     Bucket,
     Bus,
+    DataStream,
     EventConfig,
     LogGroup,
     Notification,
     Rule,
     SourceMapping,
+    Table,
     Target,
     Wiring,
 )
@@ -52,6 +55,12 @@ orders = queue("orders", dead_letter=DEAD, receives_max=5)
 dead = queue("dead", retention_s=14 * DAY_S)
 bill = function("bill", timeout_s=5)
 reads = mapping("orders", "bill", batch=1)
+
+FOLLOWED = arn("dynamodb", "table/carts/stream/2026-11-21T00:00:00.000")
+CARTS, CLICKS = arn("dynamodb", "table/carts"), arn("kinesis", "stream/clicks")
+carts = Table(arn=CARTS, name="carts", stream=FOLLOWED)
+clicks = DataStream(arn=CLICKS, name="clicks")
+tails = follows(FOLLOWED, "bill")
 
 
 def told(of: Wiring, code: str) -> list[Hit]:
@@ -132,6 +141,11 @@ BITES: dict[str, tuple[Wiring, Wiring, str]] = {
         wiring(orders, replace(dead, waiting=3), bill, mapping("dead", "bill")),
         "3 messages that queue orders gave up on wait here",
     ),
+    "W110": (
+        wiring(carts, bill, replace(tails, tries_max=2, age_s=3600, on_failure=None)),
+        wiring(carts, bill, tails),
+        "cannot handle of table carts is dropped after 3 tries or when it is 1 h old",
+    ),
     "W201": (
         wiring(orders, replace(bill, timeout_s=31), reads),
         wiring(orders, replace(bill, timeout_s=30), reads),
@@ -172,6 +186,26 @@ BITES: dict[str, tuple[Wiring, Wiring, str]] = {
         wiring(replace(orders, receives_max=100), bill, reads),
         "is tried 1,000 times within 8.3 h",
     ),
+    "W209": (
+        wiring(clicks, bill, follows(CLICKS, "bill", tries_max=None)),
+        wiring(clicks, bill, follows(CLICKS, "bill", tries_max=None, age_s=3600)),
+        "is tried for 1 day; those behind it in its shard of data stream clicks wait.",
+    ),
+    "W210": (
+        wiring(carts, bill, replace(tails, halves=False)),
+        wiring(carts, bill, tails, replace(tails, halves=False, reports_items=True)),
+        "all of its batch, up to 10, run again, and given up with it",
+    ),
+    "W211": (
+        wiring(clicks, bill, follows(CLICKS + "/consumer/c:1", "bill", age_s=7 * DAY_S)),
+        wiring(replace(clicks, retention_s=7 * DAY_S), bill, follows(CLICKS, "bill", age_s=7 * DAY_S)),
+        "gives up what is 7 days old, and data stream clicks keeps records for 1 day",
+    ),
+    "W212": (
+        wiring(carts, bill, replace(tails, tumbling_s=60, window_s=60)),
+        wiring(carts, bill, replace(tails, tumbling_s=60, window_s=5)),
+        "a window lasts 60 s",
+    ),
     "W301": (
         wiring(LOOP, topic("news"), subscription("news", "lambda", BILL)),
         wiring(LOOP, topic("news"), orders, subscription("news", "sqs", ORDERS), reads),
@@ -201,7 +235,7 @@ BITES: dict[str, tuple[Wiring, Wiring, str]] = {
     "W402": (
         wiring(filtered({"detail": {"kind": ["x"]}}, {"body": ["x"]})),
         wiring(filtered({"detail": {"kind": ["x"]}})),
-        "1 of its 2 filters can meet no message",
+        "1 of its 2 filters can be met by nothing of queue orders",
     ),
     "W403": (
         wiring(subscribed({"price": [{"numeric": [">", 1, "<", 1.000001]}]})),
@@ -261,6 +295,12 @@ BITES: dict[str, tuple[Wiring, Wiring, str]] = {
         wiring(orders, bill, reads, bill=MAY_READ),
         "may not sqs:DeleteMessage, sqs:GetQueueAttributes on queue orders",
     ),
+    "W510": (
+        wiring(replace(carts, stream=CARTS + "/stream/later"), bill, tails),
+        wiring(carts, bill, tails),
+        "table carts writes to",
+    ),
+    "W511": (wiring(carts), wiring(carts, tails), "no function follows it"),
     "W601": (
         wiring(orders, replace(bill, reserved=0), reads),
         wiring(orders, replace(bill, reserved=9), reads),
@@ -275,6 +315,11 @@ BITES: dict[str, tuple[Wiring, Wiring, str]] = {
         wiring(replace(bill, reserved=1), reads),
         wiring(replace(bill, reserved=1), replace(reads, concurrency_max=2)),
         "1 execution of it is reserved, and the mapping of queue orders begins with 5",
+    ),
+    "W604": (
+        wiring(carts, bill, tails, tails, tails),
+        wiring(carts, bill, tails, tails),
+        "3 mappings read its stream (function bill), and DynamoDB is made for 2",
     ),
     "W701": (wiring(replace(bill, runtime="python3.8")), wiring(replace(bill, runtime="python3.13")), "python3.8"),
     "W702": (
@@ -355,7 +400,7 @@ def test_what_could_not_be_read_is_no_reason_to_say_that_something_is_missing() 
 def test_what_belongs_to_others_is_not_judged() -> None:
     for other in (f"arn:aws:sqs:eu-west-1:{ACCOUNT}:dead", f"arn:aws:sqs:{REGION}:111111111111:dead"):
         assert told(wiring(replace(orders, dead_letter=other)), "W105") == []
-    assert told(wiring(replace(reads, source=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"), bill), "W502") == []
+    assert told(wiring(replace(reads, source=f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/s"), bill), "W502") == []
     own = replace(DEFAULT, policy=open_to("events.amazonaws.com", DEFAULT.arn))
     assert told(wiring(own, rule(S3_CREATED)), "W407") == []
 
@@ -413,6 +458,68 @@ def test_an_alias_has_a_destination_of_its_own() -> None:
     for target, bites in ((f"{BILL}:live", False), (BILL, True), (f"{BILL}:next", True)):
         of = wiring(replace(bill, events=(kept,)), subscription("news", "lambda", target))
         assert bool(told(of, "W102")) == bites
+
+
+def test_a_function_that_changes_the_table_it_follows_may_loop_where_it_is_told_of_such_a_change() -> None:
+    changed, removed = ({"eventName": [name]} for name in ("MODIFY", "REMOVE"))
+    for action, filters, bites in (
+        ("dynamodb:PutItem", [], True),
+        ("dynamodb:UpdateItem", [changed], True),
+        ("dynamodb:UpdateItem", [removed], False),
+        ("dynamodb:DeleteItem", [changed, removed], True),
+        ("dynamodb:*", [], False),
+        ("dynamodb:GetItem", [], False),
+    ):
+        of = wiring(
+            carts, bill, replace(tails, filters=tuple(map(json.dumps, filters))), bill=role_that((action, CARTS))
+        )
+        assert bool(told(of, "W302")) == bites, (action, filters)
+    may = role_that(("kinesis:PutRecords", CLICKS))
+    (hit,) = told(wiring(clicks, bill, follows(CLICKS, "bill"), bill=may), "W302")
+    assert "Lambda's recursive loop detection does not see this one" in hit.what
+    through = replace(carts, stream=None, destinations=(CLICKS,))
+    assert told(
+        wiring(through, clicks, bill, follows(CLICKS, "bill"), bill=role_that(("dynamodb:Put*", CARTS))), "W302"
+    )
+    assert not told(wiring(replace(carts, stream=None), bill, tails, bill=role_that(("dynamodb:Put*", CARTS))), "W302")
+
+
+def test_whose_role_may_not_read_a_stream_is_told_unless_the_streams_own_policy_may_let_it() -> None:
+    reads_shards = role_that(("dynamodb:Get*", FOLLOWED), ("kinesis:*", CLICKS))
+    (hit,) = told(wiring(carts, bill, tails, bill=reads_shards), "W509")
+    assert "may not dynamodb:DescribeStream on table carts" in hit.what
+    assert not told(wiring(replace(carts, policy="{}"), bill, tails, bill=reads_shards), "W509")
+    assert not told(wiring(clicks, bill, follows(CLICKS, "bill"), bill=reads_shards), "W509")
+    (hit,) = told(wiring(clicks, bill, follows(CLICKS + "/consumer/c:1", "bill"), bill=reads_shards), "W509")
+    assert "may not kinesis:SubscribeToShard" in hit.what
+
+
+def test_filters_of_streams_are_held_against_their_records() -> None:
+    for pattern, view, bites in (
+        ({"dynamodb": {"NewImage": {"state": {"S": ["paid"]}}}}, "NEW_IMAGE", False),
+        ({"dynamodb": {"NewImage": {"state": {"S": ["paid"]}}}}, "OLD_IMAGE", True),
+        ({"dynamodb": {"NewImage": {"state": {"S": ["paid"]}}}}, "KEYS_ONLY", True),
+        ({"dynamodb": {"OldImage": {"exists": [{"exists": False}]}}}, "NEW_IMAGE", False),
+        ({"dynamodb": {"NewImage": {"state": ["paid"]}}}, "NEW_IMAGE", True),
+        ({"dynamodb": {"NewImage": {"price": {"N": [{"numeric": [">", 9]}]}}}}, "NEW_IMAGE", True),
+        ({"dynamodb": {"Keys": {"a.b": {"N": ["9"]}}}}, "KEYS_ONLY", False),
+        ({"eventName": ["DELETE"]}, "NEW_IMAGE", True),
+        ({"userIdentity": {"type": ["Service"]}}, "NEW_IMAGE", False),
+    ):
+        of = wiring(replace(carts, view=view), bill, replace(tails, filters=(json.dumps(pattern),)))
+        assert bool(told(of, "W401")) == bites, (pattern, view)
+    for pattern, bites in (({"data": {"kind": ["x"]}}, False), ({"kind": ["x"]}, True), ({"body": ["x"]}, True)):
+        assert bool(told(wiring(clicks, follows(CLICKS, "bill", filters=(json.dumps(pattern),))), "W401")) == bites
+
+
+def test_what_is_gone_of_streams_is_torn_and_what_is_wired_well_is_left_alone() -> None:
+    assert told(wiring(bill, tails), "W502")
+    assert told(wiring(bill, follows(CLICKS + "/consumer/c:1", "bill")), "W502")
+    assert not told(wiring(bill, tails, unread={"tables": "AccessDenied"}), "W502")
+    well = wiring(carts, clicks, dead, bill, tails, follows(CLICKS, "bill"))
+    assert examine(well, CHECKS) == []
+    assert told(wiring(replace(carts, has_replicas=True), bill, tails, tails), "W604")
+    assert not told(wiring(replace(carts, has_replicas=True)), "W511")
 
 
 def test_every_check_is_on_its_page_as_it_is_and_no_other_is() -> None:

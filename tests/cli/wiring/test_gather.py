@@ -16,15 +16,27 @@ from tests.cli.wiring.shaped import has_shape
 from tests.functions import RUNTIME, package
 from tests.running_node import RunningNode, running_node
 from wakeful.cli.wiring.checks import CHECKS
-from wakeful.cli.wiring.events import bus_event, put_event, s3_bus_event, s3_messages, sns_envelope, sqs_record
+from wakeful.cli.wiring.events import (
+    bus_event,
+    data_record,
+    put_event,
+    s3_bus_event,
+    s3_messages,
+    sns_envelope,
+    sqs_record,
+    table_record,
+)
 from wakeful.cli.wiring.findings import examine
 from wakeful.cli.wiring.gather import gather
 from wakeful.cli.wiring.model import EventConfig, Notification, Wiring
+from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
+from wakeful.services.dynamodb.stream_records import TableStreams
+from wakeful.services.kinesis.followed import Followed
 from wakeful.services.sqs.messages import QueueSource
 
-SERVICES = ("lambda", "sqs", "sns", "events", "s3", "iam", "logs")
+SERVICES = ("lambda", "sqs", "sns", "events", "s3", "dynamodb", "kinesis", "iam", "logs")
 
 
 class Account:
@@ -53,6 +65,22 @@ class Account:
         )
         self.lambda_.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.02})
         return str(made["FunctionArn"])
+
+    def table(self, name: str, view: str = "NEW_IMAGE") -> str:
+        """With a stream, whose ARN it is."""
+        key = {"AttributeName": "id"}
+        made = self.dynamodb.create_table(
+            TableName=name,
+            AttributeDefinitions=[{**key, "AttributeType": "S"}],
+            KeySchema=[{**key, "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": view},
+        )
+        return str(made["TableDescription"]["LatestStreamArn"])
+
+    def data_stream(self, name: str) -> str:
+        self.kinesis.create_stream(StreamName=name, ShardCount=1)
+        return f"arn:aws:kinesis:us-east-1:{self.number}:stream/{name}"
 
     def role(self, name: str, *rights: tuple[str, str]) -> None:
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -92,6 +120,16 @@ def wired(shared: RunningNode) -> Account:
         ScalingConfig={"MaximumConcurrency": 7},
         FunctionResponseTypes=["ReportBatchItemFailures"],
         FilterCriteria={"Filters": [{"Pattern": '{"detail": ["x"]}'}]},
+    )
+    carts, clicks = it.table("carts"), it.data_stream("clicks")
+    it.dynamodb.enable_kinesis_streaming_destination(TableName="carts", StreamArn=clicks)
+    it.lambda_.create_event_source_mapping(
+        EventSourceArn=carts,
+        FunctionName="bill",
+        StartingPosition="LATEST",
+        MaximumRetryAttempts=3,
+        BisectBatchOnFunctionError=True,
+        DestinationConfig={"OnFailure": {"Destination": dead}},
     )
     it.lambda_.put_function_concurrency(FunctionName="bill", ReservedConcurrentExecutions=6)
     it.lambda_.put_function_recursion_config(FunctionName="bill", RecursiveLoop="Allow")
@@ -142,7 +180,12 @@ def test_everything_is_read_as_it_was_wired(wired: Account, found: Wiring) -> No
     queue = found.queues[orders]
     assert (queue.visibility_s, queue.dead_letter, queue.receives_max) == (20, dead, 3)
     assert (found.queues[dead].retention_s, found.queues[dead].waiting) == (600, 1)
-    (mapping,) = found.mappings
+    (mapping,) = (each for each in found.mappings if not each.is_of_stream)
+    (follows,) = (each for each in found.mappings if each.is_of_stream)
+    (table,), (stream,) = found.tables.values(), found.streams.values()
+    assert (table.stream, table.view, table.destinations) == (follows.source, "NEW_IMAGE", (stream.arn,))
+    assert (follows.origin, follows.tries_max, follows.age_s, follows.halves) == (table.arn, 3, None, True)
+    assert (follows.on_failure, stream.name, stream.retention_s) == (dead, "clicks", 86_400)
     assert (mapping.source, mapping.function, mapping.batch, mapping.concurrency_max) == (orders, bill, 5, 7)
     assert (mapping.reports_items, mapping.is_enabled, mapping.filters) == (True, True, ('{"detail": ["x"]}',))
     (subscription,) = found.subscriptions
@@ -176,7 +219,9 @@ def test_it_is_told_in_words_and_for_programs_with_a_status_for_scripts(
 ) -> None:
     said = wired.said("wiring")
     assert said.status == 1
-    assert "1 function, 2 queues, 1 topic, 1 rule, 1 bucket, 1 mapping in us-east-1" in said.out
+    assert (
+        "1 function, 2 queues, 1 topic, 1 rule, 1 bucket, 1 table, 1 data stream, 2 mappings in us-east-1" in said.out
+    )
     assert "  W401  error  filter-never-matches" in said.out
     assert "→ ask for what is in the message, below body, or for nothing: aws lambda" in said.out
     monkeypatch.setattr("wakeful.cli.doctor.gather", lambda endpoint: found)
@@ -232,11 +277,14 @@ def test_what_is_advised_works_and_the_findings_are_gone(shared: RunningNode) ->
     uploaded = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["orders"]}}}
     it.events.put_rule(Name="uploaded", EventPattern=json.dumps(uploaded))
     it.events.put_targets(Rule="uploaded", Targets=targets[:2])
+    for each in (it.table("orders"), it.data_stream("orders")):
+        it.lambda_.create_event_source_mapping(EventSourceArn=each, FunctionName="orders", StartingPosition="LATEST")
+    it.table("carts")
     ignored = ("W702",)
     before = examine(it.wiring(), CHECKS, ignore=ignored)
     assert {each.check.code for each in before} == {
         *("W101", "W102", "W103", "W104", "W202", "W205", "W407", "W504"),
-        "W509",
+        *("W209", "W509", "W511"),
     }
     with aws_cli(shared.endpoint) as cli:
         for finding in before:
@@ -287,6 +335,23 @@ def test_messages_of_senders_have_the_shapes_that_filters_are_held_against(share
 def _received(it: Account, url: str) -> list[Any]:
     told = it.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
     return list(told)
+
+
+def test_records_of_streams_have_the_shapes_that_filters_are_held_against() -> None:
+    shard = Shard(1, "j", "shardId-000000000000", (), 0, 9, 0.0, None, 0, None)
+    table = "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/2026-11-21T00:00:00.000"
+    item = {"id": {"S": "1"}, "l": {"L": [{"N": "1"}]}, "b": {"BOOL": True}, "s": {"NS": ["1"]}}
+    images = {"NewImage": item, "OldImage": item}
+    ttl = {"userIdentity": {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}}
+    for view, shown in (("KEYS_ONLY", {}), ("NEW_AND_OLD_IMAGES", images)):
+        change = {"Keys": {"id": {"S": "1"}}, **shown, "StreamViewType": view}
+        body = json.dumps({"eventName": "REMOVE", "dynamodb": change, **ttl}).encode()
+        record = TableStreams().as_record(table, shard, Entry(1, 1, 1.5, 9, body, Trace("t")))
+        assert has_shape(record, table_record(table, view))
+    stream = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+    entry = Entry(1, 1, 1.5, 9, b"\0\0\3key{}", Trace("t"))
+    record = Followed().as_record(stream, shard, entry)
+    assert has_shape({**record, **record["kinesis"]}, data_record(stream))
 
 
 def test_a_record_of_a_mapping_has_the_shape_that_filters_are_held_against() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from wakeful.cli.wiring.model import (
     Bucket,
     Bus,
+    DataStream,
     Function,
     LogGroup,
     Queue,
     Rule,
     SourceMapping,
     Subscription,
+    Table,
     Topic,
     Wiring,
 )
@@ -21,7 +24,7 @@ from wakeful.cli.wiring.model import (
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 
-Thing = Function | Queue | Topic | Subscription | Bus | Rule | Bucket | SourceMapping | LogGroup
+Thing = Function | Queue | Topic | Subscription | Bus | Rule | Bucket | Table | DataStream | SourceMapping | LogGroup
 
 
 def arn(service: str, resource: str) -> str:
@@ -72,6 +75,12 @@ def mapping(source: str, target: str, **settings: Any) -> SourceMapping:
     )
 
 
+def follows(source: str, target: str, **settings: Any) -> SourceMapping:
+    """A mapping of a stream whose records are tried once, and sent somewhere if they fail."""
+    settings = {"tries_max": 0, "halves": True, "on_failure": arn("sqs", "dead"), **settings}
+    return replace(mapping("", target, **settings), source=source)
+
+
 def wiring(*things: Thing, unread: dict[str, str] | None = None, **roles: tuple[str, ...]) -> Wiring:
     """These things, and the policies of the roles of that name."""
 
@@ -89,6 +98,8 @@ def wiring(*things: Thing, unread: dict[str, str] | None = None, **roles: tuple[
         topics=those(Topic),
         buses=those(Bus),
         buckets={each.name: each for each in things if isinstance(each, Bucket)},
+        tables=those(Table),
+        streams=those(DataStream),
         subscriptions=listed(Subscription),
         rules=listed(Rule),
         mappings=listed(SourceMapping),

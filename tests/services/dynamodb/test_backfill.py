@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.running_node import RunningNode
+from tests.running_node import RunningNode, running_node
 from tests.services.dynamodb.control import MovableTx, asked, defined, index, keys, made, opened
 from wakeful import limits
 from wakeful.fabric.trace import Trace
@@ -113,3 +116,43 @@ def test_what_nobody_owns_any_more_goes_in_portions(monkeypatch: pytest.MonkeyPa
     assert len(rows(tx, found.space)) == 1
     assert not spaces.delete_some(tx, found.space)
     assert rows(tx, found.space) == []
+
+
+@pytest.mark.slow
+def test_on_postgresql_too_an_index_has_whatever_is_written_while_it_is_made(tmp_path: Path, postgres_dsn: str) -> None:
+    stop = threading.Event()
+    with running_node(tmp_path / "data", store=postgres_dsn, rehearse=False) as node, ThreadPoolExecutor(6) as writers:
+        dynamodb = node.client("dynamodb")
+        dynamodb.create_table(**asked("events"))
+
+        def write(number: int) -> None:
+            client, step = node.new_client("dynamodb"), 0
+            while not stop.is_set():
+                step += 1
+                item = {"p": {"S": f"{number} {step % 40}"}, "g": {"S": str(step)}}
+                client.put_item(TableName="events", Item=item)
+
+        def held(**index: str) -> list[str]:
+            pages = dynamodb.get_paginator("scan").paginate(TableName="events", **index)
+            return sorted(f"{each['p']['S']} {each['g']['S']}" for page in pages for each in page["Items"])
+
+        def make(name: str) -> None:
+            create = [{"Create": index(name, keys("g"))}]
+            dynamodb.update_table(
+                TableName="events", AttributeDefinitions=defined(g="S"), GlobalSecondaryIndexUpdates=create
+            )
+            status = "CREATING"
+            while status != "ACTIVE":
+                found = dynamodb.describe_table(TableName="events")["Table"]["GlobalSecondaryIndexes"]
+                (status,) = [each["IndexStatus"] for each in found if each["IndexName"] == name]
+
+        writing = [writers.submit(write, number) for number in range(6)]
+        try:
+            for number in range(3):
+                make(f"by-g-{number}")
+        finally:
+            stop.set()
+        for each in writing:
+            each.result()
+        for number in range(3):
+            assert held(IndexName=f"by-g-{number}") == held()

@@ -30,14 +30,7 @@ def test_a_backup_is_of_one_moment_however_the_table_changes_while_it_is_copied(
         put(dynamodb, f"key-{number}", number)
     expected = contents(node)
 
-    def begin(tx: Tx) -> dict[str, Any]:
-        table.lock(tx, ARN)
-        found = table.find(tx, ARN)
-        backup = backups.create(tx, found, "first")
-        work.drop(tx, f"{backups.KIND} {backup.arn}")  # the test does the work, step by step
-        return {"arn": backup.arn, "table": ARN, "space": found.space, "low": ""}
-
-    body = node.run(node.node.store.write(begin))
+    body = node.run(node.node.store.write(_begin_in_hand, "first"))
     for step in range(100):
         low = node.run(node.node.store.write(backups._copy_some, body))
         node.run(node.node.store.write(backups._copy_some, body))  # after a crash it is done again
@@ -111,6 +104,7 @@ def test_a_table_is_restored_without_what_nobody_asked_for(node: RunningNode, dy
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
         "Tags": [{"Key": "a", "Value": "b"}],
         "DeletionProtectionEnabled": False,
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
     }
     dynamodb.create_table(**plain(NAME, **wanted))
     for number in range(3):
@@ -134,7 +128,7 @@ def test_a_table_is_restored_without_what_nobody_asked_for(node: RunningNode, dy
     assert restored["TableStatus"] == "ACTIVE"
     assert not restored["RestoreSummary"]["RestoreInProgress"]
     assert restored["RestoreSummary"]["SourceTableArn"] == ARN
-    assert "LatestStreamArn" not in restored
+    assert not {"LatestStreamArn", "TableClassSummary"} & set(restored)
     assert restored["ProvisionedThroughput"]["WriteCapacityUnits"] == 7
     assert [each["IndexName"] for each in restored["GlobalSecondaryIndexes"]] == ["by-g"]
     assert restored["GlobalSecondaryIndexes"][0]["IndexStatus"] == "ACTIVE"
@@ -164,6 +158,26 @@ def test_what_cannot_be_restored_is_refused(node: RunningNode, dynamodb: Any) ->
     code, message = refused(restore, TargetTableName="again", BackupArn=arn, GlobalSecondaryIndexOverride=other)
     assert code == "ValidationException"
     assert "by-v" in message
+
+
+def test_a_table_is_restored_in_any_region_and_its_backups_are_of_one(node: RunningNode, dynamodb: Any) -> None:
+    elsewhere = node.client("dynamodb", region="eu-west-1")
+    dynamodb.create_table(**plain(NAME))
+    put(dynamodb, "a", 1)
+    arn = dynamodb.create_backup(TableName=NAME, BackupName="first")["BackupDetails"]["BackupArn"]
+    switch = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.update_continuous_backups(TableName=NAME, PointInTimeRecoverySpecification=switch)
+    node.settle()
+    elsewhere.restore_table_from_backup(TargetTableName="of-backup", BackupArn=arn)
+    elsewhere.restore_table_to_point_in_time(
+        TargetTableName="of-table", SourceTableArn=ARN, UseLatestRestorableTime=True
+    )
+    node.settle()
+    for name in ("of-backup", "of-table"):
+        assert contents(node, name, "eu-west-1") == {"a": 1}
+    for call in (elsewhere.describe_backup, elsewhere.delete_backup):
+        assert refused(call, BackupArn=arn)[0] == "BackupNotFoundException"
+    assert refused(elsewhere.list_backups, ExclusiveStartBackupArn=arn)[0] == "BackupNotFoundException"
 
 
 def test_every_second_of_a_table_can_be_had_back(node: RunningNode, dynamodb: Any) -> None:
@@ -214,6 +228,59 @@ def test_every_second_of_a_table_can_be_had_back(node: RunningNode, dynamodb: An
     assert _history(node) == 0
     put(dynamodb, "before", 10)
     assert _history(node) == 0, "it costs nothing where it is off"
+
+
+def test_what_was_forgotten_is_never_offered_again(node: RunningNode, dynamodb: Any) -> None:
+    dynamodb.create_table(**plain(NAME))
+    _keep(dynamodb, 35)
+    put(dynamodb, "a", 1)
+    node.advance(3 * 86400)
+    put(dynamodb, "a", 2)
+    _keep(dynamodb, 1)
+    node.advance(86400 + 2 * limits.SWEEP_S)
+    _keep(dynamodb, 35)
+    earliest = _recovery(dynamodb)["EarliestRestorableDateTime"].timestamp()
+    assert earliest >= int(node.node.clock.now()) - 86400
+    asked = {"SourceTableName": NAME, "TargetTableName": "again", "RestoreDateTime": earliest - 86400}
+    assert refused(dynamodb.restore_table_to_point_in_time, **asked)[0] == "InvalidRestoreTimeException"
+
+
+def _keep(dynamodb: Any, days: int) -> None:
+    wanted = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days}
+    dynamodb.update_continuous_backups(TableName=NAME, PointInTimeRecoverySpecification=wanted)
+
+
+def test_a_copy_that_goes_on_knows_the_past_of_a_table_that_is_gone(
+    node: RunningNode, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DYNAMODB_COPIED_AT_ONCE", 1)
+    dynamodb.create_table(**plain(NAME))
+    put(dynamodb, "a", 1)
+    bodies = [node.run(node.node.store.write(_begin_in_hand, f"backup-{number}")) for number in range(2)]
+    put(dynamodb, "a", 2)
+    dynamodb.delete_table(TableName=NAME)
+    for body in bodies:  # the first is over before the second has begun
+        low: bytes | None = b""
+        while low is not None:
+            body["low"] = low.hex()
+            low = node.run(node.node.store.write(backups._copy_some, body))
+        node.run(node.node.store.write(backups._available, body))
+        node.settle()
+    for number, body in enumerate(bodies):
+        dynamodb.restore_table_from_backup(TargetTableName=f"again-{number}", BackupArn=body["arn"])
+        node.settle()
+        assert contents(node, f"again-{number}") == {"a": 1}
+    node.advance(2 * limits.DYNAMODB_SPACE_RESTS_S)
+    assert _history(node) == 0, "the table's items are gone, and with them what they were"
+
+
+def _begin_in_hand(tx: Tx, name: str) -> dict[str, Any]:
+    """A backup whose steps the test takes itself."""
+    table.lock(tx, ARN)
+    found = table.find(tx, ARN)
+    backup = backups.create(tx, found, name)
+    work.drop(tx, f"{backups.KIND} {backup.arn}")
+    return {"arn": backup.arn, "table": ARN, "space": found.space, "low": ""}
 
 
 def _recovery(dynamodb: Any) -> Any:

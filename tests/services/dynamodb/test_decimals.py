@@ -98,9 +98,17 @@ def test_what_is_no_number_is_refused_in_awss_words(sent: str, said: str) -> Non
     ("number", "size"),
     [
         *(("0", 1), ("1", 2), ("-1", 3), ("100", 2), ("123", 3), ("1.5", 3), ("0.001", 2), ("-12.5", 4)),
-        *(("1e125", 2), ("1e-130", 2), ("1" * 38, 20), ("-" + "1" * 38, 21)),
+        *(("1e125", 2), ("1e-130", 2), ("1" * 38, 20), ("1" * 38 + "0", 21), ("-" + "1" * 38, 21)),
         *(("1." + "1" * 37, 21), ("-1." + "1" * 37, 21)),
     ],
 )
 def test_two_digits_on_either_side_of_the_point_are_a_byte(number: str, size: int) -> None:
     assert decimals.size(decimals.normalised(number)) == size
+
+
+def test_a_text_of_a_million_digits_is_gone_through_once() -> None:
+    """In as many ways as there are digits it would take hours."""
+    text = "0" * 1_000_000
+    assert decimals.normalised(text + ".") == "0"
+    with pytest.raises(ValidationException, match="cannot be converted"):
+        decimals.normalised(text + "x")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any, cast
 
 from tests.conftest import OpenStore
 from tests.services.dynamodb.control import CALL, SCHEMA, UNITS, asked, defined, index, keys
+from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.trace import Trace
 from wakeful.services.dynamodb import (
+    backfill,
     changes,
     description,
     expiries,
@@ -24,7 +28,7 @@ from wakeful.services.dynamodb import (
 )
 from wakeful.services.dynamodb.table import Table
 from wakeful.store import schema, work
-from wakeful.store.tx import Tx
+from wakeful.store.tx import Store, Tx
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/events"
 BY_G = index("by-g", keys("g"))
@@ -36,9 +40,9 @@ def make(tx: Tx) -> Table:
     return table.find(tx, ARN)
 
 
-def write(tx: Tx, name: str, until: int) -> None:
+def write(tx: Tx, name: str, until: int, found: Table | None = None) -> None:
     item: Any = {"p": {"S": name}, "g": {"S": "x"}, "until": {"N": str(until)}}
-    found = table.find(tx, ARN)
+    found = found or table.find(tx, ARN)
     key = found.keys.of(item)
     changes.locked(tx, found, key)
     changes.apply(tx, found, key, None, item, changes.Cause(Trace("t")))
@@ -73,10 +77,11 @@ async def test_a_table_lives_and_dies_without_leaving_anything(open_store: OpenS
             await store.write(write, str(number), now + (10 if number < 3 else 1000))
         await store.write(change, AttributeDefinitions=defined(g="S"), GlobalSecondaryIndexUpdates=[{"Create": BY_G}])
         number = await store.write(enable)
+        await fill(store, clock)
         shown = await store.read(lambda tx: description.described(tx, table.find(tx, ARN)))
         assert (shown["ItemCount"], shown["GlobalSecondaryIndexes"][0]["ItemCount"]) == (5, 5)  # type: ignore[index]
         assert await store.read(work.next_due, expiries.KIND) == now + 10
-        clock.advance(11)
+        clock.advance(10)
         assert not await store.write(ttl.expire_some, ARN, number, Trace("t"))
         found = await store.read(table.find, ARN)
         for space in (found.space, found.indexes[0].space):
@@ -92,6 +97,39 @@ async def test_a_table_lives_and_dies_without_leaving_anything(open_store: OpenS
             assert not await store.write(spaces.delete_some, space)
             await store.write(spaces._forget, space)
         assert await store.read(left) == [0] * 6
+
+
+async def test_an_index_has_what_was_being_written_when_it_was_made(open_store: OpenStore, clock: Clock) -> None:
+    async with open_store(parts=Parts(cast(Any, None))) as store:
+        await store.write(schema.apply, {"work": work.SCHEMA, "dynamodb": SCHEMA})
+        await store.write(make)
+        has_read, is_made = threading.Event(), threading.Event()
+
+        def slowly(tx: Tx) -> None:
+            found = table.find(tx, ARN)
+            has_read.set()
+            if tx.skip_locked:  # where many write at a time
+                assert is_made.wait(20)
+            write(tx, "slow", 0, found)
+
+        writing = asyncio.ensure_future(store.write(slowly))
+        await asyncio.to_thread(has_read.wait, 20)
+        await store.write(change, AttributeDefinitions=defined(g="S"), GlobalSecondaryIndexUpdates=[{"Create": BY_G}])
+        is_made.set()
+        await writing
+        await fill(store, clock)
+        found = await store.read(table.find, ARN)
+        assert found.indexes[0].status == table.ACTIVE
+        assert (await store.read(items.counted, found.indexes[0].space))[0] == 1
+
+
+async def fill(store: Store, clock: Clock) -> None:
+    """What is there already is in the index and in the list of what expires, on an engine where that takes a while."""
+    clock.advance(limits.DYNAMODB_SETTLING_S)
+    for item in await store.write(work.claim, backfill.KIND, 1, "n"):
+        assert await store.write(backfill.fill_some, item.body["arn"], item.body["space"], b"") is None
+    for item in await store.write(work.claim, ttl.FILL, 1, "n"):
+        assert await store.write(ttl.list_some, item.body["arn"], item.body["list"], b"") is None
 
 
 def units_of_index() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.running_node import RunningNode
+from tests.services.dynamodb.control import opened
 from wakeful.services.dynamodb import history, items
 from wakeful.services.dynamodb.keys import Attribute, KeySchema
 from wakeful.services.dynamodb.sizes import item_size
@@ -68,6 +69,24 @@ def test_every_moment_is_found_in_portions_of_any_size(
         raise Undone
 
     _in_nothing(shared_node, check)
+
+
+@pytest.mark.parametrize("at", [0.0, 1.0, 2.0])
+def test_a_portion_of_a_long_history_looks_at_its_own_keys(at: float) -> None:
+    """Copies run in transactions that others wait for: whatever the moment, they are as short."""
+    tx = opened()
+    keys = [number.to_bytes(2) for number in range(2000)]
+    tx._db.executemany(
+        "INSERT INTO dynamodb_items(space, key, size, item) VALUES (1, ?, 2, '{}')", ((k,) for k in keys)
+    )
+    tx._db.executemany(
+        "INSERT INTO dynamodb_history(space, key, number, at, item) VALUES (1, ?, 1, 1.0, NULL)", ((k,) for k in keys)
+    )
+    steps: list[None] = []
+    tx._db.set_progress_handler(lambda: steps.append(None), 100)
+    portion = history.portion(tx, 1, b"", at, 20)
+    assert len(portion.items) == (0 if at < 1 else 20)
+    assert 0 < 100 * len(steps) < 5_000, "steps of SQLite's machine"
 
 
 @examples(60, keeps_fixtures=True)

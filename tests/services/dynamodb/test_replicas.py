@@ -102,10 +102,16 @@ def test_regions_part_again(node: RunningNode, here: Any, there: Any) -> None:
     here.update_table(TableName=NAME, ReplicaUpdates=[{"Delete": {"RegionName": THERE}}])
     assert replicas(here) == {HERE: "ACTIVE", ELSEWHERE: "ACTIVE"}
     assert refused(there.describe_table, TableName=NAME)[0] == "ResourceNotFoundException"
-    leaving = {"RegionName": ELSEWHERE, "DisassociationMode": "WAIT_FOR_REPLICATION"}
-    here.update_table(TableName=NAME, ReplicaUpdates=[{"Disassociate": leaving}])
+    leaving = [{"Disassociate": {"RegionName": ELSEWHERE, "DisassociationMode": "WAIT_FOR_REPLICATION"}}]
+    elsewhere = node.client("dynamodb", region=ELSEWHERE)
+    assert "in its own Region" in refused(here.update_table, TableName=NAME, ReplicaUpdates=leaving)[1]
+    assert "protected against" in refused(elsewhere.update_table, TableName=NAME, ReplicaUpdates=leaving)[1]
+    assert described(elsewhere)["DisassociationProtectionEnabled"]
+    elsewhere.update_table(TableName=NAME, DisassociationProtectionEnabled=False)
+    elsewhere.update_table(TableName=NAME, ReplicaUpdates=leaving)
     assert replicas(here) == {}
-    assert "GlobalTableVersion" not in described(here)
+    for client in (here, elsewhere):
+        assert not {"GlobalTableVersion", "DisassociationProtectionEnabled"} & set(described(client))
     put(here, "a", 2)
     assert contents(node, region=ELSEWHERE) == {"a": 1}
     assert replicas(node.client("dynamodb", region=ELSEWHERE)) == {}
@@ -114,6 +120,73 @@ def test_regions_part_again(node: RunningNode, here: Any, there: Any) -> None:
     add(node, here, THERE)
     there.delete_table(TableName=NAME)
     assert replicas(here) == {}
+
+
+def test_a_region_keeps_the_capacity_of_its_own_whatever_is_changed_in_another(
+    node: RunningNode, here: Any, there: Any
+) -> None:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    by_g = [index("by-g", keys("g"), ProvisionedThroughput=units)]
+    more = {"AttributeDefinitions": definitions(p="S", g="S"), "GlobalSecondaryIndexes": by_g}
+    here.create_table(**plain(NAME, BillingMode="PROVISIONED", ProvisionedThroughput=units, **more))
+    own = {"ProvisionedThroughputOverride": {"ReadCapacityUnits": 10}}
+    add(node, here, THERE, **own, GlobalSecondaryIndexes=[{"IndexName": "by-g", **own}])
+
+    def capacity(client: Any) -> list[tuple[int, int]]:
+        found = described(client)
+        units = [each["ProvisionedThroughput"] for each in (found, *found["GlobalSecondaryIndexes"])]
+        return [(each["ReadCapacityUnits"], each["WriteCapacityUnits"]) for each in units]
+
+    def change(reads: int, writes: int, **more: Any) -> None:
+        units = {"ReadCapacityUnits": reads, "WriteCapacityUnits": writes}
+        update = [{"Update": {"IndexName": "by-g", "ProvisionedThroughput": units}}]
+        here.update_table(TableName=NAME, ProvisionedThroughput=units, GlobalSecondaryIndexUpdates=update, **more)
+
+    assert (capacity(here), capacity(there)) == ([(5, 5)] * 2, [(10, 5)] * 2)
+    change(10, 5)  # as it is there already
+    assert (capacity(here), capacity(there)) == ([(10, 5)] * 2, [(10, 5)] * 2)
+    change(7, 9)
+    assert (capacity(here), capacity(there)) == ([(7, 9)] * 2, [(10, 9)] * 2)
+    here.update_table(TableName=NAME, BillingMode="PAY_PER_REQUEST")
+    assert capacity(there) == [(0, 0)] * 2
+    change(7, 9, BillingMode="PROVISIONED")
+    assert (capacity(here), capacity(there)) == ([(7, 9)] * 2, [(10, 9)] * 2)
+
+
+def test_a_region_that_is_protected_is_not_deleted_from_another(node: RunningNode, here: Any, there: Any) -> None:
+    here.create_table(**plain(NAME))
+    add(node, here, THERE)
+    there.update_table(TableName=NAME, DeletionProtectionEnabled=True)
+    deletion = [{"Delete": {"RegionName": THERE}}]
+    assert refused(here.update_table, TableName=NAME, ReplicaUpdates=deletion) == refused(
+        there.delete_table, TableName=NAME
+    )
+    assert replicas(here) == {HERE: "ACTIVE", THERE: "ACTIVE"}
+    there.update_table(TableName=NAME, DeletionProtectionEnabled=False)
+    here.update_table(TableName=NAME, ReplicaUpdates=deletion)
+    assert replicas(here) == {}
+
+
+def test_a_write_is_consumed_in_every_region_and_told_of_one(node: RunningNode, here: Any) -> None:
+    by_g = [index("by-g", keys("g"))]
+    here.create_table(**plain(NAME, AttributeDefinitions=definitions(p="S", g="S"), GlobalSecondaryIndexes=by_g))
+    add(node, here, THERE)
+    item = {"p": {"S": "a"}, "g": {"S": "x"}, "v": {"S": "v" * 1500}}
+    told = here.put_item(TableName=NAME, Item=item, ReturnConsumedCapacity="TOTAL")["ConsumedCapacity"]
+    assert told["CapacityUnits"] == 4.0
+    now = node.node.clock.now()
+    for region in (HERE, THERE):
+        for more in ([], [{"Name": "GlobalSecondaryIndexName", "Value": "by-g"}]):
+            (point,) = node.client("cloudwatch", region=region).get_metric_statistics(
+                Namespace="AWS/DynamoDB",
+                MetricName="ConsumedWriteCapacityUnits",
+                Dimensions=[{"Name": "TableName", "Value": NAME}, *more],
+                StartTime=now - 600,
+                EndTime=now + 60,
+                Period=3600,
+                Statistics=["Sum"],
+            )["Datapoints"]
+            assert point["Sum"] == 2.0
 
 
 def test_settings_of_a_global_table_hold_in_every_region(node: RunningNode, here: Any, there: Any) -> None:

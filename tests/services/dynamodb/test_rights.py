@@ -36,6 +36,11 @@ def needed(operation: str, request: dict[str, Any]) -> list[tuple[str, str]]:
             {**T, "ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}]},
             [("UpdateTable", ARN), ("CreateTableReplica", ARN.replace("us-east-1", "eu-west-1"))],
         ),
+        (
+            "UpdateTable",
+            {**T, "ReplicaUpdates": [{"Disassociate": {"RegionName": "us-east-1"}}]},
+            [("UpdateTable", ARN), ("DisassociateTableReplica", ARN)],
+        ),
         ("TagResource", {"ResourceArn": ARN, "Tags": []}, [("TagResource", ARN)]),
         ("GetItem", {**T, "Key": {}}, [("GetItem", ARN)]),
         ("Query", {**T, "IndexName": "i"}, [("Query", f"{ARN}/index/i")]),
@@ -152,6 +157,7 @@ def test_conditions_see_what_a_request_reads_and_writes() -> None:
         **one,
         UpdateExpression="SET a = if_not_exists(c, :one), e.f = :one REMOVE d",
         ConditionExpression="attribute_exists(p) AND size(h) > :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
         ReturnValues="ALL_NEW",
     )
     assert (written["Attributes"], written["ReturnValues"]) == (["a", "c", "d", "e", "h", "p"], "ALL_NEW")
@@ -160,6 +166,46 @@ def test_conditions_see_what_a_request_reads_and_writes() -> None:
     assert (queried["LeadingKeys"], queried["Select"]) == (["x"], "ALL_PROJECTED_ATTRIBUTES")
     older = {"p": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "2"}]}}
     assert seen("Query", KeyConditions=older, Select="COUNT")["LeadingKeys"] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["p = :v", ":v = p", "#1 = :v", "(p) = :v", "p = (:v)", "((#1) = :v)", "p=:v AND begins_with(s, :v)"]
+)
+def test_conditions_see_the_key_of_a_query_however_it_is_written(text: str) -> None:
+    tx = opened()
+    made(tx, AttributeDefinitions=defined(p="S", s="S"), KeySchema=keys("p", sort=("s",)))
+    names = {"ExpressionAttributeNames": {"#1": "p"}} if "#1" in text else {}
+    request = {"TableName": "events", "KeyConditionExpression": text, "ExpressionAttributeValues": {":v": {"S": "1"}}}
+    (need,) = rights.needs(CALL, "Query", {**request, **names})
+    assert need.known is not None
+    seen = need.known(tx)
+    assert (seen["dynamodb:LeadingKeys"], seen["dynamodb:Attributes"]) == (["1"], ["p", "s"] if "(s" in text else ["p"])
+
+
+def test_conditions_see_keys_as_they_are_looked_for() -> None:
+    tx = opened()
+    made(tx, AttributeDefinitions=defined(p="N"))
+
+    def leading(operation: str, **request: Any) -> object:
+        (need,) = rights.needs(CALL, operation, {"TableName": "events", **request})
+        assert need.known is not None
+        return need.known(tx).get("dynamodb:LeadingKeys")
+
+    for value in ({"N": "7"}, {"N": "07.0"}, {"N": "70e-1"}, {"S": None, "N": "7"}, {"Z": "1", "N": "7"}):
+        assert leading("GetItem", Key={"p": dict(value)}) == ["7"]
+        asked_for = {"ComparisonOperator": "EQ", "AttributeValueList": [dict(value)]}
+        assert leading("Query", KeyConditions={"p": asked_for}) == ["7"]
+    for refused_value in ({"N": "x"}, {}, None, "7"):
+        assert leading("GetItem", Key={"p": refused_value}) is None
+
+
+def test_conditions_see_attributes_behind_any_placeholder() -> None:
+    tx = opened()
+    made(tx)
+    request = {"TableName": "events", "ExpressionAttributeNames": {"#1": "secret"}}
+    (need,) = rights.needs(CALL, "Scan", {**request, "ProjectionExpression": "a,#1.b"})
+    assert need.known is not None
+    assert need.known(tx)["dynamodb:Attributes"] == ["a", "secret"]
 
 
 # --- enforced --------------------------------------------------------------------------------------------------------
@@ -217,6 +263,27 @@ def test_another_account_comes_in_where_the_tables_policy_and_its_own_let_it(str
     assert stranger.get_item(TableName=arn, Key={"p": {"S": "1"}})["Item"] == {"p": {"S": "1"}}
     root.delete_resource_policy(ResourceArn=arn)
     assert refused(stranger.get_item, TableName=arn, Key={"p": {"S": "1"}})[0] == "AccessDeniedException"
+
+
+def test_what_is_kept_of_a_table_is_its_own_accounts_whatever_its_policy_says(strict_node: RunningNode) -> None:
+    root, stranger = strict_node.client("dynamodb"), strict_node.client("dynamodb", key="111122223333")
+    arn = root.create_table(**asked("kept"))["TableDescription"]["TableArn"]
+    resources = [arn, f"{arn}/*"]
+    allows = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "dynamodb:*", "Resource": resources}
+    root.put_resource_policy(ResourceArn=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": allows}))
+    assert stranger.describe_table(TableName=arn)["Table"]["TableArn"] == arn
+    backup = root.create_backup(TableName="kept", BackupName="first")["BackupDetails"]["BackupArn"]
+    for call, request in (
+        (stranger.describe_backup, {"BackupArn": backup}),
+        (stranger.delete_backup, {"BackupArn": backup}),
+        (stranger.restore_table_from_backup, {"BackupArn": backup, "TargetTableName": "taken"}),
+        (stranger.create_backup, {"TableName": arn, "BackupName": "second"}),
+        (stranger.describe_time_to_live, {"TableName": arn}),
+        (stranger.describe_continuous_backups, {"TableName": arn}),
+        (stranger.execute_statement, {"Statement": f'SELECT * FROM "{arn}"'}),
+        (stranger.create_table, asked(f"{arn}-too")),
+    ):
+        assert refused(call, **request)[0] == "AccessDeniedException"
 
 
 def test_tags_of_a_table_say_who_may(strict_node: RunningNode) -> None:

@@ -110,3 +110,21 @@ def test_what_json_should_not_have_there_is_said_first(sent: Any, said: str) -> 
 )
 def test_names_and_values_make_an_items_size(value: dict[str, Any], size: int) -> None:
     assert sizes.item_size({"name": value}) == len("name") + size
+
+
+def test_a_value_that_is_refused_is_looked_at_a_second_time_for_types_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def text(held: str, level: int) -> str:
+        seen.append(held)
+        return held
+
+    monkeypatch.setattr(values, "_CHECKS", {**values._CHECKS, "S": text})
+    deep: dict[str, Any] = {"L": [{"S": "x"}, {"SS": []}]}
+    for _ in range(20):
+        deep = {"L": [deep]}
+    with pytest.raises(ValidationException, match="may not be empty"):
+        values.checked({"a": deep})
+    assert seen == ["x", "x"]

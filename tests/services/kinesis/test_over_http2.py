@@ -38,7 +38,7 @@ async def records(client: Client, number: int, count: int) -> list[bytes]:
     while True:
         events = [
             each
-            for each in messages(client.bodies.get(number, b""))
+            for each in messages(bytes(client.bodies.get(number, b"")))
             if each.headers[":event-type"] != "initial-response"
         ]
         found = [record["Data"] for each in events for record in loads(each.payload)["Records"]]

@@ -40,7 +40,15 @@ def test_a_child_begins_behind_the_end_of_its_parent(
 ) -> None:
     parent = shard(number, opened, closed=opened + lived, ends=ends)
     child = shard(number + later, opened + lived, starts=ends)
-    assert int(sequences.ending(parent) or 0) < int(sequences.starting(child))
+    ending = int(sequences.ending(parent) or 0)
+    assert int(sequences.text(parent, ends, opened + lived)) <= ending < int(sequences.starting(child))
+
+
+def test_a_closed_shard_ends_with_the_number_that_it_ends_with_on_aws() -> None:
+    """As recorded there: nothing of the entry's number is left out, whatever the shard had."""
+    recorded = "49549167410956685081233009822320176730553508082787287058"
+    ended = shard(1, 1427390930.5, closed=1427748984.2, ends=17)  # what is recorded was opened in the second after
+    assert sequences.ending(ended) == recorded
 
 
 @examples(50)

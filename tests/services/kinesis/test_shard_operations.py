@@ -43,9 +43,10 @@ def test_a_split_shard_is_read_to_its_end_and_then_its_children(kinesis: Any) ->
     assert ranges(children) == [(0, HALF - 1), (HALF, HASHES_MAX)]
     assert [data_of(kinesis, name, each["ShardId"]) for each in children] == [[b"2"], [b"3"]]
     parent, *others = shards_of(kinesis, name)
-    assert int(parent["SequenceNumberRange"]["EndingSequenceNumber"]) < min(
-        int(each["SequenceNumberRange"]["StartingSequenceNumber"]) for each in others
-    )
+    ending = parent["SequenceNumberRange"]["EndingSequenceNumber"]
+    assert int(ending) < min(int(each["SequenceNumberRange"]["StartingSequenceNumber"]) for each in others)
+    for kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
+        assert data_of(kinesis, name, FIRST, kind, StartingSequenceNumber=ending) == []
 
 
 def test_a_closed_shard_ends_though_its_last_records_are_too_old(shared_node: RunningNode, kinesis: Any) -> None:

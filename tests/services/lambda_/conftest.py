@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.running_node import RunningNode, running_node
+from tests.services.lambda_.stream_stage import Stage
 
 
 @pytest.fixture
@@ -35,6 +36,19 @@ def tidied_node(shared_node: RunningNode) -> Iterator[RunningNode]:
             client.delete_function(FunctionName=function["FunctionName"])
     for signing in client.list_code_signing_configs()["CodeSigningConfigs"]:
         client.delete_code_signing_config(CodeSigningConfigArn=signing["CodeSigningConfigArn"])
+
+
+@pytest.fixture
+def stage(shared_node: RunningNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Its mappings end with the test."""
+    made = Stage(shared_node)
+    monkeypatch.setattr(shared_node.node.environments, "invoke", made.invoke)
+    monkeypatch.setattr(shared_node.node, "streams", {**shared_node.node.streams, "kinesis": made.journals})
+    yield made
+    made.open()
+    for each in made.client.list_event_source_mappings()["EventSourceMappings"]:
+        made.client.delete_event_source_mapping(UUID=each["UUID"])
+    shared_node.settle()
 
 
 @pytest.fixture

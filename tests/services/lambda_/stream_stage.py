@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -202,3 +203,14 @@ def failing(*poison: str) -> Callable[[dict[str, Any]], None]:
             raise Failed
 
     return answer
+
+
+def queue(stage: Stage) -> tuple[str, str]:
+    url = stage.node.client("sqs").create_queue(QueueName=f"{stage.name}-failed")["QueueUrl"]
+    return url, f"arn:aws:sqs:{HERE}:{stage.name}-failed"
+
+
+def letters(stage: Stage, url: str) -> list[dict[str, Any]]:
+    stage.node.settle()
+    found = stage.node.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(each["Body"]) for each in found]

@@ -46,6 +46,10 @@ def emptied(lambda_: Any, shared_node: RunningNode) -> Iterator[Any]:
     shared_node.settle()
 
 
+def filtering(pattern: str) -> dict[str, Any]:
+    return {"FilterCriteria": {"Filters": [{"Pattern": pattern}]}}
+
+
 def failing_to(arn: str) -> dict[str, Any]:
     return {"DestinationConfig": {"OnFailure": {"Destination": arn}}}
 
@@ -86,7 +90,16 @@ def failing_to(arn: str) -> dict[str, Any]:
         ({"Topics": ["t1"]}, UNSUPPORTED.format("Topics")),
         ({"KMSKeyArn": f"arn:aws:kms:{HERE}:key/1"}, "Wakeful does not have KMSKeyArn"),
         ({"MetricsConfig": {"Metrics": ["ErrorCount"]}}, "Unsupported metric ErrorCount"),
-        ({"FilterCriteria": {"Filters": [{"Pattern": "no pattern"}]}}, "Invalid filter pattern definition."),
+        (filtering("no pattern"), "Invalid filter pattern definition."),
+        (filtering('{"data": ["text"]}'), "Invalid filter pattern definition."),
+        (
+            filtering('{"$or": [{"eventName": ["x"]}, {"data": [{"prefix": "t"}]}]}'),
+            "Invalid filter pattern definition.",
+        ),
+        (
+            {"EventSourceArn": f"arn:aws:dynamodb:{HERE}:table/t/stream/1", **filtering('{"dynamodb": ["text"]}')},
+            "Invalid filter pattern definition.",
+        ),
         (
             {"DestinationConfig": {"OnSuccess": {"Destination": f"arn:aws:sqs:{HERE}:failed"}}},
             UNSUPPORTED.format("DestinationConfig"),

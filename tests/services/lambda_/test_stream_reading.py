@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -113,3 +114,5 @@ def test_filters_see_data_as_json_and_what_kinesis_keeps_beside_it() -> None:
     assert data_of({"Records": [json.loads(wanted.record)]}) == ['{"wanted": true}']
     for data in ('{"wanted": false}', "no json", "", "[]"):
         assert reader.piece(SHARD, entry(1, "k", data), "role") is None
+    broken = replace(entry(1, "k", ""), body=b'k|{"wanted": true, "x": "\xff"}')
+    assert reader.piece(SHARD, broken, "role") is None

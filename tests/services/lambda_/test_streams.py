@@ -1,20 +1,17 @@
-"""Mappings on streams: what the function gets, in which order, and what becomes of failures. Only runs are made up."""
+"""Mappings on streams: what the function gets, and in which order. Only runs are made up."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.running_node import RunningNode
 from tests.services.dynamodb.following import make_table
-from tests.services.lambda_.stream_stage import HERE, Failed, Stage, data_of, failing, numbers_of
+from tests.services.lambda_.stream_stage import Failed, Stage, data_of, failing, letters, queue
 from tests.services.lambda_.test_measuring import metric, total
 from wakeful import limits
-from wakeful.environments.version import Throttled
 from wakeful.fabric import journal
 from wakeful.services.kinesis.followed import Followed
 from wakeful.services.lambda_.sources import mappings
@@ -23,30 +20,6 @@ from wakeful.services.lambda_.sources.streams.turn import Turn
 from wakeful.store import work
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def stage(shared_node: RunningNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Its mappings end with the test."""
-    made = Stage(shared_node)
-    monkeypatch.setattr(shared_node.node.environments, "invoke", made.invoke)
-    monkeypatch.setattr(shared_node.node, "streams", {**shared_node.node.streams, "kinesis": made.journals})
-    yield made
-    made.open()
-    for each in made.client.list_event_source_mappings()["EventSourceMappings"]:
-        made.client.delete_event_source_mapping(UUID=each["UUID"])
-    shared_node.settle()
-
-
-def queue(stage: Stage) -> tuple[str, str]:
-    url = stage.node.client("sqs").create_queue(QueueName=f"{stage.name}-failed")["QueueUrl"]
-    return url, f"arn:aws:sqs:{HERE}:{stage.name}-failed"
-
-
-def letters(stage: Stage, url: str) -> list[dict[str, Any]]:
-    stage.node.settle()
-    found = stage.node.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    return [json.loads(each["Body"]) for each in found]
 
 
 def test_what_is_in_the_stream_and_what_comes_reaches_the_function_in_order_and_once(stage: Stage) -> None:
@@ -150,155 +123,6 @@ def test_a_batch_is_no_larger_than_an_event_and_what_no_event_holds_is_given_up(
     assert (letter["KinesisBatchInfo"]["batchSize"], "responseContext" in letter) == (1, False)
 
 
-# --- failures --------------------------------------------------------------------------------------------------------
-
-
-def test_a_failed_batch_comes_again_and_holds_its_shard_back_until_it_goes_well(stage: Stage) -> None:
-    stage.write(journal.open_shard, stage.arn, "s1")
-    stage.answer = failing("bad")
-    uuid = stage.map()
-    stage.put("other", shard="s1")
-    stage.node.settle()
-    stage.put("bad", "behind")
-    stage.node.settle()
-    stage.put("later")
-    assert stage.batches()[:2] == [["other"], ["bad", "behind"]]
-    assert ["later"] not in stage.batches()
-    assert stage.shown(uuid)["LastProcessingResult"] == "PROBLEM: Function call failed"
-    stage.answer = lambda event: None
-    stage.node.advance(40)
-    assert stage.batches()[-2:] == [["bad", "behind"], ["later"]]
-    assert stage.shown(uuid)["LastProcessingResult"] == "OK"
-
-
-def test_after_its_last_attempt_a_batch_is_given_up_and_the_destination_told(stage: Stage) -> None:
-    url, arn = queue(stage)
-    stage.answer = failing("bad")
-    stage.map(MaximumRetryAttempts=2, DestinationConfig={"OnFailure": {"Destination": arn}})
-    numbers = stage.put("bad", "too")
-    stage.node.settle()
-    stage.node.advance(5)
-    stage.put("good")
-    assert stage.batches() == [["bad", "too"]] * 3 + [["good"]]
-    (letter,) = letters(stage, url)
-    assert letter["requestContext"] == {
-        "requestId": letter["requestContext"]["requestId"],
-        "functionArn": f"arn:aws:lambda:{HERE}:function:{stage.name}:$LATEST",
-        "condition": "RetryAttemptsExhausted",
-        "approximateInvokeCount": 3,
-    }
-    assert letter["responseContext"] == {
-        "statusCode": 200,
-        "executedVersion": "$LATEST",
-        "functionError": "Unhandled",
-    }
-    told = letter["KinesisBatchInfo"]
-    assert (told["shardId"], told["batchSize"], told["streamArn"]) == ("s0", 2, stage.arn)
-    assert [told["startSequenceNumber"], told["endSequenceNumber"]] == [str(each) for each in numbers]
-
-
-def test_a_bucket_has_the_payload_too(stage: Stage) -> None:
-    stage.node.client("s3").create_bucket(Bucket=stage.name)
-    stage.answer = failing("bad")
-    more = {"DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{stage.name}"}}}
-    uuid = stage.map(MaximumRetryAttempts=0, **more)
-    stage.put("bad")
-    stage.node.settle()
-    (found,) = stage.node.client("s3").list_objects_v2(Bucket=stage.name)["Contents"]
-    assert found["Key"].startswith(f"aws/lambda/{uuid}/s0/")
-    body = stage.node.client("s3").get_object(Bucket=stage.name, Key=found["Key"])["Body"].read()
-    assert json.loads(json.loads(body)["payload"]) == stage.events[0]
-
-
-def test_bisecting_finds_what_is_bad_and_counts_no_attempt(stage: Stage) -> None:
-    url, arn = queue(stage)
-    stage.answer = failing("4")
-    more = {"DestinationConfig": {"OnFailure": {"Destination": arn}}}
-    stage.map(BisectBatchOnFunctionError=True, MaximumRetryAttempts=1, **more)
-    stage.put(*"01234567")
-    stage.node.settle()
-    stage.node.advance(5)
-    well = [data for batch in stage.batches() if "4" not in batch for data in batch]
-    assert well == list("0123567")
-    assert stage.batches().count(["4"]) == 2
-    (letter,) = letters(stage, url)
-    assert letter["KinesisBatchInfo"]["batchSize"] == 1
-
-
-def test_what_is_reported_as_failed_comes_again_with_all_that_is_behind_it(stage: Stage) -> None:
-    def answer(event: dict[str, Any]) -> Any:
-        found = [n for n, data in zip(numbers_of(event), data_of(event), strict=True) if data in bad]
-        return {"batchItemFailures": [{"itemIdentifier": n} for n in reversed(found)]}
-
-    bad = "ce"
-
-    stage.answer = answer
-    uuid = stage.map(FunctionResponseTypes=["ReportBatchItemFailures"])
-    stage.put(*"abcdef")
-    stage.node.settle()
-    assert stage.checkpoints(uuid)["s0", 0].pending[0].attempts >= 1
-    bad = "e"
-    stage.node.advance(40)
-    bad = ""
-    stage.node.advance(40)
-    distinct = [batch for at, batch in enumerate(stage.batches()) if batch != stage.batches()[at - 1]]
-    assert distinct == [list("abcdef"), list("cdef"), list("ef")]
-
-
-def test_what_is_too_old_is_given_up_unseen_or_after_it_failed(stage: Stage) -> None:
-    url, arn = queue(stage)
-    stage.put("old")
-    stage.node.advance(120)
-    stage.put("bad", "too")
-    stage.answer = failing("bad")
-    more = {"DestinationConfig": {"OnFailure": {"Destination": arn}}}
-    stage.map(MaximumRecordAgeInSeconds=60, **more)
-    stage.node.settle()
-    stage.node.advance(120)
-    stage.put("good")
-    assert stage.batches()[-1] == ["good"]
-    assert not any("old" in batch for batch in stage.batches())
-    told = letters(stage, url)
-    assert [each["requestContext"]["condition"] for each in told] == ["RecordAgeExceeded"] * 2
-    counts = [each["requestContext"]["approximateInvokeCount"] for each in told]
-    assert (min(counts), max(counts) > 1) == (0, True)
-
-
-def test_what_is_throttled_counts_as_no_attempt(stage: Stage) -> None:
-    def throttled(event: dict[str, Any]) -> None:
-        if is_throttled:
-            raise Throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "Rate Exceeded.")
-
-    is_throttled = True
-    stage.answer = throttled
-    uuid = stage.map(MaximumRetryAttempts=0)
-    stage.put("a")
-    stage.node.settle()
-    assert stage.shown(uuid)["LastProcessingResult"] == "PROBLEM: Rate Exceeded."
-    stage.node.advance(5)
-    is_throttled = False
-    stage.node.advance(11)
-    assert (stage.tries > 2, stage.batches()) == (True, [["a"]])
-
-
-def test_a_stream_that_is_gone_is_told_and_harms_nobody(stage: Stage) -> None:
-    uuid = stage.map()
-    stage.journals.is_gone = True
-    stage.put("a")
-    assert stage.batches() == []
-    assert stage.shown(uuid)["LastProcessingResult"] == f"PROBLEM: Stream not found: {stage.arn}"
-
-
-def test_a_story_that_came_through_too_many_functions_ends_and_holds_nobody_back(stage: Stage) -> None:
-    uuid = stage.map()
-    stage.put("looped", hops=limits.HOPS_MAX)
-    stage.node.settle()
-    assert (stage.batches(), stage.checkpoints(uuid)["s0", 0].pending) == ([], ())
-    assert stage.shown(uuid)["LastProcessingResult"].startswith("PROBLEM: Lambda has detected")
-    stage.put("good")
-    assert stage.batches() == [["good"]]
-
-
 # --- shards and lanes ------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +143,30 @@ def test_children_are_read_when_their_parents_have_been(stage: Stage) -> None:
     stage.put("d1", shard="s3")
     assert stage.batches()[-1] == ["d1"]
     assert {shard for shard, _ in stage.checkpoints(uuid)} == {"s0", "s1", "s2", "s3"}
+
+
+def test_a_stream_that_is_deleted_and_made_again_is_followed_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> None:
+        kinesis.create_stream(StreamName=stage.name, ShardCount=1)
+        stage.node.settle()
+
+    def put(data: str) -> list[list[str]]:
+        kinesis.put_record(StreamName=stage.name, Data=data, PartitionKey="k")
+        return stage.batches()
+
+    monkeypatch.setattr(stage.node.node, "streams", {**stage.node.node.streams, "kinesis": Followed()})
+    kinesis = stage.node.client("kinesis")
+    made()
+    uuid = stage.map()
+    assert put("a") == [["a"]]
+    kinesis.delete_stream(StreamName=stage.name)
+    stage.node.settle()
+    assert stage.shown(uuid)["LastProcessingResult"] == f"PROBLEM: Stream not found: {stage.arn}"
+    made()
+    assert put("b") == [["a"], ["b"]]
+    assert put("c") == [["a"], ["b"], ["c"]]
 
 
 def test_lanes_run_beside_one_another_and_a_key_keeps_its_order(stage: Stage) -> None:
@@ -350,6 +198,25 @@ def test_another_number_of_lanes_is_taken_when_all_have_come_equally_far(stage: 
     seen = [data for batch in stage.batches() for data in batch]
     assert seen[-1] == "last"
     assert set(seen) == {"bad", "behind", "last", *map(str, range(8))}
+
+
+def test_another_number_of_lanes_waits_for_the_batch_that_is_in_work(stage: Stage) -> None:
+    def lanes(shard: str) -> set[int]:
+        return {lane for name, lane in stage.checkpoints(uuid) if name == shard}
+
+    stage.close()
+    stage.write(journal.open_shard, stage.arn, "s1")
+    uuid = stage.map(BatchSize=4)
+    stage.put("1", "2", "3", "4")
+    stage.until(lambda: stage.running == 1)
+    stage.client.update_event_source_mapping(UUID=uuid, ParallelizationFactor=2)
+    stage.put("last")
+    stage.put("other", shard="s1")
+    stage.until(lambda: stage.running == 2)
+    assert (lanes("s0"), lanes("s1")) == ({0}, {0, 1})
+    stage.open()
+    assert stage.batches() == [["1", "2", "3", "4"], ["other"], ["last"]]
+    assert lanes("s0") == {0, 1}
 
 
 # --- tumbling windows ------------------------------------------------------------------------------------------------
@@ -519,6 +386,27 @@ def test_a_batch_whose_pause_ends_while_others_are_looked_at_is_not_taken_for_no
     stage.until(lambda: not stage.checkpoints(uuid)["s0", 0].pending)
     assert stage.shown(uuid)["LastProcessingResult"] == "OK"
     assert stage.events[-1]["Records"]
+
+
+def test_lanes_that_are_far_behind_are_not_all_read_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def looked(self: Any, mapping: Any) -> Any:
+        view = await really(self, mapping)
+        if view is not None:
+            read.append(sum(entry.size for entries, _ in view.entries.values() for entry in entries))
+        return view
+
+    read: list[int] = []
+    really = Follower._look
+    monkeypatch.setattr(Follower, "_look", looked)
+    monkeypatch.setattr(limits, "LAMBDA_STREAM_LOOKED_BYTES", 1500)
+    for shard in ("s1", "s2", "s3"):
+        stage.write(journal.open_shard, stage.arn, shard)
+    for shard in ("s0", "s1", "s2", "s3"):
+        stage.put("noise" * 200, shard=shard)
+    stage.put("wanted|last", shard="s3")
+    stage.map(FilterCriteria={"Filters": [{"Pattern": '{"partitionKey": ["wanted"]}'}]})
+    assert stage.batches() == [["last"]]
+    assert max(read) < 2500
 
 
 def test_who_was_taken_for_dead_follows_no_more(stage: Stage) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from wakeful import names
 from wakeful.cli.wiring import rights
 from wakeful.cli.wiring.dead_letters import let_in, may
 from wakeful.cli.wiring.findings import Hit, command, counted, duration, listed
-from wakeful.cli.wiring.model import Topic, Wiring, short, unqualified
+from wakeful.cli.wiring.model import DataStream, Queue, SourceMapping, Table, Topic, Wiring, short, unqualified
 
-_READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+_READING: Mapping[str, Sequence[str]] = {
+    "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    "dynamodb": ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"),
+    "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"),
+    "consumer": ("kinesis:SubscribeToShard",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ def mapping_disabled(wiring: Wiring) -> Iterator[Hit]:
         if queue is not None:
             waits = f" {counted(queue.waiting, 'message')} {'waits' if queue.waiting == 1 else 'wait'} now, each until "
             waits += f"it is {duration(queue.retention_s)} old."
+        elif mapping.is_of_stream:
+            waits = " What the stream no longer keeps when it is enabled again is lost to it."
         yield Hit(
             mapping.arn,
             f"It is disabled: {short(mapping.function)} gets nothing of {short(mapping.source)}.{waits}",
@@ -148,17 +156,23 @@ def mapping_torn(wiring: Wiring) -> Iterator[Hit]:
 
 def mapping_may_not_read(wiring: Wiring) -> Iterator[Hit]:
     for mapping in wiring.mappings:
-        queue, function = wiring.queues.get(mapping.source), wiring.functions.get(mapping.function)
-        if queue is None or function is None or queue.policy is not None:
-            continue  # a policy of the queue's own may speak for the role
-        lacking = [each for each in _READING if not rights.role_may(wiring, function.role, each, queue.arn)]
+        function, source = wiring.functions.get(mapping.function), _source(wiring, mapping)
+        if source is None or function is None or source.policy is not None:
+            continue  # a policy of the source's own may speak for the role
+        needed = _READING["consumer" if "/consumer/" in mapping.source else names.parse_arn(mapping.source).service]
+        lacking = [each for each in needed if not rights.role_may(wiring, function.role, each, mapping.source)]
         if lacking:
             yield Hit(
                 mapping.arn,
-                f"The role of {short(function.arn)} may not {', '.join(lacking)} on {short(queue.arn)}: wherever "
+                f"The role of {short(function.arn)} may not {', '.join(lacking)} on {short(mapping.source)}: wherever "
                 "IAM is enforced, as on AWS, the function gets nothing of it.",
-                may(function.role, lacking, queue.arn),
+                may(function.role, lacking, mapping.source),
             )
+
+
+def _source(wiring: Wiring, mapping: SourceMapping) -> Queue | Table | DataStream | None:
+    origin = mapping.origin
+    return wiring.queues.get(origin) or wiring.tables.get(origin) or wiring.streams.get(origin)
 
 
 # --- nothing at the other end -----------------------------------------------------------------------------------------

@@ -28,8 +28,11 @@ def none_at_all(wiring: Wiring) -> Iterator[Hit]:
     for function in wiring.functions.values():
         if function.reserved != 0:
             continue
-        queues = [short(each.source) for each in _mappings(wiring, function) if each.source]
+        sources = _mappings(wiring, function)
+        queues = [short(each.source) for each in sources if each.source and not each.is_of_stream]
+        streams = [short(each.source) for each in sources if each.is_of_stream]
         lost = f" Messages of {listed(queues)} are received and thrown back until they are given up." if queues else ""
+        lost += f" Records of {listed(streams)} wait until they are too old." if streams else ""
         yield Hit(
             function.arn,
             f"Its reserved concurrency is 0: every invocation is throttled.{lost}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wakeful.cli.wiring import broken, capacity, dead_letters, filters, loops, timing
+from wakeful.cli.wiring import broken, capacity, dead_letters, filters, loops, streams, timing
 from wakeful.cli.wiring.findings import Check
 
 _QUEUES = "Using dead-letter queues in Amazon SQS"
@@ -12,8 +12,15 @@ _ASYNCHRONOUS = "Capturing records of Lambda asynchronous invocations"
 _TOPICS = "Amazon SNS dead-letter queues"
 _TARGETS = "Using dead-letter queues to process undelivered events in EventBridge"
 _LOOPS = "Use Lambda recursive loop detection to prevent infinite loops"
+_ROLES = "Defining Lambda function permissions with an execution role"
 _CHAINS = "Lambda functions calling Lambda functions"
 _PATTERNS = "Creating Amazon EventBridge event patterns"
+_FILTERS = "Control which events Lambda sends to your function"
+_STREAMS = "How Lambda processes records from stream and queue-based event sources"
+_FOLLOWERS = "Lambda parameters for Amazon DynamoDB event source mappings"
+_WINDOWS = "Implementing stateful DynamoDB processing in Lambda"
+_TABLES = "Using AWS Lambda with Amazon DynamoDB"
+_DISCARDED = "Retain discarded batch records for a Kinesis Data Streams event source in Lambda"
 _SCALING = "Configuring scaling behavior for SQS event source mappings"
 
 CHECKS = (
@@ -90,6 +97,14 @@ CHECKS = (
         "Learn how to configure a dead-letter queue redrive in Amazon SQS",
         dead_letters.waiting,
     ),
+    Check(
+        "W110",
+        "no-destination-for-records",
+        "warning",
+        "A function follows a stream, and the records that it gives up are dropped without a trace.",
+        _DISCARDED,
+        streams.given_up_unseen,
+    ),
     # --- W2: times and tries ---
     Check(
         "W201",
@@ -155,12 +170,44 @@ CHECKS = (
         _QUEUES,
         timing.many_receives,
     ),
+    Check(
+        "W209",
+        "shard-held-up",
+        "warning",
+        "With no bound on retries or age, a record that always fails holds up its shard until it is too old.",
+        _FOLLOWERS,
+        streams.blocked,
+    ),
+    Check(
+        "W210",
+        "whole-batch-of-stream-fails",
+        "advice",
+        "Where batches are not halved and no items reported, one record that fails takes its batch along.",
+        _FOLLOWERS,
+        streams.whole_batch_again,
+    ),
+    Check(
+        "W211",
+        "stream-forgets-first",
+        "warning",
+        "The mapping goes on trying what the stream no longer keeps.",
+        _FOLLOWERS,
+        streams.forgotten_first,
+    ),
+    Check(
+        "W212",
+        "window-of-one-batch",
+        "advice",
+        "Where batches are gathered for as long as a tumbling window lasts, its state goes nowhere.",
+        _WINDOWS,
+        streams.window_of_one_batch,
+    ),
     # --- W3: loops and chains ---
     Check(
         "W301",
         "loop",
         "error",
-        "Functions, queues, topics, buckets and buses are connected in a circle.",
+        "Functions, queues, topics, buckets, buses and streams are connected in a circle.",
         _LOOPS,
         loops.certain,
     ),
@@ -201,16 +248,16 @@ CHECKS = (
         "W401",
         "filter-never-matches",
         "error",
-        "No message of the queue can meet the mapping's filters, and Lambda deletes what meets none.",
-        "Using event filtering with an Amazon SQS event source",
+        "Nothing of the queue or stream can meet the mapping's filters, and Lambda drops what meets none.",
+        _FILTERS,
         filters.never,
     ),
     Check(
         "W402",
         "filter-in-vain",
         "warning",
-        "One of the mapping's filters can meet no message.",
-        "Using event filtering with an Amazon SQS event source",
+        "One of the mapping's filters can be met by nothing of its queue or stream.",
+        _FILTERS,
         filters.one_of_several,
     ),
     Check(
@@ -258,16 +305,16 @@ CHECKS = (
         "W501",
         "mapping-disabled",
         "warning",
-        "The function gets nothing of the queue while messages grow old in it.",
-        "Using Lambda with Amazon SQS",
+        "The function gets nothing while messages and records grow old.",
+        _STREAMS,
         broken.mapping_disabled,
     ),
     Check(
         "W502",
         "mapping-torn",
         "error",
-        "The queue or the function of a mapping does not exist.",
-        "Using Lambda with Amazon SQS",
+        "The source or the function of a mapping does not exist.",
+        _STREAMS,
         broken.mapping_torn,
     ),
     Check(
@@ -323,8 +370,24 @@ CHECKS = (
         "mapping-may-not-read",
         "error",
         "The function's role lacks a right that its mapping needs.",
-        _MAPPINGS,
+        _ROLES,
         broken.mapping_may_not_read,
+    ),
+    Check(
+        "W510",
+        "stream-of-before",
+        "error",
+        "The table writes to another stream than the one that the mapping follows, or to none.",
+        "Change data capture for DynamoDB Streams",
+        streams.closed,
+    ),
+    Check(
+        "W511",
+        "stream-not-followed",
+        "advice",
+        "The table writes its changes to a stream that no function follows.",
+        "Change data capture for DynamoDB Streams",
+        streams.unfollowed,
     ),
     # --- W6: concurrency ---
     Check(
@@ -350,6 +413,14 @@ CHECKS = (
         "Less is reserved than a mapping begins with: throttled messages end in the dead-letter queue.",
         _SCALING,
         capacity.below_pollers,
+    ),
+    Check(
+        "W604",
+        "crowded-stream",
+        "warning",
+        "Each shard of a table's stream is for two readers at most, and of a global table's for one.",
+        _TABLES,
+        streams.crowded,
     ),
     # --- W7: functions ---
     Check(

@@ -34,6 +34,10 @@ def graves(wiring: Wiring) -> Iterator[Grave]:
             if config.on_failure:
                 owner = f"{function.arn}:{config.qualifier}" if config.qualifier else function.arn
                 yield Grave(owner, config.on_failure, role=function.role, kind="destination on failure")
+    for mapping in wiring.mappings:
+        reader = wiring.functions.get(mapping.function)
+        if mapping.on_failure and reader:
+            yield Grave(mapping.arn, mapping.on_failure, role=reader.role, kind="destination on failure")
     for subscription in wiring.subscriptions:
         if subscription.dead_letter:
             yield Grave(subscription.arn, subscription.dead_letter, service="sns.amazonaws.com")
@@ -63,15 +67,16 @@ def queues_without(wiring: Wiring) -> Iterator[Hit]:
 
 
 def _gives_up(wiring: Wiring, queue: Queue) -> str:
-    grave, made = _made(wiring, queue.arn, is_fifo=queue.is_fifo)
+    grave, made = grave_for(wiring, queue.arn, is_fifo=queue.is_fifo)
     policy = compact({"deadLetterTargetArn": grave, "maxReceiveCount": "5"})
     given = command("sqs set-queue-attributes", queue_url=queue.url, attributes={"RedrivePolicy": policy})
     return f"{made} && {given}"
 
 
-def _made(wiring: Wiring, owner: str, *, is_fifo: bool = False, service: str = "") -> tuple[str, str]:
+def grave_for(wiring: Wiring, owner: str, *, is_fifo: bool = False, service: str = "") -> tuple[str, str]:
     """The ARN of a queue for dead letters, and how it is made. Fourteen days are the longest that one may keep them."""
     kind, _, name = short(owner).rpartition(" ")
+    kind = kind.replace(" ", "-")
     name = (
         name.rsplit("/", 1)[-1].removesuffix(".fifo")[:57] + ("" if kind == "queue" else f"-{kind}") + "-dead-letters"
     )
@@ -92,7 +97,7 @@ def events_without(wiring: Wiring) -> Iterator[Hit]:
             used = config or EventConfig()
             if function.dead_letter or used.on_failure:
                 continue
-            grave, made = _made(wiring, function.arn)
+            grave, made = grave_for(wiring, function.arn)
             operation = "update" if config else "put"
             given = command(
                 f"lambda {operation}-function-event-invoke-config",
@@ -104,11 +109,11 @@ def events_without(wiring: Wiring) -> Iterator[Hit]:
                 f"{function.arn}:{qualifier}" if qualifier else function.arn,
                 f"An event of {listed(map(short, givers))} that fails {counted(used.attempts + 1, 'time')}, or cannot "
                 f"be run for {duration(used.age_s)}, is dropped without a trace.",
-                " && ".join((made, *_sending(wiring, function, grave), given)),
+                " && ".join((made, *sending(wiring, function, grave), given)),
             )
 
 
-def _sending(wiring: Wiring, function: Function, grave: str) -> Iterator[str]:
+def sending(wiring: Wiring, function: Function, grave: str) -> Iterator[str]:
     """How its role gets the right to send there, without which Lambda takes no destination."""
     if not rights.role_may(wiring, function.role, "sqs:SendMessage", grave):
         yield may(function.role, ["sqs:SendMessage"], grave)
@@ -132,7 +137,7 @@ def subscriptions_without(wiring: Wiring) -> Iterator[Hit]:
             continue
         is_web = each.protocol.startswith("http")
         tries = "50 tries within an hour" if is_web else "100,015 tries within 23 days"
-        grave, made = _made(wiring, each.topic, service="sns.amazonaws.com")
+        grave, made = grave_for(wiring, each.topic, service="sns.amazonaws.com")
         given = command(
             "sns set-subscription-attributes",
             subscription_arn=each.arn,
@@ -151,7 +156,7 @@ def targets_without(wiring: Wiring) -> Iterator[Hit]:
     for rule in wiring.rules:
         for target in rule.targets:
             if not target.dead_letter and rule.is_enabled:
-                grave, made = _made(wiring, rule.arn, service="events.amazonaws.com")
+                grave, made = grave_for(wiring, rule.arn, service="events.amazonaws.com")
                 given = _buried(rule, target, grave)
                 yield Hit(
                     rule.arn,

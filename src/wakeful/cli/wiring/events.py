@@ -6,7 +6,7 @@ sends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -77,6 +77,58 @@ def sqs_record(queue: str, body: Shape = ANYTHING) -> Object:
         "awsRegion": TEXT,
     }
     return Object(members, optional=frozenset({"md5OfMessageAttributes"}))
+
+
+CHANGES = ("INSERT", "MODIFY", "REMOVE")
+"""What may have happened to an item."""
+
+_VALUE = Object(
+    {
+        **dict.fromkeys(("S", "N", "B"), TEXT),
+        **dict.fromkeys(("SS", "NS", "BS"), Array(TEXT)),
+        **dict.fromkeys(("BOOL", "NULL", "M", "L"), ANYTHING),
+    },
+    optional=frozenset(("S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "M", "L")),
+)
+"""An attribute: below its name stands its type, and a number is text."""
+
+
+def table_record(stream: str, view: str, changes: Sequence[str] = CHANGES) -> Object:
+    """What a mapping of a table's stream holds its filters against; images are there as the view type says."""
+    images = [image for image, kind in (("NewImage", "NEW"), ("OldImage", "OLD")) if kind in view]
+    change: dict[str, Shape] = {
+        **dict.fromkeys(("Keys", *images), Object({}, others=_VALUE)),
+        **dict.fromkeys(("ApproximateCreationDateTime", "SizeBytes"), Number()),
+        "SequenceNumber": TEXT,
+        "StreamViewType": only(view),
+    }
+    members: dict[str, Shape] = {
+        **dict.fromkeys(("eventID", "eventVersion", "awsRegion"), TEXT),
+        "eventName": only(*changes),
+        "eventSource": only("aws:dynamodb"),
+        "eventSourceARN": only(stream),
+        "dynamodb": Object(change, optional=frozenset(images)),
+        "userIdentity": Object({"principalId": TEXT, "type": TEXT}),
+    }
+    return Object(members, optional=frozenset({"userIdentity"}))
+
+
+def data_record(stream: str, data: Shape = ANYTHING) -> Object:
+    """The same of a data stream: the data as JSON, where it is JSON, beside what Kinesis keeps of it."""
+    kept: dict[str, Shape] = {
+        **dict.fromkeys(("kinesisSchemaVersion", "partitionKey", "sequenceNumber", "encryptionType"), TEXT),
+        "approximateArrivalTimestamp": Number(),
+    }
+    members: dict[str, Shape] = {
+        **kept,
+        **dict.fromkeys(("eventID", "eventVersion", "awsRegion", "invokeIdentityArn"), TEXT),
+        "data": data,
+        "kinesis": Object({**kept, "data": TEXT}, optional=frozenset({"encryptionType"})),
+        "eventName": only("aws:kinesis:record"),
+        "eventSource": only("aws:kinesis"),
+        "eventSourceARN": only(stream),
+    }
+    return Object(members, optional=frozenset({"encryptionType", "invokeIdentityArn"}))
 
 
 def sns_envelope(topic: str) -> Object:

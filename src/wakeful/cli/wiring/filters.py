@@ -15,37 +15,52 @@ def _is_of_queue(mapping: SourceMapping) -> bool:
     return ":sqs:" in mapping.source and bool(mapping.filters)
 
 
-def _vain(mapping: SourceMapping) -> list[str]:
-    shape = events.sqs_record(mapping.source)
+def _filtered(wiring: Wiring) -> Iterator[tuple[SourceMapping, Shape]]:
+    """Every mapping with filters, and what they are held against."""
+    for mapping in wiring.mappings:
+        if not mapping.filters:
+            continue
+        if ":sqs:" in mapping.source:
+            yield mapping, events.sqs_record(mapping.source)
+        elif ":kinesis:" in mapping.source:
+            yield mapping, events.data_record(mapping.source)
+        elif (table := wiring.tables.get(mapping.origin)) is not None:
+            yield mapping, events.table_record(mapping.source, table.view)
+
+
+def _vain(mapping: SourceMapping, shape: Shape) -> list[str]:
     return [each for each in mapping.filters if not may_match(each, [shape])]
 
 
 def never(wiring: Wiring) -> Iterator[Hit]:
-    for mapping in filter(_is_of_queue, wiring.mappings):
-        vain = _vain(mapping)
+    for mapping, shape in _filtered(wiring):
+        vain = _vain(mapping, shape)
         if len(vain) == len(mapping.filters):
             yield Hit(
                 mapping.arn,
-                f"No message of {short(mapping.source)} can meet its filter ({_why(vain[0], mapping)}): Lambda deletes "
-                f"every one, and {short(mapping.function)} never runs.",
-                f"ask for what is in the message, below body, or for nothing: {_written_anew(mapping, [])}",
+                f"Nothing of {short(mapping.source)} can meet its filter ({obstacle(vain[0], shape)}): Lambda drops "
+                f"all of it, and {short(mapping.function)} never runs.",
+                f"ask for what is in the {_place(mapping)}, or for nothing: {_written_anew(mapping, [])}",
             )
 
 
 def one_of_several(wiring: Wiring) -> Iterator[Hit]:
-    for mapping in filter(_is_of_queue, wiring.mappings):
-        vain = _vain(mapping)
+    for mapping, shape in _filtered(wiring):
+        vain = _vain(mapping, shape)
         if 0 < len(vain) < len(mapping.filters):
             yield Hit(
                 mapping.arn,
-                f"{len(vain)} of its {len(mapping.filters)} filters can meet no message of {short(mapping.source)} "
-                f"({_why(vain[0], mapping)}): what it was meant to let pass, Lambda deletes.",
+                f"{len(vain)} of its {len(mapping.filters)} filters can be met by nothing of "
+                f"{short(mapping.source)} ({obstacle(vain[0], shape)}): what it was meant to let pass, Lambda drops.",
                 _written_anew(mapping, [each for each in mapping.filters if each not in vain]),
             )
 
 
-def _why(pattern: str, mapping: SourceMapping) -> str:
-    return obstacle(pattern, events.sqs_record(mapping.source))
+def _place(mapping: SourceMapping) -> str:
+    """Where what people mean stands in what comes."""
+    if ":dynamodb:" in mapping.source:
+        return "record, below dynamodb.NewImage or its kind, with the type below each name"
+    return "record, below data" if ":kinesis:" in mapping.source else "message, below body"
 
 
 def _written_anew(mapping: SourceMapping, patterns: Sequence[str]) -> str:
@@ -155,7 +170,7 @@ def sender_filtered_out(wiring: Wiring) -> Iterator[Hit]:
 
 def _filtered_by_mappings(wiring: Wiring) -> Iterator[Hit]:
     for mapping in filter(_is_of_queue, wiring.mappings):
-        if len(_vain(mapping)) == len(mapping.filters):
+        if len(_vain(mapping, events.sqs_record(mapping.source))) == len(mapping.filters):
             continue
         for sender, bodies in _senders_to(wiring, mapping.source):
             shapes = [events.sqs_record(mapping.source, body) for body in bodies]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from wakeful.cli import client
@@ -16,6 +17,7 @@ from wakeful.cli.wiring.model import (
     SETTINGS,
     Bucket,
     Bus,
+    DataStream,
     EventConfig,
     Function,
     LogGroup,
@@ -24,6 +26,7 @@ from wakeful.cli.wiring.model import (
     Rule,
     SourceMapping,
     Subscription,
+    Table,
     Target,
     Topic,
     Wiring,
@@ -39,7 +42,7 @@ _PENDING = "PendingConfirmation"
 _GONE = frozenset(
     (
         *("ResourceNotFoundException", "NoSuchBucket", "NoSuchEntity", "NotFound", "NotFoundException"),
-        *("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+        *("PolicyNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
     )
 )
 _NOTIFICATIONS = (
@@ -51,7 +54,7 @@ _NOTIFICATIONS = (
 
 def gather(endpoint: str | None) -> Wiring:
     """The wiring of the caller's account in its region. What AWS's client raises of the connection is not caught."""
-    services = ("sts", "lambda", "sqs", "sns", "events", "s3", "iam", "logs")
+    services = ("sts", "lambda", "sqs", "sns", "events", "s3", "dynamodb", "kinesis", "iam", "logs")
     clients = client.readers(services, endpoint, _AT_A_TIME)
     account = clients["sts"].get_caller_identity()["Account"]
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -86,6 +89,8 @@ class _Reading:
             buses={each.arn: each for each in buses},
             rules=rules,
             buckets=buckets,
+            tables={each.arn: each for each in self._tables()},
+            streams={each.arn: each for each in self._streams()},
             mappings=tuple(map(_mapping, self._pages("mappings", "lambda", "list_event_source_mappings"))),
             log_groups=tuple(map(_log_group, self._pages("log groups", "logs", "describe_log_groups"))),
             roles=self._roles(each.role for each in functions.values()),
@@ -246,6 +251,33 @@ class _Reading:
         told = self._ask("buckets", "s3", "list_buckets")
         return self._each(told["Buckets"] if told else [], read)
 
+    # --- tables and streams ---
+
+    def _tables(self) -> list[Table]:
+        return self._each(self._pages("tables", "dynamodb", "list_tables"), self._table)
+
+    def _table(self, name: str) -> Table | None:
+        told = self._ask("tables", "dynamodb", "describe_table", TableName=name)
+        goes = self._ask("tables", "dynamodb", "describe_kinesis_streaming_destination", TableName=name) or {}
+        if told is None:
+            return None
+        table = _table(told["Table"], goes.get("KinesisDataStreamDestinations", ()))
+        policy = (
+            self._ask("tables", "dynamodb", "get_resource_policy", ResourceArn=table.stream) if table.stream else None
+        )
+        return replace(table, policy=policy and policy["Policy"])
+
+    def _streams(self) -> list[DataStream]:
+        def read(name: str) -> DataStream | None:
+            told = self._ask("streams", "kinesis", "describe_stream_summary", StreamName=name)
+            if told is None:
+                return None
+            stream = _stream(told["StreamDescriptionSummary"])
+            policy = self._ask("streams", "kinesis", "get_resource_policy", ResourceARN=stream.arn) or {}
+            return replace(stream, policy=policy.get("Policy"))
+
+        return self._each(self._pages("streams", "kinesis", "list_streams"), read)
+
 
 def _listed(source: Any, operation: str, parameters: dict[str, Any]) -> list[Any]:
     """The members of the whole list: by botocore's paginator where there is one, else by the token of each page."""
@@ -329,6 +361,26 @@ def _affixes(rules: Iterable[Document]) -> dict[str, str]:
     return {rule["Name"].lower(): rule["Value"] for rule in rules if rule["Name"].lower() in ("prefix", "suffix")}
 
 
+def _table(told: Document, destinations: Iterable[Document]) -> Table:
+    specification = told.get("StreamSpecification") or {}
+    return Table(
+        arn=told["TableArn"],
+        name=told["TableName"],
+        stream=told.get("LatestStreamArn") if specification.get("StreamEnabled") else None,
+        view=specification.get("StreamViewType", "NEW_AND_OLD_IMAGES"),
+        has_replicas=bool(told.get("Replicas")),
+        destinations=tuple(
+            each["StreamArn"] for each in destinations if each.get("DestinationStatus") in ("ACTIVE", "ENABLING")
+        ),
+    )
+
+
+def _stream(told: Document) -> DataStream:
+    return DataStream(
+        arn=told["StreamARN"], name=told["StreamName"], retention_s=3600 * told.get("RetentionPeriodHours", 24)
+    )
+
+
 def _mapping(told: Document) -> SourceMapping:
     return SourceMapping(
         arn=told.get("EventSourceMappingArn") or told["UUID"],
@@ -344,7 +396,16 @@ def _mapping(told: Document) -> SourceMapping:
         filters=tuple(
             each["Pattern"] for each in told.get("FilterCriteria", {}).get("Filters", ()) if "Pattern" in each
         ),
+        tries_max=_bound(told.get("MaximumRetryAttempts")),
+        age_s=_bound(told.get("MaximumRecordAgeInSeconds")),
+        halves=told.get("BisectBatchOnFunctionError", False),
+        tumbling_s=told.get("TumblingWindowInSeconds", 0),
+        on_failure=told.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
     )
+
+
+def _bound(told: int | None) -> int | None:
+    return None if told == -1 else told
 
 
 def _log_group(told: Document) -> LogGroup:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wakeful.cli.wiring import rights
-from wakeful.cli.wiring.events import put_event, s3_bus_event
+from wakeful.cli.wiring.events import CHANGES, put_event, s3_bus_event, table_record
 from wakeful.cli.wiring.matching import may_match
-from wakeful.cli.wiring.model import Bucket, Function, Notification, Wiring, unqualified
+from wakeful.cli.wiring.model import Bucket, Function, Notification, SourceMapping, Table, Wiring, unqualified
 
 WAITED_FOR = "!"
 """Behind the ARN of a function whose caller waits for it, as a mapping does: its destinations get nothing of that."""
+
+_TABLE_WRITES: Mapping[str, Sequence[str]] = {
+    "dynamodb:PutItem": ("INSERT", "MODIFY"),
+    "dynamodb:UpdateItem": ("INSERT", "MODIFY"),
+    "dynamodb:DeleteItem": ("REMOVE",),
+    "dynamodb:BatchWriteItem": CHANGES,
+    "dynamodb:PartiQLInsert": ("INSERT",),
+    "dynamodb:PartiQLUpdate": ("MODIFY",),
+    "dynamodb:PartiQLDelete": ("REMOVE",),
+}
+"""What changes a table, and which records of its stream that makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +63,13 @@ def loops(found: Sequence[Edge]) -> list[tuple[Edge, ...]]:
 
 def _configured(wiring: Wiring) -> Iterator[Edge]:
     for mapping in wiring.mappings:
-        if mapping.is_enabled and mapping.source:
-            yield Edge(mapping.source, mapping.function + WAITED_FOR, "is read by")
+        if mapping.is_enabled and mapping.source and not _is_closed(wiring, mapping):
+            yield Edge(mapping.origin, mapping.function + WAITED_FOR, "is read by")
+            if mapping.on_failure:
+                yield Edge(mapping.origin, unqualified(mapping.on_failure), "gives up records to")
+    for table in wiring.tables.values():
+        for stream in table.destinations:
+            yield Edge(table.arn, stream, "passes its changes on to")
     for subscription in wiring.subscriptions:
         if subscription.is_to_arn and not subscription.is_pending:
             yield Edge(subscription.topic, unqualified(subscription.endpoint), "sends to")
@@ -99,12 +115,15 @@ def _written(wiring: Wiring, function: Function) -> Iterator[tuple[str, str]]:
     if function.role not in wiring.roles:
         return
     # Who reads a queue has a reason to be given sqs:* there, and need not write to it.
-    read = {mapping.source for mapping in wiring.mappings if mapping.function == function.arn}
+    read = {mapping.origin for mapping in wiring.mappings if mapping.function == function.arn}
     for action, those in (
         ("sqs:SendMessage", wiring.queues),
         ("sns:Publish", wiring.topics),
         ("events:PutEvents", wiring.buses),
+        ("kinesis:PutRecord", wiring.streams),
+        ("kinesis:PutRecords", wiring.streams),
         ("lambda:InvokeFunction", wiring.functions),
+        *((action, _telling(wiring, changes)) for action, changes in _TABLE_WRITES.items()),
     ):
         named = list(rights.named_resources(wiring, function.role, action))
         spelled = list(rights.named_resources(wiring, function.role, action, is_named=True))
@@ -116,6 +135,27 @@ def _written(wiring: Wiring, function: Function) -> Iterator[tuple[str, str]]:
     for bucket in wiring.buckets.values():
         if _wakes_by_writing(wiring, function, bucket):
             yield bucket.arn, "may s3:PutObject to"
+
+
+def _is_closed(wiring: Wiring, mapping: SourceMapping) -> bool:
+    """Whether its table writes to another stream by now, or to none."""
+    table = wiring.tables.get(mapping.origin)
+    return table is not None and table.stream != mapping.source
+
+
+def _telling(wiring: Wiring, changes: Sequence[str]) -> Mapping[str, Table]:
+    """The tables where somebody is told of such a change."""
+
+    def is_told(mapping: SourceMapping, table: Table) -> bool:
+        record = table_record(mapping.source, table.view, changes)
+        follows = mapping.is_enabled and mapping.source == table.stream
+        return follows and (not mapping.filters or any(may_match(each, [record]) for each in mapping.filters))
+
+    return {
+        table.arn: table
+        for table in wiring.tables.values()
+        if table.destinations or any(is_told(mapping, table) for mapping in wiring.mappings)
+    }
 
 
 def _wakes_by_writing(wiring: Wiring, function: Function, bucket: Bucket) -> bool:

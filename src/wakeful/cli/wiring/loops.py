@@ -9,6 +9,9 @@ from wakeful.cli.wiring.findings import Hit, command, duration
 from wakeful.cli.wiring.graph import WAITED_FOR, Edge, edges, loops
 from wakeful.cli.wiring.model import Function, Wiring, short
 
+_UNSEEN = (":event-bus/", ":dynamodb:", ":kinesis:")
+"""Ways through these are none on which Lambda looks for loops."""
+
 
 def certain(wiring: Wiring) -> Iterator[Hit]:
     for way in loops([each for each in edges(wiring) if each.is_certain]):
@@ -45,7 +48,7 @@ def _hit(wiring: Wiring, way: Sequence[Edge], verdict: str) -> Hit:
     guard = ""
     if unguarded:
         guard = f" Recursive loop detection is off for {unguarded[0]}."
-    elif not functions or any(":event-bus/" in place for place in places):
+    elif not functions or any(mark in place for place in places for mark in _UNSEEN):
         guard = " Lambda's recursive loop detection does not see this one."
     remedy = "take one of these connections away"
     if functions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,6 +148,30 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of DynamoDB. `stream` is the one that it writes to; what was before it ends with it."""
+
+    arn: str
+    name: str
+    stream: str | None = None
+    view: str = "NEW_AND_OLD_IMAGES"
+    policy: str | None = None
+    """The resource policy of its stream."""
+
+    has_replicas: bool = False
+    destinations: tuple[str, ...] = ()
+    """The data streams to which its changes go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataStream:
+    arn: str
+    name: str
+    retention_s: int = 86_400
+    policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMapping:
     """An event source mapping. `target` is the function as it was named, with its qualifier."""
 
@@ -162,10 +187,26 @@ class SourceMapping:
     has_pollers: bool = False
     """It has pollers of its own, provisioned, and no maximum concurrency with them."""
     filters: tuple[str, ...] = ()
+    tries_max: int | None = None
+    """How often it tries again what fails of a stream, and `age_s` until when: None is without such a bound."""
+
+    age_s: int | None = None
+    halves: bool = False
+    tumbling_s: int = 0
+    on_failure: str | None = None
 
     @property
     def function(self) -> str:
         return unqualified(self.target)
+
+    @property
+    def is_of_stream(self) -> bool:
+        return ":dynamodb:" in self.source or ":kinesis:" in self.source
+
+    @property
+    def origin(self) -> str:
+        """What stands behind its source: of a table's stream the table, of a consumer its stream; else the source."""
+        return _whole(self.source) if self.is_of_stream else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +229,8 @@ class Wiring:
     buses: Mapping[str, Bus] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    streams: Mapping[str, DataStream] = field(default_factory=dict)
     mappings: tuple[SourceMapping, ...] = ()
     log_groups: tuple[LogGroup, ...] = ()
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -204,7 +247,7 @@ class Wiring:
             return False
         kind, there = self._listed(parts.service, parts.resource)
         is_ours = (parts.account, parts.region) == (self.account, self.region)
-        return is_ours and there is not None and kind not in self.unread and unqualified(arn) not in there
+        return is_ours and there is not None and kind not in self.unread and _whole(arn) not in there
 
     def _listed(self, service: str, resource: str) -> tuple[str, Mapping[str, object] | None]:
         match service:
@@ -216,12 +259,21 @@ class Wiring:
                 return "topics", self.topics
             case "events" if resource.startswith("event-bus/"):
                 return "buses", self.buses
+            case "dynamodb":
+                return "tables", self.tables
+            case "kinesis":
+                return "streams", self.streams
         return "", None
 
 
 def unqualified(arn: str) -> str:
     """A function's ARN without version or alias; any other as it is."""
     return ":".join(arn.split(":")[:7]) if ":function:" in arn else arn
+
+
+def _whole(arn: str) -> str:
+    """The ARN of the thing that this one is a part of."""
+    return re.split("/stream/|/consumer/", unqualified(arn))[0]
 
 
 def short(arn: str) -> str:
@@ -238,6 +290,10 @@ def short(arn: str) -> str:
             return f"topic {parts[5].partition(':')[0]}"
         case "s3":
             return f"bucket {parts[5]}"
+        case "dynamodb":
+            return f"table {parts[5].partition('/')[2].partition('/')[0]}"
+        case "kinesis":
+            return f"data stream {parts[5].partition('/')[2].partition('/')[0]}"
         case "events":
             return f"{'bus' if parts[5].startswith('event-bus/') else 'rule'} {parts[5].partition('/')[2]}"
     return arn

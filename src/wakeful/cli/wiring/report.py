@@ -22,6 +22,8 @@ def heading(wiring: Wiring) -> str:
         counted(len(wiring.topics), "topic"),
         counted(len(wiring.rules), "rule"),
         counted(len(wiring.buckets), "bucket"),
+        counted(len(wiring.tables), "table"),
+        counted(len(wiring.streams), "data stream"),
         counted(len(wiring.mappings), "mapping"),
     )
     return ", ".join(counts)

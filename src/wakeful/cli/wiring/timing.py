@@ -126,13 +126,17 @@ def _reports(mapping: SourceMapping) -> str:
 
 
 def default_timeout(wiring: Wiring) -> Iterator[Hit]:
-    for mapping, queue, function in _read(wiring):
+    for mapping in wiring.mappings:
+        function = wiring.functions.get(mapping.function)
+        if function is None or not mapping.is_enabled or wiring.is_missing(mapping.source):
+            continue
         if function.timeout_s <= _DEFAULT_TIMEOUT_S and mapping.batch > 1:
+            things = "records" if mapping.is_of_stream else "messages"
             each_ms = function.timeout_s * 1000 / mapping.batch
             yield Hit(
                 function.arn,
-                f"Its timeout of {duration(function.timeout_s)} is for a whole batch of {short(queue.arn)}: "
-                f"{each_ms:,.1f} ms for each of {mapping.batch:,} messages, after a cold start less.",
+                f"Its timeout of {duration(function.timeout_s)} is for a whole batch of {short(mapping.source)}: "
+                f"{each_ms:,.1f} ms for each of {mapping.batch:,} {things}, after a cold start less.",
                 command("lambda update-function-configuration", function_name=function.name, timeout=30),
             )
 

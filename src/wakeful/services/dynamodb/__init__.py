@@ -46,6 +46,10 @@ service = Service(
     operations=api,
     schema=_SCHEMA,
     stream=stream_records.TableStreams(),
+    holds={
+        "table": "SELECT count(*) AS n FROM dynamodb_tables",
+        "table stream": "SELECT count(*) AS n FROM dynamodb_streams WHERE disabled IS NULL",
+    },
     needs=needs,
     policy=policies.of,
     policies_changed=policies.CHANGED,

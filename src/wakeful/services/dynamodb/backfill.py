@@ -2,14 +2,15 @@
 
 From when the index is in the definition, every change of an item is also one of the index (`index.change`, which looks
 whether a row is there as long as the index is CREATING). What was there before is gone through once, item by item, each
-locked: whichever comes first makes the row, and the other finds it.
+locked: whichever comes first makes the row, and the other finds it. Where many write at a time, that begins when all
+have ended who may not have known of the index yet: nobody else would show in it what they wrote.
 """
 
 from __future__ import annotations
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
-from wakeful.services.dynamodb import changes, items, table
+from wakeful.services.dynamodb import changes, history, items, table
 from wakeful.services.dynamodb.index import entry
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Index, Table
@@ -22,13 +23,15 @@ _LAST = b"\xff" * 64
 
 
 def begin(tx: Tx, found: Table, name: str) -> None:
-    """The index is being filled; that of a small table is filled."""
+    """The index is being filled; that of a small table, where there is one writer, is filled."""
     index = found.index(name)
     if index is None:
         return  # it was deleted meanwhile
-    reached = fill_some(tx, found.arn, index.space, b"")
+    # Where many write at a time, those who have not heard of the index are to have ended by then.
+    reached = b"" if tx.skip_locked else fill_some(tx, found.arn, index.space, b"")
     if reached is not None:
-        work.put(tx, KIND, {"arn": found.arn, "space": index.space, "after": reached.hex()})
+        body = {"arn": found.arn, "space": index.space, "after": reached.hex()}
+        work.put(tx, KIND, body, due=history.settled(tx, tx.now))
 
 
 def fill_some(tx: Tx, arn: str, space: int, after: bytes) -> bytes | None:

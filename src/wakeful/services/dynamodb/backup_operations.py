@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits, names
@@ -38,12 +39,13 @@ def create_backup(call: Call, tx: Tx, request: shapes.CreateBackupInput) -> shap
 
 @api.reads
 def describe_backup(call: Call, tx: Tx, request: shapes.DescribeBackupInput) -> shapes.DescribeBackupOutput:
-    return {"BackupDescription": _described(backups.find(tx, request["BackupArn"]))}  # type: ignore[typeddict-item]
+    return {"BackupDescription": _described(backups.find_here(tx, call, request["BackupArn"]))}  # type: ignore[typeddict-item]
 
 
 @api.writes
 def delete_backup(call: Call, tx: Tx, request: shapes.DeleteBackupInput) -> shapes.DeleteBackupOutput:
-    gone = _described(backups.delete(tx, request["BackupArn"]))
+    backup = backups.find_here(tx, call, request["BackupArn"])
+    gone = _described(backups.delete(tx, backup.arn))
     gone["BackupDetails"]["BackupStatus"] = backups.DELETED
     return {"BackupDescription": gone}  # type: ignore[typeddict-item]
 
@@ -60,7 +62,7 @@ def list_backups(call: Call, tx: Tx, request: shapes.ListBackupsInput) -> shapes
         if wanted in ("ALL", each.type) and low <= each.created < high and arn in (None, each.table_arn)
     ]
     if "ExclusiveStartBackupArn" in request:
-        start = backups.find(tx, request["ExclusiveStartBackupArn"])
+        start = backups.find_here(tx, call, request["ExclusiveStartBackupArn"])
         found = [each for each in found if (each.created, each.arn) > (start.created, start.arn)]
     limit = request.get("Limit", limits.DYNAMODB_BACKUPS_LISTED)
     answer: dict[str, Any] = {"BackupSummaries": [each.summary for each in found[:limit]]}
@@ -73,7 +75,9 @@ def list_backups(call: Call, tx: Tx, request: shapes.ListBackupsInput) -> shapes
 def restore_table_from_backup(
     call: Call, tx: Tx, request: shapes.RestoreTableFromBackupInput
 ) -> shapes.RestoreTableFromBackupOutput:
-    """The table of the backup is there under another name, or under its own where that is free."""
+    """The table of the backup is there under another name, or under its own where that is free; in this region,
+    whichever the backup is of ("Restoring a DynamoDB table from a backup").
+    """
     backup = backups.find(tx, request["BackupArn"])
     tx.lock("dynamodb", backup.arn)
     if backup.status == backups.CREATING:
@@ -112,7 +116,7 @@ def update_continuous_backups(
 def restore_table_to_point_in_time(
     call: Call, tx: Tx, request: shapes.RestoreTableToPointInTimeInput
 ) -> shapes.RestoreTableToPointInTimeOutput:
-    """What the table held at a moment is in another one."""
+    """What the table held at a moment is in another one, of this region, whichever its own is."""
     found = source_table(tx, _source_arn(call, request))
     _check_target(tx, call, request["TargetTableName"])
     window = recovery.window(tx, found)
@@ -137,6 +141,8 @@ def _source_arn(call: Call, request: shapes.RestoreTableToPointInTimeInput) -> s
     by_arn, by_name = request.get("SourceTableArn"), request.get("SourceTableName")
     if (by_arn is None) == (by_name is None):
         raise ValidationException("You must specify exactly one of the following: SourceTableName, SourceTableArn")
+    if by_arn is not None and names.is_arn(by_arn):
+        call = replace(call, region=names.parse_arn(by_arn).region)
     return table.arn_of(call, by_arn or by_name or "")
 
 

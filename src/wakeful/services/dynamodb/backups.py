@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
-from wakeful.fabric.service import Again, Done, Node, Worker
+from wakeful.fabric.service import Again, Call, Done, Node, Worker
 from wakeful.services.dynamodb import history, items, spaces
 from wakeful.services.dynamodb.errors import BackupInUseException, BackupNotFoundException
 from wakeful.services.dynamodb.table import Table
@@ -94,6 +94,14 @@ def find(tx: Tx, arn: str) -> Backup:
     if row is None:
         raise BackupNotFoundException(f"Backup not found: {arn}")
     return _backup(row)
+
+
+def find_here(tx: Tx, call: Call, arn: str) -> Backup:
+    """The same; that of another region is not there either."""
+    backup = find(tx, arn)
+    if backup.region != call.region:
+        raise BackupNotFoundException(f"Backup not found: {arn}")
+    return backup
 
 
 def every(tx: Tx, account: str, region: str) -> list[Backup]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, throttling, writes
+from wakeful.services.dynamodb import changes, item_rules, items, measuring, returned, table, throttling, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import (
@@ -113,7 +113,7 @@ def _write(
     places = []
     for write in several:
         found = table.find(tx, write.table.arn)
-        places.append((found.space, _key(found, write), found, write))
+        places.append((*changes.place(found, _key(found, write)), found, write))
     if len({place[:2] for place in places}) != len(places):
         raise ValidationException(_TWICE)
     cause = Cause(call.effects)

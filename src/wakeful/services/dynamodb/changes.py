@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import expiries, history, index, items, stream
+from wakeful.services.dynamodb import expiries, history, index, items, measuring, stream
 from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.items import Stored
@@ -44,9 +45,10 @@ def apply(
     size_before = item_size(before) if before is not None else None
     size_after = item_size(after) if after is not None else None
     _put_row(tx, table, key, size_before, after, size_after)
-    indexes = _show(tx, table, key, before, after, cause) if before != after else []
+    sizes = (size_before or 0, size_after or 0)
+    indexes = _show(tx, table, key, before, after, sizes, cause) if before != after else []
     if meter is not None:
-        meter.wrote(size_before or 0, size_after or 0, indexes)
+        meter.wrote(*sizes, indexes)
 
 
 def swap(
@@ -63,14 +65,15 @@ def swap(
     """The same for an item as it is stored. Where `before` is None, it was not read, and is only where others see what
     it was; `size` is its new one.
     """
-    overwrite(tx, table, key, None if was is None else was.size, after, size)
+    size_before = None if was is None else was.size
+    overwrite(tx, table, key, size_before, after, size)
     indexes: list[tuple[Index, float]] = []
     if is_watched(table):
         if before is None and was is not None:
             before = was.item
         if before != after:
-            indexes = _show(tx, table, key, before, after, cause)
-    meter.wrote(0 if was is None else was.size, size, indexes)
+            indexes = _show(tx, table, key, before, after, (size_before or 0, size), cause)
+    meter.wrote(size_before or 0, size, indexes)
 
 
 def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size: int) -> None:
@@ -88,15 +91,30 @@ def is_watched(table: Table) -> bool:
 
 def lock(tx: Tx, table: Table, key: bytes) -> None:
     """Nobody else changes that item until the transaction ends. Who changes several locks all of them, in the order of
-    their keys, before it changes the first: a change holds a shard of the table's stream.
+    `place`, before it changes the first: a change holds a shard of the table's stream.
+
+    Of a global table all regions are changed, whose streams are as many: a quarter of it, as a stream has four shards,
+    is one writer's at a time, whichever his region.
     """
-    tx.lock("dynamodb", "space", str(table.space), key.hex())
+    if table.replicas:
+        quarter = key[0] * limits.DYNAMODB_STREAM_SHARDS_ON_DEMAND >> 8
+        tx.lock("dynamodb", "global", table.account, table.name, str(quarter))
+    _lock(tx, table, key)
+
+
+def place(table: Table, key: bytes) -> tuple[str, bytes]:
+    """Where an item comes in the order in which several are locked and changed: the same in every region."""
+    return table.arn, key
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
     """The item's JSON, as it is until the transaction ends; None where there is none."""
     lock(tx, table, key)
     return items.get(tx, table.space, key)
+
+
+def _lock(tx: Tx, table: Table, key: bytes) -> None:
+    tx.lock("dynamodb", "space", str(table.space), key.hex())
 
 
 def _put_row(
@@ -111,25 +129,42 @@ def _put_row(
 
 
 def _show(
-    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int], cause: Cause
 ) -> list[tuple[Index, float]]:
     """The change is seen where it is to be seen; what indexes it cost. Nothing that changes nothing comes here: it
     makes no record of a stream ("Change data capture for DynamoDB Streams").
     """
-    history.change(tx, table, key, before)
-    written = index.change(tx, table, key, before, after)
-    expiries.change(tx, table, key, before, after)
-    stream.change(tx, table, key, before, after, cause)
-    if table.replicas and not cause.is_replicated:
-        _replicate(tx, table, key, after, cause)
+    if not table.replicas or cause.is_replicated:
+        return _show_here(tx, table, key, before, after, sizes, cause)
+    written = []
+    for arn in sorted((table.arn, *table.replicas)):  # the same order, whichever the region
+        if arn == table.arn:
+            written = _show_here(tx, table, key, before, after, sizes, cause)
+        else:
+            _replicate(tx, arn, key, after, cause)
     return written
 
 
-def _replicate(tx: Tx, table: Table, key: bytes, after: Item | None, cause: Cause) -> None:
-    """The item is the same in every region of a global table. That a service did it is told only where it did."""
-    told = Cause(cause.trace, is_replicated=True)
-    for arn in table.replicas:
-        replica = tables.get(tx, arn)
-        if replica is not None:
-            before = locked(tx, replica, key)
-            apply(tx, replica, key, parsed(before) if before is not None else None, after, told)
+def _show_here(
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int], cause: Cause
+) -> list[tuple[Index, float]]:
+    history.change(tx, table, key, before)
+    written = index.change(tx, table, key, before, after, sizes)
+    expiries.change(tx, table, key, before, after)
+    stream.change(tx, table, key, before, after, cause)
+    return written
+
+
+def _replicate(tx: Tx, arn: str, key: bytes, after: Item | None, cause: Cause) -> None:
+    """The item is the same in that region of a global table, which consumes what it would have if it had been written
+    there. That a service did it is told only where it did.
+    """
+    replica = tables.get(tx, arn)
+    if replica is not None:
+        _lock(tx, replica, key)
+        before = items.get(tx, replica.space, key)
+        meter = Meter(replica)
+        told = Cause(cause.trace, is_replicated=True)
+        apply(tx, replica, key, parsed(before) if before is not None else None, after, told, meter)
+        for sample in measuring.consumed(replica, meter, tx.now):
+            tx.note(sample)

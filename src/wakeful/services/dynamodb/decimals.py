@@ -11,7 +11,9 @@ from decimal import Decimal
 from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
 
-_NUMBER = re.compile(r"([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?", re.ASCII)
+"""Digits have one way to be read as a number, or none: however many there are, they are gone through once."""
+
 _EXPONENT_DIGITS_MAX = 18  # an exponent that is longer is beyond all bounds, whatever stands before it
 
 
@@ -41,12 +43,14 @@ def parts(text: str) -> tuple[str, str, int]:
 
     Raises ValidationException, as above.
     """
+    if text.isdigit() and text.isascii() and text[0] != "0" and len(text) <= limits.DYNAMODB_NUMBER_DIGITS_MAX:
+        return "", text.rstrip("0"), len(text) - 1  # as most are
     found = _NUMBER.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         raise ValidationException(
             "The parameter cannot be converted to a numeric value" + (f": {text}" if text else "")
         )
-    sign, whole, fraction, power = found.groups()
+    sign, whole, fraction, power = found.groups(default="")
     written = whole + fraction
     digits = written.lstrip("0")
     if not digits:
@@ -69,6 +73,8 @@ def parts(text: str) -> tuple[str, str, int]:
 
 def size(text: str) -> int:
     """Bytes of a normalised number: two digits make one, counted from the point outwards, and one is the exponent's."""
+    if text.isdigit() and text != "0":  # as most are
+        return (len(text) + 1) // 2 - (len(text) - len(text.rstrip("0"))) // 2 + 1
     plain = text.lstrip("-")
     whole, _, fraction = plain.partition(".")
     whole = whole.lstrip("0")
@@ -87,8 +93,8 @@ def order(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _exponent(power: str | None) -> int:
-    if power is None:
+def _exponent(power: str) -> int:
+    if not power:
         return 0
     digits = power.lstrip("+-").lstrip("0") or "0"
     size = int(digits) if len(digits) <= _EXPONENT_DIGITS_MAX else 10**_EXPONENT_DIGITS_MAX

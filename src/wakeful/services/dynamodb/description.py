@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wakeful.shapes import dynamodb as shapes
 
 _AS_SET = (
-    *("KeySchema", "AttributeDefinitions", "Replicas", "GlobalTableVersion"),
+    *("KeySchema", "AttributeDefinitions", "Replicas", "GlobalTableVersion", "DisassociationProtectionEnabled"),
     *("GlobalTableSettingsReplicationMode", "MultiRegionConsistency", "RestoreSummary", "ArchivalSummary"),
 )
 """Members that are shown as the definition has them, where it has them."""

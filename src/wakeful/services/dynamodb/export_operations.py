@@ -64,7 +64,7 @@ def describe_export(call: Call, tx: Tx, request: shapes.DescribeExportInput) -> 
     arn = request["ExportArn"]
     if "/export/" not in arn:
         raise ValidationException("Invalid Export ARN")
-    found = transfers.get(tx, arn)
+    found = transfers.get_here(tx, call, exports.EXPORT, arn)
     if found is None:
         raise ExportNotFoundException(f"Export not found: {arn}")
     return {"ExportDescription": _described(found)}  # type: ignore[typeddict-item]

@@ -67,13 +67,15 @@ def begin(tx: Tx, found: Table) -> None:
 
 
 def end(tx: Tx, arn: str, space: int) -> None:
-    """One fewer needs to know; after the last one the history goes."""
+    """One fewer needs to know; after the last one the history goes. That of a deleted table goes with its space, when
+    nobody reads it any more.
+    """
     tx.lock("dynamodb", arn)
     tx.run("UPDATE dynamodb_tables SET history = history - 1 WHERE arn = ? AND space = ?", arn, space)
     tx.wake(table.CHANGED)
     spaces.release(tx, space)
     found = table.get(tx, arn)
-    if found is None or found.space != space or not found.history:
+    if found is not None and found.space == space and not found.history:
         forget(tx, space)
 
 
@@ -105,7 +107,7 @@ def portion(tx: Tx, space: int, low: bytes, at: float | None, count: int) -> Por
     last = found[-1].key if len(found) == count else None
     if at is None:
         return Portion(found, _next(last))
-    undone = _first_after(tx, space, low, at, count)
+    undone = _first_after(tx, space, low, _next(last) or _BEYOND, at, count)
     if len(undone) == count:
         last = min(undone[-1][0], last or undone[-1][0])
     were: dict[bytes, Stored | None] = {each.key: each for each in found}
@@ -180,14 +182,18 @@ def _was(tx: Tx, space: int, key: bytes, at: float) -> bytes | None:
     return None if item is None else bytes(item)
 
 
-def _first_after(tx: Tx, space: int, low: bytes, at: float, count: int) -> list[tuple[bytes, bytes | None]]:
-    """What the first change after the moment found, of up to `count` items."""
-    rows = tx.all(
-        "SELECT h.key AS key, h.item AS item FROM dynamodb_history AS h JOIN"
-        " (SELECT key, min(number) AS number FROM dynamodb_history WHERE space = ? AND key >= ? AND at > ?"
-        " GROUP BY key ORDER BY key LIMIT ?) AS f ON h.key = f.key AND h.number = f.number"
-        " WHERE h.space = ? ORDER BY h.key",
-        *(space, low, at, count, space),
+def _first_after(
+    tx: Tx, space: int, low: bytes, high: bytes, at: float, count: int
+) -> list[tuple[bytes, bytes | None]]:
+    """What the first change after the moment found, of up to `count` items with keys from `low` on and before `high`:
+    where few have changed since, the whole of a long history would be looked through else.
+    """
+    rows = tx.all(  # CROSS: SQLite looks up what the inner query found, and not the other way round
+        "SELECT h.key AS key, h.item AS item FROM"
+        " (SELECT key, min(number) AS number FROM dynamodb_history WHERE space = ? AND key >= ? AND key < ? AND at > ?"
+        " GROUP BY key ORDER BY key LIMIT ?) AS f CROSS JOIN dynamodb_history AS h"
+        " WHERE h.space = ? AND h.key = f.key AND h.number = f.number ORDER BY f.key",
+        *(space, low, high, at, count, space),
     )
     return [(bytes(row["key"]), bytes(row["item"]) if row["item"] is not None else None) for row in rows]
 

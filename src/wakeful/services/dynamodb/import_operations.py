@@ -51,7 +51,7 @@ def import_table(call: Call, tx: Tx, request: shapes.ImportTableInput) -> shapes
 @api.reads
 def describe_import(call: Call, tx: Tx, request: shapes.DescribeImportInput) -> shapes.DescribeImportOutput:
     arn = request["ImportArn"]
-    found = transfers.get(tx, arn) if "/import/" in arn else None
+    found = transfers.get_here(tx, call, imports.IMPORT, arn)
     if found is None:
         raise ImportNotFoundException(f"Import not found: {arn}")
     return {"ImportTableDescription": _described(found)}

@@ -48,20 +48,18 @@ def operation(node: Node, call: Call, name: str, of: str) -> Iterator[None]:
     node.telemetry.note(Sample(of_operation, _LATENCY, node.clock.now(), (took_ms,)))
 
 
-def consumed(node: Node, table: Table, meter: Meter) -> None:
-    """A request has consumed what the meter says."""
-    now = node.clock.now()
+def consumed(table: Table, meter: Meter, now: float) -> Iterator[Sample]:
+    """What the meter says was consumed of the table, and of each of its indexes."""
     of_indexes = 0.0
     for name, units in meter.by_index.items():
         index = table.index(name)
         if index is not None and index.is_global:
             of_indexes += units
-            kind = _READ if meter.reads else _WRITTEN
-            node.telemetry.note(Sample(_index(table.arn, name), kind, now, (units,)))
+            yield Sample(_index(table.arn, name), _READ if meter.reads else _WRITTEN, now, (units,))
     if meter.reads:
-        node.telemetry.note(Sample(_table(table.arn), _READ, now, (meter.reads - of_indexes,)))
+        yield Sample(_table(table.arn), _READ, now, (meter.reads - of_indexes,))
     if meter.writes:
-        node.telemetry.note(Sample(_table(table.arn), _WRITTEN, now, (meter.writes - of_indexes,)))
+        yield Sample(_table(table.arn), _WRITTEN, now, (meter.writes - of_indexes,))
 
 
 def throttled(node: Node, table: Table, index: str | None, *, reads: bool) -> None:

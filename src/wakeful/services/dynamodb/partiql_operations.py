@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, table, throttling, transactions, writes
+from wakeful.services.dynamodb import changes, item_rules, items, measuring, table, throttling, transactions, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -247,18 +247,15 @@ def _write_batch(tx: Tx, call: Call, several: Sequence[Bound | AwsError], meters
             wanted.append((each, found, writes.key_of(found, write)))
         except AwsError as error:
             wanted.append(error)
-    places = [(found.space, key) for _, found, key in _good(wanted)]
-    _check_distinct(places)
-    for space, key in sorted(places):
-        tx.lock("dynamodb", "space", str(space), key.hex())
-    return [_written_or_refused(tx, call, each, meters) for each in wanted]
+    good = sorted(_good(wanted), key=lambda each: changes.place(*each[1:]))
+    _check_distinct([(found.space, key) for _, found, key in good])
+    for _, found, key in good:
+        changes.lock(tx, found, key)  # all of them, before the first shard of a stream is held
+    answers = {changes.place(*each[1:]): _written_or_refused(tx, call, each, meters) for each in good}
+    return [_refused(each) if isinstance(each, AwsError) else answers[changes.place(*each[1:])] for each in wanted]
 
 
-def _written_or_refused(
-    tx: Tx, call: Call, each: tuple[Bound, Table, bytes] | AwsError, meters: Meters
-) -> dict[str, Any]:
-    if isinstance(each, AwsError):
-        return _refused(each)
+def _written_or_refused(tx: Tx, call: Call, each: tuple[Bound, Table, bytes], meters: Meters) -> dict[str, Any]:
     bound, found, _ = each
     try:
         with tx.savepoint():

@@ -45,8 +45,8 @@ def switch(tx: Tx, found: Table, *, on: bool, days: int) -> None:
             "INSERT INTO dynamodb_recovery(arn, space, since, days) VALUES (?, ?, ?, ?)",
             *(found.arn, found.space, history.moment(tx), days),
         )
-    elif on:
-        tx.run("UPDATE dynamodb_recovery SET days = ? WHERE arn = ?", days, found.arn)
+    elif on and has is not None:  # what fewer days let go of is gone, however many there are to be from now on
+        tx.run("UPDATE dynamodb_recovery SET since = ?, days = ? WHERE arn = ?", has.earliest, days, found.arn)
     elif has is not None:
         tx.run("DELETE FROM dynamodb_recovery WHERE arn = ?", found.arn)
         history.end(tx, found.arn, found.space)

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any
 from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, description, group, items, making, states, stream, table, ttl, updates
+from wakeful.services.dynamodb import (
+    changes,
+    description,
+    group,
+    history,
+    items,
+    making,
+    states,
+    stream,
+    table,
+    ttl,
+    updates,
+)
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.definition import INVALID
 from wakeful.services.dynamodb.errors import ValidationException
@@ -48,12 +60,14 @@ def update(tx: Tx, call: Call, found: Table, request: Mapping[str, Any]) -> shap
             raise ValidationException(f"{INVALID}One action for each replica update")
         (action, wanted) = next(iter(each.items()))
         region = wanted["RegionName"]
-        if region == found.region:
+        if action == "Disassociate":
+            found = _leave(tx, found, request["ReplicaUpdates"], region)
+        elif region == found.region:
             raise ValidationException(
                 "Cannot add or delete the local region through ReplicaUpdates. Use CreateTable, DeleteTable, or"
                 " UpdateTable as required."
             )
-        if action == "Create":
+        elif action == "Create":
             found = _add(tx, call, found, wanted)
         elif region not in group.regions(found):
             raise ValidationException(
@@ -62,7 +76,7 @@ def update(tx: Tx, call: Call, found: Table, request: Mapping[str, Any]) -> shap
         elif action == "Update":
             found = _change(tx, found, wanted)
         else:
-            found = _part(tx, found, region, stays=action == "Disassociate")
+            found = _delete(tx, found, region)
     return description.described(tx, found)
 
 
@@ -94,7 +108,8 @@ def _add(tx: Tx, call: Call, found: Table, wanted: Mapping[str, Any]) -> Table:
     if expiry is not None:
         ttl.enable(tx, made, expiry["AttributeName"])
     body = {"from": found.arn, "to": arn, "id": made.id, "low": "", "trace": [call.effects.id, call.effects.cause]}
-    work.put(tx, KIND, body, name=f"{KIND} {arn}")
+    due = history.settled(tx, tx.now)  # whoever changes the table and has not heard of the replica has ended by then
+    work.put(tx, KIND, body, due=due, name=f"{KIND} {arn}")
     return table.find_any(tx, found.arn)
 
 
@@ -110,7 +125,7 @@ def _with_stream(tx: Tx, found: Table) -> Table:
 
 _OWN = (
     *("Stream", "RestoreSummary", "DeletionProtectionEnabled", "TimeToLive", "AutoScaling", "SSE", "ClassChanges"),
-    *("KinesisDestinations", "Insights"),
+    *("KinesisDestinations", "Insights", group.PROTECTION),
 )
 """What of a table's definition its replicas do not have from it, or have another one of."""
 
@@ -120,7 +135,7 @@ def _definition(
 ) -> dict[str, Any]:
     made = {name: value for name, value in found.definition.items() if name not in _OWN}
     made["Stream"] = making.streamed(found.definition["Stream"], None, now)
-    made["Replicas"], made["GlobalTableVersion"] = list(listed), group.VERSION
+    made["Replicas"], made["GlobalTableVersion"], made[group.PROTECTION] = list(listed), group.VERSION, True
     for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         if kind in made:
             made[kind] = [{**each, "IndexStatus": table.CREATING} for each in made[kind]]
@@ -182,18 +197,27 @@ def _change(tx: Tx, found: Table, wanted: Mapping[str, Any]) -> Table:
     return table.find_any(tx, found.arn)
 
 
-def _part(tx: Tx, found: Table, region: str, *, stays: bool) -> Table:
-    """The table of that region is gone, or goes on as one of its own."""
+def _leave(tx: Tx, found: Table, several: Sequence[Any], region: str) -> Table:
+    """The table goes on as one of its own ("Disassociating a global table replica")."""
+    if len(several) > 1:
+        raise ValidationException(f"{INVALID}Disassociate must be the only replica update in the request")
+    if region != found.region:
+        raise ValidationException(f"{INVALID}A replica can only be disassociated in its own Region: {region}")
+    group.check_may_leave(found)
+    group.leave(tx, found)
+    group.save(tx, found, [])
+    return table.find_any(tx, found.arn)
+
+
+def _delete(tx: Tx, found: Table, region: str) -> Table:
+    """The table of that region is gone."""
     there = table.get(tx, found.arn.replace(f":{found.region}:", f":{region}:", 1))
     if there is not None:
         table.lock(tx, there.arn)
         updates.check_is_idle(there)
-        if stays:
-            group.leave(tx, there)
-            group.save(tx, table.find_any(tx, there.arn), [])
-        else:
-            saved = table.save(tx, there, status=table.DELETING)
-            states.remove(tx, saved)
+        updates.check_is_unprotected(there)
+        saved = table.save(tx, there, status=table.DELETING)
+        states.remove(tx, saved)
     return table.find_any(tx, found.arn)
 
 
@@ -213,6 +237,8 @@ def _fill_some(tx: Tx, body: Mapping[str, Any]) -> bytes | None:
     trace_id, cause = body["trace"]
     why = Cause(Trace(trace_id, cause), is_replicated=True)
     found = items.between(tx, source.space, bytes.fromhex(body["low"]), _BEYOND, limits.DYNAMODB_COPIED_AT_ONCE)
+    for each in found:
+        changes.lock(tx, source, each.key)  # all of them, before the first shard of a stream is held
     for each in found:
         now_there = changes.locked(tx, source, each.key)
         before = changes.locked(tx, target, each.key)

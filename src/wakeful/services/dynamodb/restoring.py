@@ -70,16 +70,9 @@ def begin(tx: Tx, call: Call, request: Mapping[str, Any], source: Source) -> Tab
 
 # --- below -----------------------------------------------------------------------------------------------------------
 
-_KEPT = (
-    "AttributeDefinitions",
-    "KeySchema",
-    "BillingMode",
-    "ProvisionedThroughput",
-    "OnDemandThroughput",
-    "TableClass",
-)
-"""What a restored table has of the other one's settings; streams, time to live, tags, policies, protection it has not
-("Restoring a DynamoDB table from a backup").
+_KEPT = ("AttributeDefinitions", "KeySchema", "BillingMode", "ProvisionedThroughput", "OnDemandThroughput")
+"""What a restored table has of the other one's settings; streams, time to live, tags, policies, protection it has not,
+and it is always of the standard class ("Restoring a DynamoDB table from a backup").
 """
 _OF_INDEXES = ("IndexName", "KeySchema", "Projection", "OnDemandThroughput")
 
@@ -101,8 +94,6 @@ def _wanted(definition: Mapping[str, Any], request: Mapping[str, Any]) -> dict[s
         raise NotImplementedHere("Wakeful does not have VectorIndexOverride yet.")
     wanted = {name: definition[name] for name in _KEPT if name in definition}
     wanted |= _units(definition)
-    if "TableClass" in definition:
-        wanted["TableClass"] = definition["TableClass"]["TableClass"]
     for kind, override in (
         ("GlobalSecondaryIndexes", "GlobalSecondaryIndexOverride"),
         ("LocalSecondaryIndexes", "LocalSecondaryIndexOverride"),

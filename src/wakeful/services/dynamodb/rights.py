@@ -4,19 +4,17 @@ DynamoDB").
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 from wakeful import names
 from wakeful.fabric.service import Call, Need, Request
-from wakeful.services.dynamodb import table
+from wakeful.services.dynamodb import rights_context, table
 from wakeful.services.dynamodb.partiql import rights
+from wakeful.services.dynamodb.rights_context import Context
 from wakeful.store.tx import Tx
-
-Context = dict[str, str | Sequence[str]]
 
 _ON_EVERYTHING = frozenset(
     {
@@ -45,7 +43,25 @@ _RESTORED = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Sca
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 
+_OF_OTHERS_TOO = frozenset(
+    {
+        *("DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem", "BatchGetItem", "BatchWriteItem"),
+        *("TransactGetItems", "TransactWriteItems", "DeleteTable", "DescribeTable", "UpdateTable"),
+        *("ListTagsOfResource", "TagResource", "UntagResource"),
+    }
+)
+"""What a table's policy can let another account do; all else is its own account's, whatever the policy says ("DynamoDB
+API operations supported by resource-based policies").
+"""
+
+
 def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
+    is_owners = operation not in _OF_OTHERS_TOO
+    for need in _needs(call, operation, request):
+        yield replace(need, is_owners=True) if is_owners else need
+
+
+def _needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
     special = _SPECIAL.get(operation)
     if special is not None:
         yield from special(call, operation, request)
@@ -53,7 +69,7 @@ def needs(call: Call, operation: str, request: Request) -> Iterable[Need]:
         yield Need(f"dynamodb:{operation}", "*")
     elif operation in _BY_ARN:
         arn = request[_BY_ARN[operation]]
-        yield Need(f"dynamodb:{operation}", arn, _tag_keys(request), known=_known_of(arn))
+        yield Need(f"dynamodb:{operation}", arn, _tag_keys(request), known=partial(_tags, arn=arn))
     else:
         name = request.get("TableName") or request.get("GlobalTableName")
         yield Need(f"dynamodb:{operation}", "*") if name is None else _on(call, operation, name)
@@ -76,7 +92,7 @@ def stream_needs(call: Call, operation: str, request: Request) -> Iterable[Need]
 
 def _on(call: Call, action: str, name: str, context: Context | None = None) -> Need:
     arn = table.arn_of(call, name)
-    return Need(f"dynamodb:{action}", arn, context or {}, known=_known_of(arn))
+    return Need(f"dynamodb:{action}", arn, context or {}, known=partial(_tags, arn=arn))
 
 
 def _create(call: Call, operation: str, request: Request) -> Iterator[Need]:
@@ -90,7 +106,7 @@ def _create(call: Call, operation: str, request: Request) -> Iterator[Need]:
 def _update(call: Call, operation: str, request: Request) -> Iterator[Need]:
     yield _on(call, operation, request["TableName"])
     for each in request.get("ReplicaUpdates") or ():
-        for kind in ("Create", "Update", "Delete"):
+        for kind in ("Create", "Update", "Delete", "Disassociate"):
             if each.get(kind):
                 arn = names.parse_arn(table.arn_of(call, request["TableName"]))
                 action = "UpdateTable" if kind == "Update" else f"{kind}TableReplica"
@@ -153,41 +169,15 @@ def _of_items(
     call: Call, action: str, name: str, request: Mapping[str, Any], items: Iterable[Any], enclosing: str = ""
 ) -> Need:
     arn = table.arn_of(call, name)
-    told = partial(_of_request, request, action, enclosing)
-    return Need(
-        f"dynamodb:{action}", arn, known=partial(_known, arn=arn, index=None, keys=partial(tuple, items), told=told)
-    )
-
-
-def _of_request(request: Mapping[str, Any], action: str, enclosing: str) -> Context:
-    """What the request itself says, for conditions."""
-    context: Context = {"dynamodb:Attributes": sorted(attributes(request))}
-    if action in ("GetItem", "BatchGetItem"):
-        context["dynamodb:Select"] = _select(request)
-    if action in ("Query", "Scan"):
-        of_all = "ALL_PROJECTED_ATTRIBUTES" if request.get("IndexName") else None
-        context["dynamodb:Select"] = request.get("Select") or _select(request, of_all)
-    if action in ("PutItem", "UpdateItem", "DeleteItem"):
-        context["dynamodb:ReturnValues"] = request.get("ReturnValues", "NONE")
-    context["dynamodb:ReturnConsumedCapacity"] = request.get("ReturnConsumedCapacity", "NONE")
-    if enclosing:
-        context["dynamodb:EnclosingOperation"] = enclosing
-    return context
+    known = partial(_known, arn=arn, action=action, request=request, keys=items, enclosing=enclosing)
+    return Need(f"dynamodb:{action}", arn, known=known)
 
 
 def _read(call: Call, operation: str, request: Request) -> Iterator[Need]:
     """Query and Scan: of an index, on the index."""
     arn, index = table.arn_of(call, request["TableName"]), request.get("IndexName")
-    told = partial(_of_request, request, operation, "")
-    keys = partial(_queried, request) if operation == "Query" else tuple
-    known = partial(_known, arn=arn, index=index, keys=keys, told=told)
+    known = partial(_known, arn=arn, action=operation, request=request)
     yield Need(f"dynamodb:{operation}", f"{arn}/index/{index}" if index else arn, known=known)
-
-
-def _select(request: Mapping[str, Any], of_all: str | None = None) -> str:
-    if request.get("ProjectionExpression") is not None or request.get("AttributesToGet") is not None:
-        return "SPECIFIC_ATTRIBUTES"
-    return of_all or "ALL_ATTRIBUTES"
 
 
 def _consumed(request: Request) -> dict[str, Any]:
@@ -213,85 +203,24 @@ def _statements(call: Call, operation: str, request: Request) -> Iterator[Need]:
 
 
 def _of_statement(tx: Tx, asked: rights.Asked, arn: str, of: str) -> Context:
-    context = {**_known(tx, arn, None, tuple), **asked.context(table.get(tx, arn))}
+    context = {**_tags(tx, arn), **asked.context(table.get(tx, arn))}
     return {**context, "dynamodb:EnclosingOperation": of} if of else context
 
 
 # --- what conditions ask for -----------------------------------------------------------------------------------------
 
-_WORD = re.compile(r"#?[A-Za-z_][A-Za-z0-9_-]*|[.:]\s*#?[A-Za-z0-9_]+|[(]")
-_NO_NAMES = frozenset({"and", "or", "not", "between", "in", "set", "add", "remove", "delete"})
-_EXPRESSIONS = (
-    *("ConditionExpression", "FilterExpression", "KeyConditionExpression", "ProjectionExpression", "UpdateExpression"),
-)
-
-
-def attributes(request: Mapping[str, Any]) -> set[str]:
-    """The top-level attributes that a request names, whatever it does with them (`dynamodb:Attributes`)."""
-    found = set(request.get("AttributesToGet") or ())
-    for member in ("Item", "Key", "Expected", "AttributeUpdates", "KeyConditions", "QueryFilter", "ScanFilter"):
-        found |= set(request.get(member) or ())
-    for key in request.get("Keys") or ():
-        found |= set(key)
-    placeholders: Mapping[str, str] = request.get("ExpressionAttributeNames") or {}
-    for member in _EXPRESSIONS:
-        found |= {placeholders.get(name, name) for name in _names_in(request.get(member) or "")}
-    return found
-
-
-def _names_in(expression: str) -> Iterator[str]:
-    for word, following in pairwise([*_WORD.findall(expression), ""]):
-        if word[0] not in ".:(" and following != "(" and word.lower() not in _NO_NAMES:
-            yield word
-
-
-def _queried(request: Request) -> tuple[Any, ...]:
-    return (_equalities(request),)
-
-
-_EQUALITY = re.compile(r"(#?[A-Za-z_][\w.-]*)\s*=\s*(:\w+)")
-
-
-def _equalities(request: Request) -> dict[str, Any]:
-    """The attributes that a Query holds equal to something, with what."""
-    names_of: Mapping[str, str] = request.get("ExpressionAttributeNames") or {}
-    values: Mapping[str, Any] = request.get("ExpressionAttributeValues") or {}
-    found = {
-        names_of.get(name, name): values.get(value)
-        for name, value in _EQUALITY.findall(request.get("KeyConditionExpression") or "")
-    }
-    for name, condition in (request.get("KeyConditions") or {}).items():
-        if condition.get("ComparisonOperator") == "EQ" and condition.get("AttributeValueList"):
-            found[name] = condition["AttributeValueList"][0]
-    return found
-
-
-def _known_of(arn: str) -> Callable[[Tx], Context]:
-    return partial(_known, arn=arn, index=None, keys=tuple)
-
 
 def _known(
-    tx: Tx, arn: str, index: str | None, keys: Callable[[], tuple[Any, ...]], told: Callable[[], Context] | None = None
+    tx: Tx, arn: str, action: str, request: Mapping[str, Any], keys: Iterable[Any] = (), enclosing: str = ""
 ) -> Context:
-    """What the request says, and what rows know: the partition keys that are asked for (`dynamodb:LeadingKeys`), and
-    the table's tags.
-    """
-    context: Context = told() if told is not None else {}
+    """What the request says of a table as it is."""
+    return {**_tags(tx, arn), **rights_context.seen(table.get(tx, arn), action, request, keys, enclosing=enclosing)}
+
+
+def _tags(tx: Tx, arn: str) -> Context:
+    """The tags of the table that the ARN is of, or of something in."""
     found = table.get(tx, "/".join(arn.split("/")[:2]))
-    if found is None:
-        return context
-    context |= {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
-    there = found.index(index) if index is not None else None
-    schema = there.keys if there is not None else found.keys
-    leading = [
-        str(next(iter(key[each.name].values())))
-        for key in keys()
-        for each in schema.partition
-        if isinstance(key, Mapping) and isinstance(key.get(each.name), Mapping) and key[each.name]
-    ]
-    if leading:
-        context["dynamodb:LeadingKeys"] = leading
-    return context
+    return {} if found is None else {f"aws:ResourceTag/{key}": value for key, value in found.tags.items()}
 
 
 def _tag_keys(request: Request) -> Context:

@@ -54,13 +54,21 @@ def delete_some(tx: Tx, space: int) -> bool:
     most = limits.DYNAMODB_SPACE_SWEPT_AT_ONCE
     gone = [
         tx.run(
-            f"DELETE FROM {name} WHERE {column} = ? AND key IN"  # noqa: S608 - names of ours
-            f" (SELECT key FROM {name} WHERE {column} = ? ORDER BY key LIMIT ?)",
+            f"DELETE FROM {name} WHERE {column} = ? AND ({key}) IN"  # noqa: S608 - names of ours
+            f" (SELECT {key} FROM {name} WHERE {column} = ? ORDER BY {key} LIMIT ?)",
             *(space, space, most),
         )
-        for name, column in (("dynamodb_items", "space"), ("dynamodb_expiries", "list"))
+        for name, column, key in _HELD
     ]
     return most in gone
+
+
+_HELD = (
+    ("dynamodb_items", "space", "key"),
+    ("dynamodb_expiries", "list", "key"),
+    ("dynamodb_history", "space", "key, number"),
+)
+"""What has rows of a space: the table, its column of the space, and what names a row in it."""
 
 
 async def _sweep(node: Node, item: work.Item) -> Done | Again:

@@ -8,7 +8,7 @@ from wakeful import limits
 from wakeful.fabric.service import Call
 from wakeful.services.dynamodb import description, making, policies, replicas, states, table, tags, throughput, updates
 from wakeful.services.dynamodb.api import api
-from wakeful.services.dynamodb.errors import ResourceInUseException, ValidationException
+from wakeful.services.dynamodb.errors import ResourceInUseException
 from wakeful.store.tx import Tx
 
 if TYPE_CHECKING:
@@ -52,11 +52,7 @@ def delete_table(call: Call, tx: Tx, request: shapes.DeleteTableInput) -> shapes
     table.lock(tx, arn)
     found = table.find_any(tx, arn)
     updates.check_is_idle(found)
-    if found.definition.get("DeletionProtectionEnabled"):
-        raise ValidationException(
-            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection"
-            " first."
-        )
+    updates.check_is_unprotected(found)
     if any(index.status != table.ACTIVE for index in found.indexes):
         raise ResourceInUseException(
             "Attempt to change a resource which is still in use: Cannot delete table while indexes are being created,"

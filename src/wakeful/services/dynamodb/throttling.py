@@ -70,7 +70,8 @@ async def admit(node: Node, found: Table, *, reads: bool, index: str = "") -> No
 
 async def spend(node: Node, found: Table, meter: Meter) -> None:
     """What was consumed is gone from the buckets; and counts in the metrics, minded or not."""
-    measuring.consumed(node, found, meter)
+    for sample in measuring.consumed(found, meter, node.clock.now()):
+        node.telemetry.note(sample)
     if not node.config.throttle_tables:
         return
     buckets = await _buckets(node, found)

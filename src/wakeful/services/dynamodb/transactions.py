@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wakeful import limits
 from wakeful.fabric.service import Again, Call, Done, Node, Worker
-from wakeful.services.dynamodb import table, throttling, writes
+from wakeful.services.dynamodb import changes, table, throttling, writes
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import (
@@ -49,7 +49,7 @@ def carry_out(
     """
     tables = [table.find(tx, write.table.arn) for write in several]
     keys, reasons = _keys(several, tables)
-    for found, key in sorted(zip(tables, keys, strict=True), key=lambda pair: (pair[0].space, pair[1] or b"")):
+    for found, key in sorted(zip(tables, keys, strict=True), key=lambda pair: changes.place(pair[0], pair[1] or b"")):
         if key is not None:
             writes.lock(tx, found, key)
     for at, fault in (faults or {}).items():
@@ -66,7 +66,7 @@ def carry_out(
             reasons[at] = reason(error)
     refuse(reasons)
     # In the order of their keys, which is that of the shards of streams: two transactions never wait for each other.
-    foreseen = sorted(zip(several, outcomes, strict=True), key=lambda pair: (pair[1].table.space, pair[1].key))
+    foreseen = sorted(zip(several, outcomes, strict=True), key=lambda pair: changes.place(pair[1].table, pair[1].key))
     for write, outcome in foreseen:
         writes.come_true(tx, write, outcome, cause, meters.of(outcome.table))
     return outcomes

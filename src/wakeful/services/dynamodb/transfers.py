@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from wakeful import limits, names
+from wakeful.fabric.service import Call
 from wakeful.store.tx import Row, Tx
 from wakeful.wire.errors import AwsError
 
@@ -69,6 +70,12 @@ def begin(
 def get(tx: Tx, arn: str) -> Transfer | None:
     row = tx.one("SELECT * FROM dynamodb_transfers WHERE arn = ?", arn)
     return None if row is None else _transfer(row)
+
+
+def get_here(tx: Tx, call: Call, kind: str, arn: str) -> Transfer | None:
+    """That of the caller's region, if it is of that kind."""
+    found = get(tx, arn)
+    return found if found is not None and (found.kind, found.region) == (kind, call.region) else None
 
 
 def with_token(tx: Tx, kind: str, account: str, region: str, token: str) -> Transfer | None:

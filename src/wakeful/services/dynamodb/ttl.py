@@ -13,7 +13,7 @@ from typing import Any
 from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
 from wakeful.fabric.trace import Trace, new_trace
-from wakeful.services.dynamodb import changes, expiries, group, items, spaces, table
+from wakeful.services.dynamodb import changes, expiries, group, history, items, spaces, table
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import parsed
 from wakeful.store import work
@@ -36,9 +36,11 @@ def enable(tx: Tx, found: Table, attribute: str) -> None:
         if expiries.setting(each) is None:
             table.lock(tx, each.arn)
             enable(tx, each, attribute)
-    reached = list_some(tx, saved.arn, number, b"")
+    # Where many write at a time, those who have not heard of the list are to have ended by then.
+    reached = b"" if tx.skip_locked else list_some(tx, saved.arn, number, b"")
     if reached is not None:
-        work.put(tx, FILL, {"arn": saved.arn, "list": number, "after": reached.hex()})
+        body = {"arn": saved.arn, "list": number, "after": reached.hex()}
+        work.put(tx, FILL, body, due=history.settled(tx, tx.now))
 
 
 def disable(tx: Tx, found: Table) -> None:

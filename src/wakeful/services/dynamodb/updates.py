@@ -38,16 +38,18 @@ Request = Mapping[str, Any]
 _MEMBERS = (
     *("ProvisionedThroughput", "BillingMode", "StreamSpecification", "GlobalSecondaryIndexUpdates"),
     *("SSESpecification", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput", "TableClass"),
+    group.PROTECTION,
 )
 _LATER = (
     *("MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode"),
-    *("DisassociationProtectionEnabled", "VectorIndexUpdates"),
+    "VectorIndexUpdates",
 )
 _ALONE = (
     ("SSESpecification", "Server-Side Encryption modification"),
     ("TableClass", "TableClass modification"),
     ("DeletionProtectionEnabled", "DeletionProtection modification"),
     ("WarmThroughput", "WarmThroughput"),
+    (group.PROTECTION, "DisassociationProtection modification"),
 )
 """What goes with nothing else; of several, the first is complained of."""
 _WHILE_UPDATING = frozenset({"DeletionProtectionEnabled", "WarmThroughput", "SSESpecification"})
@@ -89,6 +91,9 @@ def update(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
         _apply_class(tx, change, request["TableClass"])
     if "DeletionProtectionEnabled" in wanted:
         change.set("DeletionProtectionEnabled", request["DeletionProtectionEnabled"])
+    if group.PROTECTION in wanted:
+        group.check_is_one(found)
+        change.set(group.PROTECTION, request[group.PROTECTION])
     saved = table.save(tx, found, definition=change.definition, status=change.status)
     _tell_stream(tx, found, saved)
     answer = description.described(tx, saved)
@@ -100,12 +105,13 @@ def update(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
 
 def update_everywhere(tx: Tx, found: Table, request: Request) -> shapes.TableDescription:
     """The same; what every region of a global table has alike is changed in all of them."""
-    told = group.shared(request)
     rest = group.others(tx, found)
     answer = update(tx, found, request)
-    for each in rest if told else ():
-        table.lock(tx, each.arn)
-        update(tx, each, told)
+    for each in rest:
+        told = group.shared(request, each)
+        if told:
+            table.lock(tx, each.arn)
+            update(tx, each, told)
     return answer
 
 
@@ -114,6 +120,15 @@ def check_is_idle(found: Table) -> None:
     _check_is_there(found)
     if found.status == table.UPDATING:
         raise in_use(f"Table: {found.name} is in the process of being updated.")
+
+
+def check_is_unprotected(found: Table) -> None:
+    """Raises ValidationException where the table may not be deleted."""
+    if found.definition.get("DeletionProtectionEnabled"):
+        raise ValidationException(
+            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection"
+            " first."
+        )
 
 
 def in_use(what: str) -> ResourceInUseException:

@@ -261,13 +261,25 @@ def typed_as_map(held: Any) -> None:
 
 
 def _typed(value: Any) -> None:
+    """Every value below is looked at once, however deep it lies."""
+    for what, held in value.items() if type(value) is dict else (("", value),):
+        is_whole = (what == "M" and type(held) is dict) or (what == "L" and type(held) is list)
+        for inner in (held.values() if what == "M" else held) if is_whole else ():
+            if inner is not None:
+                _typed(inner)
+        if not is_whole:
+            _typed_alone(value, what, held)
+
+
+def _typed_alone(value: Any, what: str, held: Any) -> None:
+    """What is no map or list, or should be one."""
     try:
-        checked_value(value)
+        if type(value) is not dict:
+            checked_value(value)
+        elif what in TYPES and held is not None:
+            _CHECKS[what](held, 1)
     except ValidationException:
-        for what, held in value.items():
-            for inner in held.values() if what == "M" else held if what == "L" else ():
-                if inner is not None:
-                    _typed(inner)
+        pass  # only types matter here
 
 
 def _not_a(wanted: str, found: Any) -> str:

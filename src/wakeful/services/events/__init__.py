@@ -11,6 +11,7 @@ service = Service(
     operations=operations.api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=dispatch.accept,
+    holds={"rule": "SELECT count(*) AS n FROM events_rules"},
     needs=operations.needs,
     policy=bus.policy,
     workers=(Worker(timer.KIND, dispatch.fire),),

@@ -26,6 +26,7 @@ service = Service(
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=deliveries.accept,
     stream=followed.Followed(),
+    holds={"data stream": "SELECT count(*) AS n FROM kinesis_streams"},
     needs=rights.needs,
     policy=policies.policy,
     policies_changed=policies.CHANGED,

@@ -42,7 +42,7 @@ class Followed:
                 "partitionKey": key,
                 "sequenceNumber": sequence,
                 "data": base64.b64encode(data).decode(),
-                "approximateArrivalTimestamp": round(entry.at, 3),
+                "approximateArrivalTimestamp": records.arrival(entry.at),
             },
             "eventSource": "aws:kinesis",
             "eventVersion": "1.0",

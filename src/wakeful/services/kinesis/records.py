@@ -6,6 +6,7 @@ a producer has packed into one record stays one ("aggregated" records).
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
@@ -94,11 +95,16 @@ def answered(shard: Shard, entry: Entry) -> dict[str, Any]:
     flags, key, data = opened(entry.body)
     return {
         "SequenceNumber": sequences.text(shard, entry.seq, entry.at),
-        "ApproximateArrivalTimestamp": round(entry.at, 3),
+        "ApproximateArrivalTimestamp": arrival(entry.at),
         "Data": data,
         "PartitionKey": None if flags & _KEYLESS else key,
         "EncryptionType": "KMS" if flags & _ENCRYPTED else None,
     }
+
+
+def arrival(at: float) -> float:
+    """The moment as it is shown, in milliseconds: never later, so that AT_TIMESTAMP finds the record by it."""
+    return math.floor(at * 1000) / 1000
 
 
 def opened(body: bytes) -> tuple[int, str, bytes]:

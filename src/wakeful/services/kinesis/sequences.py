@@ -2,7 +2,8 @@
 
 They have the form of Kinesis's own, 186 bits: when the shard was opened, the number of the entry in its journal, when
 it came, the number of the shard, and a 2 at either end. So they grow within a shard, and those of its children are
-greater than any of its own.
+greater than any of its own: as many seconds as the shard's number says are added, since parent and child may be opened
+within one here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _SHARD_BITS = 32
 _SECONDS_BITS = 36
 _UNUSED_BITS = 8
 _ENTRY_BITS = 64
+_ENTRY_MAX = (1 << 63) - 1
 _ENTRY_SHIFT = 4 + _SHARD_BITS + _SECONDS_BITS + _UNUSED_BITS
 _LOW_BITS = 4 + _SHARD_BITS + _SECONDS_BITS + _UNUSED_BITS + _ENTRY_BITS + 4
 _PREFIX = "shardId-"
@@ -54,10 +56,8 @@ def starting(shard: Shard) -> str:
 
 
 def ending(shard: Shard) -> str | None:
-    """None while it takes records."""
-    if shard.closed is None or shard.ends is None:
-        return None
-    return text(shard, shard.ends, shard.closed)
+    """None while it takes records. It is greater than the number of any that could have come, as AWS's are."""
+    return None if shard.closed is None else text(shard, _ENTRY_MAX, shard.closed)
 
 
 def parse(number: str) -> Sequence | None:
@@ -72,15 +72,16 @@ def parse(number: str) -> Sequence | None:
     value >>= _SECONDS_BITS + _UNUSED_BITS
     entry = value & ((1 << _ENTRY_BITS) - 1)
     opened_s = (value >> (_ENTRY_BITS + 4)) & ((1 << _SECONDS_BITS) - 1)
-    if entry >= 1 << 63 or shard >= 1 << 31:
+    if entry > _ENTRY_MAX or shard >= 1 << 31:
         return None
-    return Sequence(opened_s, entry, at_s, shard)
+    return Sequence(opened_s - shard, entry, at_s, shard)
 
 
 @lru_cache(limits.KINESIS_SECONDS_KEPT)
 def _of_second(shard: str, opened_s: int, at_s: int) -> int:
     """What the numbers of all entries have in common that come to a shard within a second."""
-    number = ((2 << _SECONDS_BITS) | opened_s) << (4 + _ENTRY_BITS)
-    number = (number << (_UNUSED_BITS + _SECONDS_BITS)) | at_s
-    number = (number << _SHARD_BITS) | (shard_number(shard) or 0)
-    return (number << 4) | _VERSION
+    number = shard_number(shard) or 0
+    value = (2 << _SECONDS_BITS) + opened_s + number
+    value = (value << 4 | number & 15) << _ENTRY_BITS
+    value = (value << (_UNUSED_BITS + _SECONDS_BITS)) | at_s
+    return ((value << _SHARD_BITS) | number) << 4 | _VERSION

@@ -131,6 +131,10 @@ service = Service(
     operations=api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=events.accept,
+    holds={
+        "function": "SELECT count(*) AS n FROM lambda_functions",
+        "mapping": "SELECT count(*) AS n FROM lambda_mappings",
+    },
     needs=needs,
     policy=policy,
     fronts=(UrlFront(), ReplayFront()),

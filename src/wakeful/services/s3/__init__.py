@@ -22,6 +22,7 @@ from wakeful.services.s3.api import api
 service = Service(
     operations=api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
+    holds={"bucket": "SELECT count(*) AS n FROM s3_buckets"},
     needs=rights.needs,
     policy=buckets.policy,
     resource=buckets.resource,

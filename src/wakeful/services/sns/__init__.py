@@ -39,6 +39,7 @@ service = Service(
     operations=api,
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=fanout.accept,
+    holds={"topic": "SELECT count(*) AS n FROM sns_topics"},
     needs=operations.needs,
     policy=topic.policy,
     resource=operations.resource,

@@ -50,6 +50,7 @@ service = Service(
     schema=(Path(__file__).parent / "schema.sql").read_text(),
     accept=messages.accept,
     source=messages.QueueSource(),
+    holds={"queue": "SELECT count(*) AS n FROM sqs_queues"},
     needs=rights.needs,
     policy=queue.policy,
     workers=(Worker(_SWEEP, _sweep, slots=1, is_lazy=True), moves.worker, emptied.worker, depths.worker),

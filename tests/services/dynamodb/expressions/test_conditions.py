@@ -113,3 +113,14 @@ def test_a_path_has_32_parts_at_most() -> None:
     assert deep(33) == (
         "Invalid ConditionExpression: The document path has too many nesting levels; nesting levels: 33"
     )
+
+
+def test_no_nesting_exhausts_the_stack() -> None:
+    def nested(levels: int) -> dict[str, object]:
+        return {"ConditionExpression": "n=b AND (n=b OR (" * levels + "n=b" + "))" * levels}
+
+    assert refusal("PutItem", nested(70)) == ""
+    for request in (nested(100), nested(210), {"ConditionExpression": "size(" * 290 + "n" + ")" * 290 + "=b"}):
+        assert refusal("PutItem", request) == (
+            "Invalid ConditionExpression: The expression contains too many operators; operator count: 301"
+        )

@@ -85,6 +85,10 @@ class Update(Protocol):
     def of_nothing(self, key: Item) -> Item | None:
         """What comes of it where there is no item with that key; None where it only takes away: that makes none."""
 
+    @property
+    def read(self) -> tuple[Path, ...]:
+        """What it looks at."""
+
     def paths(self) -> tuple[Path, ...]:
         """What it changes, for ReturnValues UPDATED_OLD and UPDATED_NEW (`documents.picked`)."""
 
@@ -93,9 +97,11 @@ class Update(Protocol):
 class KeyCondition:
     """A KeyConditionExpression, or KeyConditions: one partition, and from where to where in it.
 
-    The bytes are as `keys.py` has them: what lies from `low` on and before `high`. `values` are the partition's.
+    The bytes are as `keys.py` has them: what lies from `low` on and before `high`. `values` are the partition's,
+    `attributes` all that it names.
     """
 
     low: bytes
     high: bytes
     values: tuple[Value, ...]
+    attributes: frozenset[str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 from wakeful import limits
@@ -18,6 +17,7 @@ from wakeful.services.dynamodb.expressions.compiling import (
     Needs,
     Values,
 )
+from wakeful.services.dynamodb.expressions.kept import Names, kept
 from wakeful.services.dynamodb.expressions.tokens import refused
 from wakeful.services.dynamodb.expressions.tree import (
     Attribute,
@@ -74,8 +74,8 @@ def bound(text: str, substitutes: Substitutes, called: str) -> BoundCondition:
     return BoundCondition(program, substitutes.values)
 
 
-@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
-def compiled(text: str, called: str, names: tuple[tuple[str, str], ...]) -> Program:
+@kept
+def compiled(text: str, called: str, names: Names) -> Program:
     """The text's program; its checks say what is wrong with it. Raises ValidationException where it cannot be read."""
     tree = parser.condition(text, called)
     compiler = Compiler(called, text, dict(names))
@@ -95,21 +95,25 @@ def _never(item: Item, values: Values) -> bool:
 
 def _check_form(compiler: Compiler, tree: Condition) -> None:
     """What can be seen without names: reserved words, functions in their places."""
-    waiting: list[tuple[Condition | Operand, bool]] = [(tree, True)]  # and whether it stands where a condition does
+    # With each, whether it stands where a condition does, and within how many others.
+    waiting: list[tuple[Condition | Operand, bool, int]] = [(tree, True, 0)]
     while waiting:
-        node, is_condition = waiting.pop()
+        node, is_condition, level = waiting.pop()
+        if level > limits.DYNAMODB_CONDITION_LEVELS_MAX:
+            compiler.refuse(parser.too_many_operators())
         if isinstance(node, Attribute):
             compiler.check_path(node)
         elif isinstance(node, Call):
             is_here = (node.function in CONDITIONS) == is_condition
             compiler.check_function(node, allowed=_ALLOWED, kind_of="a condition", is_here=is_here)
-            waiting.extend((each, False) for each in reversed(node.operands))
+            waiting.extend((each, False, level + 1) for each in reversed(node.operands))
         elif isinstance(node, Comparison):
-            waiting.extend((each, False) for each in reversed(node.operands))
+            waiting.extend((each, False, level) for each in reversed(node.operands))
         elif isinstance(node, Both):
-            waiting += [(node.right, True), (node.left, True)]
+            is_chain = isinstance(node.left, Both) and node.left.operator == node.operator
+            waiting += [(node.right, True, level + 1), (node.left, True, level if is_chain else level + 1)]
         elif isinstance(node, Not):
-            waiting.append((node.inner, True))
+            waiting.append((node.inner, True, level if isinstance(node.inner, Not) else level + 1))
 
 
 class _Conditions:

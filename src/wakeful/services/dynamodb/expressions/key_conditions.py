@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from wakeful import limits
 from wakeful.services.dynamodb import keys, sizes
@@ -12,6 +11,7 @@ from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import conditions
 from wakeful.services.dynamodb.expressions.bound import KeyCondition, Path, Substitutes
 from wakeful.services.dynamodb.expressions.conditions import BoundCondition
+from wakeful.services.dynamodb.expressions.kept import Names, kept
 from wakeful.services.dynamodb.expressions.tree import (
     Attribute,
     Both,
@@ -61,15 +61,15 @@ def of_keys(text: str, substitutes: Substitutes) -> list[OfKey]:
     values = substitutes.values
     return [
         OfKey(each.attribute, each.operator, tuple([values[name] for name in each.placeholders]))
-        for each in _planned(text, substitutes.names_as_key)
+        for each in _planned(text, CALLED, substitutes.names_as_key)
     ]
 
 
-@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
-def _planned(text: str, names: tuple[tuple[str, str], ...]) -> tuple[_Plan, ...]:
+@kept
+def _planned(text: str, called: str, names: Names) -> tuple[_Plan, ...]:
     by_placeholder = dict(names)
     asked: dict[str, _Plan] = {}
-    for part in _parts(conditions.compiled(text, CALLED, names).tree):
+    for part in _parts(conditions.compiled(text, called, names).tree):
         one = _of_key(part, by_placeholder)
         if one.attribute in asked:
             raise ValidationException("KeyConditionExpressions must only contain one condition per key")
@@ -177,7 +177,8 @@ def between(asked: Sequence[OfKey], schema: KeySchema) -> KeyCondition:
     sorted_by = _sort_conditions(by_name, schema)
     partition = schema.partition_of({each.name: by_name[each.name].values[0] for each in schema.partition})
     low, high = _range(partition, sorted_by, schema)
-    return KeyCondition(low, high, tuple(by_name[each.name].values[0] for each in schema.partition))
+    values = tuple(by_name[each.name].values[0] for each in schema.partition)
+    return KeyCondition(low, high, values, frozenset(by_name))
 
 
 def _sort_conditions(by_name: Mapping[str, OfKey], schema: KeySchema) -> list[OfKey]:

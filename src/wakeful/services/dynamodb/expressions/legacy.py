@@ -236,6 +236,10 @@ class _Put:
 class AttributeUpdates:
     puts: tuple[_Put, ...]
 
+    @property
+    def read(self) -> tuple[Path, ...]:
+        return ()
+
     def apply(self, item: Item) -> Item:
         after = dict(item)
         for put in self.puts:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
-from wakeful import limits
 from wakeful.services.dynamodb.expressions import documents, parser
 from wakeful.services.dynamodb.expressions.bound import Path, Substitutes
 from wakeful.services.dynamodb.expressions.compiling import Compiler, Impossible, Needs, Others
+from wakeful.services.dynamodb.expressions.kept import Names, kept
 from wakeful.services.dynamodb.values import Item
 
 _CALLED = "ProjectionExpression"
@@ -34,15 +33,15 @@ class PathsProjection:
 
 def bound(text: str, substitutes: Substitutes) -> PathsProjection:
     """Raises ValidationException."""
-    needs, projection = compiled(text, substitutes.names_as_key)
+    needs, projection = compiled(text, _CALLED, substitutes.names_as_key)
     substitutes.meet(needs)
     return projection
 
 
-@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
-def compiled(text: str, names: tuple[tuple[str, str], ...]) -> tuple[Needs, PathsProjection]:
+@kept
+def compiled(text: str, called: str, names: Names) -> tuple[Needs, PathsProjection]:
     tree = parser.projection(text)
-    compiler = Compiler(_CALLED, text, dict(names))
+    compiler = Compiler(called, text, dict(names))
     paths: list[Path] = []
     others = Others()
     try:

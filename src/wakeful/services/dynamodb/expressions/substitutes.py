@@ -25,10 +25,7 @@ def of(request: Mapping[str, Any]) -> Substitutes:
         names_bytes = _check_names(names)
     if values is not None:
         values, values_bytes = _checked_values(values)
-    if names_bytes + values_bytes > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
-        raise ValidationException(
-            "Combined size of ExpressionAttributeNames and ExpressionAttributeValues exceeds max size"
-        )
+    _check_size("Combined size of ExpressionAttributeNames and ExpressionAttributeValues", names_bytes + values_bytes)
     return Substitutes(names if names is not None else NONE, values if values is not None else NONE, values_bytes)
 
 
@@ -48,8 +45,7 @@ def _check_names(names: Mapping[str, str]) -> int:
                 f" {limits.DYNAMODB_ATTRIBUTE_NAME_BYTES_MAX + 1} bytes for key {key}"
             )
         size += len(key) + len(name.encode())
-    if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
-        raise ValidationException(f"{what} exceeds max size")
+        _check_size(what, size)
     return size
 
 
@@ -67,21 +63,28 @@ def _checked_values(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
         except ValidationException as error:
             raise ValidationException(f"{what} contains invalid value: {error.message} for key {key}") from None
         size += len(key) + value_size(checked[key])
-    if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
-        raise ValidationException(f"{what} exceeds max size")
+        _check_size(what, size)
     return checked, size
 
 
+def _check_size(what: str, size: int) -> None:
+    if size > limits.DYNAMODB_SUBSTITUTES_BYTES_MAX:
+        raise ValidationException(f"{what} exceeds max size")
+
+
 def _check_key(what: str, key: str, begins: str) -> None:
-    if (wrong := _wrong_key(key, begins)) is not None:
+    is_long = len(key) > limits.DYNAMODB_PLACEHOLDER_BYTES_MAX
+    if (wrong := _too_long(key, begins) if is_long else _wrong_key(key, begins)) is not None:
         raise ValidationException(f"{what} contains invalid key: {wrong}")
+
+
+def _too_long(key: str, begins: str) -> str:
+    size = f" size of key: {len(key)}" if begins == "#" else ""  # as AWS says it
+    return f"The expression attribute map contains a key that is too long;{size}"
 
 
 @lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
 def _wrong_key(key: str, begins: str) -> str | None:
     if not key:
         return "The expression attribute map contains an empty key;"
-    if len(key) > limits.DYNAMODB_PLACEHOLDER_BYTES_MAX:
-        size = f" size of key: {len(key)}" if begins == "#" else ""  # as AWS says it
-        return f"The expression attribute map contains a key that is too long;{size}"
     return None if _PLACEHOLDER[begins].fullmatch(key) else f'Syntax error; key: "{key}"'

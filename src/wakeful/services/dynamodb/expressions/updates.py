@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import arithmetic, parser
 from wakeful.services.dynamodb.expressions.bound import Path, Substitutes
 from wakeful.services.dynamodb.expressions.compiling import Compiled, Compiler, Impossible, Needs, Others, Read, Values
+from wakeful.services.dynamodb.expressions.kept import Names, kept
 from wakeful.services.dynamodb.expressions.tokens import refused
 from wakeful.services.dynamodb.expressions.tree import (
     Action,
@@ -72,15 +71,15 @@ class BoundUpdate:
 
 def bound(text: str, substitutes: Substitutes) -> BoundUpdate:
     """Raises ValidationException."""
-    program = compiled(text, substitutes.names_as_key)
+    program = compiled(text, _CALLED, substitutes.names_as_key)
     substitutes.meet(program.needs)
     return BoundUpdate(program.steps, substitutes.values, program.read)
 
 
-@lru_cache(limits.DYNAMODB_COMPILED_EXPRESSIONS)
-def compiled(text: str, names: tuple[tuple[str, str], ...]) -> Program:
+@kept
+def compiled(text: str, called: str, names: Names) -> Program:
     sections = parser.update(text)
-    compiler = Compiler(_CALLED, text, dict(names))
+    compiler = Compiler(called, text, dict(names))
     steps: list[Step] = []
     try:
         _check_form(compiler, sections)

@@ -20,6 +20,9 @@ class Kind:
     rights: tuple[str, ...]
     """What the function's role must be allowed to do with the source."""
 
+    json_only: str = ""
+    """The member of its records into which filters look only as JSON."""
+
     is_stream: bool = False
     """Whether it is followed, shard by shard, and not drawn from."""
 

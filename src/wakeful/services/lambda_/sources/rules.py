@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wakeful import limits, names
+from wakeful.fabric.batches import wants_json
 from wakeful.fabric.pattern import InvalidEventPatternException, compile_pattern
 from wakeful.services.lambda_.errors import InvalidParameterValueException
 from wakeful.services.lambda_.sources.kinds import Config, Kind
@@ -61,7 +62,7 @@ def config_of(kind: Kind, source: str, before: Config, request: Mapping[str, Any
         raise InvalidParameterValueException("Wakeful does not have KMSKeyArn of event source mappings yet.")
     said = {member: request[member] for member in kind.members if member in request and member != "KMSKeyArn"}
     config = {**kind.defaults, **before, **said}
-    _check_filters(config)
+    _check_filters(kind, config)
     _check_metrics(config)
     kind.check(source, config)
     return {member: value for member, value in config.items() if not _is_empty(value) or member in kind.defaults}
@@ -87,8 +88,8 @@ def patterns_of(config: Mapping[str, Any]) -> list[str]:
     return [each.get("Pattern", "") for each in (config.get("FilterCriteria") or {}).get("Filters") or []]
 
 
-def _check_filters(config: Config) -> None:
-    """ "Control which events Lambda sends to your function"."""
+def _check_filters(kind: Kind, config: Config) -> None:
+    """ "Control which events Lambda sends to your function" and, for data of streams, the pages on each source."""
     patterns = patterns_of(config)
     if len(patterns) > limits.LAMBDA_MAPPING_FILTERS_MAX:
         raise InvalidParameterValueException(
@@ -96,9 +97,11 @@ def _check_filters(config: Config) -> None:
         )
     for pattern in patterns:
         try:
-            compile_pattern(pattern)
+            ways = compile_pattern(pattern).alternatives
         except InvalidEventPatternException as error:
             raise InvalidParameterValueException("Invalid filter pattern definition.") from error
+        if any(wants_json(way, kind.json_only) is False for way in ways):
+            raise InvalidParameterValueException("Invalid filter pattern definition.")
 
 
 def _check_metrics(config: Config) -> None:

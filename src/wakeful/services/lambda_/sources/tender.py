@@ -43,7 +43,7 @@ class Drawer(Protocol):
         """What is woken when there may be more to draw."""
 
     async def go_on(self, mapping: SourceMapping, listener: Listener) -> None:
-        """More batches are in work; or it has slept because there cannot be one yet. Raises Moved."""
+        """More batches are in work; or it has slept because there cannot be one yet. Raises Moved, TakenOver."""
 
     async def until_one_ends(self, listener: Listener) -> None:
         """It has slept until a batch that is in hand has ended, or something else woke it."""
@@ -74,7 +74,7 @@ class Tender:
                 log.warning("mapping %s is tended by another node now", self._uuid)
                 return
             except Moved:
-                pass  # it is found anew
+                continue  # it is found anew
             except Exception:
                 self._failures += 1
                 log.exception("mapping %s failed at attempt %d", self._uuid, self._failures)

@@ -163,16 +163,19 @@ class Followed:
         """Whether all its lanes have done what is up to `until`."""
         return all(each.is_clear and each.position >= (self.until or 0) for each in self.lanes.values())
 
+    def holds(self, key: LaneKey, cursor: int) -> bool:
+        """Whether that lane may not be read beyond the cursor."""
+        return self.until is not None and cursor >= self.until and not self.lanes[key].pending
+
 
 def followed(shards: Sequence[Shard], lanes: Mapping[LaneKey, Checkpoint], factor: int) -> list[Followed]:
     """The shards that may be read now: those whose parents have been read to their end, and are not so themselves.
 
     `lanes` are the mapping's, each as far as it is known to have come.
     """
-    by_shard = {
-        shard.name: {key: checkpoint for key, checkpoint in lanes.items() if key.shard == shard.name}
-        for shard in shards
-    }
+    by_shard: dict[str, dict[LaneKey, Checkpoint]] = {shard.name: {} for shard in shards}
+    for key, checkpoint in lanes.items():
+        by_shard.setdefault(key.shard, {})[key] = checkpoint
     unread = {shard.name for shard in shards if not _is_read(shard, by_shard[shard.name])}
     found = []
     for shard in shards:

@@ -6,7 +6,6 @@ for DynamoDB.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +15,10 @@ from wakeful import names
 from wakeful.fabric.trace import Trace, merged, new_trace
 from wakeful.services.lambda_ import destinations, measuring
 from wakeful.services.lambda_.destinations import Document
-from wakeful.services.lambda_.references import LATEST, of_arn
-from wakeful.services.lambda_.sources.mappings import SourceMapping
+from wakeful.services.lambda_.references import of_arn
 from wakeful.services.lambda_.sources.streams import rules
 from wakeful.services.lambda_.sources.streams.checkpoints import Response
-from wakeful.services.lambda_.sources.streams.reading import Piece
+from wakeful.services.lambda_.sources.streams.run import Task
 from wakeful.store.tx import Tx
 
 _ABOUT = {"kinesis": "KinesisBatchInfo", "dynamodb": "DDBStreamBatchInfo"}
@@ -30,10 +28,10 @@ _ABOUT = {"kinesis": "KinesisBatchInfo", "dynamodb": "DDBStreamBatchInfo"}
 class Discarded:
     """Entries of one shard that the function will not have any more, and why."""
 
-    mapping: SourceMapping
-    shard: str
+    task: Task
+    """They, as the function had them, or would have had."""
+
     condition: str
-    pieces: Sequence[Piece]
     attempts: int
     response: Response | None
     """None where the function never had them."""
@@ -42,20 +40,20 @@ class Discarded:
 
     def tell(self, tx: Tx) -> None:
         """The mapping's failure destination has the record, or will have it. Without one they are only counted."""
-        destination, count = rules.failure_destination(self.mapping.config), len(self.pieces)
+        destination, count = rules.failure_destination(self.task.mapping.config), len(self.task.pieces)
         is_kept = bool(destination) and destinations.send_document(
             tx, self._document(tx.now, destination), destination, self.role_arn
         )
-        if self.mapping.counts_events:
+        if self.task.mapping.counts_events:
             lost, kept = (0, count) if is_kept else (count, 0)
-            tx.note(measuring.followed(self.mapping, tx.now, dropped=lost, delivered=kept))
+            tx.note(measuring.followed(self.task.mapping, tx.now, dropped=lost, delivered=kept))
 
     def _document(self, now: float, destination: str) -> Document:
-        folder = folder_of(self.mapping.uuid, self.shard)
+        folder = folder_of(self.task.mapping.uuid, self.task.shard)
         request_id = self.response.request_id if self.response is not None else names.new_uuid()
         with_payload = destinations.is_bucket(destination)
         return Document(
-            of_arn(self.mapping.function),
+            of_arn(self.task.mapping.function),
             self._trace(now),
             request_id,
             f"record: {self.condition}",
@@ -64,14 +62,13 @@ class Discarded:
         )
 
     def _trace(self, now: float) -> Trace:
-        return merged([each.trace for each in self.pieces]) if self.pieces else new_trace(now)
+        return merged([each.trace for each in self.task.pieces]) if self.task.pieces else new_trace(now)
 
     def _record(self, request_id: str, now: float, *, with_payload: bool) -> dict[str, Any]:
-        function = of_arn(self.mapping.function)
         record: dict[str, Any] = {
             "requestContext": {
                 "requestId": request_id,
-                "functionArn": f"{function.arn}:{function.qualifier or LATEST}",
+                "functionArn": self.task.mapping.function,
                 "condition": self.condition,
                 "approximateInvokeCount": self.attempts,
             }
@@ -85,26 +82,25 @@ class Discarded:
             record["responseContext"] = {name: value for name, value in context.items() if value is not None}
         record |= {"version": "1.0", "timestamp": _text(now), _ABOUT[self._service]: self._batch()}
         if with_payload:
-            record["payload"] = b'{"Records":[%s]}' % b",".join(each.record for each in self.pieces)
-            record["payload"] = record["payload"].decode()
+            record["payload"] = self.task.event().decode()
         return record
 
     @property
     def _service(self) -> str:
-        return names.parse_arn(self.mapping.source).service
+        return names.parse_arn(self.task.mapping.source).service
 
     def _batch(self) -> dict[str, Any]:
         """Of which entries; a window whose last invocation failed has none."""
-        batch: dict[str, Any] = {"shardId": self.shard}
-        if self.pieces:
-            first, last = self.pieces[0], self.pieces[-1]
+        batch: dict[str, Any] = {"shardId": self.task.shard}
+        if self.task.pieces:
+            first, last = self.task.pieces[0], self.task.pieces[-1]
             batch |= {
                 "startSequenceNumber": first.sequence,
                 "endSequenceNumber": last.sequence,
                 "approximateArrivalOfFirstRecord": self._arrival(first.at),
                 "approximateArrivalOfLastRecord": self._arrival(last.at),
             }
-        return {**batch, "batchSize": len(self.pieces), "streamArn": self.mapping.source}
+        return {**batch, "batchSize": len(self.task.pieces), "streamArn": self.task.mapping.source}
 
     def _arrival(self, at: float) -> str:
         """DynamoDB's are whole seconds."""

@@ -44,6 +44,9 @@ class View:
     entries: Mapping[LaneKey, tuple[Sequence[Entry], bool]] = field(default_factory=dict)
     """What comes next in the lanes that can take more, and whether there may be more behind it."""
 
+    is_cut: bool = False
+    """Whether some of those were not read, because there was much in others."""
+
 
 class Follower:
     """What follows a stream for one mapping, for as long as this node holds it."""
@@ -57,17 +60,19 @@ class Follower:
         self._lanes: dict[LaneKey, Lane] | None = None
         self._in_hand: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
-        self._journal: str | None = None
         self._is_taken_over = False
+        self._journal: str | None = None
+        """What is watched; None where there is no such stream."""
 
     @property
     def has_in_hand(self) -> bool:
         return bool(self._in_hand)
 
     async def watched(self, mapping: SourceMapping) -> Sequence[str]:
+        """Its journal, and its name: there a stream that is made anew wakes."""
         stream = self._stream_of(mapping)
         self._journal = await self._node.store.read(stream.journal, mapping.source)
-        return [journal.wake_name(self._journal or mapping.source)]
+        return [journal.wake_name(each) for each in (self._journal, mapping.source) if each is not None]
 
     async def until_one_ends(self, listener: Listener) -> None:
         self._listener = listener
@@ -94,7 +99,8 @@ class Follower:
             return
         deadlines = [await self._advance(mapping, each, view, role_arn) for each in self._idle(view.found)]
         await asyncio.sleep(0)  # the batches have begun, and count as awake themselves
-        if any(lane.has_more and not lane.is_busy and not lane.is_full for lane in self._idle(view.found)):
+        idle = self._idle(view.found)
+        if view.is_cut or any(lane.has_more and not lane.is_busy and not lane.is_full for lane in idle):
             return
         await listener.wait(min((each for each in deadlines if each is not None), default=None))
 
@@ -140,7 +146,7 @@ class Follower:
             for key, lane in self._lanes.items()
             if self._can_take(lane, now)
         }
-        known = {key: lane.checkpoint if lane.is_busy else lane.known for key, lane in self._lanes.items()}
+        known = {key: lane.known for key, lane in self._lanes.items()}
         stream, factor = self._stream_of(mapping), int(mapping.config["ParallelizationFactor"])
         view = await self._node.store.read(_view, stream, mapping.source, known, cursors, factor)
         if not view.is_ill_shaped:
@@ -235,13 +241,28 @@ def _view(
     found = checkpoints.followed(shards, known, factor)
     if checkpoints.is_ill_shaped(shards, known, found):
         return View(name, is_ill_shaped=True)
-    entries = {
-        key: journal.portion(tx, each.shard, *cursors[key], limits.LAMBDA_STREAM_SCANNED_BYTES)
-        for each in found
-        for key in each.lanes
-        if key in cursors
-    }
-    return View(name, None, found, oldest=stream.oldest(tx, arn), entries=entries)
+    lanes = {key: each for each in found for key in each.lanes if key in cursors}
+    entries = _entries(tx, lanes, cursors)
+    is_cut = len(entries) < len(lanes)
+    return View(name, None, found, oldest=stream.oldest(tx, arn), entries=entries, is_cut=is_cut)
+
+
+def _entries(
+    tx: Tx, lanes: Mapping[LaneKey, Followed], cursors: Mapping[LaneKey, tuple[int, int]]
+) -> dict[LaneKey, tuple[Sequence[Entry], bool]]:
+    """What comes next in those lanes, those first that are farthest behind; up to as much as is read at once."""
+    entries: dict[LaneKey, tuple[Sequence[Entry], bool]] = {}
+    size = 0
+    for key in sorted(lanes, key=lambda key: cursors[key][0]):
+        if size > limits.LAMBDA_STREAM_LOOKED_BYTES:
+            break
+        cursor, followed = cursors[key], lanes[key]
+        if followed.holds(key, cursor[0]):
+            entries[key] = [], False
+        else:
+            entries[key] = journal.portion(tx, followed.shard, *cursor, limits.LAMBDA_STREAM_SCANNED_BYTES)
+        size += sum(entry.size for entry in entries[key][0])
+    return entries
 
 
 def _shards(tx: Tx, stream: Stream, arn: str) -> list[Shard]:

@@ -17,7 +17,7 @@ from wakeful.fabric.trace import Trace
 from wakeful.services.lambda_ import measuring
 from wakeful.services.lambda_.sources import rules
 from wakeful.services.lambda_.sources.mappings import SourceMapping
-from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, LaneKey
+from wakeful.services.lambda_.sources.streams.checkpoints import Checkpoint, LaneKey, Pending
 from wakeful.store.metrics import Sample
 
 EVENT_BYTES = 1024
@@ -69,7 +69,7 @@ def _seen_by_filters(record: dict[str, Any]) -> dict[str, Any]:
     if kept is None:
         return record
     data = base64.b64decode(kept["data"])
-    return {**record, **kept, "data": data.decode(errors="replace")}
+    return {**record, **kept, "data": data.decode(errors="surrogateescape")}  # what is no UTF-8 remains no JSON
 
 
 @dataclass(slots=True)
@@ -121,7 +121,9 @@ class Lane:
 
     @property
     def known(self) -> Checkpoint:
-        """Its checkpoint, as far as it may be moved by what was only looked at."""
+        """Its checkpoint, as far as it may be moved by what was only looked at. What is in work is still to be done."""
+        if self.is_busy and not self.checkpoint.pending:
+            return replace(self.checkpoint, pending=(Pending(self.end),))
         if self.gathered or self.checkpoint.pending or self.cursor <= self.checkpoint.position:
             return self.checkpoint
         return replace(self.checkpoint, position=self.cursor)

@@ -108,6 +108,7 @@ DYNAMODB = Kind(
     defaults=_DEFAULTS,
     check=_check,
     rights=(*_RIGHTS, "ListStreams"),
+    json_only="dynamodb",
     is_stream=True,
     changed_by_user="User action",
 )
@@ -117,6 +118,7 @@ KINESIS = Kind(
     defaults=_DEFAULTS,
     check=_check,
     rights=(*_RIGHTS, "ListShards", "ListStreams"),
+    json_only="data",
     is_stream=True,
     changed_by_user="User action",
 )

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
+from itertools import takewhile
 
 from wakeful import limits
 from wakeful.environments.version import Throttled
@@ -132,10 +133,10 @@ class Turn:
     # --- what is let go ----------------------------------------------------------------------------------------------
 
     def _aged(self, now: float, oldest: float) -> list[Piece]:
-        """What of the batch is too old for the function, or as good as gone from the stream."""
+        """What begins the batch and is too old for the function, or as good as gone from the stream."""
         age_s = self._policy.age_max_s
         since = oldest if age_s is None else max(oldest, now - age_s)
-        return [each for each in self._lane.gathered if each.at < since]
+        return list(takewhile(lambda each: each.at < since, self._lane.gathered))
 
     def _is_too_large(self) -> bool:
         """Whether it is one entry that no event can hold."""
@@ -155,9 +156,10 @@ class Turn:
         return self._discard(left, progress.RETRIES_EXHAUSTED, after.attempts, response)
 
     def _discard(self, pieces: Sequence[Piece], condition: str, attempts: int, response: Response | None) -> Discarded:
-        return Discarded(
-            self._mapping, self._lane.key.shard, condition, tuple(pieces), attempts, response, self._role_arn
-        )
+        """No pieces are the end of the window."""
+        window = self._window_of(pieces) if pieces else self._lane.checkpoint.window
+        task = Task(self._mapping, self._lane.key.shard, tuple(pieces), window, ends_window=not pieces)
+        return Discarded(task, condition, attempts, response, self._role_arn)
 
     # --- windows -----------------------------------------------------------------------------------------------------
 
