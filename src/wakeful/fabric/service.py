@@ -76,7 +76,7 @@ def _stays() -> bool:
     return False
 
 
-def _reads() -> None:
+def _reads(_: float) -> None:
     """And reads it."""
 
 
@@ -94,8 +94,8 @@ class Call:
     source_ip: str = "127.0.0.1"
     has_left: Callable[[], bool] = _stays
     """Whether the client is known to have gone away."""
-    let_go: Callable[[], None] = _reads
-    """Ends an answer that has begun, where the client does not read it and its time is over."""
+    ends_at: Callable[[float], None] = _reads
+    """Says when an answer that comes piece by piece ends for a client that does not read it."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this caller's account and region."""

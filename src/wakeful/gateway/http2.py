@@ -33,10 +33,10 @@ from uvicorn.server import ServerState
 
 from wakeful import limits
 from wakeful.fabric.shares import Share
+from wakeful.gateway.exchange import Exchange, Headers
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-Headers = list[tuple[bytes, bytes]]
 Answer = Callable[[Any, Any, Any], Any]
 
 _OF_CONNECTIONS = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
@@ -52,78 +52,6 @@ class _States(H2ConnectionStateMachine):
         return [] if input_ is ConnectionInputs.RECV_GOAWAY else super().process_input(input_)
 
 
-class Exchange:
-    """One stream: a request, and its answer."""
-
-    def __init__(self, connection: Http2Connection, number: int, scope: dict[str, Any]) -> None:
-        self.number = number
-        self.scope = scope
-        self.has_begun = False
-        self.has_left = False
-        self.is_read = False
-        """Whether the whole request was read: the client waits for us, and not we for it."""
-        self.is_answered = False
-        self.expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])
-        """Whether the client waits to be told to send the body."""
-        self.place: asyncio.TimerHandle | None = None
-        """It is one of those that may be answered at any moment; until when it counts as one."""
-        self._connection = connection
-        self._pieces: list[tuple[bytes, int]] = []
-        self._has_ended = False
-        self._came = asyncio.Event()
-        self.may_send = asyncio.Event()
-
-    @property
-    def waits_for_us(self) -> bool:
-        """Whether it is the client that waits: to be read from, or for the answer."""
-        return self._has_ended or bool(self._pieces) or not self.has_begun
-
-    def came(self, data: bytes, length: int) -> None:
-        """A piece of the body; `length` is what it took of the client's window."""
-        self._pieces.append((data, length))
-        self._came.set()
-
-    def ended(self) -> None:
-        self._has_ended = True
-        self._came.set()
-
-    def left(self) -> None:
-        """Nobody waits for the answer any more."""
-        self.has_left = True
-        self._came.set()
-        self.may_send.set()
-
-    async def receive(self) -> dict[str, Any]:
-        """ASGI's: the next piece of the body. Only now may the client send as much again."""
-        if self.expects and not (self._pieces or self._has_ended):
-            self._connection.send_continue(self)
-        while not self.has_left and (self.is_read or not (self._pieces or self._has_ended)):
-            self._came.clear()
-            await self._came.wait()
-        if self.has_left:
-            return {"type": "http.disconnect"}
-        body = self.take()
-        self.is_read = self._has_ended
-        return {"type": "http.request", "body": body, "more_body": not self._has_ended}
-
-    def take(self) -> bytes:
-        """What has come and was not taken yet, which is no more in the way of what is still to come."""
-        pieces, self._pieces = self._pieces, []
-        self._connection.was_read(self.number, sum(length for _, length in pieces))
-        return b"".join(data for data, _ in pieces)
-
-    async def send(self, message: dict[str, Any]) -> None:
-        """ASGI's: the head, then the body piece by piece. A piece that is empty and not the last says nothing."""
-        if message["type"] == "http.response.start":
-            self._connection.send_head(self.number, message["status"], message["headers"])
-            return
-        await self._connection.send_data(self, message.get("body", b""), is_last=not message.get("more_body", False))
-
-    async def send_whole(self, status: int, headers: Headers, body: bytes) -> None:
-        self._connection.send_head(self.number, status, headers)
-        await self._connection.send_data(self, body, is_last=True)
-
-
 class Http2Connection(asyncio.Protocol):
     """One client. It stands in for the connection that it came out of, with all that is counted of it."""
 
@@ -137,9 +65,9 @@ class Http2Connection(asyncio.Protocol):
         spend: Callable[[float], None],
         leave: Callable[[], None],
     ) -> None:
-        """`extensions` are the names of those that tell who has left, that let a client go, and that answer whole.
-        `spend` hears how long the loop was busy with what came, which waits for the turn of its tenant's `share`; and
-        `leave` gives back the place that the connection has.
+        """`extensions` are the names of those that tell who has left, that are told when an answer ends, and that
+        answer whole. `spend` hears how long the loop was busy with what came, which waits for the turn of its tenant's
+        `share`; and `leave` gives back the place that the connection has.
         """
         self._state = state
         self._app = app
@@ -164,8 +92,7 @@ class Http2Connection(asyncio.Protocol):
         self._unread_bytes = 0
         """What came since the last thing that was complete."""
         self._is_ending = False
-        self._may_write = asyncio.Event()
-        self._may_write.set()
+        self._may_write = True
         self._heard = self._sent = self._loop.time()
         self._later = b""
         """What has come and is heard when it is the tenant's turn again."""
@@ -248,14 +175,14 @@ class Http2Connection(asyncio.Protocol):
             self._forget(self._waiting.popleft())
         for exchange in self._exchanges.values():
             exchange.left()
-        self._may_write.set()
         self._leave()
 
     def pause_writing(self) -> None:
-        self._may_write.clear()
+        self._may_write = False
 
     def resume_writing(self) -> None:
-        self._may_write.set()
+        self._may_write = True
+        self._credit(None)
 
     # --- the server's ---
 
@@ -273,6 +200,7 @@ class Http2Connection(asyncio.Protocol):
         """Ends the connection of a client that asks for nothing, or does not go on with what it began, or reads nothing
         of more than it may leave unread, for too long.
         """
+        self._pass_over_slow(now)
         is_full = self._unsent_bytes > limits.HTTP2_UNSENT_BYTES_MAX
         if is_full and now - self._sent > limits.HTTP_SILENCE_S:
             self._transport.abort()
@@ -280,6 +208,15 @@ class Http2Connection(asyncio.Protocol):
         is_waiting = self._turn is not None or any(each.waits_for_us for each in self._exchanges.values())
         if now - self._heard > patience_s and not is_waiting:
             self._transport.abort()
+
+    def end_if_over(self, now: float) -> None:
+        """Ends the answers whose time is over, and that nobody reads."""
+        for exchange in list(self._exchanges.values()):
+            if exchange.until is not None and now >= exchange.until and exchange.is_on_its_way:
+                if not self._is_gone(exchange.number):
+                    self._protocol.reset_stream(exchange.number, ErrorCodes.CANCEL)
+                    self._flush()
+                exchange.left()
 
     # --- what comes ---
 
@@ -309,10 +246,10 @@ class Http2Connection(asyncio.Protocol):
                 self._protocol.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             return
         exchange = Exchange(self, event.stream_id, self._scope(event.headers))
-        has_left, let_go, answer_whole = self._extensions
+        has_left, ends_at, answer_whole = self._extensions
         exchange.scope["extensions"] = {
             has_left: partial(getattr, exchange, "has_left"),
-            let_go: partial(self._let_go, exchange),
+            ends_at: partial(setattr, exchange, "until"),
             answer_whole: exchange.send_whole,
         }
         self._exchanges[event.stream_id] = exchange
@@ -331,15 +268,19 @@ class Http2Connection(asyncio.Protocol):
             exchange = self._waiting.popleft()
             exchange.has_begun = True
             self._places += 1
-            exchange.place = self._loop.call_later(limits.HTTP2_ANSWER_S, self._give_place_back, exchange)
+            exchange.place = self._loop.time()
             task = self._loop.create_task(self._answer(exchange))
             self._state.tasks.add(task)
             task.add_done_callback(self._state.tasks.discard)
 
+    def _pass_over_slow(self, now: float) -> None:
+        for exchange in list(self._exchanges.values()):
+            if exchange.place is not None and now - exchange.place > limits.HTTP2_ANSWER_S:
+                self._give_place_back(exchange)
+
     def _give_place_back(self, exchange: Exchange) -> None:
         """What there is to send for it is known, or it takes long."""
         if exchange.place is not None:
-            exchange.place.cancel()
             exchange.place = None
             self._places -= 1
             self._begin_waiting()
@@ -412,12 +353,6 @@ class Http2Connection(asyncio.Protocol):
             self._forget(exchange)
             self._end(exchange)
 
-    def _let_go(self, exchange: Exchange) -> None:
-        if not self._is_gone(exchange.number):
-            self._protocol.reset_stream(exchange.number, ErrorCodes.CANCEL)
-            self._flush()
-        exchange.left()
-
     def _refuse(self, exchange: Exchange) -> None:
         """The client may safely ask for it elsewhere."""
         self._protocol.reset_stream(exchange.number, ErrorCodes.REFUSED_STREAM)
@@ -476,18 +411,19 @@ class Http2Connection(asyncio.Protocol):
         self._unsent_bytes += len(data)
         self._give_place_back(exchange)
         rest = memoryview(data)
+        exchange.is_on_its_way = True
         try:
             while rest and not self._is_gone(exchange.number):
                 # A client may allow frames as large as what it is let go for when it does not read it.
                 room = min(self._protocol.local_flow_control_window(exchange.number), limits.HTTP2_FRAME_BYTES)
-                if room <= 0:
+                if room <= 0 or not self._may_write:
                     exchange.may_send.clear()
                     await exchange.may_send.wait()
                     continue
                 self._send_piece(exchange.number, bytes(rest[:room]))
                 rest = rest[room:]
-                await self._may_write.wait()
         finally:
+            exchange.is_on_its_way = False
             self._unsent_bytes -= len(rest)
         if is_last and not self._is_gone(exchange.number):
             exchange.is_answered = True

@@ -6,7 +6,6 @@ when it looks next, and ends. An event comes at least every five seconds, empty 
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -85,30 +84,8 @@ def begin(tx: Tx, request: Request) -> Subscription:
     return Subscription(consumer.arn, stream, shard, token, after, until=tx.now + limits.KINESIS_SUBSCRIPTION_S)
 
 
-@dataclass(slots=True)
-class _Reader:
-    """The subscriber, who would not be told that the time is over while it does not read."""
-
-    call: Call
-    is_awaited: bool = True
-    """Something is on its way to it."""
-
-    async def let_go(self, node: Node, until: float) -> None:
-        with node.wakes.listen(is_lazy=True) as listener:
-            while node.clock.now() < until:
-                await listener.wait(until)
-        if self.is_awaited:
-            self.call.let_go()
-
-
-def events(call: Call, node: Node, subscription: Subscription) -> Events:
+async def events(call: Call, node: Node, subscription: Subscription) -> Events:
     """Until the shard or the time ends, somebody takes the subscription over, or the subscriber leaves."""
-    reader = _Reader(call)
-    ending = asyncio.create_task(reader.let_go(node, subscription.until))
-    return _events(reader, node, subscription, ending)
-
-
-async def _events(reader: _Reader, node: Node, subscription: Subscription, ending: asyncio.Task[None]) -> Events:
     wake_names = (
         journals.wake_name(subscription.stream.journal),
         _wake_name(subscription.consumer, subscription.shard.name),
@@ -118,10 +95,9 @@ async def _events(reader: _Reader, node: Node, subscription: Subscription, endin
         while True:
             # Nobody listens while an event is on its way: how long that takes is the subscriber's.
             with node.wakes.listen(*wake_names, is_lazy=True) as listener:
-                reader.is_awaited = False
                 while True:
                     now = node.clock.now()
-                    if now >= subscription.until or node.is_stopping or reader.call.has_left():
+                    if now >= subscription.until or node.is_stopping or call.has_left():
                         return
                     seen = await node.store.read(_look, subscription)
                     if seen.entries or seen.children is not None or now - told >= limits.KINESIS_HEARTBEAT_S:
@@ -132,12 +108,10 @@ async def _events(reader: _Reader, node: Node, subscription: Subscription, endin
             node.telemetry.note(measuring.event(subscription.stream, subscription.name, told, sizes, seen.behind_ms))
             if seen.entries:
                 subscription = dataclasses.replace(subscription, after=seen.entries[-1].seq)
-            reader.is_awaited = True
             yield {"SubscribeToShardEvent": _event(subscription, seen, told)}
             if seen.children is not None:
                 return
     finally:
-        ending.cancel()
         await node.store.write(_end, subscription)
 
 
