@@ -119,12 +119,13 @@ def _write(
     cause = Cause(call.effects)
     told: dict[str, list[shapes.ItemCollectionMetrics]] = {}
     places.sort(key=lambda place: place[:2])
-    for _, key, found, _ in places:
-        writes.lock(tx, found, key)  # all of them, before the first shard of a stream is held
-    for _, _, found, write in places:
+    # All of them, before the first shard of a stream is held.
+    tables = changes.hold(tx, ((found, key) for _, key, found, _ in places))
+    for arn, key, _, write in places:
+        found = tables[arn]
         if meters.name_of(found) in throttled:
             continue
-        writes.carry_out(tx, write, cause, meters.of(found), found)
+        writes.carry_out(tx, write, cause, meters.of(found), found, key)
         of = returned.collection(tx, found, write.item) if is_sized else None
         if of is not None:
             told.setdefault(meters.name_of(found), []).append(of)

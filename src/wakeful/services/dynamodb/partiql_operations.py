@@ -172,14 +172,15 @@ def _answer(**members: Any) -> dict[str, Any]:
 
 
 def _write(tx: Tx, call: Call, bound: Bound) -> Selected:
-    found = table.find(tx, table.arn_of(call, bound.table))
+    write = _write_in(table.find(tx, table.arn_of(call, bound.table)), bound)
+    found, key = writes.hold(tx, write)
     meter = Meter(found, bound.request.get("ReturnConsumedCapacity", "NONE"))
-    return Selected(found, _written(tx, call, bound, found, meter), None, meter)
+    shown = writing.carry_out(tx, bound.statement, write, found, key, Cause(call.effects), meter)
+    return Selected(found, shown, None, meter)
 
 
-def _written(tx: Tx, call: Call, bound: Bound, found: Table, meter: Meter) -> list[Item]:
-    write = writing.write_of(found, bound.statement, bound.parameters, told_on_failure=bound.told_on_failure)
-    return writing.carry_out(tx, bound.statement, write, found, Cause(call.effects), meter)
+def _write_in(found: Table, bound: Bound) -> writes.Write:
+    return writing.write_of(found, bound.statement, bound.parameters, told_on_failure=bound.told_on_failure)
 
 
 def _key_of(found: Table, bound: Bound, called: str) -> bytes:
@@ -249,17 +250,20 @@ def _write_batch(tx: Tx, call: Call, several: Sequence[Bound | AwsError], meters
             wanted.append(error)
     good = sorted(_good(wanted), key=lambda each: changes.place(*each[1:]))
     _check_distinct([(found.space, key) for _, found, key in good])
-    for _, found, key in good:
-        changes.lock(tx, found, key)  # all of them, before the first shard of a stream is held
-    answers = {changes.place(*each[1:]): _written_or_refused(tx, call, each, meters) for each in good}
+    # All of them, before the first shard of a stream is held.
+    tables = changes.hold(tx, (each[1:] for each in good))
+    answers = {
+        changes.place(found, key): _written_or_refused(tx, call, bound, tables[found.arn], key, meters)
+        for bound, found, key in good
+    }
     return [_refused(each) if isinstance(each, AwsError) else answers[changes.place(*each[1:])] for each in wanted]
 
 
-def _written_or_refused(tx: Tx, call: Call, each: tuple[Bound, Table, bytes], meters: Meters) -> dict[str, Any]:
-    bound, found, _ = each
+def _written_or_refused(tx: Tx, call: Call, bound: Bound, found: Table, key: bytes, meters: Meters) -> dict[str, Any]:
     try:
         with tx.savepoint():
-            shown = _written(tx, call, bound, found, meters.of(found))
+            write, cause = _write_in(found, bound), Cause(call.effects)
+            shown = writing.carry_out(tx, bound.statement, write, found, key, cause, meters.of(found))
     except AwsError as error:
         return _refused(error) | ({"TableName": bound.table} if isinstance(error, _RAN) else {})
     return _answer(TableName=bound.table, Item=shown[0] if shown else None)
