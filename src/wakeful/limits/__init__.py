@@ -224,6 +224,10 @@ FILTER_POLICY_BYTES_MAX = 256 * 1024
 FILTER_POLICY_NUMBER_MAX = 1_000_000_000
 FILTER_POLICY_DECIMALS_MAX = 5
 
+# --- fabric: turns ---------------------------------------------------------------------------------------------------
+
+TURN_S = 0.004  # of the processor's time, after which work that may be long lets others go first
+
 # --- fabric: batches -----------------------------------------------------------------------------------------------
 
 BATCH_FIRST_SLICE = 100  # things taken from a source before anybody knows how large they are

@@ -30,7 +30,8 @@ DYNAMODB_BURST_S = 300  # for how long a table keeps what it did not use, where 
 
 DYNAMODB_PAGE_BYTES = 1024 * 1024  # of items, read by one Query, Scan or ExecuteStatement
 DYNAMODB_PAGE_ROWS_FIRST = 32  # rows that are asked for before anybody knows how large they are
-DYNAMODB_PAGE_ROWS_MAX = 4096  # rows that are asked for at a time
+DYNAMODB_PAGE_ROWS_MAX = 512  # rows that are asked for at a time: between any two of them a turn may be over
+DYNAMODB_PAGE_ROWS_LOOKED_AT = 64  # the same, where a filter or a projection looks into every item
 DYNAMODB_PARSED_STATEMENTS = 1024  # PartiQL statements that are kept read
 DYNAMODB_STATEMENT_DEPTH_MAX = 64  # parentheses, NOTs and collections within one another in a PartiQL statement
 DYNAMODB_STATEMENT_PARTITIONS_MAX = 50  # that one SELECT may name by IN and OR, and still be a query

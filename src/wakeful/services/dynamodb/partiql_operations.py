@@ -77,7 +77,7 @@ async def execute_statement(
     with measuring.operation(node, call, "ExecuteStatement", bound.table):
         await _admit(call, node, bound)
         if isinstance(bound.statement, Select):
-            done = await node.store.read(selecting.select, call, bound.statement, bound.parameters, request)
+            done = await selecting.select(call, node, bound.statement, bound.parameters, request)
             found = measuring.returned_items(done.table.arn, "ExecuteStatement", len(done.items), node.clock.now())
             node.telemetry.note(found)
         else:
