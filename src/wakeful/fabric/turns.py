@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from wakeful import limits
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+_AT_ONCE = 16  # things between two looks at the time
 
 
 class Turn:
@@ -26,3 +33,13 @@ class Turn:
         if self.is_over:
             await asyncio.sleep(0)
             self._begun = time.thread_time()
+
+
+async def each_made(make: Callable[[Given], Made], things: Sequence[Given]) -> list[Made]:
+    """What is made of each of many things."""
+    turn = Turn()
+    made: list[Made] = []
+    for at in range(0, len(things), _AT_ONCE):
+        made += map(make, things[at : at + _AT_ONCE])
+        await turn.passed_on()
+    return made

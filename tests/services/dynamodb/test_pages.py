@@ -90,18 +90,19 @@ def small(node: RunningNode, monkeypatch: pytest.MonkeyPatch) -> RunningNode:
 def test_others_have_their_turn_while_a_long_page_is_read(
     small: RunningNode, operation: str, request_: dict[str, Any]
 ) -> None:
-    async def turns() -> tuple[int, int]:
-        """How often somebody else was on, and how many items there were."""
-        reading = asyncio.ensure_future(small.node.call(CALL, "dynamodb", operation, request_))
-        count = 0
-        while not reading.done():
-            count += 1
-            await asyncio.sleep(0)
-        return count, len((await reading)["Items"])
-
-    count, items = small.run(turns())
-    assert items == 40
+    count, answer = small.run(turns(small, operation, request_))
+    assert len(answer["Items"]) == 40
     assert count > 30
+
+
+async def turns(node: RunningNode, operation: str, request: dict[str, Any]) -> tuple[int, Any]:
+    """How often somebody else was on meanwhile, and the answer."""
+    asking = asyncio.ensure_future(node.node.call(CALL, "dynamodb", operation, request))
+    count = 0
+    while not asking.done():
+        count += 1
+        await asyncio.sleep(0)
+    return count, await asking
 
 
 def test_a_table_that_goes_while_it_is_read_is_not_found(small: RunningNode) -> None:
@@ -118,3 +119,23 @@ def test_a_table_that_goes_while_it_is_read_is_not_found(small: RunningNode) -> 
 
     with pytest.raises(ResourceNotFoundException):
         small.run(read())
+
+
+SELECTS = [{"Statement": f"SELECT p FROM small WHERE p = '{number}'"} for number in range(25)]
+KEYS = [{"p": {"S": str(number)}} for number in range(25)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("BatchGetItem", {"RequestItems": {"small": {"Keys": KEYS, "ProjectionExpression": "p"}}}),
+        ("TransactGetItems", {"TransactItems": [{"Get": {"TableName": "small", "Key": key}} for key in KEYS]}),
+        ("BatchExecuteStatement", {"Statements": SELECTS}),
+        ("ExecuteTransaction", {"TransactStatements": SELECTS}),
+    ],
+)
+def test_others_have_their_turn_while_many_items_are_looked_at(
+    small: RunningNode, operation: str, request_: dict[str, Any]
+) -> None:
+    count, _ = small.run(turns(small, operation, request_))
+    assert count > 25

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import changes, item_rules, items, measuring, table, throttling, transactions, writes
+from wakeful.fabric.turns import Turn
+from wakeful.services.dynamodb import (
+    changes,
+    item_rules,
+    items,
+    measuring,
+    reading,
+    table,
+    throttling,
+    transactions,
+    writes,
+)
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -21,6 +32,7 @@ from wakeful.services.dynamodb.errors import (
     TransactionCanceledException,
     ValidationException,
 )
+from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.known_tables import known
 from wakeful.services.dynamodb.partiql import binding, parser, plans, selecting, writing
 from wakeful.services.dynamodb.partiql.binding import Parameters
@@ -28,7 +40,6 @@ from wakeful.services.dynamodb.partiql.selecting import Selected
 from wakeful.services.dynamodb.partiql.syntax import Exists, Insert, Select, Statement
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.transactions import Meters
-from wakeful.services.dynamodb.values import Item, answered
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import AwsError
 
@@ -102,7 +113,7 @@ async def batch_execute_statement(
     with measuring.operation(node, call, "BatchExecuteStatement", good[0].table if good else ""):
         several = [await _admitted(call, node, each) for each in several]
         if any(reads):
-            responses = await node.store.read(_read_batch, call, several, meters)
+            responses = await _shown(several, await node.store.read(_read_batch, call, several, meters))
         else:
             responses = await node.store.write(_write_batch, call, several, meters)
         for found, meter in meters.all():
@@ -127,7 +138,7 @@ async def execute_transaction(
             tables = [await known(call, node, each.table) for each in several]
             await transactions.admit(node, tables, reads=any(reads))
         if any(reads):
-            responses = await node.store.read(_read_all, call, several, meters)
+            responses = await _shown(several, await node.store.read(_read_all, call, several, meters))
         else:
             token = request.get("ClientRequestToken")
             responses = await node.store.write(_write_all, call, several, meters, token, asked)
@@ -192,14 +203,21 @@ def _key_of(found: Table, bound: Bound, called: str) -> bytes:
     return item_rules.key_of_key(found, key)
 
 
-def _read(tx: Tx, bound: Bound, found: Table, key: bytes, meter: Meter) -> Item | None:
-    assert isinstance(bound.statement, Select)
+def _read(tx: Tx, bound: Bound, found: Table, key: bytes, meter: Meter) -> Stored | None:
     stored = items.stored(tx, found.space, key)
     meter.read(0 if stored is None else stored.size, consistent=bool(bound.request.get("ConsistentRead")))
-    if stored is None:
-        return None
-    paths = bound.statement.paths
-    return answered(stored.raw) if paths is None else binding.projection_of(paths).of(stored.item)
+    return stored
+
+
+async def _shown(several: Sequence[Bound | AwsError], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers to SELECTs, with what each shows of its item, where it has found one."""
+    turn = Turn()
+    for bound, answer in zip(several, answers, strict=True):
+        if isinstance(bound, Bound) and isinstance(bound.statement, Select) and "Item" in answer:
+            paths = bound.statement.paths
+            projection = None if paths is None else binding.projection_of(paths)
+            answer["Item"] = await reading.shown(turn, answer["Item"], projection)
+    return answers
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wakeful.fabric.turns import Turn
 from wakeful.services.dynamodb import items, table
 from wakeful.services.dynamodb.errors import ResourceNotFoundException, ValidationException
 from wakeful.services.dynamodb.expressions.bound import Condition, Projection
@@ -68,6 +69,12 @@ def show(tx: Tx, reading: Reading, rows: Sequence[Stored]) -> Shown:
         if not reading.counts_only:
             found.append(answered(row.raw) if reading.projection is None else reading.projection.of(item))
     return Shown(found, count, fetched)
+
+
+async def shown(turn: Turn, row: Stored, projection: Projection | None) -> Item:
+    """What one of several items shows; others have had their turn before, where it was time."""
+    await turn.passed_on()
+    return answered(row.raw) if projection is None else projection.of(row.item)
 
 
 def check_there(tx: Tx, reading: Reading) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wakeful import limits
 from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.parts import kept, parts_of
 from wakeful.fabric.service import Call, Node, Request
+from wakeful.fabric.turns import each_made
 from wakeful.services.kinesis import measuring, positions, records, sequences, shards
 from wakeful.services.kinesis import stream as streams
 from wakeful.services.kinesis.api import api
@@ -83,12 +85,12 @@ async def get_records(call: Call, node: Node, request: shapes.GetRecordsInput) -
     if read.is_refused:
         raise ProvisionedThroughputExceededException(_exceeded(read.stream, read.shard))
     answer: shapes.GetRecordsOutput = {
-        "Records": [records.answered(read.shard, entry) for entry in read.entries],  # type: ignore[misc]
+        "Records": await each_made(partial(records.answered, read.shard), read.entries),  # type: ignore[arg-type]
         "MillisBehindLatest": read.behind_ms,
         "NextShardIterator": read.further,
     }
     if read.children is not None:
-        answer["ChildShards"] = read.children  # type: ignore[typeddict-item]
+        answer["ChildShards"] = read.children  # type: ignore[arg-type]
     return answer
 
 
