@@ -45,7 +45,11 @@ def test_others_have_their_turn_while_many_records_are_answered(
         for each in shards
     ]
     monkeypatch.setattr(limits, "TURN_S", 0.0)
+    monkeypatch.setattr(limits, "JOURNAL_SLICE", 5)
     assert node.run(turns(node, "kinesis", of_stream)) == (500, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "KINESIS_GET_BYTES_MAX", 20)
+        assert node.run(turns(node, "kinesis", of_stream)) == (10, True)
     counts = [node.run(turns(node, "dynamodbstreams", each["ShardIterator"])) for each in of_tables]
     assert (200, True) in counts
 

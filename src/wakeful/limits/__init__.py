@@ -237,5 +237,6 @@ BATCH_RECORD_BYTES = 500  # about what a record has besides what was sent
 # --- fabric: journals ------------------------------------------------------------------------------------------------
 
 JOURNAL_READ_BYTES_MAX = 10 * 1024 * 1024  # of entries that are read at once
+JOURNAL_FIRST_SLICE = 32  # entries that are asked for before anybody knows how large they are
 JOURNAL_SLICE = 1000  # entries that one question to the store answers
 JOURNAL_DROPPED_AT_ONCE = 500  # entries that are dropped in one transaction, others waiting
