@@ -193,3 +193,31 @@ async def test_much_goes_in_portions(open_journals: OpenStore, clock: Clock) -> 
             assert not await store.write(drop, "j")
             assert await store.read(journal.shards, "j") == []
         assert await store.read(of, kept) == ["x"]
+
+
+async def test_no_more_large_entries_are_read_than_there_is_room_for(
+    open_journals: OpenStore,
+) -> None:
+    asked: list[int] = []
+
+    def read(tx: Tx, shard: Shard) -> int:
+        class Watched:
+            def one(self, sql: str, *args: Any) -> Any:
+                return tx.one(sql, *args)
+
+            def all(self, sql: str, *args: Any) -> Any:
+                rows = tx.all(sql, *args)
+                asked.append(len(rows))
+                return rows
+
+        return len(journal.read(Watched(), shard, shard.starts, 1000, 50_000))  # type: ignore[arg-type] # all it needs
+
+    def fill(tx: Tx) -> None:
+        for _ in range(200):
+            put(tx, "j", "x" * 1000)
+
+    async with open_journals() as store:
+        shard = await store.write(journal.open_shard, "j", "s")
+        await store.write(fill)
+        assert await store.read(read, shard) == 50
+    assert sum(asked) < 60

@@ -222,7 +222,7 @@ def portion(
     size = 0
     last = _beyond(tx, shard, after, since)
     while len(found) < count:
-        slice_size = min(count - len(found), limits.JOURNAL_SLICE)
+        slice_size = min(count - len(found), _slice(len(found), size, bytes_max))
         rows = tx.all(
             "SELECT * FROM journal_entries WHERE shard = ? AND seq > ? ORDER BY seq LIMIT ?", shard.id, last, slice_size
         )
@@ -235,6 +235,13 @@ def portion(
             return found, False
         last = found[-1].seq
     return found, True
+
+
+def _slice(count: int, size: int, bytes_max: int) -> int:
+    """How many entries to ask for next: as many as there is room for, if they are as large as those before."""
+    if count == 0:
+        return limits.JOURNAL_FIRST_SLICE
+    return max(1, min(limits.JOURNAL_SLICE, (bytes_max - size) * count // max(1, size) + 1))
 
 
 def newest(tx: Tx, shard: Shard) -> int:

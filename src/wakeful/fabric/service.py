@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
+from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.fabric.trace import Trace
 from wakeful.store import work
@@ -251,6 +252,8 @@ class Service:
     """What rows know of the resource that `needs` names. None: the ARN says all."""
     policies_changed: str = ""
     """Woken when what `policy` or `resource` answers has changed; without it they are asked for every call."""
+    body_bytes_max: int = limits.HTTP_BODY_BYTES_MAX
+    """Of a request; one that is larger is answered 413, and nobody looks into it."""
     unsigned: frozenset[str] = frozenset()
     """Operations that may be asked for without a signature; policies still say who may."""
     fronts: tuple[Front, ...] = ()

@@ -87,16 +87,17 @@ class Authenticator:
         if fault is not None and not (claim is not None and secret is None and await self._believes(origin)):
             raise fault
         assert target.operation is not None
+        bytes_max = self._node.services[target.service].body_bytes_max
         if pieces is not None and (target.operation.streams_in or target.service == "s3" or is_chunked(http)):
             http.stream = Body(http, pieces, claim, secret, has_checksum=target.operation.has_checksum)
         elif pieces is not None:
-            http.body = await whole(pieces)
+            http.body = await whole(pieces, bytes_max)
         if claim is not None and secret is not None:
             await self._verify(http, claim, secret, target, address)
         elif claim is not None and claim.is_presigned:
             signature.check_time(http, claim, self._node.clock.wall())
         if http.stream is not None and not target.operation.streams_in:
-            http.body, http.stream = await whole(http.stream), None
+            http.body, http.stream = await whole(http.stream, bytes_max), None
         return await self._identity(claim, known, target, origin)
 
     async def root_of(self, http: HttpRequest) -> str | None:

@@ -229,6 +229,10 @@ FILTER_POLICY_BYTES_MAX = 256 * 1024
 FILTER_POLICY_NUMBER_MAX = 1_000_000_000
 FILTER_POLICY_DECIMALS_MAX = 5
 
+# --- fabric: turns ---------------------------------------------------------------------------------------------------
+
+TURN_S = 0.004  # of the processor's time, after which work that may be long lets others go first
+
 # --- fabric: batches -----------------------------------------------------------------------------------------------
 
 BATCH_FIRST_SLICE = 100  # things taken from a source before anybody knows how large they are
@@ -238,5 +242,6 @@ BATCH_RECORD_BYTES = 500  # about what a record has besides what was sent
 # --- fabric: journals ------------------------------------------------------------------------------------------------
 
 JOURNAL_READ_BYTES_MAX = 10 * 1024 * 1024  # of entries that are read at once
+JOURNAL_FIRST_SLICE = 32  # entries that are asked for before anybody knows how large they are
 JOURNAL_SLICE = 1000  # entries that one question to the store answers
 JOURNAL_DROPPED_AT_ONCE = 500  # entries that are dropped in one transaction, others waiting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # --- DynamoDB: values and items --------------------------------------------------------------------------------------
 
+DYNAMODB_REQUEST_BYTES_MAX = 16 * 1024 * 1024  # as it comes; a larger one nobody looks into
 DYNAMODB_ITEM_BYTES_MAX = 400 * 1024
 DYNAMODB_PARSED_TABLES = 4096  # definitions of tables that are kept parsed
 DYNAMODB_NUMBER_DIGITS_MAX = 38  # significant ones
@@ -30,7 +31,8 @@ DYNAMODB_BURST_S = 300  # for how long a table keeps what it did not use, where 
 
 DYNAMODB_PAGE_BYTES = 1024 * 1024  # of items, read by one Query, Scan or ExecuteStatement
 DYNAMODB_PAGE_ROWS_FIRST = 32  # rows that are asked for before anybody knows how large they are
-DYNAMODB_PAGE_ROWS_MAX = 4096  # rows that are asked for at a time
+DYNAMODB_PAGE_ROWS_MAX = 512  # rows that are asked for at a time: between any two of them a turn may be over
+DYNAMODB_PAGE_ROWS_LOOKED_AT = 64  # the same, where a filter or a projection looks into every item
 DYNAMODB_PARSED_STATEMENTS = 1024  # PartiQL statements that are kept read
 DYNAMODB_STATEMENT_DEPTH_MAX = 64  # parentheses, NOTs and collections within one another in a PartiQL statement
 DYNAMODB_STATEMENT_PARTITIONS_MAX = 50  # that one SELECT may name by IN and OR, and still be a query
@@ -106,6 +108,7 @@ DYNAMODB_DESTINATION_BACKOFF_MAX_S = 300.0
 KINESIS_KEY_CHARS_MAX = 256  # of a partition key
 KINESIS_RECORD_KIB = 1024  # of a record with its partition key, unless its stream says otherwise
 KINESIS_PUT_BYTES_MAX = 10 * 1024 * 1024  # of all records of one PutRecords, with their keys
+KINESIS_REQUEST_BYTES_MAX = 14 * 1024 * 1024  # as it comes, with all that in base64
 KINESIS_GET_RECORDS_MAX = 10_000  # that GetRecords answers at once
 KINESIS_GET_BYTES_MAX = 10 * 1024 * 1024
 KINESIS_ITERATOR_S = 300.0

@@ -151,7 +151,7 @@ def test_records_are_as_large_as_their_stream_lets_them(kinesis: Any) -> None:
     assert "'records.2.member.data'" in refusal(kinesis.put_records, StreamName=name, Records=entries)[1]
     kinesis.update_max_record_size(StreamARN=arn(name), MaxRecordSizeInKiB=10_240)
     kinesis.put_record(StreamName=name, Data=b"y" * 10_000_000, PartitionKey="a")
-    entries = [{"Data": b"x" * 6_000_000, "PartitionKey": "a"}] * 2
+    entries = [{"Data": b"x" * 5_300_000, "PartitionKey": "a"}] * 2
     assert refusal(kinesis.put_records, StreamName=name, Records=entries) == (
         "InvalidArgumentException",
         "Records size exceeds 10 MB limit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wakeful import limits
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
     backfill,
@@ -51,6 +52,7 @@ service = Service(
         "table stream": "SELECT count(*) AS n FROM dynamodb_streams WHERE disabled IS NULL",
     },
     needs=needs,
+    body_bytes_max=limits.DYNAMODB_REQUEST_BYTES_MAX,
     policy=policies.of,
     policies_changed=policies.CHANGED,
     workers=(
@@ -66,7 +68,9 @@ service = Service(
     first=_first,
 )
 
-streams = Service(operations=streams_api, schema=_SCHEMA, needs=stream_needs)
+streams = Service(
+    operations=streams_api, schema=_SCHEMA, needs=stream_needs, body_bytes_max=limits.DYNAMODB_REQUEST_BYTES_MAX
+)
 
 __all__ = [
     "batch_operations",

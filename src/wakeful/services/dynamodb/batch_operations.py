@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import changes, item_rules, items, measuring, returned, table, throttling, writes
+from wakeful.fabric.turns import Turn
+from wakeful.services.dynamodb import (
+    changes,
+    item_rules,
+    items,
+    measuring,
+    reading,
+    returned,
+    table,
+    throttling,
+    writes,
+)
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import (
@@ -15,11 +26,12 @@ from wakeful.services.dynamodb.errors import (
     ThrottlingException,
     ValidationException,
 )
+from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.known_tables import asked_of, known
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.transactions import Meters
-from wakeful.services.dynamodb.values import Item, answered, checked
+from wakeful.services.dynamodb.values import Item, checked
 from wakeful.services.dynamodb.writes import Write
 from wakeful.store.tx import Tx
 
@@ -35,10 +47,13 @@ async def batch_write_item(call: Call, node: Node, request: shapes.BatchWriteIte
     wanted = request["RequestItems"]
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"))
     several: list[Write] = []
+    turn = Turn()
     for name, asked in wanted.items():
         found = await known(call, node, name)
         meters.name(found.arn, name)
-        several += (_write_of(found, each) for each in asked)
+        for each in asked:
+            several.append(_write_of(found, each))
+            await turn.passed_on()
     if len(several) > limits.DYNAMODB_BATCH_WRITES_MAX:
         raise ValidationException("Too many items requested for the BatchWriteItem call")
     with measuring.operation(node, call, "BatchWriteItem", several[0].table.arn):
@@ -69,7 +84,8 @@ async def batch_get_item(call: Call, node: Node, request: shapes.BatchGetItemInp
         raise ValidationException("Too many items requested for the BatchGetItem call")
     with measuring.operation(node, call, "BatchGetItem", next(iter(several.values()))[0].arn):
         throttled = await _throttled(node, {name: of for name, (of, _, _) in several.items()}, reads=True)
-        responses, left = await node.store.read(_read, several, throttled, meters)
+        there, left = await node.store.read(_read, several, throttled, meters)
+        responses = {name: await _shown(rows, several[name][2]) for name, rows in there.items()}
         for found, meter in meters.all():
             await throttling.spend(node, found, meter)
     answer = {"Responses": responses, "UnprocessedKeys": left, "ConsumedCapacity": meters.told()}
@@ -119,12 +135,13 @@ def _write(
     cause = Cause(call.effects)
     told: dict[str, list[shapes.ItemCollectionMetrics]] = {}
     places.sort(key=lambda place: place[:2])
-    for _, key, found, _ in places:
-        writes.lock(tx, found, key)  # all of them, before the first shard of a stream is held
-    for _, _, found, write in places:
+    # All of them, before the first shard of a stream is held.
+    tables = changes.hold(tx, ((found, key) for _, key, found, _ in places))
+    for arn, key, _, write in places:
+        found = tables[arn]
         if meters.name_of(found) in throttled:
             continue
-        writes.carry_out(tx, write, cause, meters.of(found), found)
+        writes.carry_out(tx, write, cause, meters.of(found), found, key)
         of = returned.collection(tx, found, write.item) if is_sized else None
         if of is not None:
             told.setdefault(meters.name_of(found), []).append(of)
@@ -140,7 +157,7 @@ def _key(found: Table, write: Write) -> bytes:
 
 def _read(
     tx: Tx, several: Mapping[str, tuple[Table, Any, Asked | None]], throttled: Collection[str], meters: Meters
-) -> tuple[dict[str, list[Item]], dict[str, Any]]:
+) -> tuple[dict[str, list[Stored]], dict[str, Any]]:
     """The items, and what of the request is still to be asked for once the answer is as large as it may be."""
     places: list[tuple[str, Table, list[bytes]]] = []
     for name, (of, asked, _) in several.items():
@@ -149,15 +166,15 @@ def _read(
         if len(set(keys)) != len(keys):
             raise ValidationException(_TWICE)
         places.append((name, found, keys))
-    responses: dict[str, list[Item]] = {}
+    there: dict[str, list[Stored]] = {}
     left: dict[str, Any] = {}
     room = limits.DYNAMODB_BATCH_READ_BYTES_MAX
     for name, found, keys in places:
-        _, asked, expressions = several[name]
+        _, asked, _ = several[name]
         if name in throttled:
             left[name] = asked
             continue
-        responses[name] = []
+        there[name] = []
         meter = meters.of(found)
         for at, key in enumerate(keys):
             stored = items.stored(tx, found.space, key) if room >= 0 else None
@@ -167,9 +184,14 @@ def _read(
                 break
             meter.read(0 if stored is None else stored.size, consistent=asked.get("ConsistentRead", False))
             if stored is not None:
-                projection = None if expressions is None else expressions.projection
-                responses[name].append(answered(stored.raw) if projection is None else projection.of(stored.item))
-    return responses, left
+                there[name].append(stored)
+    return there, left
+
+
+async def _shown(rows: Sequence[Stored], expressions: Asked | None) -> list[Item]:
+    turn = Turn()
+    projection = None if expressions is None else expressions.projection
+    return [await reading.shown(turn, row, projection) for row in rows]
 
 
 def _said(answer: dict[str, Any]) -> dict[str, Any]:

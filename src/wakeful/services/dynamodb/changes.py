@@ -5,6 +5,7 @@ Everything that changes items comes through here: puts, updates, deletes, batche
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wakeful import limits
@@ -12,6 +13,7 @@ from wakeful.fabric.trace import Trace
 from wakeful.services.dynamodb import expiries, history, index, items, measuring, stream
 from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
+from wakeful.services.dynamodb.errors import ResourceNotFoundException
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Index, Table
@@ -105,6 +107,25 @@ def lock(tx: Tx, table: Table, key: bytes) -> None:
 def place(table: Table, key: bytes) -> tuple[str, bytes]:
     """Where an item comes in the order in which several are locked and changed: the same in every region."""
     return table.arn, key
+
+
+def hold(tx: Tx, wanted: Iterable[tuple[Table, bytes]]) -> dict[str, Table]:
+    """All these items are locked; and their tables, by their ARNs, as they are now.
+
+    Who had to wait for an item may find that its table has an index by then, or a stream: whoever had the item before
+    knew of it, and nobody else would ever show there what is written now. Raises ResourceNotFoundException where a
+    table is gone, or is another.
+    """
+    held = sorted(wanted, key=lambda each: place(*each))
+    while True:
+        for table, key in held:
+            lock(tx, table, key)
+        now = {table.arn: tables.find(tx, table.arn) for table, _ in held}
+        if any(now[table.arn].space != table.space for table, _ in held):
+            raise ResourceNotFoundException()
+        if all(now[table.arn].replicas == table.replicas for table, _ in held):
+            return now
+        held = [(now[table.arn], key) for table, key in held]  # which are locked in other ways
 
 
 def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, throttling, writes
+from wakeful.services.dynamodb import item_rules, items, measuring, returned, throttling, writes
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -83,9 +83,9 @@ async def _written(
 def _write(
     tx: Tx, call: Call, write: Write, request: Any, must_know: bool
 ) -> tuple[Outcome, Meter, shapes.ItemCollectionMetrics | None]:
-    found = table.find(tx, write.table.arn)
+    found, key = writes.hold(tx, write)
     meter = Meter(found, request.get("ReturnConsumedCapacity", "NONE"), request["TableName"])
-    outcome = writes.carry_out(tx, write, Cause(call.effects), meter, found, must_know=must_know)
+    outcome = writes.carry_out(tx, write, Cause(call.effects), meter, found, key, must_know=must_know)
     wanted = request.get("ReturnItemCollectionMetrics", "NONE")
     return outcome, meter, returned.collection(tx, found, write.item) if wanted == "SIZE" else None
 

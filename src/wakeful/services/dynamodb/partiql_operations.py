@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import changes, item_rules, items, measuring, table, throttling, transactions, writes
+from wakeful.fabric.turns import Turn
+from wakeful.services.dynamodb import (
+    changes,
+    item_rules,
+    items,
+    measuring,
+    reading,
+    table,
+    throttling,
+    transactions,
+    writes,
+)
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -22,6 +33,7 @@ from wakeful.services.dynamodb.errors import (
     TransactionCanceledException,
     ValidationException,
 )
+from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.known_tables import known
 from wakeful.services.dynamodb.partiql import binding, parser, plans, selecting, writing
 from wakeful.services.dynamodb.partiql.binding import Parameters
@@ -29,7 +41,6 @@ from wakeful.services.dynamodb.partiql.selecting import Selected
 from wakeful.services.dynamodb.partiql.syntax import Exists, Insert, Select, Statement
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.transactions import Meters
-from wakeful.services.dynamodb.values import Item, answered
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import AwsError
 
@@ -78,7 +89,7 @@ async def execute_statement(
     with measuring.operation(node, call, "ExecuteStatement", bound.table):
         await _admit(call, node, bound)
         if isinstance(bound.statement, Select):
-            done = await node.store.read(selecting.select, call, bound.statement, bound.parameters, request)
+            done = await selecting.select(call, node, bound.statement, bound.parameters, request)
             found = measuring.returned_items(done.table.arn, "ExecuteStatement", len(done.items), node.clock.now())
             node.telemetry.note(found)
         else:
@@ -103,7 +114,7 @@ async def batch_execute_statement(
     with measuring.operation(node, call, "BatchExecuteStatement", good[0].table if good else ""):
         several = [await _admitted(call, node, each) for each in several]
         if any(reads):
-            responses = await node.store.read(_read_batch, call, several, meters)
+            responses = await _shown(several, await node.store.read(_read_batch, call, several, meters))
         else:
             responses = await node.store.write(_write_batch, call, several, meters)
         for found, meter in meters.all():
@@ -128,7 +139,7 @@ async def execute_transaction(
             tables = [await known(call, node, each.table) for each in several]
             await transactions.admit(node, tables, reads=any(reads))
         if any(reads):
-            responses = await node.store.read(_read_all, call, several, meters)
+            responses = await _shown(several, await node.store.read(_read_all, call, several, meters))
         else:
             token = request.get("ClientRequestToken")
             responses = await node.store.write(_write_all, call, several, meters, token, asked)
@@ -175,14 +186,15 @@ def _answer(**members: Any) -> dict[str, Any]:
 
 
 def _write(tx: Tx, call: Call, bound: Bound) -> Selected:
-    found = table.find(tx, table.arn_of(call, bound.table))
+    write = _write_in(table.find(tx, table.arn_of(call, bound.table)), bound)
+    found, key = writes.hold(tx, write)
     meter = Meter(found, bound.request.get("ReturnConsumedCapacity", "NONE"))
-    return Selected(found, _written(tx, call, bound, found, meter), None, meter)
+    shown = writing.carry_out(tx, bound.statement, write, found, key, Cause(call.effects), meter)
+    return Selected(found, shown, None, meter)
 
 
-def _written(tx: Tx, call: Call, bound: Bound, found: Table, meter: Meter) -> list[Item]:
-    write = writing.write_of(found, bound.statement, bound.parameters, told_on_failure=bound.told_on_failure)
-    return writing.carry_out(tx, bound.statement, write, found, Cause(call.effects), meter)
+def _write_in(found: Table, bound: Bound) -> writes.Write:
+    return writing.write_of(found, bound.statement, bound.parameters, told_on_failure=bound.told_on_failure)
 
 
 def _key_of(found: Table, bound: Bound, called: str) -> bytes:
@@ -194,14 +206,21 @@ def _key_of(found: Table, bound: Bound, called: str) -> bytes:
     return item_rules.key_of_key(found, key)
 
 
-def _read(tx: Tx, bound: Bound, found: Table, key: bytes, meter: Meter) -> Item | None:
-    assert isinstance(bound.statement, Select)
+def _read(tx: Tx, bound: Bound, found: Table, key: bytes, meter: Meter) -> Stored | None:
     stored = items.stored(tx, found.space, key)
     meter.read(0 if stored is None else stored.size, consistent=bool(bound.request.get("ConsistentRead")))
-    if stored is None:
-        return None
-    paths = bound.statement.paths
-    return answered(stored.raw) if paths is None else binding.projection_of(paths).of(stored.item)
+    return stored
+
+
+async def _shown(several: Sequence[Bound | AwsError], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers to SELECTs, with what each shows of its item, where it has found one."""
+    turn = Turn()
+    for bound, answer in zip(several, answers, strict=True):
+        if isinstance(bound, Bound) and isinstance(bound.statement, Select) and "Item" in answer:
+            paths = bound.statement.paths
+            projection = None if paths is None else binding.projection_of(paths)
+            answer["Item"] = await reading.shown(turn, answer["Item"], projection)
+    return answers
 
 
 # --- batches ----------------------------------------------------------------------------------------------------------
@@ -254,17 +273,20 @@ def _write_batch(tx: Tx, call: Call, several: Sequence[Bound | AwsError], meters
             wanted.append(error)
     good = sorted(_good(wanted), key=lambda each: changes.place(*each[1:]))
     _check_distinct([(found.space, key) for _, found, key in good])
-    for _, found, key in good:
-        changes.lock(tx, found, key)  # all of them, before the first shard of a stream is held
-    answers = {changes.place(*each[1:]): _written_or_refused(tx, call, each, meters) for each in good}
+    # All of them, before the first shard of a stream is held.
+    tables = changes.hold(tx, (each[1:] for each in good))
+    answers = {
+        changes.place(found, key): _written_or_refused(tx, call, bound, tables[found.arn], key, meters)
+        for bound, found, key in good
+    }
     return [_refused(each) if isinstance(each, AwsError) else answers[changes.place(*each[1:])] for each in wanted]
 
 
-def _written_or_refused(tx: Tx, call: Call, each: tuple[Bound, Table, bytes], meters: Meters) -> dict[str, Any]:
-    bound, found, _ = each
+def _written_or_refused(tx: Tx, call: Call, bound: Bound, found: Table, key: bytes, meters: Meters) -> dict[str, Any]:
     try:
         with tx.savepoint():
-            shown = _written(tx, call, bound, found, meters.of(found))
+            write, cause = _write_in(found, bound), Cause(call.effects)
+            shown = writing.carry_out(tx, bound.statement, write, found, key, cause, meters.of(found))
     except AwsError as error:
         return _refused(error) | ({"TableName": bound.table} if isinstance(error, _RAN) else {})
     return _answer(TableName=bound.table, Item=shown[0] if shown else None)

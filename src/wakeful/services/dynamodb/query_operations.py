@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wakeful.fabric.service import Call, Node
@@ -35,22 +34,18 @@ async def scan(call: Call, node: Node, request: shapes.ScanInput) -> shapes.Scan
     return await _looked(call, node, "Scan", _scan, request)  # type: ignore[no-any-return] # as above
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    answer: dict[str, Any]
-    table: Table
-    meter: Meter
-
-
-async def _looked(call: Call, node: Node, operation: str, work: Callable[..., _Found], request: Any) -> Any:
+async def _looked(call: Call, node: Node, operation: str, work: Callable[..., Page], request: Any) -> Any:
     with measuring.operation(node, call, operation, request["TableName"]):
         _check_segment(request)
         await _admit(call, node, request)
-        found = await node.store.read(work, table.arn_of(call, request["TableName"]), request)
-        await throttling.spend(node, found.table, found.meter)
-        count = found.answer["Count"]
-        node.telemetry.note(measuring.returned_items(found.table.arn, operation, count, node.clock.now()))
-    return found.answer
+        page = await node.store.read(work, table.arn_of(call, request["TableName"]), request)
+        await page.rest(node)
+        found = page.reading.table
+        meter = Meter(found, request.get("ReturnConsumedCapacity", "NONE"), request["TableName"])
+        page.measure(meter)
+        await throttling.spend(node, found, meter)
+        node.telemetry.note(measuring.returned_items(found.arn, operation, page.count, node.clock.now()))
+    return _answer(page, meter)
 
 
 async def _admit(call: Call, node: Node, request: Mapping[str, Any]) -> None:
@@ -61,7 +56,7 @@ async def _admit(call: Call, node: Node, request: Mapping[str, Any]) -> None:
         await throttling.admit(node, found, reads=True, index=index.name if index and index.is_global else "")
 
 
-def _query(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
+def _query(tx: Tx, arn: str, request: Mapping[str, Any]) -> Page:
     found = table.find(tx, arn)
     index = _index(found, request)
     schema = index.keys if index is not None else found.keys
@@ -79,11 +74,11 @@ def _query(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
         )
         begun = start_keys.of_query(found, index, within, partition, request["ExclusiveStartKey"])
         within = within.behind(begun, backwards=backwards)
-    page = pages.read(tx, wanted.space, within, limit=request.get("Limit"), backwards=backwards)
-    return _answer(tx, request, wanted, page)
+    coming = pages.in_range(wanted, within, backwards=backwards)
+    return Page(wanted, coming, request.get("Limit")).begun(tx)
 
 
-def _scan(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
+def _scan(tx: Tx, arn: str, request: Mapping[str, Any]) -> Page:
     found = table.find(tx, arn)
     index = _index(found, request)
     asked = requests.asked("Scan", request, index.keys if index is not None else found.keys, found)
@@ -98,22 +93,20 @@ def _scan(tx: Tx, arn: str, request: Mapping[str, Any]) -> _Found:
                 f" correct Segment. TotalSegments: {request['TotalSegments']} Segment: {request['Segment']}"
             )
         within = within.behind(begun, backwards=False)
-    page = pages.read(tx, wanted.space, within, limit=request.get("Limit"), backwards=False)
-    return _answer(tx, request, wanted, page)
+    return Page(wanted, pages.in_range(wanted, within, backwards=False), request.get("Limit")).begun(tx)
 
 
-def _answer(tx: Tx, request: Mapping[str, Any], wanted: Reading, page: Page) -> _Found:
-    meter = Meter(wanted.table, request.get("ReturnConsumedCapacity", "NONE"), request["TableName"])
-    shown = reading.show(tx, wanted, page, meter)
-    answer: dict[str, Any] = {"Count": shown.count, "ScannedCount": len(page.rows)}
-    if shown.items is not None:
-        answer["Items"] = shown.items
+def _answer(page: Page, meter: Meter) -> dict[str, Any]:
+    answer: dict[str, Any] = {"Count": page.count, "ScannedCount": page.rows}
+    if not page.reading.counts_only:
+        answer["Items"] = page.items
     if page.is_cut:
-        answer["LastEvaluatedKey"] = start_keys.last_key(wanted.table, wanted.index, page.rows[-1])
+        assert page.last is not None, "a page that is cut has rows"
+        answer["LastEvaluatedKey"] = start_keys.last_key(page.reading.table, page.reading.index, page.last)
     consumed = meter.told()
     if consumed is not None:
         answer["ConsumedCapacity"] = consumed
-    return _Found(answer, wanted.table, meter)
+    return answer
 
 
 def _index(found: Table, request: Mapping[str, Any]) -> Index | None:

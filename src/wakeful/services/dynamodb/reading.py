@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wakeful.services.dynamodb import items
-from wakeful.services.dynamodb.capacity import Meter
-from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.fabric.turns import Turn
+from wakeful.services.dynamodb import items, table
+from wakeful.services.dynamodb.errors import ResourceNotFoundException, ValidationException
 from wakeful.services.dynamodb.expressions.bound import Condition, Projection
 from wakeful.services.dynamodb.items import Stored
-from wakeful.services.dynamodb.pages import Page
 from wakeful.services.dynamodb.table import CREATING, DELETING, Index, Table
 from wakeful.services.dynamodb.values import Item, answered
 from wakeful.store.tx import Tx
@@ -34,24 +33,32 @@ class Reading:
     def space(self) -> int:
         return self.table.space if self.index is None else self.index.space
 
+    @property
+    def looks_at_items(self) -> bool:
+        """Whether each is more than answered as it is stored."""
+        return self.filter is not None or self.projection is not None or self.fetches
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`items` is None where only their number was asked for."""
+    """`items` has none where only their number was asked for; `fetched` has the sizes of those that were read from the
+    table as well.
+    """
 
-    items: list[Item] | None
+    items: list[Item]
     count: int
+    fetched: list[int]
 
 
-def show(tx: Tx, reading: Reading, page: Page, meter: Meter) -> Shown:
-    """What the page shows; what reading it consumes is counted, whatever the filter leaves of it."""
-    meter.read(page.size, index=reading.index, consistent=reading.consistent)
-    rows: Sequence[Stored] = page.rows
+def show(tx: Tx, reading: Reading, rows: Sequence[Stored]) -> Shown:
+    """What these rows show."""
+    fetched: list[int] = []
     if reading.fetches:
-        rows = [_fetched(tx, reading, row, meter) for row in rows]
+        rows = [_fetched(tx, reading, row) for row in rows]
+        fetched = [row.size for row in rows]
     if reading.filter is None and reading.projection is None:
-        # Nobody looks into the items: they are answered as they are stored.
-        return Shown(None if reading.counts_only else [answered(row.raw) for row in rows], len(rows))
+        # They are answered as they are stored.
+        return Shown([] if reading.counts_only else [answered(row.raw) for row in rows], len(rows), fetched)
     found: list[Item] = []
     count = 0
     for row in rows:
@@ -61,14 +68,32 @@ def show(tx: Tx, reading: Reading, page: Page, meter: Meter) -> Shown:
         count += 1
         if not reading.counts_only:
             found.append(answered(row.raw) if reading.projection is None else reading.projection.of(item))
-    return Shown(None if reading.counts_only else found, count)
+    return Shown(found, count, fetched)
 
 
-def _fetched(tx: Tx, reading: Reading, row: Stored, meter: Meter) -> Stored:
+async def shown(turn: Turn, row: Stored, projection: Projection | None) -> Item:
+    """What one of several items shows; others have had their turn before, where it was time."""
+    await turn.passed_on()
+    return answered(row.raw) if projection is None else projection.of(row.item)
+
+
+def check_there(tx: Tx, reading: Reading) -> None:
+    """Raises what a request is told that comes now, where the table that was being read, or its index, is gone, or is
+    another.
+    """
+    found = table.find(tx, reading.table.arn)
+    if found.id != reading.table.id:
+        raise ResourceNotFoundException()
+    if reading.index is not None:
+        index = index_of(found, reading.index.name)
+        if index is None or index.space != reading.index.space:
+            raise ValidationException(f"The table does not have the specified index: {reading.index.name}")
+
+
+def _fetched(tx: Tx, reading: Reading, row: Stored) -> Stored:
     """The table's row of an index's: what the index does not have is read there, each item for itself."""
     found = items.stored(tx, reading.table.space, reading.table.keys.of(row.item))
     assert found is not None, "an index shows what its table has"
-    meter.read(found.size, consistent=reading.consistent)
     return found
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wakeful import limits, names
 from wakeful.fabric import journal
-from wakeful.fabric.journal import Shard
+from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.service import Call, Node
+from wakeful.fabric.turns import each_made
 from wakeful.services.dynamodb import stream_iterators, stream_measuring, stream_records, stream_settings
 from wakeful.services.dynamodb.api import streams
 from wakeful.services.dynamodb.errors import (
@@ -95,15 +97,19 @@ async def get_records(call: Call, node: Node, request: shapes.GetRecordsInput) -
         raise ValidationException(f"{_INVALID}Limit should be less than or equal to {most}")
     begun = time.perf_counter()
     iterator = stream_iterators.read(request["ShardIterator"])
-    answer, returned, size = await node.store.read(_read, iterator, count)
+    found, further = await node.store.read(_read, iterator, count)
+    answer: shapes.GetRecordsOutput = {"Records": await each_made(partial(stream_records.record, iterator.arn), found)}
+    if further is not None:
+        answer["NextShardIterator"] = str(further)
     took_ms = (time.perf_counter() - begun) * 1000
     now = node.clock.now()
-    node.telemetry.note(stream_measuring.answered(iterator.arn, now, returned, size, took_ms))
+    size = sum(each.size for each in found)
+    node.telemetry.note(stream_measuring.answered(iterator.arn, now, len(found), size, took_ms))
     return answer
 
 
-def _read(tx: Tx, iterator: Iterator, count: int) -> tuple[shapes.GetRecordsOutput, int, int]:
-    """What is at the iterator: so many records, of so many bytes."""
+def _read(tx: Tx, iterator: Iterator, count: int) -> tuple[list[Entry], Iterator | None]:
+    """What is at the iterator, and the next iterator, where there may be more."""
     stream = stream_settings.find(tx, iterator.arn)
     if iterator.has_expired(tx.now):
         raise ExpiredIteratorException()
@@ -113,11 +119,9 @@ def _read(tx: Tx, iterator: Iterator, count: int) -> tuple[shapes.GetRecordsOutp
     found = journal.read(tx, shard, iterator.after, count, limits.DYNAMODB_STREAM_READ_BYTES_MAX)
     if found and found[0].at < stream_settings.oldest(tx):
         raise TrimmedDataAccessException()
-    answer: shapes.GetRecordsOutput = {"Records": [stream_records.record(stream.arn, each) for each in found]}
     after = found[-1].seq if found else iterator.after
-    if shard.ends is None or (found and after < shard.ends):
-        answer["NextShardIterator"] = str(Iterator(stream.arn, shard.name, after, tx.now))
-    return answer, len(found), sum(each.size for each in found)
+    is_over = shard.ends is not None and (not found or after >= shard.ends)
+    return found, None if is_over else Iterator(stream.arn, shard.name, after, tx.now)
 
 
 def _position(tx: Tx, shard: Shard, kind: str, request: shapes.GetShardIteratorInput) -> int:

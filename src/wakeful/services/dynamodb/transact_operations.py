@@ -9,15 +9,27 @@ import orjson
 
 from wakeful import limits
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import item_rules, items, measuring, returned, table, throttling, transactions, writes
+from wakeful.fabric.turns import Turn
+from wakeful.services.dynamodb import (
+    item_rules,
+    items,
+    measuring,
+    reading,
+    returned,
+    table,
+    throttling,
+    transactions,
+    writes,
+)
 from wakeful.services.dynamodb.api import api
 from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.known_tables import asked_of
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.transactions import Meters
-from wakeful.services.dynamodb.values import answered, checked
+from wakeful.services.dynamodb.values import checked
 from wakeful.services.dynamodb.writes import Kind, Outcome, Write
 from wakeful.store.tx import Tx
 from wakeful.wire.errors import AwsError
@@ -36,7 +48,9 @@ async def transact_write_items(
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"), transactional=True)
     several: list[Write] = []
     faults: dict[int, AwsError] = {}
+    turn = Turn()
     for each in request["TransactItems"]:
+        await turn.passed_on()
         kind, wanted = _only(cast("dict[str, Any]", each))
         try:
             write = await writes.write_of(call, node, kind, wanted)
@@ -74,7 +88,7 @@ async def transact_get_items(
         wanted.append((found, key, asked))
     with measuring.operation(node, call, "TransactGetItems", wanted[0][0].arn):
         await transactions.admit(node, [found for found, _, _ in wanted], reads=True)
-        responses = await node.store.read(_read, wanted, meters)
+        responses = await _shown(await node.store.read(_read, wanted, meters), wanted)
         for of, meter in meters.all():
             await throttling.spend(node, of, meter)
     return _answer(meters, Responses=responses)  # type: ignore[return-value] # as above
@@ -112,7 +126,7 @@ def _collections(
     return told
 
 
-def _read(tx: Tx, wanted: list[tuple[Table, Any, Asked | None]], meters: Meters) -> list[shapes.ItemResponse]:
+def _read(tx: Tx, wanted: list[tuple[Table, Any, Asked | None]], meters: Meters) -> list[Stored | None]:
     """All of it as it is at one moment."""
     tables = [table.find(tx, known.arn) for known, _, _ in wanted]
     keys: list[bytes] = []
@@ -127,16 +141,21 @@ def _read(tx: Tx, wanted: list[tuple[Table, Any, Asked | None]], meters: Meters)
             reasons.append(transactions.reason(error))
     transactions.refuse(reasons)
     transactions.refuse_twice([(found.space, key) for found, key in zip(tables, keys, strict=True)])
-    responses: list[shapes.ItemResponse] = []
-    for found, place, (_, _, asked) in zip(tables, keys, wanted, strict=True):
-        stored = items.stored(tx, found.space, place)
+    there = [items.stored(tx, found.space, place) for found, place in zip(tables, keys, strict=True)]
+    for found, stored in zip(tables, there, strict=True):
         meters.of(found).read(0 if stored is None else stored.size)
-        if stored is None:
-            responses.append({})
-        elif asked is None or asked.projection is None:
-            responses.append({"Item": cast("Any", answered(stored.raw))})
-        else:
-            responses.append({"Item": cast("Any", asked.projection.of(stored.item))})
+    return there
+
+
+async def _shown(
+    there: list[Stored | None], wanted: list[tuple[Table, Any, Asked | None]]
+) -> list[shapes.ItemResponse]:
+    turn = Turn()
+    responses: list[shapes.ItemResponse] = []
+    for stored, (_, _, asked) in zip(there, wanted, strict=True):
+        projection = None if asked is None else asked.projection
+        shown = {} if stored is None else {"Item": await reading.shown(turn, stored, projection)}
+        responses.append(cast("Any", shown))
     return responses
 
 

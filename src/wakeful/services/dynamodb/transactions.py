@@ -49,9 +49,8 @@ def carry_out(
     """
     tables = [table.find(tx, write.table.arn) for write in several]
     keys, reasons = _keys(several, tables)
-    for found, key in sorted(zip(tables, keys, strict=True), key=lambda pair: changes.place(pair[0], pair[1] or b"")):
-        if key is not None:
-            writes.lock(tx, found, key)
+    there = [(found, key) for found, key in zip(tables, keys, strict=True) if key is not None]
+    held = changes.hold(tx, there)
     for at, fault in (faults or {}).items():
         reasons[at] = reason(fault)
     outcomes: list[Outcome] = []
@@ -59,7 +58,7 @@ def carry_out(
         if key is None:
             continue
         try:
-            outcomes.append(writes.foresee(tx, write, found, key))
+            outcomes.append(writes.foresee(tx, write, held[found.arn], key))
         except (ConditionalCheckFailedException, ValidationException) as error:
             if EMPTY_KEY in error.message:
                 raise

@@ -14,6 +14,7 @@ from wakeful import limits
 from wakeful.fabric.service import Again, Done, Node, Worker
 from wakeful.fabric.trace import Trace, new_trace
 from wakeful.services.dynamodb import changes, expiries, group, history, items, spaces, table
+from wakeful.services.dynamodb.errors import ResourceNotFoundException
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import parsed
 from wakeful.store import work
@@ -91,9 +92,12 @@ def expire_some(tx: Tx, arn: str, number: int, trace: Trace) -> bool:
         *(number, tx.now, limits.DYNAMODB_EXPIRED_AT_ONCE),
     )
     keys = sorted(bytes(row["key"]) for row in rows)
-    for key in keys:
-        changes.lock(tx, found, key)
-    for key in keys:
+    try:
+        held = changes.hold(tx, [(found, key) for key in keys])
+    except ResourceNotFoundException:
+        return False  # it was deleted while the items were waited for
+    found = held.get(arn, found)
+    for key in keys if expiries.setting(found) == there else ():
         _expire(tx, found, there, key, trace)
     return len(rows) == limits.DYNAMODB_EXPIRED_AT_ONCE
 

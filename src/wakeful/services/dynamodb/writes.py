@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from wakeful.fabric.service import Call, Node
-from wakeful.services.dynamodb import changes, item_rules, items
+from wakeful.services.dynamodb import changes, item_rules, items, table
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
-from wakeful.services.dynamodb.errors import ConditionalCheckFailedException
+from wakeful.services.dynamodb.errors import (
+    ConditionalCheckFailedException,
+    ResourceNotFoundException,
+    ValidationException,
+)
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.known_tables import asked_of
 from wakeful.services.dynamodb.sizes import item_size
@@ -63,22 +67,32 @@ async def write_of(call: Call, node: Node, kind: Kind, request: Mapping[str, Any
     return Write(kind, found, item, asked, request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
-def carry_out(tx: Tx, write: Write, cause: Cause, meter: Meter, found: Table, *, must_know: bool = False) -> Outcome:
-    """What was asked for is true. Raises ConditionalCheckFailedException and ValidationException, and then nothing has
-    changed. Who `must_know` wants to hear what was there.
+def hold(tx: Tx, write: Write) -> tuple[Table, bytes]:
+    """Nobody else changes the item until the transaction ends: its table as it is now, and its key there.
+
+    Raises ResourceNotFoundException and ValidationException.
     """
-    key = key_of(found, write)
-    lock(tx, found, key)
+    try:
+        key = key_of(write.table, write)
+        found = changes.hold(tx, ((write.table, key),))[write.table.arn]
+    except (ResourceNotFoundException, ValidationException):
+        found = table.find(tx, write.table.arn)  # it may have been made anew since it was known
+        key = key_of(found, write)
+        found = changes.hold(tx, ((found, key),))[found.arn]
+    return found, key
+
+
+def carry_out(
+    tx: Tx, write: Write, cause: Cause, meter: Meter, found: Table, key: bytes, *, must_know: bool = False
+) -> Outcome:
+    """What was asked for is true of an item that is held. Raises ConditionalCheckFailedException and
+    ValidationException, and then nothing has changed. Who `must_know` wants to hear what was there.
+    """
     if write.kind == "Put" and write.asked is None and not must_know and not changes.is_watched(found):
         return _put_over(tx, write, found, key, meter)
     outcome = foresee(tx, write, found, key)
     come_true(tx, write, outcome, cause, meter)
     return outcome
-
-
-def lock(tx: Tx, found: Table, key: bytes) -> None:
-    """Nobody else changes that item until the transaction ends."""
-    changes.lock(tx, found, key)
 
 
 def foresee(tx: Tx, write: Write, found: Table, key: bytes) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wakeful import limits
 from wakeful.fabric.service import Service
 from wakeful.services.kinesis import (
     consumer_operations,
@@ -28,6 +29,7 @@ service = Service(
     stream=followed.Followed(),
     holds={"data stream": "SELECT count(*) AS n FROM kinesis_streams"},
     needs=rights.needs,
+    body_bytes_max=limits.KINESIS_REQUEST_BYTES_MAX,
     policy=policies.policy,
     policies_changed=policies.CHANGED,
     workers=sweep.workers,

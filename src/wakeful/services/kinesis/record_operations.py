@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wakeful import limits
 from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.parts import kept, parts_of
 from wakeful.fabric.service import Call, Node, Request
+from wakeful.fabric.turns import each_made
 from wakeful.services.kinesis import measuring, positions, records, sequences, shards
 from wakeful.services.kinesis import stream as streams
 from wakeful.services.kinesis.api import api
@@ -72,6 +75,9 @@ def get_shard_iterator(call: Call, tx: Tx, request: shapes.GetShardIteratorInput
 @api.waits_and_notes
 async def get_records(call: Call, node: Node, request: shapes.GetRecordsInput) -> shapes.GetRecordsOutput:
     read = await node.store.read(_get, request)
+    while read.goes_on:
+        await asyncio.sleep(0)  # others have their turn
+        read = await node.store.read(_get, request, read.entries)
     age_ms = read.behind_ms if read.entries else 0
     sizes = [entry.size for entry in read.entries]
     if read.is_refused:
@@ -83,7 +89,7 @@ async def get_records(call: Call, node: Node, request: shapes.GetRecordsInput) -
     if read.is_refused:
         raise ProvisionedThroughputExceededException(_exceeded(read.stream, read.shard))
     answer: shapes.GetRecordsOutput = {
-        "Records": [records.answered(read.shard, entry) for entry in read.entries],  # type: ignore[misc]
+        "Records": await each_made(partial(records.answered, read.shard), read.entries),  # type: ignore[arg-type]
         "MillisBehindLatest": read.behind_ms,
         "NextShardIterator": read.further,
     }
@@ -101,6 +107,8 @@ class _Read(NamedTuple):
     children: list[dict[str, Any]] | None = None
     """Where the shard has ended."""
     is_refused: bool = False
+    goes_on: bool = False
+    """There is more to read for the same answer."""
 
 
 class _Rates:
@@ -117,22 +125,30 @@ class _Rates:
         reads, size = self._reads.get(shard, (0, 0))
         return reads < limits.KINESIS_SHARD_READS_MAX and size < limits.KINESIS_SHARD_READ_BYTES_MAX
 
-    def add(self, shard: int, size: int) -> None:
-        reads, before = self._reads.get(shard, (0, 0))
-        self._reads[shard] = reads + 1, before + size
+    def add(self, shard: int, reads: int, size: int) -> None:
+        reads_before, size_before = self._reads.get(shard, (0, 0))
+        self._reads[shard] = reads_before + reads, size_before + size
 
 
-def _get(tx: Tx, request: shapes.GetRecordsInput) -> _Read:
+def _get(tx: Tx, request: shapes.GetRecordsInput, before: Sequence[Entry] = ()) -> _Read:
+    """What is at the iterator, of which so much was read `before`, or the next portion more."""
     stream, shard, iterator = positions.place(tx, request["ShardIterator"])
     if "StreamARN" in request and request["StreamARN"] != stream.arn:
         raise InvalidArgumentException("The ShardIterator is not one of the stream with this StreamARN.")
     _end_dry_run(dict(request))
-    if parts_of(tx).limits_shards and not kept(tx, _Rates).takes(shard.id, tx.now):
+    if not before and parts_of(tx).limits_shards and not kept(tx, _Rates).takes(shard.id, tx.now):
         return _Read(stream, shard, (), is_refused=True)
-    count = request.get("Limit", limits.KINESIS_GET_RECORDS_MAX)
-    entries = positions.read(tx, stream, shard, iterator.after, count, limits.KINESIS_GET_BYTES_MAX)
+    left = request.get("Limit", limits.KINESIS_GET_RECORDS_MAX) - len(before)
+    room = limits.KINESIS_GET_BYTES_MAX - sum(entry.size for entry in before)
+    portion = min(left, limits.JOURNAL_SLICE)
+    found = positions.read(tx, stream, shard, before[-1].seq if before else iterator.after, portion, room)
+    if before and found and found[0].size > room:
+        found = []
     if parts_of(tx).limits_shards:
-        kept(tx, _Rates).add(shard.id, sum(entry.size for entry in entries))
+        kept(tx, _Rates).add(shard.id, 0 if before else 1, sum(entry.size for entry in found))
+    entries = [*before, *found]
+    if len(found) == portion < left:
+        return _Read(stream, shard, entries, goes_on=True)
     if positions.is_at_end(shard, entries):
         return _Read(stream, shard, entries, 0, None, shards.told_children(tx, stream, shard))
     after = entries[-1].seq if entries else iterator.after

@@ -8,14 +8,13 @@ from heapq import merge
 from itertools import chain
 from typing import Any
 
-from wakeful import limits
-from wakeful.fabric.service import Call
+from wakeful.fabric.service import Call, Node
 from wakeful.services.dynamodb import pages, reading, table
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions.key_conditions import check_scalars
 from wakeful.services.dynamodb.items import Stored
-from wakeful.services.dynamodb.pages import Page, Range
+from wakeful.services.dynamodb.pages import Coming, Page, Range, Reached
 from wakeful.services.dynamodb.partiql import binding, columns, plans, tokens
 from wakeful.services.dynamodb.partiql.binding import Parameters
 from wakeful.services.dynamodb.partiql.plans import Plan
@@ -34,8 +33,23 @@ class Selected:
     meter: Meter
 
 
-def select(tx: Tx, call: Call, select: Select, parameters: Parameters, request: Mapping[str, Any]) -> Selected:
+async def select(
+    call: Call, node: Node, select: Select, parameters: Parameters, request: Mapping[str, Any]
+) -> Selected:
     """The next page. Raises ValidationException and ResourceNotFoundException."""
+    page, of = await node.store.read(_begun, call, select, parameters, request)
+    await page.rest(node)
+    found = page.reading.table
+    meter = Meter(found, request.get("ReturnConsumedCapacity", "NONE"))
+    page.measure(meter)
+    token = tokens.token(of, node.clock.now(), page.reached) if page.is_cut else None
+    return Selected(found, page.items, token, meter)
+
+
+def _begun(
+    tx: Tx, call: Call, select: Select, parameters: Parameters, request: Mapping[str, Any]
+) -> tuple[Page, bytes]:
+    """The page with its first part, and what its token will be of."""
     binding.filter_of(select.where, parameters)  # what is wrong with it is said before anybody looks for the table
     projection = binding.projection_of(select.paths) if select.paths is not None else None
     found = table.find(tx, table.arn_of(call, select.table))
@@ -53,10 +67,7 @@ def select(tx: Tx, call: Call, select: Select, parameters: Parameters, request: 
     )
     of = tokens.fingerprint(found.id, request["Statement"], parameters.values)
     begun = tokens.read(request["NextToken"], of, tx.now) if "NextToken" in request else {}
-    page, read = _page(tx, wanted.space, plan, begun, request.get("Limit"))
-    meter = Meter(found, request.get("ReturnConsumedCapacity", "NONE"))
-    shown = reading.show(tx, wanted, page, meter)
-    return Selected(found, shown.items or [], tokens.token(of, tx.now, read) if page.is_cut else None, meter)
+    return Page(wanted, _coming(wanted, plan), request.get("Limit"), begun).begun(tx), of
 
 
 def _index(found: Table, select: Select, request: Mapping[str, Any]) -> Index | None:
@@ -70,53 +81,35 @@ def _index(found: Table, select: Select, request: Mapping[str, Any]) -> Index | 
     return index
 
 
-def _page(
-    tx: Tx, space: int, plan: Plan, begun: Mapping[int, bytes], limit: int | None
-) -> tuple[Page, dict[int, bytes]]:
-    """Rows until there are as many, or as many bytes, as a page has; and the last keys of every range then."""
+def _coming(wanted: Reading, plan: Plan) -> Coming:
+    """What comes next, of all ranges."""
     if len(plan.ranges) == 1:
-        within = _left(plan, 0, begun)
-        page = pages.read(tx, space, within, limit=limit, backwards=plan.backwards)
-        return page, {0: page.rows[-1].key} if page.rows else {}
-    read = dict(begun)
-    found: list[Stored] = []
-    size = 0
-    coming = _coming(tx, space, plan, begun, limit)
-    for place, row in coming:
-        found.append(row)
-        read[place] = row.key
-        size += row.size
-        if len(found) == limit:
-            return Page(found, size, is_cut=True), read
-        if size >= limits.DYNAMODB_PAGE_BYTES:
-            return Page(found, size, is_cut=next(coming, None) is not None), read
-    return Page(found, size, is_cut=False), read
+        return pages.in_range(wanted, plan.ranges[0], backwards=plan.backwards)
 
+    def coming(tx: Tx, reached: Reached, most: int | None) -> Iterator[tuple[int, list[Stored]]]:
+        last = max(reached, default=-1)
+        ranges = [
+            _in_range(tx, wanted, plan, place, reached, most)
+            for place in range(len(plan.ranges))
+            if plan.is_merged or place >= last  # one after the other: those before the last that was begun are over
+        ]
+        if not plan.is_merged:
+            return chain.from_iterable(ranges)
+        return merge(*ranges, key=lambda found: found[1][0].key[plan.prefixes[found[0]] :], reverse=plan.backwards)
 
-def _coming(
-    tx: Tx, space: int, plan: Plan, begun: Mapping[int, bytes], limit: int | None
-) -> Iterator[tuple[int, Stored]]:
-    """All rows, each with the place of its range."""
-    last = max(begun, default=-1)
-    ranges = [
-        _in_range(tx, space, plan, place, begun, limit)
-        for place in range(len(plan.ranges))
-        if plan.is_merged or place >= last  # one after the other: those before the last that was begun are over
-    ]
-    if not plan.is_merged:
-        return chain.from_iterable(ranges)
-    return merge(*ranges, key=lambda found: found[1].key[plan.prefixes[found[0]] :], reverse=plan.backwards)
+    return coming
 
 
 def _in_range(
-    tx: Tx, space: int, plan: Plan, place: int, begun: Mapping[int, bytes], limit: int | None
-) -> Iterator[tuple[int, Stored]]:
-    for chunk in pages.chunks(tx, space, _left(plan, place, begun), backwards=plan.backwards, most=limit):
-        for row in chunk:
-            yield place, row
+    tx: Tx, wanted: Reading, plan: Plan, place: int, reached: Reached, most: int | None
+) -> Iterator[tuple[int, list[Stored]]]:
+    """One by one: what comes after each may be of another range."""
+    for rows in pages.chunks(tx, wanted, _left(plan, place, reached), backwards=plan.backwards, most=most):
+        for row in rows:
+            yield place, [row]
 
 
-def _left(plan: Plan, place: int, begun: Mapping[int, bytes]) -> Range:
+def _left(plan: Plan, place: int, reached: Reached) -> Range:
     """What of a range has not been read yet."""
-    within, last = plan.ranges[place], begun.get(place)
+    within, last = plan.ranges[place], reached.get(place)
     return within if last is None else within.behind(last, backwards=plan.backwards)

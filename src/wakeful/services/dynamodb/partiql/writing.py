@@ -65,13 +65,16 @@ def write_of(found: Table, statement: Statement, parameters: Parameters, *, told
     return _check_of(found, statement, parameters, told_on_failure=told_on_failure)
 
 
-def carry_out(tx: Tx, statement: Statement, write: Write, found: Table, cause: Cause, meter: Meter) -> list[Item]:
-    """What was asked for is true; answered is what RETURNING says. Raises DuplicateItemException,
-    ConditionalCheckFailedException and ValidationException.
+def carry_out(
+    tx: Tx, statement: Statement, write: Write, found: Table, key: bytes, cause: Cause, meter: Meter
+) -> list[Item]:
+    """What was asked for is true of an item that is held; answered is what RETURNING says.
+
+    Raises DuplicateItemException, ConditionalCheckFailedException and ValidationException.
     """
     wanted = _RETURNED.get(getattr(statement, "returning", None) or "", "NONE")
     try:
-        outcome = writes.carry_out(tx, write, cause, meter, found, must_know=wanted != "NONE")
+        outcome = writes.carry_out(tx, write, cause, meter, found, key, must_know=wanted != "NONE")
     except ConditionalCheckFailedException:
         if isinstance(statement, Insert):
             raise DuplicateItemException from None
