@@ -3,295 +3,64 @@
 from __future__ import annotations
 
 import random
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
 
-Request = dict[str, Any]
-Value = dict[str, Any]
+from tests.parity import dynamodb_legacy as legacy
+from tests.parity.dynamodb_statements import Statement
+from tests.parity.dynamodb_tables import INDEX_KEYS, KEYS, LATER, TABLES
+from tests.parity.dynamodb_writer import Request, Slips, Writer
 
-NAMES = ("a", "b", "c", "m", "l", "n", "size", "Comment", "with-dash", "_x", "é")
-"""Of attributes; some are reserved words, and some cannot stand in an expression at all."""
-
-NUMBERS = (
-    *(
-        "0",
-        "1",
-        "-1",
-        "2",
-        "10",
-        "1.0",
-        "1.50",
-        "-0",
-        "0.001",
-        "1E2",
-        "1e-5",
-        "+5",
-        "007",
-        "123456789012345678901234567890",
-    ),
-    *("9.9999999999999999999999999999999999999E+125", "1E-130", "-1E-130", "12345678901234567890123456789012345678"),
-)
-WRONG_NUMBERS = ("", "abc", "1E126", "1E-131", "123456789012345678901234567890123456789", "0x10", " 1", "NaN", "1_000")
-WRONG_VALUES: tuple[Any, ...] = (
-    *({}, {"S": 1}, {"N": 1}, {"X": "y"}, {"S": "a", "N": "1"}, {"SS": []}, {"NULL": False}, {"BS": ["!"]}, "a", None),
-    *({"SS": ["a", "a"]}, {"NS": ["1", "1.0"]}, {"B": "%%"}, {"BOOL": "x"}, {"L": [None]}, {"M": {"": {"S": "a"}}}),
-)
-TEXTS = ("", "a", "b", "ab", "abc", "aé", "z", "10", "\u0000", "日本")
-BINARIES = tuple(b64encode(each).decode() for each in (b"", b"a", b"ab", b"\x00\xff", b"zz"))
-TYPES = ("S", "N", "B", "SS", "NS", "BS", "BOOL", "NULL", "L", "M")
-
-TABLES: dict[str, Request] = {
-    "simple": {
-        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "a", "AttributeType": "S"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    },
-    "ranged": {
-        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
-        "AttributeDefinitions": [
-            {"AttributeName": "a", "AttributeType": "S"},
-            {"AttributeName": "n", "AttributeType": "N"},
-            {"AttributeName": "b", "AttributeType": "S"},
-            {"AttributeName": "c", "AttributeType": "N"},
-        ],
-        "BillingMode": "PAY_PER_REQUEST",
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "by-b",
-                "KeySchema": [{"AttributeName": "b", "KeyType": "HASH"}, {"AttributeName": "c", "KeyType": "RANGE"}],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["m"]},
-            },
-            {
-                "IndexName": "by-c",
-                "KeySchema": [{"AttributeName": "c", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            },
-        ],
-        "LocalSecondaryIndexes": [
-            {
-                "IndexName": "local-c",
-                "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}, {"AttributeName": "c", "KeyType": "RANGE"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    },
-    "binary": {
-        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}, {"AttributeName": "b", "KeyType": "RANGE"}],
-        "AttributeDefinitions": [
-            {"AttributeName": "a", "AttributeType": "N"},
-            {"AttributeName": "b", "AttributeType": "B"},
-        ],
-        "BillingMode": "PAY_PER_REQUEST",
-    },
-}
-
-KEYS = {"simple": (("a", "S"),), "ranged": (("a", "S"), ("n", "N")), "binary": (("a", "N"), ("b", "B"))}
-INDEX_KEYS = {"by-b": (("b", "S"), ("c", "N")), "by-c": (("c", "N"),), "local-c": (("a", "S"), ("c", "N"))}
-
-
-class Writer:
-    """Writes one request. What it substitutes for names and values it remembers, and gives it at the end."""
-
-    def __init__(self, pick: random.Random, mistakes: float) -> None:
-        self._pick = pick
-        self._mistakes = mistakes
-        self.names: dict[str, str] = {}
-        self.values: dict[str, Value] = {}
-
-    def another(self) -> Writer:
-        """One with names of its own."""
-        return Writer(self._pick, self._mistakes)
-
-    def errs(self) -> bool:
-        """Whether a mistake is made here."""
-        return self._pick.random() < self._mistakes
-
-    def one(self, of: Sequence[Any]) -> Any:
-        return self._pick.choice(of)
-
-    # --- values ---
-
-    def value(self, kind: str | None = None, depth: int = 0) -> Value:
-        if kind is None:
-            kind = self.one(TYPES if depth < 2 else TYPES[:8])
-        if self.errs():
-            wrong: Value = self.one([*WRONG_VALUES, {"N": self.one(WRONG_NUMBERS)}])
-            return wrong
-        return {kind: self._held(kind, depth)}
-
-    def _held(self, kind: str, depth: int) -> Any:
-        simple: dict[str, Callable[[], Any]] = {
-            "S": lambda: self.one(TEXTS),
-            "N": lambda: self.one(NUMBERS),
-            "B": lambda: self.one(BINARIES),
-            "SS": lambda: self._pick.sample(TEXTS[1:], self._pick.randint(1, 3)),
-            "NS": lambda: self._pick.sample(("1", "2", "3.5", "1E3", "-7"), self._pick.randint(1, 3)),
-            "BS": lambda: self._pick.sample(BINARIES[1:], self._pick.randint(1, 3)),
-            "BOOL": lambda: self.one((True, False)),
-            "NULL": lambda: True,
-            "L": lambda: [self.value(depth=depth + 1) for _ in range(self._pick.randint(0, 3))],
-            "M": lambda: {self.one(NAMES): self.value(depth=depth + 1) for _ in range(self._pick.randint(0, 3))},
-        }
-        return simple[kind]()
-
-    def key_value(self, kind: str) -> Value:
-        if self.errs():
-            return self.value()
-        few = {"S": ("a", "b", "c"), "N": ("1", "2", "10", "-1", "1.50"), "B": BINARIES[1:]}
-        return {kind: self.one(few[kind])}
-
-    def key(self, table: str) -> Request:
-        key = {name: self.key_value(kind) for name, kind in KEYS[table]}
-        if self.errs():
-            key.pop(self.one(list(key)))
-        if self.errs():
-            key["more"] = {"S": "x"}
-        return key
-
-    def item(self, table: str) -> Request:
-        item = {self.one(NAMES): self.value() for _ in range(self._pick.randint(0, 5))}
-        if table == "ranged":
-            item.update(
-                {name: self.key_value(kind) for name, kind in (("b", "S"), ("c", "N")) if self.one((True, False))}
-            )
-        return {**item, **self.key(table)}
-
-    # --- expressions ---
-
-    def name(self) -> str:
-        name = self.one(NAMES)
-        plain = name in ("a", "b", "c", "m", "l", "n")
-        if (plain and self.one((True, False))) or self.errs():
-            return str(name)
-        short = f"#{len(self.names)}"
-        if not self.errs():
-            self.names[short] = name
-        return short
-
-    def path(self) -> str:
-        text = self.name()
-        for _ in range(self.one((0, 0, 0, 1, 2))):
-            text += f".{self.name()}" if self.one((True, False)) else f"[{self._pick.randint(0, 2)}]"
-        return text
-
-    def target(self) -> str:
-        """A path that an update may have: seldom into a key, seldom deep."""
-        if self.errs():
-            return self.path()
-        short = f"#{len(self.names)}"
-        self.names[short] = self.one(NAMES[2:])
-        return f"{short}{self.one(('', '', '', '', '[0]', '.x'))}"
-
-    def bound(self, value: Value | None = None) -> str:
-        short = f":{len(self.values)}"
-        if not self.errs():
-            self.values[short] = value if value is not None else self.value()
-        return short
-
-    def operand(self) -> str:
-        return str(self.one((self.path, self.path, self.bound, lambda: f"size({self.path()})"))())
-
-    def condition(self, depth: int = 0) -> str:
-        kinds: list[Callable[[], str]] = [
-            lambda: f"{self.operand()} {self.one(('=', '<>', '<', '<=', '>', '>='))} {self.operand()}",
-            lambda: f"{self.operand()} BETWEEN {self.operand()} AND {self.operand()}",
-            lambda: f"{self.operand()} IN ({', '.join(self.operand() for _ in range(self._pick.randint(1, 3)))})",
-            lambda: f"attribute_exists({self.path()})",
-            lambda: f"attribute_not_exists({self.path()})",
-            lambda: f"attribute_type({self.path()}, {self.bound({'S': self.one((*TYPES, 'X'))})})",
-            lambda: f"begins_with({self.path()}, {self.bound()})",
-            lambda: f"contains({self.path()}, {self.operand()})",
-        ]
-        if depth < 3:
-            kinds += [
-                lambda: f"{self.condition(depth + 1)} {self.one(('AND', 'OR', 'and'))} {self.condition(depth + 1)}",
-                lambda: f"NOT {self.condition(depth + 1)}",
-                lambda: f"({self.condition(depth + 1)})",
-            ]
-        return self.spoilt(str(self.one(kinds)()))
-
-    def update(self) -> str:
-        clauses: dict[str, Callable[[], str]] = {
-            "SET": lambda: f"{self.target()} = {self._assigned()}",
-            "REMOVE": self.target,
-            "ADD": lambda: f"{self.target()} {self.bound(self.value(self.one(('N', 'N', 'NS', 'SS', 'S'))))}",
-            "DELETE": lambda: f"{self.target()} {self.bound(self.value(self.one(('SS', 'NS', 'BS', 'S'))))}",
-        }
-        chosen = self._pick.sample(list(clauses), self.one((1, 1, 2)))
-        return self.spoilt(
-            " ".join(f"{each} {', '.join(clauses[each]() for _ in range(self.one((1, 1, 2))))}" for each in chosen)
-        )
-
-    def _assigned(self) -> str:
-        return str(
-            self.one(
-                (
-                    self.bound,
-                    self.bound,
-                    self.bound,
-                    self.path,
-                    lambda: f"{self.path()} {self.one('+-')} {self.bound(self.value('N'))}",
-                    lambda: f"if_not_exists({self.path()}, {self.bound()})",
-                    lambda: f"list_append({self.path()}, {self.bound(self.value('L'))})",
-                    lambda: (
-                        f"if_not_exists({self.path()}, {self.bound(self.value('N'))}) + {self.bound(self.value('N'))}"
-                    ),
-                )
-            )()
-        )
-
-    def projection(self) -> str:
-        return self.spoilt(", ".join(self.path() for _ in range(self._pick.randint(1, 3))))
-
-    def key_condition(self, keys: Sequence[tuple[str, str]]) -> str:
-        (name, kind), *more = keys
-        text = f"{name} = {self.bound(self.key_value(kind))}"
-        if more and self.one((True, False)):
-            second, kind = more[0]
-            one = self.bound(self.key_value(kind))
-            more_kinds: list[Callable[[], str]] = [
-                lambda: f"{second} {self.one(('=', '<', '<=', '>', '>=', '<>'))} {one}",
-                lambda: f"{second} BETWEEN {one} AND {self.bound(self.key_value(kind))}",
-                lambda: f"begins_with({second}, {one})",
-            ]
-            text += f" AND {self.one(more_kinds)()}"
-        return self.spoilt(text)
-
-    def spoilt(self, text: str) -> str:
-        """The expression; or one with a word too few, or twice."""
-        if not self.errs() or not (words := text.split(" ")):
-            return text
-        at = self._pick.randrange(len(words))
-        words[at : at + 1] = self.one(([], [words[at]] * 2, ["("], ["frobnicate"], [""]))
-        return " ".join(words)
-
-    def told(self, request: Request) -> Request:
-        """The request with what its expressions stand for."""
-        if self.names:
-            request["ExpressionAttributeNames"] = self.names
-        if self.values:
-            request["ExpressionAttributeValues"] = self.values
-        return request
+LOOKED_AT = 100
+"""After so many operations all items and all streams' records are looked at."""
 
 
 def operations(seed: int, count: int, mistakes: float = 0.03) -> Iterator[tuple[str, Request]]:
-    """So many operations on the tables, which are made first."""
+    """So many operations on the tables, which are made first; among them, looks at all that is there."""
     pick = random.Random(seed)
     for name, definition in TABLES.items():
         yield "CreateTable", {"TableName": name, **definition}
     makers = list(_MAKERS)
     weights = [_MAKERS[each][0] for each in makers]
-    for _ in range(count):
+    for number in range(count):
         name = pick.choices(makers, weights)[0]
-        writer = Writer(pick, mistakes if pick.random() < 0.5 else 0.0)
-        yield name, _MAKERS[name][1](writer, pick.choice(list(TABLES)))
+        writer = Writer(pick, Slips(pick, mistakes if pick.random() < 0.5 else 0.0))
+        request = _MAKERS[name][1](writer, pick.choice(list(TABLES)))
+        if name not in _WITHOUT_UNITS and writer.seldom():
+            request["ReturnConsumedCapacity"] = pick.choice(("TOTAL", "INDEXES", "NONE"))
+        yield name, request
+        yield from _looked_after(name, request)
+        if (number + 1) % LOOKED_AT == 0:
+            yield from looks()
+
+
+def _looked_after(operation: str, request: Request) -> Iterator[tuple[str, Request]]:
+    """Whether an update that takes away has made an item, which no answer may have told."""
+    updates = [each["Update"] for each in request.get("TransactItems", ()) if "Update" in each]
+    for update in [request] if operation == "UpdateItem" else updates:
+        if _is_only_taking_away(update):
+            yield "GetItem", {"TableName": update["TableName"], "Key": update["Key"]}
+
+
+def _is_only_taking_away(update: Request) -> bool:
+    actions = [each.get("Action") for each in update.get("AttributeUpdates", {}).values()]
+    text = update.get("UpdateExpression", "SET ")
+    return set(actions) == {"DELETE"} or not re.search(r"\b(SET|ADD)\b", text)
+
+
+def looks() -> Iterator[tuple[str, Request]]:
+    """What tells all that is in the tables and their streams."""
+    for table in TABLES:
+        yield "ScanToTheEnd", {"TableName": table}
+        yield "Records", {"TableName": table}
 
 
 def _put(write: Writer, table: str) -> Request:
     request = {"TableName": table, "Item": write.item(table), "ReturnValues": write.one(("NONE", "ALL_OLD"))}
     if write.one((True, False, False)):
         request["ConditionExpression"] = write.condition()
+    elif write.seldom():
+        request.update(legacy.expected(write))
     return write.told(request)
 
 
@@ -299,12 +68,19 @@ def _get(write: Writer, table: str) -> Request:
     request: Request = {"TableName": table, "Key": write.key(table), "ConsistentRead": write.one((True, False))}
     if write.one((True, False)):
         request["ProjectionExpression"] = write.projection()
+    elif write.seldom():
+        request.update(legacy.attributes_to_get(write))
     return write.told(request)
 
 
 def _update(write: Writer, table: str) -> Request:
     returned = ("NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
     request = {"TableName": table, "Key": write.key(table), "ReturnValues": write.one(returned)}
+    if write.seldom():
+        request.update(legacy.attribute_updates(write))
+        if write.seldom():
+            request.update(legacy.expected(write))
+        return request
     request["UpdateExpression"] = write.update()
     if write.one((True, False, False)):
         request["ConditionExpression"] = write.condition()
@@ -320,18 +96,44 @@ def _delete(write: Writer, table: str) -> Request:
 
 
 def _query(write: Writer, table: str) -> Request:
-    request: Request = {"TableName": table}
+    request: Request = {"TableName": table, "ScanIndexForward": write.one((True, False))}
     keys = KEYS[table]
     if table == "ranged" and write.one((True, False)):
         request["IndexName"] = write.one(list(INDEX_KEYS))
         keys = INDEX_KEYS[request["IndexName"]]
+    if write.seldom():
+        request.update(legacy.key_conditions(write, keys))
+        if write.one((True, False)):
+            request.update(legacy.filtered(write, "QueryFilter"))
+        return request
     request["KeyConditionExpression"] = write.key_condition(keys)
-    request["ScanIndexForward"] = write.one((True, False))
     return _read(write, request)
 
 
 def _scan(write: Writer, table: str) -> Request:
-    return _read(write, {"TableName": table})
+    request: Request = {"TableName": table}
+    if table == "ranged" and write.seldom():
+        request["IndexName"] = write.one(list(INDEX_KEYS))
+    if write.seldom():
+        request.update(legacy.filtered(write, "ScanFilter"))
+        if write.one((True, False)):
+            request.update(legacy.attributes_to_get(write))
+        return request
+    return _read(write, request)
+
+
+def _paged(read: Callable[[Writer, str], Request]) -> Callable[[Writer, str], Request]:
+    def paged(write: Writer, table: str) -> Request:
+        return {**read(write, table), "Limit": write.one((1, 2, 3, 5))}
+
+    return paged
+
+
+def _segmented(write: Writer, table: str) -> Request:
+    request = _paged(_scan)(write, table)
+    if write.one((True, False)):
+        request["TotalSegments"] = write.one((1, 2, 3, 7))
+    return request
 
 
 def _read(write: Writer, request: Request) -> Request:
@@ -380,10 +182,56 @@ def _step(outer: Writer) -> Request:
 
 
 def _transact_get(write: Writer, table: str) -> Request:
-    return {"TransactItems": [{"Get": {"TableName": table, "Key": write.key(table)}} for _ in range(write.one((1, 2)))]}
+    return {"TransactItems": [{"Get": _got(write, table)} for _ in range(write.one((1, 2)))]}
 
 
-_MAKERS: dict[str, tuple[int, Callable[[Writer, str], Request]]] = {
+def _got(outer: Writer, table: str) -> Request:
+    write = outer.another()
+    request: Request = {"TableName": table, "Key": write.key(table)}
+    if write.seldom():
+        request["ProjectionExpression"] = write.projection()
+    return write.told(request)
+
+
+def _statement(write: Writer, table: str) -> Request:
+    one = Statement(write, table)
+    return write.one((one.select, one.change))()  # type: ignore[no-any-return]
+
+
+def _paged_statement(write: Writer, table: str) -> Request:
+    return {**Statement(write, table).select(), "Limit": write.one((1, 2, 3))}
+
+
+def _batch_statement(write: Writer, table: str) -> Request:
+    reads = write.one((True, False))
+    return {"Statements": [_batched(write, reads) for _ in range(write.one((1, 2, 3)))]}
+
+
+def _batched(write: Writer, reads: bool) -> Request:
+    one = Statement(write.another(), write.one(list(TABLES)))
+    return one.select() if reads else one.change()
+
+
+def _transaction(write: Writer, table: str) -> Request:
+    return {"TransactStatements": [_transacted(write) for _ in range(write.one((1, 2, 3)))]}
+
+
+def _transacted(write: Writer) -> Request:
+    one = Statement(write.another(), write.one(list(TABLES)))
+    return write.one((one.change, one.change, one.exists))()  # type: ignore[no-any-return]
+
+
+def _change_table(write: Writer, table: str) -> Request:
+    """The index that comes and goes does so."""
+    name = write.one(("simple", "ranged"))
+    if write.one((True, False)):
+        return {"TableName": name, "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": LATER["IndexName"]}}]}
+    defined = [*TABLES[name]["AttributeDefinitions"], {"AttributeName": "d", "AttributeType": "S"}]
+    made = [{"Create": LATER}]
+    return {"TableName": name, "AttributeDefinitions": defined, "GlobalSecondaryIndexUpdates": made}
+
+
+_MAKERS: dict[str, tuple[float, Callable[[Writer, str], Request]]] = {
     "PutItem": (25, _put),
     "UpdateItem": (25, _update),
     "GetItem": (8, _get),
@@ -394,4 +242,12 @@ _MAKERS: dict[str, tuple[int, Callable[[Writer, str], Request]]] = {
     "BatchGetItem": (3, _batch_get),
     "TransactWriteItems": (6, _transact_write),
     "TransactGetItems": (2, _transact_get),
+    "QueryToTheEnd": (4, _paged(_query)),
+    "ScanToTheEnd": (4, _segmented),
+    "ExecuteStatement": (8, _statement),
+    "StatementToTheEnd": (2, _paged_statement),
+    "BatchExecuteStatement": (2, _batch_statement),
+    "ExecuteTransaction": (3, _transaction),
+    "ChangeTable": (0.7, _change_table),
 }
+_WITHOUT_UNITS = frozenset(("ChangeTable", "QueryToTheEnd", "ScanToTheEnd", "StatementToTheEnd"))

@@ -90,7 +90,7 @@ class SqliteTx:
         outbox = self._outbox
         if (changed := assert_locked(sql, self._owners)) is not None:
             outbox.known.pop(changed, None)
-        if any(table in sql for table in outbox.adding):
+        if outbox.adding and any(table in sql for table in outbox.adding):
             outbox.add_up(self._db.execute)
         return self._db.execute(sql, args)
 

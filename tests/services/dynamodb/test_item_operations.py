@@ -191,6 +191,11 @@ def test_an_update_may_not_make_what_no_put_could(client: Any) -> None:
         update("SET g = :v", {"N": "2"})
     with refused("ValidationException", "attempted to update a secondary index key to a value that is not supported"):
         update("SET g = :v", {"S": ""})
+    with refused("ValidationException", "attempted to update the secondary index key to unsupported type"):
+        update("SET g = sk, x = :v", {"S": "a"})
+    for expression in ("SET g[0] = :v", "ADD g.x :v"):
+        with refused("ValidationException", "list random access '[]' and map lookup '.' are not allowed: IndexKey: g"):
+            update(expression, {"N": "2"})
     with refused("ValidationException", "Item size to update has exceeded the maximum allowed size"):
         update("SET big = :v", {"S": "a" * 409_600})
     deep: dict[str, Any] = {"S": "deep"}
@@ -263,3 +268,24 @@ def test_a_tables_counts_follow_its_items(node: RunningNode, client: Any) -> Non
     client.delete_item(TableName="counted", Key=key("c"))
     table = client.describe_table(TableName="counted")["Table"]
     assert (table["ItemCount"], table["TableSizeBytes"]) == (1, len("pkab") + 20)
+
+
+def test_an_indexs_counts_follow_what_it_shows(node: RunningNode, client: Any) -> None:
+    indexes = [index("whole", "g"), index("keys", "g", projection="KEYS_ONLY")]
+    make_table(node, "shown", attributes="g:S", GlobalSecondaryIndexes=indexes)
+
+    def counts() -> dict[str, tuple[int, int]]:
+        told = client.describe_table(TableName="shown")["Table"]["GlobalSecondaryIndexes"]
+        return {each["IndexName"]: (each["ItemCount"], each["IndexSizeBytes"]) for each in told}
+
+    for size in (500, 20):
+        client.put_item(TableName="shown", Item={**key("a"), "g": {"S": "g"}, "b": {"S": "x" * size}})
+        assert counts() == {"whole": (1, len("pkaggb") + size), "keys": (1, len("pkagg"))}
+    moved = {
+        "UpdateExpression": "SET g = :g, n = :n",
+        "ExpressionAttributeValues": {":g": {"S": "gg"}, ":n": {"N": "1"}},
+    }
+    client.update_item(TableName="shown", Key=key("a"), **moved)
+    assert counts() == {"whole": (1, len("pkagggbn") + 20 + 2), "keys": (1, len("pkaggg"))}
+    client.update_item(TableName="shown", Key=key("a"), UpdateExpression="REMOVE g")
+    assert counts() == {"whole": (0, 0), "keys": (0, 0)}

@@ -14,6 +14,7 @@ from tests.services.dynamodb import scores
 from tests.services.dynamodb.scores import GAMES, TABLE, item
 
 INVALID = "One or more parameter values were invalid: "
+SCALARS = "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed:"
 NO_KEY = "Where clause does not contain a mandatory equality on all key attributes"
 KEY = "WHERE player = 'w' AND game = 1"
 
@@ -146,8 +147,28 @@ def test_an_index_is_read_as_a_query_reads_it(client: Any) -> None:
         ),
         (
             "UPDATE scores SET x = set_add(y, <<1>>) WHERE player = 'a' AND game = 1",
-            "The first argument to SET_ADD must equal the assignment value",
+            "The first argument to SET_ADD must equal the assignment value at 1:23:7",
         ),
+        (
+            "UPDATE scores SET x = set_add(x, 1) WHERE player = 'a' AND game = 1",
+            "The second argument to SET_ADD must be a value with type SET at 1:31:1",
+        ),
+        (
+            "UPDATE scores SET x = set_delete(x) WHERE player = 'a' AND game = 1",
+            "SET_DELETE must have exactly two arguments at 1:23:10",
+        ),
+        (
+            "UPDATE scores SET game = 2 WHERE player = 'a' AND game = 1",
+            "One or more parameter values were invalid: Cannot update attribute game."
+            " This attribute is part of the key",
+        ),
+        (
+            "DELETE FROM scores WHERE player = 'a' AND game = NULL",
+            "Key value must be of type S, N, or B. Key name: game, Key type: NULL",
+        ),
+        ("SELECT * FROM scores WHERE size(game[0]) > 1", f"{SCALARS} Key: game"),
+        ("DELETE FROM scores WHERE player = 'a' AND game = 1 AND game.x IS NULL", f"{SCALARS} Key: game"),
+        ("UPDATE scores SET league.x = 1 WHERE player = 'a' AND game = 1", f"{SCALARS} IndexKey: league"),
         ("INSERT INTO scores VALUE {'player': 'a'}", "Key attribute should be present in the item: Key game"),
         (
             "INSERT INTO scores VALUE {'player': 'a', 'game': 'b'}",
@@ -262,6 +283,16 @@ def test_a_batch_of_reads_answers_each_in_its_place(client: Any) -> None:
         },
         {"Error": {"Code": "ResourceNotFound", "Message": "Requested resource not found"}},
     ]
+
+
+def test_a_batch_that_nobody_can_read_is_refused_whole(node: RunningNode, written: Any) -> None:
+    unchecked = node.client("dynamodb", config={"parameter_validation": False})
+    statements = [
+        {"Statement": "INSERT INTO scores VALUE {'player': 'w', 'game': 8}"},
+        {"Statement": "INSERT INTO scores VALUE {'player': 'w', 'game': 9, 'x': ?}", "Parameters": [{"BOOL": "x"}]},
+    ]
+    assert refusal(unchecked.batch_execute_statement, Statements=statements)[0] == "SerializationException"
+    assert the(written, 8) == {}
 
 
 def test_what_fails_in_a_batch_of_writes_keeps_nobody_else_from_it(written: Any) -> None:

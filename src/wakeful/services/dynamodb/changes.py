@@ -45,9 +45,10 @@ def apply(
     size_before = item_size(before) if before is not None else None
     size_after = item_size(after) if after is not None else None
     _put_row(tx, table, key, size_before, after, size_after)
-    indexes = _show(tx, table, key, before, after, cause) if before != after else []
+    sizes = (size_before or 0, size_after or 0)
+    indexes = _show(tx, table, key, before, after, sizes, cause) if before != after else []
     if meter is not None:
-        meter.wrote(size_before or 0, size_after or 0, indexes)
+        meter.wrote(*sizes, indexes)
 
 
 def swap(
@@ -64,14 +65,15 @@ def swap(
     """The same for an item as it is stored. Where `before` is None, it was not read, and is only where others see what
     it was; `size` is its new one.
     """
-    overwrite(tx, table, key, None if was is None else was.size, after, size)
+    size_before = None if was is None else was.size
+    overwrite(tx, table, key, size_before, after, size)
     indexes: list[tuple[Index, float]] = []
     if is_watched(table):
         if before is None and was is not None:
             before = was.item
         if before != after:
-            indexes = _show(tx, table, key, before, after, cause)
-    meter.wrote(0 if was is None else was.size, size, indexes)
+            indexes = _show(tx, table, key, before, after, (size_before or 0, size), cause)
+    meter.wrote(size_before or 0, size, indexes)
 
 
 def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size: int) -> None:
@@ -127,27 +129,27 @@ def _put_row(
 
 
 def _show(
-    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int], cause: Cause
 ) -> list[tuple[Index, float]]:
     """The change is seen where it is to be seen; what indexes it cost. Nothing that changes nothing comes here: it
     makes no record of a stream ("Change data capture for DynamoDB Streams").
     """
     if not table.replicas or cause.is_replicated:
-        return _show_here(tx, table, key, before, after, cause)
+        return _show_here(tx, table, key, before, after, sizes, cause)
     written = []
     for arn in sorted((table.arn, *table.replicas)):  # the same order, whichever the region
         if arn == table.arn:
-            written = _show_here(tx, table, key, before, after, cause)
+            written = _show_here(tx, table, key, before, after, sizes, cause)
         else:
             _replicate(tx, arn, key, after, cause)
     return written
 
 
 def _show_here(
-    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, cause: Cause
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int], cause: Cause
 ) -> list[tuple[Index, float]]:
     history.change(tx, table, key, before)
-    written = index.change(tx, table, key, before, after)
+    written = index.change(tx, table, key, before, after, sizes)
     expiries.change(tx, table, key, before, after)
     stream.change(tx, table, key, before, after, cause)
     return written

@@ -43,6 +43,8 @@ def parts(text: str) -> tuple[str, str, int]:
 
     Raises ValidationException, as above.
     """
+    if text.isdigit() and text.isascii() and text[0] != "0" and len(text) <= limits.DYNAMODB_NUMBER_DIGITS_MAX:
+        return "", text.rstrip("0"), len(text) - 1  # as most are
     found = _NUMBER.fullmatch(text)
     if found is None or not (found[2] or found[3]):
         raise ValidationException(
@@ -71,6 +73,8 @@ def parts(text: str) -> tuple[str, str, int]:
 
 def size(text: str) -> int:
     """Bytes of a normalised number: two digits make one, counted from the point outwards, and one is the exponent's."""
+    if text.isdigit() and text != "0":  # as most are
+        return (len(text) + 1) // 2 - (len(text) - len(text.rstrip("0"))) // 2 + 1
     plain = text.lstrip("-")
     whole, _, fraction = plain.partition(".")
     whole = whole.lstrip("0")

@@ -10,8 +10,11 @@ from wakeful.services.dynamodb.values import Item, raw
 from wakeful.store.tx import Tx
 
 
-def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None) -> list[tuple[Index, float]]:
-    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys.
+def change(
+    tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | None, sizes: tuple[int, int]
+) -> list[tuple[Index, float]]:
+    """Every index shows the item under `key` as it is now, or not at all where it lacks the index's keys. `sizes` are
+    the item's, before and after.
 
     Returned is what that costs, in units of each index that had to be written.
     """
@@ -22,8 +25,8 @@ def change(tx: Tx, table: Table, key: bytes, before: Item | None, after: Item | 
             old = None  # the index is being filled, and has not come to this item yet
         if old == new:
             continue
-        size_before = item_size(old[1]) if old is not None else 0
-        size_after = item_size(new[1]) if new is not None else 0
+        size_before = _size(index, old[1], sizes[0]) if old is not None else 0
+        size_after = _size(index, new[1], sizes[1]) if new is not None else 0
         stays = old is not None and new is not None and old[0] == new[0]
         if old is not None and not stays:
             items.delete(tx, index.space, old[0], grown=(-1, -size_before))
@@ -49,3 +52,8 @@ def projected(index: Index, item: Item) -> Item:
     if index.attributes is None:
         return item
     return {name: value for name, value in item.items() if name in index.attributes}
+
+
+def _size(index: Index, shown: Item, whole: int) -> int:
+    """Of what the index shows of an item that has so many bytes itself."""
+    return whole if index.attributes is None else item_size(shown)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from wakeful import limits
 from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.services.dynamodb.expressions.bound import Update
 from wakeful.services.dynamodb.keys import Attribute, KeySchema
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import TOO_DEEP, Item, Value, decoded, kind
@@ -57,14 +58,20 @@ def key_in(table: Table, item: Item) -> Item:
     return {each.name: item[each.name] for each in table.keys.attributes}
 
 
-def check_indexed(table: Table, item: Item, *, updated: bool = False) -> None:
-    """Raises ValidationException where an attribute of the item cannot be a key of an index that it is one of."""
+def check_indexed(table: Table, item: Item, update: Update | None = None) -> None:
+    """Raises ValidationException where an attribute of the item cannot be a key of an index that it is one of; in
+    other words where an update has made the item.
+    """
     for index in sorted(table.indexes, key=lambda index: index.name):
         for each in index.keys.attributes:
             value = item.get(each.name)
             if value is None:
                 continue
             if each.type not in value:
+                if update is not None and each.name in update.copied():
+                    raise ValidationException(
+                        "The update expression attempted to update the secondary index key to unsupported type"
+                    )
                 raise ValidationException(
                     f"{_INVALID}Type mismatch for Index Key {each.name} Expected: {each.type} Actual: {kind(value)}"
                     f" IndexName: {index.name}"
@@ -74,7 +81,7 @@ def check_indexed(table: Table, item: Item, *, updated: bool = False) -> None:
                 raise ValidationException(
                     f"{_NOT_VALID}The update expression attempted to update a secondary index key to a value that is"
                     f" not supported. {empty}"
-                    if updated
+                    if update is not None
                     else f"{_NOT_VALID}A value specified for a secondary index key is not supported. {empty}"
                     f" IndexName: {index.name}, IndexKey: {each.name}"
                 )

@@ -46,12 +46,12 @@ class KeySchema:
         """With what the keys of all rows of the item's partition begin. Raises KeyError where an attribute is
         missing or is of another type.
         """
-        encoded = b"".join(encode(each.type, item[each.name][each.type]) for each in self.partition)
+        encoded = b"".join([encode(each.type, item[each.name][each.type]) for each in self.partition])
         return blake2b(encoded, digest_size=HASH_BYTES).digest() + encoded
 
     def of(self, item: Mapping[str, Any]) -> bytes:
         """The item's key. Raises KeyError, as above."""
-        return self.partition_of(item) + b"".join(encode(each.type, item[each.name][each.type]) for each in self.sort)
+        return self.partition_of(item) + b"".join([encode(each.type, item[each.name][each.type]) for each in self.sort])
 
     def find(self, item: Mapping[str, Any]) -> bytes | None:
         """The item's key; None where it lacks an attribute or has it with another type: it is not in the index."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from wakeful.services.dynamodb.changes import Cause
 from wakeful.services.dynamodb.errors import (
     ConditionalCheckFailedException,
     DuplicateItemException,
+    SerializationException,
     TransactionCanceledException,
     ValidationException,
 )
@@ -115,7 +116,7 @@ async def execute_transaction(
     call: Call, node: Node, request: shapes.ExecuteTransactionInput
 ) -> shapes.ExecuteTransactionOutput:
     meters = Meters(request.get("ReturnConsumedCapacity", "NONE"), transactional=True)
-    several = [_bound(each) for each in request["TransactStatements"]]
+    several = [_bound_at(place, each) for place, each in enumerate(request["TransactStatements"])]
     reads = [each.is_read for each in several]
     if any(reads) and not all(reads):
         raise ValidationException(
@@ -155,12 +156,14 @@ async def _admitted(call: Call, node: Node, bound: Bound | AwsError) -> Bound | 
     return bound
 
 
-def _bound(request: Mapping[str, Any]) -> Bound:
+def _bound(request: Mapping[str, Any], said_of_it: Callable[[], AbstractContextManager[None]] = nullcontext) -> Bound:
     """Raises ValidationException for what is wrong with a statement, whatever its table."""
-    parsed = parser.parsed(request["Statement"])
+    with said_of_it():
+        parsed = parser.parsed(request["Statement"])
     parameters = binding.parameters(parsed, request.get("Parameters", ()))
     if not isinstance(parsed.statement, Select):
-        writing.check(parsed.statement, parameters)
+        with said_of_it():
+            writing.check(parsed.statement, parameters)
     return Bound(parsed.statement, parameters, request)
 
 
@@ -209,6 +212,8 @@ def _bound_or_refused(request: Mapping[str, Any]) -> Bound | AwsError:
         found = _bound(request)
         if isinstance(found.statement, Exists):
             raise ValidationException(_EXISTS)
+    except SerializationException:
+        raise  # nobody could read the request
     except AwsError as error:
         return error
     return found
@@ -315,6 +320,10 @@ def _write_all(
     except TransactionCanceledException as error:
         raise _with_duplicates(error, several) from None
     return []
+
+
+def _bound_at(place: int, request: Mapping[str, Any]) -> Bound:
+    return _bound(request, lambda: _said_of(place))
 
 
 @contextmanager

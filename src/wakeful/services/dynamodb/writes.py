@@ -141,7 +141,7 @@ def _after(write: Write, found: Table, before: Item | None) -> tuple[Item | None
         if any(len(path) > 1 for path in update.paths()):
             item_rules.check_depth(after)
         if found.indexes:
-            item_rules.check_indexed(found, after, updated=True)
+            item_rules.check_indexed(found, after, update)
     assert after is not None
     size = item_size(after)
     item_rules.check_size(size, updated=True)

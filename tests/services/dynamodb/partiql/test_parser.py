@@ -139,7 +139,8 @@ def test_updates_and_deletes_say_what_they_change_and_show() -> None:
         ("SELECT x FROM t WHERE x", "WHERE clause must contain an expression that resolves to a boolean"),
         ("SELECT x FROM t WHERE x LIKE 'a'", "Unsupported operator in Condition Expression. Operator: like"),
         ("SELECT x FROM t WHERE x || 'a' = 'b'", "Unsupported operator in Condition Expression. Operator: ||"),
-        ("SELECT x FROM t WHERE foo(x) = 1", "Unrecognized function: foo"),
+        ("SELECT x FROM t WHERE foo(x) = 1", "Unrecognized function: foo at 1:23:3"),
+        ("SELECT x FROM t WHERE set_add(x, <<1>>) = x", "Unrecognized function: set_add at 1:23:7"),
         ("SELECT x FROM t WHERE x = MISSING", "MISSING must be compared using IS operator"),
         ("SELECT x FROM t WHERE x = (SELECT y FROM t)", "Unsupported token in expression: SELECT at 1:28:6"),
         (

@@ -92,6 +92,9 @@ class Update(Protocol):
     def paths(self) -> tuple[Path, ...]:
         """What it changes, for ReturnValues UPDATED_OLD and UPDATED_NEW (`documents.picked`)."""
 
+    def copied(self) -> frozenset[str]:
+        """The attributes that it sets to what others hold, or to what is made of that."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyCondition:

@@ -257,6 +257,9 @@ class AttributeUpdates:
     def paths(self) -> tuple[Path, ...]:
         return tuple((put.attribute,) for put in self.puts)
 
+    def copied(self) -> frozenset[str]:
+        return frozenset()
+
 
 _ADDED = arithmetic.ADDED | {"L"}
 

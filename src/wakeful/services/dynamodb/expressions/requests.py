@@ -130,7 +130,7 @@ def _of_legacy(request: Mapping[str, Any], keys: KeySchema) -> Asked:
     projection = legacy.projection_of(request)
     update = legacy.update_of(request)
     if update is not None:
-        _check_keys_stay(update.paths(), keys)
+        check_keys_stay(update.paths(), keys)
     key_condition = key_conditions.between(keyed, keys) if keyed is not None else None
     if query_filter is not None:
         _check_no_keys(query_filter.attributes(), keys, "QueryFilter")
@@ -158,8 +158,8 @@ def _of_expressions(request: Mapping[str, Any], keys: KeySchema, table: Table | 
         if each is not None:
             key_conditions.check_scalars(each.paths(), keys, table)
     if update is not None:
-        _check_keys_stay(update.paths(), keys)
-        key_conditions.check_scalars(update.read, keys, table)
+        check_keys_stay(update.paths(), keys)
+        key_conditions.check_scalars((*update.paths(), *update.read), keys, table)
     asked_of_keys = (
         key_conditions.of_keys(request["KeyConditionExpression"], given) if keyed else legacy.key_condition_of(request)
     )
@@ -180,7 +180,8 @@ def _check_no_keys(attributes: frozenset[str], keys: KeySchema, called: str) -> 
             )
 
 
-def _check_keys_stay(paths: tuple[Path, ...], keys: KeySchema) -> None:
+def check_keys_stay(paths: tuple[Path, ...], keys: KeySchema) -> None:
+    """Raises ValidationException where an update changes a key of its table."""
     names = {each.name for each in keys.attributes}
     for path in paths:
         if path[0] in names:

@@ -32,13 +32,14 @@ _LIST = frozenset("L")
 @dataclass(frozen=True, slots=True)
 class Step:
     """What happens at a path: it is set to what is read of the item, or becomes what is made of what was there.
-    `takes_away` is true of REMOVE and DELETE.
+    `takes_away` is true of REMOVE and DELETE, `copies` of SET to anything but a value of the request.
     """
 
     path: Path
     takes_away: bool
     read: Read | None
     become: Callable[[Value | None, Values], Value | None] | None = None
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class BoundUpdate:
 
     def paths(self) -> tuple[Path, ...]:
         return tuple(step.path for step in self.steps)
+
+    def copied(self) -> frozenset[str]:
+        return frozenset(str(step.path[0]) for step in self.steps if step.copies)
 
 
 def bound(text: str, substitutes: Substitutes) -> BoundUpdate:
@@ -133,7 +137,8 @@ def _step(compiler: Compiler, action: Action, path: Path) -> Step:
         return Step(path, True, None, lambda before, values: None)
     if action.section == "SET":
         read = _value(compiler, action.value)
-        return Step(path, False, lambda item, values: _required(read(item, values)))
+        copies = not isinstance(action.value, Placeholder)
+        return Step(path, False, lambda item, values: _required(read(item, values)), copies=copies)
     assert isinstance(action.value, Placeholder)  # the grammar has nothing else there
     name = compiler.value(action.value).placeholder
     assert name is not None

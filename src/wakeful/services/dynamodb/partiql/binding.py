@@ -12,8 +12,9 @@ from typing import Any
 from wakeful.services.dynamodb import values
 from wakeful.services.dynamodb.errors import ValidationException
 from wakeful.services.dynamodb.expressions import conditions, projections, updates
-from wakeful.services.dynamodb.expressions.bound import Condition as BoundCondition
-from wakeful.services.dynamodb.expressions.bound import Substitutes, Update
+from wakeful.services.dynamodb.expressions.bound import Substitutes
+from wakeful.services.dynamodb.expressions.conditions import BoundCondition
+from wakeful.services.dynamodb.expressions.updates import BoundUpdate
 from wakeful.services.dynamodb.partiql import literals
 from wakeful.services.dynamodb.partiql.columns import Columns
 from wakeful.services.dynamodb.partiql.syntax import (
@@ -157,19 +158,15 @@ class Words:
         return f"attribute_type({self.term(term)}, {self.value({'S': 'NULL'})})"
 
     def _changed_set(self, path: Path, function: Function) -> str:
+        name = function.name.upper()
         if len(function.arguments) != 2:
-            raise ValidationException(
-                "Incorrect number of operands for operator or function;"
-                f" operator or function: {function.name}, number of operands: {len(function.arguments)}"
-            )
+            raise ValidationException(f"{name} must have exactly two arguments at {function.at}")
         changed, members = function.arguments
-        if changed != path:
-            raise ValidationException(f"The first argument to {function.name.upper()} must equal the assignment value")
+        if not isinstance(changed, Path) or changed != path:
+            raise ValidationException(f"The first argument to {name} must equal the assignment value at {function.at}")
         found = self.parameters.of(members)
-        if found is None:
-            raise ValidationException(
-                f"The second argument to {function.name.upper()} must be a value, not an attribute"
-            )
+        if found is None or found.keys().isdisjoint(("SS", "NS", "BS")):
+            raise ValidationException(f"The second argument to {name} must be a value with type SET at {changed.at}")
         return self.value(found)
 
     def _sum(self, term: Arithmetic) -> str:
@@ -267,7 +264,7 @@ def gone(name: str) -> BoundCondition:
     return found
 
 
-def update_of(assignments: Sequence[Assignment], removals: Sequence[Path], parameters: Parameters) -> Update:
+def update_of(assignments: Sequence[Assignment], removals: Sequence[Path], parameters: Parameters) -> BoundUpdate:
     """Raises ValidationException."""
     words = Words(parameters)
     with in_words_of_statements():

@@ -30,9 +30,10 @@ Where: TypeAlias = Literal["Condition", "Update"]
 """In which kind of expression something stands: they have operators and functions of their own."""
 
 _TRUTHS = frozenset(("begins_with", "contains", "attribute_type", "attribute_exists", "attribute_not_exists"))
+_OF_SETS = frozenset(("set_add", "set_delete"))
 _FUNCTIONS: dict[Where, frozenset[str]] = {
     "Condition": _TRUTHS | {"size"},
-    "Update": frozenset(("if_not_exists", "list_append", "set_add", "set_delete")),
+    "Update": _OF_SETS | {"if_not_exists", "list_append"},
 }
 _MISSING = "MISSING must be compared using IS operator"
 _NO_SEQUENCE = (
@@ -46,6 +47,7 @@ _Phrase: TypeAlias = "Term | Condition"
 
 def path(cursor: Cursor, *, starred: bool = False) -> Path:
     """`name`, `name.member`, `name['member']`, `name[0]`, in any length. A star among what is selected is refused."""
+    at = cursor.token.at
     steps: list[str | int] = [cursor.name().text]
     while True:
         if cursor.try_sign("."):
@@ -62,7 +64,7 @@ def path(cursor: Cursor, *, starred: bool = False) -> Path:
                 raise Malformed
             cursor.sign("]")
         else:
-            return Path(tuple(steps))
+            return Path(tuple(steps), at)
 
 
 def condition(cursor: Cursor) -> Condition:
@@ -230,11 +232,11 @@ def _function(cursor: Cursor, where: Where) -> Function:
                 cursor.sign(",")
             arguments.append(_term(_any_of(cursor, where), where))
     if name not in _FUNCTIONS[where]:
-        if name in _FUNCTIONS["Update" if where == "Condition" else "Condition"]:
+        if name not in _OF_SETS and name in _FUNCTIONS["Update" if where == "Condition" else "Condition"]:
             kind = "a condition" if where == "Condition" else "an update"
             raise ValidationException(f"The function is not allowed in {kind} expression; function: {name}")
-        raise ValidationException(f"Unrecognized function: {name}")
-    return Function(name, tuple(arguments))
+        raise ValidationException(f"Unrecognized function: {name} at {token.at}")
+    return Function(name, tuple(arguments), token.at)
 
 
 def _unsupported(operator: str, where: Where) -> ValidationException:

@@ -132,6 +132,10 @@ def _compared(condition: Condition, attribute: Attribute, parameters: Parameters
     found = _on_key(condition, attribute, parameters)
     assert found is not None
     for value in found[1]:
+        if kind(value) not in ("S", "N", "B"):
+            raise ValidationException(
+                f"Key value must be of type S, N, or B. Key name: {attribute.name}, Key type: {kind(value)}"
+            )
         check_key(attribute, value)
     return found[1]
 

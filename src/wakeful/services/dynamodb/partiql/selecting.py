@@ -13,6 +13,7 @@ from wakeful.fabric.service import Call
 from wakeful.services.dynamodb import pages, reading, table
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.errors import ValidationException
+from wakeful.services.dynamodb.expressions.key_conditions import check_scalars
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.pages import Page, Range
 from wakeful.services.dynamodb.partiql import binding, columns, plans, tokens
@@ -43,6 +44,8 @@ def select(tx: Tx, call: Call, select: Select, parameters: Parameters, request: 
     plan = plans.planned(schema, select.where, select.order, parameters)
     fetches = reading.check_shown(index, columns.names(select.paths or ()))
     condition = binding.filter_of(plan.filter, parameters)
+    if condition is not None:
+        check_scalars(condition.paths(), schema, found)
     if plan.is_keyed and condition is not None:
         reading.check_filtered(index, sorted(condition.attributes()))
     wanted = Reading(

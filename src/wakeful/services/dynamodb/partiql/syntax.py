@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from wakeful.services.dynamodb.values import Value
@@ -15,6 +15,8 @@ class Path:
     """Into an item: the attribute's name, then members of maps and places in lists."""
 
     steps: tuple[str | int, ...]
+    at: str = field(default="", compare=False)
+    """Where the name stands in the statement."""
 
     @property
     def name(self) -> str | None:
@@ -51,6 +53,7 @@ class Function:
 
     name: str
     arguments: tuple[Term, ...]
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wakeful.services.dynamodb import returned, writes
 from wakeful.services.dynamodb.capacity import Meter
 from wakeful.services.dynamodb.changes import Cause
@@ -10,7 +12,9 @@ from wakeful.services.dynamodb.errors import (
     DuplicateItemException,
     ValidationException,
 )
-from wakeful.services.dynamodb.expressions.requests import Asked
+from wakeful.services.dynamodb.expressions.conditions import BoundCondition
+from wakeful.services.dynamodb.expressions.key_conditions import check_scalars
+from wakeful.services.dynamodb.expressions.requests import Asked, check_keys_stay
 from wakeful.services.dynamodb.partiql import binding, plans
 from wakeful.services.dynamodb.partiql.binding import Parameters
 from wakeful.services.dynamodb.partiql.syntax import Condition, Delete, Exists, Insert, Statement, Update
@@ -46,13 +50,15 @@ def write_of(found: Table, statement: Statement, parameters: Parameters, *, told
         return _insert(found, statement, parameters)
     if isinstance(statement, Update):
         key, rest = _key(found, statement.where, parameters)
-        condition = binding.condition_of(rest, parameters, there=found.keys.partition[0].name)
+        condition = _condition(found, rest, parameters, there=found.keys.partition[0].name)
         update = binding.update_of(statement.assignments, statement.removals, parameters)
+        check_keys_stay(update.paths(), found.keys)
+        check_scalars((*update.paths(), *update.read), found.keys, found)
         return Write("Update", found, key, Asked(condition=condition, update=update), told_on_failure)
     if isinstance(statement, Delete):
         key, rest = _key(found, statement.where, parameters)
         # What is not there is not deleted, and no condition is asked of it.
-        condition = binding.condition_of(rest, parameters, or_gone=found.keys.partition[0].name)
+        condition = _condition(found, rest, parameters, or_gone=found.keys.partition[0].name)
         asked = None if condition is None else Asked(condition=condition)
         return Write("Delete", found, key, asked, told_on_failure)
     assert isinstance(statement, Exists)
@@ -99,6 +105,15 @@ def _key(found: Table, where: Condition | None, parameters: Parameters) -> tuple
     return key, rest
 
 
+def _condition(
+    found: Table, all_of: Sequence[Condition], parameters: Parameters, *, there: str = "", or_gone: str = ""
+) -> BoundCondition | None:
+    condition = binding.condition_of(all_of, parameters, there=there or None, or_gone=or_gone or None)
+    if condition is not None:
+        check_scalars(condition.paths(), found.keys, found)
+    return condition
+
+
 def _check_of(found: Table, statement: Exists, parameters: Parameters, *, told_on_failure: bool) -> Write:
     select = statement.select
     if select.index is not None:
@@ -106,5 +121,5 @@ def _check_of(found: Table, statement: Exists, parameters: Parameters, *, told_o
     key, rest = plans.equalities(found.keys.attributes, select.where, parameters)
     if len(key) < len(found.keys.attributes) or not rest:
         raise ValidationException("EXISTS() must contain a single item read with additional condition")
-    condition = binding.condition_of(rest, parameters, there=found.keys.partition[0].name)
+    condition = _condition(found, rest, parameters, there=found.keys.partition[0].name)
     return Write("ConditionCheck", found, key, Asked(condition=condition), told_on_failure)
