@@ -17,7 +17,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
+from h2.events import (
+    DataReceived,
+    Event,
+    InformationalResponseReceived,
+    PingAckReceived,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+)
 from h2.settings import SettingCodes
 
 from tests.gateway.test_server import Site
@@ -41,6 +49,9 @@ class Client:
         self.statuses: dict[int, int] = {}
         self.bodies: dict[int, bytearray] = {}
         self.ended: set[int] = set()
+        self.resets: dict[int, int] = {}
+        self.was_told_to_continue = False
+        self.pings = 0
         self.is_closed = False
         self.flush()
 
@@ -60,12 +71,19 @@ class Client:
         self.flush()
 
     def _note(self, event: Event) -> None:
-        if isinstance(event, ResponseReceived):
+        if isinstance(event, InformationalResponseReceived):
+            self.was_told_to_continue = True
+        elif isinstance(event, StreamReset):
+            self.ended.add(event.stream_id)
+            self.resets[event.stream_id] = int(event.error_code)
+        elif isinstance(event, ResponseReceived):
             self.statuses[event.stream_id] = int(dict(event.headers)[b":status"])
         elif isinstance(event, DataReceived):
             self.bodies.setdefault(event.stream_id, bytearray()).extend(event.data or b"")
             self.h2.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
-        elif isinstance(event, StreamEnded | StreamReset):
+        elif isinstance(event, PingAckReceived):
+            self.pings += 1
+        elif isinstance(event, StreamEnded):
             self.ended.add(event.stream_id)
 
     async def until_closed(self) -> None:

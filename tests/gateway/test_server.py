@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from wakeful import limits
 from wakeful.clock import Clock
-from wakeful.gateway.server import ANSWER_WHOLE, Servers
+from wakeful.gateway.server import ANSWER_WHOLE, ENDS_AT, HAS_LEFT, Connection, Servers
 
 CONNECTIONS_MAX = 5
 
@@ -258,3 +258,29 @@ async def test_who_goes_on_in_time_is_not_left(site: Site) -> None:
     site.wait(limits.HTTP_SILENCE_S - 5)
     streams[1].write(b"a")
     assert b"200 OK" in await answered(streams)
+
+
+async def test_an_answer_that_nobody_reads_ends_when_its_time_is_over(site: Site) -> None:
+    ended = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["extensions"][ENDS_AT](1000.0)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not scope["extensions"][HAS_LEFT]():
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        ended.set()
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listening = await site.servers.serve(listener, app)
+    _, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1], limit=1)
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    connections: list[Connection] = []
+    while not (connections and connections[0].flow.write_paused):
+        await asyncio.sleep(0)
+        connections = [each for each in site.servers.connections if isinstance(each, Connection)]
+    connections[0].end_if_over(999.0)
+    assert not connections[0].transport.is_closing()
+    connections[0].end_if_over(1000.0)
+    await asyncio.wait_for(ended.wait(), 10)
+    writer.close()
+    listening.close()

@@ -81,6 +81,13 @@ def aws_calls(end: float) -> None:
     _ask(end, _endpoint(), b"/?Action=ListQueues&Version=2012-11-05", connections=200)
 
 
+def frames_of_http2(end: float) -> None:
+    """Pings, which are answered at once, and to nobody's request."""
+    opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4" + bytes(5)
+    ping = b"\0\0\x08\6" + bytes(5 + 8)
+    _flood(end, _endpoint(), ping * 1000, connections=60, opening=opening)
+
+
 def connections(end: float) -> None:
     """Opened, with half a request on them or nothing, never read from, and closed."""
     while time.monotonic() < end:
@@ -103,10 +110,16 @@ def _endpoint() -> int:
 
 def _ask(end: float, port: int, path: bytes, *, connections: int = 60, at_once: int = 1, reads: bool = True) -> None:
     question = (b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n") * at_once
+    _flood(end, port, question, connections=connections, reads=reads)
 
+
+def _flood(
+    end: float, port: int, question: bytes, *, connections: int, reads: bool = True, opening: bytes = b""
+) -> None:
     def one() -> None:
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as connection:
+                connection.sendall(opening)
                 while time.monotonic() < end:
                     connection.sendall(question)
                     if reads and not connection.recv(65536):

@@ -32,6 +32,49 @@ VICTIM = """
         print("line", event)
         return sum(range(20000))
 """
+HTTP2_CALLER = """
+    import os, socket, struct
+    from urllib.parse import urlsplit
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.session import Session
+
+    BODY = b"Action=GetCallerIdentity&Version=2011-06-15"
+
+    def text(value):
+        length = len(value)
+        if length < 127:
+            return bytes((length,)) + value.encode()
+        return bytes((127, (length - 127) % 128 | 128, (length - 127) // 128)) + value.encode()
+
+    def frame(kind, flags, stream, payload):
+        return struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", stream) + payload
+
+    def exactly(connection, count):
+        found = b""
+        while len(found) < count:
+            found += connection.recv(count - len(found)) or exit("the connection ended")
+        return found
+
+    def handler(event, context):
+        url = os.environ["AWS_ENDPOINT_URL"]
+        asked = AWSRequest("POST", url, data=BODY, headers={"content-type": "application/x-www-form-urlencoded"})
+        SigV4Auth(Session().get_credentials(), "sts", os.environ["AWS_REGION"]).add_auth(asked)
+        where = urlsplit(url)
+        head = {":method": "POST", ":scheme": "http", ":path": "/", ":authority": where.netloc}
+        head.update((name.lower(), value) for name, value in asked.headers.items())
+        head = b"".join(b"\\0" + text(name) + text(value) for name, value in head.items())
+        connection = socket.create_connection((where.hostname, where.port), 10)
+        connection.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + frame(4, 0, 0, b""))
+        connection.sendall(frame(1, 4, 1, head) + frame(0, 1, 1, BODY))
+        answer = b""
+        while True:
+            begin = exactly(connection, 9)
+            data = exactly(connection, int.from_bytes(begin[:3], "big"))
+            answer += data if begin[3] == 0 else b""
+            if begin[3] == 3 or begin[3] <= 1 and begin[4] & 1:
+                return answer.decode()
+"""
 BURDENS = (
     "processors",
     "memory",
@@ -42,6 +85,7 @@ BURDENS = (
     "requests_to_the_runtime_api",
     "requests_sent_without_waiting",
     "aws_calls",
+    "frames_of_http2",
     "connections",
     "answers_that_nobody_reads",
 )
@@ -87,6 +131,13 @@ def test_a_flood_of_lines_costs_nobody_elses_lines(node: NodeProcess) -> None:
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/modest", filterPattern="line")
     found = {event["message"] for page in pages for event in page["events"]}
     assert wanted <= found
+
+
+def test_a_function_speaks_http_2_and_is_known_as_itself(node: NodeProcess) -> None:
+    client = node.client("lambda")
+    deploy(client, "caller", HTTP2_CALLER, Timeout=30)
+    said = str(call(client, "caller", 0).payload)
+    assert "assumed-role/" in said and "/caller</Arn>" in said, said
 
 
 def slowed(node: NodeProcess, burden: str) -> float:

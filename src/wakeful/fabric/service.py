@@ -76,6 +76,10 @@ def _stays() -> bool:
     return False
 
 
+def _reads(_: float) -> None:
+    """And reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who is asking, where, under which request id. Always passed, never ambient."""
@@ -90,6 +94,8 @@ class Call:
     source_ip: str = "127.0.0.1"
     has_left: Callable[[], bool] = _stays
     """Whether the client is known to have gone away."""
+    ends_at: Callable[[float], None] = _reads
+    """Says when an answer that comes piece by piece ends for a client that does not read it."""
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this caller's account and region."""

@@ -23,7 +23,7 @@ from wakeful.gateway.admin import Admin, is_chaos, is_work
 from wakeful.gateway.authenticate import Authenticator
 from wakeful.gateway.bodies import BodyTooLarge, ClientGone, whole
 from wakeful.gateway.fronts import Fronts
-from wakeful.gateway.server import ANSWER_WHOLE, HAS_LEFT, AnswerWhole
+from wakeful.gateway.server import ANSWER_WHOLE, ENDS_AT, HAS_LEFT, AnswerWhole
 from wakeful.wire import codec
 from wakeful.wire.detect import Catalogue
 from wakeful.wire.errors import AwsError, InternalFailure
@@ -65,6 +65,7 @@ class Visit:
     client: str
     origin: Origin | None
     has_left: Callable[[], bool]
+    ends_at: Callable[[float], None]
 
 
 class Gateway:
@@ -83,7 +84,8 @@ class Gateway:
             http = _request(scope)
             client = scope["client"][0] if scope["client"] else "127.0.0.1"
             body = _Incoming(receive)
-            visit = Visit(scope["scheme"], client, origin, scope["extensions"][HAS_LEFT])
+            extensions = scope["extensions"]
+            visit = Visit(scope["scheme"], client, origin, extensions[HAS_LEFT], extensions[ENDS_AT])
             response = await self.answer(http, body.pieces(), visit)
             if origin is not None and origin.leaves_nothing_open:
                 response.headers["connection"] = "close"
@@ -171,6 +173,7 @@ class Gateway:
             endpoint=f"{visit.scheme}://{http.headers.get('host', '127.0.0.1')}",
             source_ip=visit.client,
             has_left=visit.has_left,
+            ends_at=visit.ends_at,
         )
         service = self._services[operation.service]
         request = operation.read(target, http)

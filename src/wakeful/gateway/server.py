@@ -42,6 +42,9 @@ AnswerWhole = Callable[[int, Headers, bytes], Awaitable[None]]
 HAS_LEFT = "wakeful.has_left"
 """The extension of a request's scope that tells, when called, whether its client has gone away."""
 
+ENDS_AT = "wakeful.ends_at"
+"""The extension that is told when, in the node's time, the answer ends for a client that does not read it."""
+
 ANSWER_WHOLE = "wakeful.answer_whole"
 """The extension that sends a complete answer (AnswerWhole): head and body together, for the price of one."""
 
@@ -136,12 +139,15 @@ class Servers:
         return [each for each in every if isinstance(each, Connection | Http2Connection)]
 
     async def end_silent(self) -> None:
-        """Ends the connections of clients that do not go on with what they began, until cancelled."""
+        """Ends the connections of clients that do not go on with what they began, and answers whose time is over that
+        nobody reads; until cancelled.
+        """
         while True:
             await asyncio.sleep(1)
             now = asyncio.get_running_loop().time()
             for connection in self.connections:
                 connection.end_if_silent(now)
+                connection.end_if_over(self._clock.now())
 
     async def close(self, outside: Listening) -> None:
         """No socket listens; requests that had begun have been answered, or had their time to be."""
@@ -177,15 +183,20 @@ def _shared(app: App, share: Share | None) -> App:
     return answer
 
 
-def _watched(app: App, connection: HttpToolsProtocol) -> App:
+def _watched(app: App, connection: Connection) -> App:
     def has_left() -> bool:
         return bool(connection.transport.is_closing())
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
-        scope["extensions"] = {HAS_LEFT: has_left, ANSWER_WHOLE: partial(_answer_whole, send.__self__)}
+        scope["extensions"] = {
+            HAS_LEFT: has_left,
+            ENDS_AT: partial(setattr, connection, "answer_until"),
+            ANSWER_WHOLE: partial(_answer_whole, send.__self__),
+        }
         try:
             await app(scope, receive, send)
         finally:
+            connection.answer_until = None
             del scope["extensions"]  # they know the request, which knows them: nobody would let go of either
 
     return answer
@@ -253,6 +264,7 @@ class Connection(HttpToolsProtocol):
         self._opening: bytes | None = b""
         """What may be the beginning of HTTP/2; None once it is known what the client speaks."""
         self._patience_s = limits.HTTP_HEAD_S
+        self.answer_until: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # uvloop's is one without saying so
@@ -300,8 +312,10 @@ class Connection(HttpToolsProtocol):
         def leave() -> None:
             self._crowd.count -= is_counted
 
-        extensions = (HAS_LEFT, ANSWER_WHOLE)
-        taken = Http2Connection(self.server_state, self._shared_app, extensions, spend=self._spend, leave=leave)
+        extensions = (HAS_LEFT, ENDS_AT, ANSWER_WHOLE)
+        taken = Http2Connection(
+            *(self.server_state, self._shared_app, extensions), share=self._share, spend=self._spend, leave=leave
+        )
         taken.begin(self.transport, data)
 
     def _spend(self, seconds: float) -> None:
@@ -337,6 +351,10 @@ class Connection(HttpToolsProtocol):
         if self.flow.read_paused:
             self._wait(self._patience_s)  # it is us who do not read
         elif self._waits_since is not None and now - self._waits_since > self._patience_s:
+            self.transport.abort()
+
+    def end_if_over(self, now: float) -> None:
+        if self.answer_until is not None and now >= self.answer_until and self.flow.write_paused:
             self.transport.abort()
 
     def _wait(self, patience_s: float) -> None:

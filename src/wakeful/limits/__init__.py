@@ -205,6 +205,11 @@ HTTP2_WINDOW_BYTES = 1024 * 1024  # of a request's body that is sent before it i
 HTTP2_HEAD_BYTES_MAX = 64 * 1024
 HTTP2_FRAME_BYTES = 16 * 1024  # of an answer's body that one frame has: every client takes as much
 HTTP2_RESETS_MAX = 1000  # requests that one connection takes back, beyond those that it lets be answered
+HTTP2_ANSWERS_MAX = 8  # requests of one connection that are being answered at a time, and are not known to take long
+HTTP2_ANSWER_S = 1.0  # who takes longer than that takes long, and the next is begun
+HTTP2_UNSENT_BYTES_MAX = 16 * 1024 * 1024  # of answers that wait for their reader; no other is begun meanwhile
+HTTP2_UNWANTED_BYTES_MAX = 16 * 1024 * 1024  # of a body that still comes after the answer
+HTTP2_HEARD_BYTES = 4 * 1024  # that are heard at once of what came out of a sandbox
 HTTP2_UNREAD_BYTES_MAX = 4 * 1024 * 1024  # that a client has not read yet; who asks on then is let go
 HTTP_BODY_BYTES_MAX = 80 * 1024 * 1024
 """Of a request that is read whole: a 50 MB deployment package is 67 MB in base64."""

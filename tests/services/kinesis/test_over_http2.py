@@ -10,10 +10,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.eventstream import EventStreamBuffer, EventStreamMessage
+from h2.errors import ErrorCodes
 
 from tests.gateway.test_http2 import Client
 from tests.running_node import RunningNode
 from tests.services.kinesis.conftest import FIRST, arn, made
+from wakeful import limits
 from wakeful.wire.cbor_codec import CONTENT_TYPE, loads
 
 
@@ -61,3 +63,28 @@ async def test_events_are_pushed_over_http_2_in_cbor(shared_node: RunningNode, k
     await asyncio.to_thread(kinesis.put_record, StreamName=name, Data=b"second", PartitionKey="a")
     assert await records(client, number, 2) == [b"\x00first", b"second"]
     client._writer.close()
+
+
+async def test_who_does_not_read_has_its_subscription_no_longer_than_others(
+    shared_node: RunningNode, kinesis: Any
+) -> None:
+    name = made(kinesis, "unread")
+    consumer = kinesis.register_stream_consumer(StreamARN=arn(name), ConsumerName="c")["Consumer"]["ConsumerARN"]
+    kinesis.put_record(StreamName=name, Data=bytes(100_000), PartitionKey="a")
+    host, port = shared_node.endpoint.removeprefix("http://").split(":")
+    body = cbor2.dumps({"ConsumerARN": consumer, "ShardId": FIRST, "StartingPosition": {"Type": "TRIM_HORIZON"}})
+    clients = [Client(*await asyncio.open_connection(host, int(port)), window=window) for window in (0, 50_000)]
+    numbers = []
+    for client in clients:  # the one does not even read how it began, the other half an event
+        numbers.append(await client.ask(body, asked(shared_node, body)))
+        while numbers[-1] not in client.statuses:
+            await client.hear()
+        await asyncio.to_thread(shared_node.advance, limits.KINESIS_SUBSCRIPTION_PAUSE_S + 1)
+    await asyncio.to_thread(shared_node.advance, limits.KINESIS_SUBSCRIPTION_S)
+    for client, number in zip(clients, numbers, strict=True):
+        while number not in client.ended:
+            await client.hear()
+        assert client.resets == {number: ErrorCodes.CANCEL}
+        client._writer.close()
+    latest = {"Type": "LATEST"}
+    kinesis.subscribe_to_shard(ConsumerARN=consumer, ShardId=FIRST, StartingPosition=latest)["EventStream"].close()

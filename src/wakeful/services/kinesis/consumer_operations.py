@@ -66,6 +66,7 @@ async def subscribe_to_shard(
     if "StreamId" in request:
         streams.arn_of(call, dict(request))
     subscription = await node.store.write(subscriptions.begin, dict(request))
+    call.ends_at(subscription.until)  # who does not read would not be told that the time is over
     return {"EventStream": subscriptions.events(call, node, subscription)}
 
 
