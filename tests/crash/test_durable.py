@@ -63,7 +63,7 @@ def test_an_execution_survives_a_kill_after_every_step_and_a_wait_of_a_year(tmp_
         (place / f"{number}.open").touch()
         node.start()
     client = node.client("lambda")
-    until(lambda: "WaitStarted" in types(client, arn))
+    until(lambda: types(client, arn).count("InvocationCompleted") == STEPS + 1)  # the last has come to the wait
     node.kill()
     node.start()
     advance(node, YEAR_S + 60)

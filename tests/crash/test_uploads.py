@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 import time
 from typing import Any
 
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from tests.crash.conftest import CRASHES
+from tests.crash.load import Load
 from tests.functions import deploy
 from tests.node_process import NodeProcess
-
-UPLOADERS = 4
 
 SHRINK = """
 import boto3, json, urllib.parse
@@ -49,14 +45,11 @@ def handler(event, context):
 
 
 class Story:
-    """The scene, and who uploads to it."""
+    """The scene, and what is uploaded to it."""
 
     def __init__(self, node: NodeProcess) -> None:
         self.node = node
         self.acknowledged: dict[str, int] = {}
-        self._is_over = threading.Event()
-        self._lock = threading.Lock()
-        self._count = 0
         sqs, sns, s3, events = (node.client(name) for name in ("sqs", "sns", "s3", "events"))
         self.url = sqs.create_queue(QueueName="told", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
         told = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -75,28 +68,10 @@ class Story:
             Bucket="pictures", NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
         )
 
-    def upload_until_killed(self, seconds: float) -> None:
-        self._is_over.clear()
-        threads = [threading.Thread(target=self._upload) for _ in range(UPLOADERS)]
-        for thread in threads:
-            thread.start()
-        time.sleep(seconds)  # the moment of the crash is what this test is about
-        self.node.kill()
-        self._is_over.set()
-        for thread in threads:
-            thread.join()
-
-    def _upload(self) -> None:
-        s3 = self.node.client("s3")
-        while not self._is_over.is_set():
-            with self._lock:
-                self._count += 1
-                name, size = f"picture {self._count}", random.choice((10, 10_000, 2_000_000))
-            try:
-                s3.put_object(Bucket="pictures", Key=f"incoming/{name}", Body=random.randbytes(size))
-            except (BotoCoreError, ClientError, ResponseParserError):
-                return
-            self.acknowledged[f"small/{name}"] = size
+    def upload(self, s3: Any, number: int) -> None:
+        name, size = f"picture {number}", random.choice((10, 10_000, 2_000_000))
+        s3.put_object(Bucket="pictures", Key=f"incoming/{name}", Body=random.randbytes(size))
+        self.acknowledged[f"small/{name}"] = size
 
     def thumbnails(self) -> set[str]:
         """The thumbnails that are there."""
@@ -119,8 +94,9 @@ class Story:
 def test_every_upload_that_was_acknowledged_is_told_of_in_the_end(node: NodeProcess, engine: str) -> None:
     node.start()
     story = Story(node)
+    load = Load(node, "s3", story.upload)
     for _ in range(CRASHES):
-        story.upload_until_killed(random.uniform(0.2, 1.2))
+        load.run(random.uniform(0.1, 0.6))
         node.start()
     assert len(story.acknowledged) > 3 * CRASHES, "there was no load to speak of"
     told = story.told(patience_s=300)

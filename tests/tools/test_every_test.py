@@ -31,7 +31,8 @@ def test_what_fails_once_is_tried_again_and_told(tmp_path: Path) -> None:
     suite = tmp_path / "tests"
     suite.mkdir()
     (suite / "test_suite.py").write_text(SUITE)
-    options = ("-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "tests.conftest")
+    plain = ("-n", "0")  # that two may run at a time is no matter here, and workers take longer to start than all else
+    options = (*plain, "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "tests.conftest")
     ran = subprocess.run(
         (sys.executable, "-m", "tools.every_test", *options),
         cwd=tmp_path,

@@ -73,6 +73,14 @@ def test_every_starting_position_is_where_it_says(shared_node: RunningNode, kine
     assert [each["Data"] for each in kinesis.get_records(ShardIterator=latest)["Records"]] == [b"new"]
 
 
+def test_the_first_shard_of_a_node_is_read_from_where_it_says_that_it_starts(node: RunningNode) -> None:
+    kinesis = node.client("kinesis")
+    name = made(kinesis, "first")
+    starting = shards_of(kinesis, name)[0]["SequenceNumberRange"]["StartingSequenceNumber"]
+    kinesis.put_record(StreamName=name, Data=b"a", PartitionKey="a")
+    assert data_of(kinesis, name, kind="AT_SEQUENCE_NUMBER", StartingSequenceNumber=starting) == [b"a"]
+
+
 def test_reading_goes_on_where_it_stopped_and_says_how_far_behind_it_is(shared_node: RunningNode, kinesis: Any) -> None:
     name = made(kinesis, "paged")
     kinesis.put_records(StreamName=name, Records=[{"Data": b"%d" % each, "PartitionKey": "a"} for each in range(5)])

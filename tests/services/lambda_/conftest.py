@@ -30,10 +30,8 @@ def client(node: RunningNode) -> Any:
 def tidied_node(shared_node: RunningNode) -> Iterator[RunningNode]:
     """The file's node, which has no function of the tests before: to start the launcher costs more than such a test."""
     yield shared_node
+    _forget_functions(shared_node)
     client = shared_node.client("lambda")
-    for page in client.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            client.delete_function(FunctionName=function["FunctionName"])
     for signing in client.list_code_signing_configs()["CodeSigningConfigs"]:
         client.delete_code_signing_config(CodeSigningConfigArn=signing["CodeSigningConfigArn"])
 
@@ -57,6 +55,31 @@ def node_on_each(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     store = _database(request.getfixturevalue("database_with_tables")) if engine == "postgres" else None
     with running_node(tmp_path / "data", store=store) as started:
         yield started
+
+
+@pytest.fixture
+def tidied_node_on_each(engine: str, request: pytest.FixtureRequest) -> Iterator[RunningNode]:
+    """Such a node that has no function of the tests before: on PostgreSQL the file's, on SQLite the test's own."""
+    if engine == "postgres":
+        shared: RunningNode = request.getfixturevalue("node_on_postgres")
+        yield shared
+        _forget_functions(shared)
+    else:
+        yield request.getfixturevalue("node")
+
+
+@pytest.fixture(scope="module")
+def node_on_postgres(database_with_tables: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """One for the tests of a file: to start it takes longer than most of them."""
+    with running_node(tmp_path_factory.mktemp("postgres") / "data", store=_database(database_with_tables)) as started:
+        yield started
+
+
+def _forget_functions(node: RunningNode) -> None:
+    client = node.client("lambda")
+    for page in client.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            client.delete_function(FunctionName=function["FunctionName"])
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,8 @@ CLOSED = ("CallbackTimeoutException", "The callback is either timed out or alrea
 
 
 @pytest.fixture
-def puppet(node_on_each: RunningNode, tmp_path: Path) -> Puppet:
-    return Puppet(node_on_each, tmp_path / "puppet")
+def puppet(tidied_node_on_each: RunningNode, tmp_path: Path) -> Puppet:
+    return Puppet(tidied_node_on_each, tmp_path / "puppet")
 
 
 def waits(puppet: Puppet, **options: int) -> str:

@@ -19,8 +19,8 @@ STALE = ("InvalidParameterValueException", "Invalid checkpoint token")
 
 
 @pytest.fixture
-def puppet(node_on_each: RunningNode, tmp_path: Path) -> Puppet:
-    return Puppet(node_on_each, tmp_path / "puppet")
+def puppet(tidied_node_on_each: RunningNode, tmp_path: Path) -> Puppet:
+    return Puppet(tidied_node_on_each, tmp_path / "puppet")
 
 
 def refused(puppet: Puppet, *updates: dict[str, Any], **more: Any) -> tuple[str, str]:

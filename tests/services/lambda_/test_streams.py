@@ -372,7 +372,9 @@ def test_a_batch_whose_pause_ends_while_others_are_looked_at_is_not_taken_for_no
 ) -> None:
     async def slow(self: Any, mapping: Any) -> Any:
         view = await really(self, mapping)
-        await asyncio.sleep(0.15)
+        while any(lane.is_busy for lane in (self._lanes or {}).values()):  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0)
+        stage.node.node.clock.advance(0.15)
         return view
 
     really = Follower._look

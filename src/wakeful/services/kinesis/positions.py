@@ -46,7 +46,7 @@ def start(
         if sequence is None:
             raise _either(kind, "no StartingSequenceNumber")
         entry = _entry_of(stream, shard, sequence)
-        return entry - 1 if kind == "AT_SEQUENCE_NUMBER" else entry
+        return max(0, entry - 1) if kind == "AT_SEQUENCE_NUMBER" else entry
     if sequence is not None:
         raise _either(kind, "also a StartingSequenceNumber")
     if kind == "TRIM_HORIZON":
