@@ -32,7 +32,7 @@ from wakeful.cli.wiring.model import EventConfig, Notification, Wiring
 from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.source import Taken
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb.stream_records import TableStreams
+from wakeful.services.dynamodb.streams.stream_records import TableStreams
 from wakeful.services.kinesis.followed import Followed
 from wakeful.services.sqs.messages import QueueSource
 

@@ -13,8 +13,9 @@ from wakeful.fabric.parts import Parts
 from wakeful.fabric.service import Call, Principal
 from wakeful.fabric.trace import Trace
 from wakeful.services import dynamodb
-from wakeful.services.dynamodb import making, states, table
+from wakeful.services.dynamodb import table
 from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.tables import making, states
 from wakeful.store import schema, work
 from wakeful.store.sqlite import SqliteTx
 from wakeful.store.tx import Outbox

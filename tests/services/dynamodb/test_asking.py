@@ -10,7 +10,7 @@ import pytest
 
 from wakeful.fabric.service import Call, Principal, Session
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import asking
+from wakeful.services.dynamodb.copies import asking
 
 NODE = cast("Any", SimpleNamespace(endpoint="http://localhost"))
 SESSION = Session(1.5, ('{"Version": "2012-10-17"}',), (("a", "b"),), ("a",), "who")

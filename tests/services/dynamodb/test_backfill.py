@@ -17,8 +17,9 @@ from tests.running_node import RunningNode, running_node
 from tests.services.dynamodb.control import MovableTx, asked, defined, index, keys, made, opened
 from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import backfill, changes, items, making, spaces, states, table, updates
+from wakeful.services.dynamodb import changes, items, table
 from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.tables import backfill, making, spaces, states, updates
 from wakeful.services.dynamodb.values import parsed
 
 BY_G = {**index("by-g", keys("g", sort=("h",))), "Projection": {"ProjectionType": "KEYS_ONLY"}}

@@ -11,7 +11,8 @@ import pytest
 from tests.running_node import RunningNode, running_node
 from tests.services.dynamodb.kept import ARN, NAME, contents, definitions, index, keys, plain, put, refused
 from wakeful import limits
-from wakeful.services.dynamodb import backups, table
+from wakeful.services.dynamodb import table
+from wakeful.services.dynamodb.copies import backups
 from wakeful.store import work
 from wakeful.store.tx import Tx
 

@@ -12,21 +12,19 @@ from wakeful import limits
 from wakeful.clock import Clock
 from wakeful.fabric.parts import Parts
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import (
+from wakeful.services.dynamodb import changes, items, table
+from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.tables import (
     backfill,
-    changes,
     description,
     expiries,
-    items,
     making,
     policies,
     spaces,
     states,
-    table,
     ttl,
     updates,
 )
-from wakeful.services.dynamodb.table import Table
 from wakeful.store import schema, work
 from wakeful.store.tx import Store, Tx
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.running_node import RunningNode
 from tests.services.dynamodb.control import opened
-from wakeful.services.dynamodb import history, items
+from wakeful.services.dynamodb import items
+from wakeful.services.dynamodb.copies import history
 from wakeful.services.dynamodb.keys import Attribute, KeySchema
 from wakeful.services.dynamodb.sizes import item_size
 from wakeful.services.dynamodb.table import Table

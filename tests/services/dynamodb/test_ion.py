@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from wakeful.services.dynamodb import ion
-from wakeful.services.dynamodb.ion_reader import Gatherer, NotIon, values
-from wakeful.services.dynamodb.unpacking import IonReader, Malformed
+from wakeful.services.dynamodb.copies import ion
+from wakeful.services.dynamodb.copies.ion_reader import Gatherer, NotIon, values
+from wakeful.services.dynamodb.copies.unpacking import IonReader, Malformed
 
 texts = st.text(max_size=12)
 numbers = st.sampled_from(["0", "1", "-1.5", "103", "1E+100", "-1E-7", "0.001"])

@@ -16,7 +16,7 @@ from tests.running_node import RunningNode, running_node
 from tests.services.dynamodb.following import make_table, records_of
 from wakeful import limits
 from wakeful.fabric import journal
-from wakeful.services.dynamodb.stream_settings import disable, tend
+from wakeful.services.dynamodb.streams.stream_settings import disable, tend
 from wakeful.store.tx import Tx
 
 TABLES = ("one", "two")

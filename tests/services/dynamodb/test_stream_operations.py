@@ -21,8 +21,8 @@ from tests.services.dynamodb.following import (
 )
 from wakeful import limits
 from wakeful.fabric import journal
-from wakeful.services.dynamodb import stream_settings
-from wakeful.services.dynamodb.ttl import IDENTITY
+from wakeful.services.dynamodb.streams import stream_settings
+from wakeful.services.dynamodb.tables.ttl import IDENTITY
 from wakeful.store.tx import Tx
 
 HOUR = 3600.0

@@ -19,9 +19,10 @@ from wakeful.fabric import journal
 from wakeful.fabric.journal import Entry, Shard
 from wakeful.fabric.trace import Trace
 from wakeful.names import new_uuid
-from wakeful.services.dynamodb import changes, items, keys, stream_settings, table
+from wakeful.services.dynamodb import changes, items, keys, table
 from wakeful.services.dynamodb.changes import Cause
-from wakeful.services.dynamodb.stream_records import TableStreams
+from wakeful.services.dynamodb.streams import stream_settings
+from wakeful.services.dynamodb.streams.stream_records import TableStreams
 from wakeful.services.dynamodb.table import Table
 from wakeful.services.dynamodb.values import Item, parsed
 from wakeful.store import schema

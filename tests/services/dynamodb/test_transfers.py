@@ -18,7 +18,7 @@ from tests.examples import examples
 from tests.running_node import RunningNode
 from tests.services.dynamodb.kept import ARN, NAME, contents, definitions, keys, plain, put, refused
 from wakeful import limits
-from wakeful.services.dynamodb import imports, ion, unpacking
+from wakeful.services.dynamodb.copies import imports, ion, unpacking
 
 EVERYTHING: dict[str, Any] = {
     "p": {"S": "every'thing \"\n"},

@@ -13,8 +13,9 @@ from tests.running_node import RunningNode
 from tests.services.dynamodb.control import NOW, MovableTx, asked, made, opened, refused
 from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import changes, expiries, items, table, ttl
+from wakeful.services.dynamodb import changes, items, table
 from wakeful.services.dynamodb.table import Table
+from wakeful.services.dynamodb.tables import expiries, ttl
 from wakeful.services.dynamodb.values import parsed
 
 CAUSE = changes.Cause(Trace("t"))

@@ -8,8 +8,9 @@ import pytest
 
 from tests.running_node import RunningNode
 from tests.services.dynamodb.control import NOW, PROVISIONED, UNITS, asked, defined, index, keys, made, opened, refused
-from wakeful.services.dynamodb import table, throughput, updates
+from wakeful.services.dynamodb import table
 from wakeful.services.dynamodb.errors import LimitExceededException
+from wakeful.services.dynamodb.tables import throughput, updates
 
 INVALID = "One or more parameter values were invalid: "
 STREAM = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}}

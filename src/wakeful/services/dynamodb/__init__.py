@@ -7,32 +7,36 @@ from pathlib import Path
 from wakeful import limits
 from wakeful.fabric.service import Service
 from wakeful.services.dynamodb import (
-    backfill,
     batch_operations,
-    insights_operations,
     item_operations,
-    keeping,
     partiql_operations,
-    policies,
-    policy_operations,
     query_operations,
-    spaces,
-    states,
+    transact_operations,
+    transactions,
+)
+from wakeful.services.dynamodb.api import api
+from wakeful.services.dynamodb.api import streams as streams_api
+from wakeful.services.dynamodb.copies import keeping
+from wakeful.services.dynamodb.rights import needs, stream_needs
+from wakeful.services.dynamodb.streams import (
     stream_destination_operations,
     stream_destinations,
     stream_operations,
     stream_records,
     stream_settings,
+)
+from wakeful.services.dynamodb.tables import (
+    backfill,
+    insights_operations,
+    policies,
+    policy_operations,
+    spaces,
+    states,
     table_operations,
     tag_operations,
-    transact_operations,
-    transactions,
     ttl,
     ttl_operations,
 )
-from wakeful.services.dynamodb.api import api
-from wakeful.services.dynamodb.api import streams as streams_api
-from wakeful.services.dynamodb.rights import needs, stream_needs
 from wakeful.store.tx import Tx
 
 _SCHEMA = (Path(__file__).parent / "schema.sql").read_text()

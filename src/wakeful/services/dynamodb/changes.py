@@ -10,13 +10,16 @@ from dataclasses import dataclass
 
 from wakeful import limits
 from wakeful.fabric.trace import Trace
-from wakeful.services.dynamodb import expiries, history, index, items, measuring, stream
+from wakeful.services.dynamodb import index, items, measuring
 from wakeful.services.dynamodb import table as tables
 from wakeful.services.dynamodb.capacity import Meter
+from wakeful.services.dynamodb.copies import history
 from wakeful.services.dynamodb.errors import ResourceNotFoundException
 from wakeful.services.dynamodb.items import Stored
 from wakeful.services.dynamodb.sizes import item_size
+from wakeful.services.dynamodb.streams import stream
 from wakeful.services.dynamodb.table import Index, Table
+from wakeful.services.dynamodb.tables import expiries
 from wakeful.services.dynamodb.values import Item, parsed, raw
 from wakeful.store.tx import Tx
 

@@ -1,0 +1,1 @@
+"""Copies of tables: backups, points in time, exports and imports through S3."""

@@ -1,0 +1,1 @@
+"""Global tables: the same items in several regions."""
