@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-QUICK = 15
+QUICK = 8
 EXPLORED = 2000
 
 # A busy machine is slow, and nothing is wrong with that: no test is timed, by hypothesis neither.

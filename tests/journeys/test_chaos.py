@@ -22,6 +22,8 @@ from tests.experiments import ask, begun, chaos, report
 from tests.running_node import RunningNode, running_node
 from wakeful.cli import timeline
 
+pytestmark = pytest.mark.slow
+
 _numbers = count()
 
 

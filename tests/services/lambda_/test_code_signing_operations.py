@@ -14,6 +14,8 @@ from tests.running_node import RunningNode
 from tests.signer import JOB, PROFILE, Signer, changed
 from wakeful.environments.packages import ROOTS
 
+pytestmark = pytest.mark.slow
+
 PUBLISHERS = {"SigningProfileVersionArns": [PROFILE]}
 ABSENT = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-" + "0" * 17
 CODE = package(index__py="def handler(event, context):\n    return event\n")

@@ -19,6 +19,8 @@ from tests.services.sns.certificates import certified
 from tests.services.sns.receiver import Receiver, receiver
 from tests.services.sns.test_topic import refusal
 
+pytestmark = pytest.mark.slow
+
 DAY_S = 86_400
 
 
