@@ -27,8 +27,11 @@ class Stream(Protocol):
     def oldest(self, tx: Tx, arn: str) -> float:
         """Since when its entries are kept: what is older is as good as gone (`since` of `journal.read`)."""
 
-    def as_record(self, arn: str, shard: Shard, entry: Entry) -> dict[str, Any]:
-        """As it stands in the `Records` of the event."""
+    def as_record(self, arn: str, shard: Shard, entry: Entry, role_arn: str | None = None) -> dict[str, Any]:
+        """As it stands in the `Records` of the event; `role_arn` is the role in whose name it is read, where one is."""
+
+    def as_seen(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record as filters look at it."""
 
     def sequence(self, shard: Shard, entry: Entry) -> str:
         """What a function names in `batchItemFailures`, and metadata of failed batches name."""

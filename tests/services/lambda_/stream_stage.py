@@ -19,6 +19,7 @@ from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric import journal
 from wakeful.fabric.journal import HASHES_MAX, Entry, Shard
 from wakeful.fabric.trace import new_trace
+from wakeful.services.kinesis.followed import Followed
 from wakeful.services.lambda_.sources.streams import checkpoints
 from wakeful.store.tx import Tx
 
@@ -48,7 +49,7 @@ class Journals:
     def oldest(self, tx: Tx, arn: str) -> float:
         return tx.now - KEPT_S
 
-    def as_record(self, arn: str, shard: Shard, entry: Entry) -> dict[str, Any]:
+    def as_record(self, arn: str, shard: Shard, entry: Entry, role_arn: str | None = None) -> dict[str, Any]:
         key, _, data = entry.body.partition(b"|")
         kept = {
             "partitionKey": key.decode(),
@@ -56,7 +57,10 @@ class Journals:
             "data": base64.b64encode(data).decode(),
             "approximateArrivalTimestamp": entry.at,
         }
-        return {"kinesis": kept, "eventSource": "aws:kinesis", "eventSourceARN": arn}
+        return {"kinesis": kept, "eventSource": "aws:kinesis", "eventSourceARN": arn, "invokeIdentityArn": role_arn}
+
+    def as_seen(self, record: dict[str, Any]) -> dict[str, Any]:
+        return Followed().as_seen(record)
 
     def sequence(self, shard: Shard, entry: Entry) -> str:
         return str(entry.seq)

@@ -30,10 +30,8 @@ class Followed:
         stream = _stream(tx, arn)
         return tx.now if stream is None else stream.oldest(tx.now)
 
-    def as_record(self, arn: str, shard: Shard, entry: Entry) -> dict[str, Any]:
-        """As "Using Lambda with Amazon Kinesis Data Streams" shows it; the follower adds invokeIdentityArn, the role in
-        whose name it reads.
-        """
+    def as_record(self, arn: str, shard: Shard, entry: Entry, role_arn: str | None = None) -> dict[str, Any]:
+        """As "Using Lambda with Amazon Kinesis Data Streams" shows it."""
         _, key, data = records.opened(entry.body)
         sequence = self.sequence(shard, entry)
         return {
@@ -48,9 +46,16 @@ class Followed:
             "eventVersion": "1.0",
             "eventID": f"{shard.name}:{sequence}",
             "eventName": "aws:kinesis:record",
+            **({} if role_arn is None else {"invokeIdentityArn": role_arn}),
             "awsRegion": names.parse_arn(arn).region,
             "eventSourceARN": arn,
         }
+
+    def as_seen(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Patterns name what is kept of a record beside the rest, and its data as the text it is."""
+        kept = record["kinesis"]
+        data = base64.b64decode(kept["data"])
+        return {**record, **kept, "data": data.decode(errors="surrogateescape")}  # what is no UTF-8 remains no JSON
 
     def sequence(self, shard: Shard, entry: Entry) -> str:
         return sequences.text(shard, entry.seq, entry.at)

@@ -71,12 +71,16 @@ class TableStreams:
     def oldest(self, tx: Tx, arn: str) -> float:
         return stream_settings.oldest(tx)
 
-    def as_record(self, arn: str, shard: Shard, entry: Entry) -> dict[str, Any]:
+    def as_record(self, arn: str, shard: Shard, entry: Entry, role_arn: str | None = None) -> dict[str, Any]:
+        """As "Using Lambda with Amazon DynamoDB" shows it, which says nothing of who reads."""
         found: dict[str, Any] = record(arn, entry)
         if (identity := found.pop("userIdentity", None)) is not None:
             found["userIdentity"] = {"principalId": identity["PrincipalId"], "type": identity["Type"]}
         found["eventSourceARN"] = arn
         return found
+
+    def as_seen(self, record: dict[str, Any]) -> dict[str, Any]:
+        return record
 
     def sequence(self, shard: Shard, entry: Entry) -> str:
         return sequence_number(entry.seq)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -53,23 +52,12 @@ class Reader:
 
     def piece(self, shard: Shard, entry: Entry, role_arn: str) -> Piece | None:
         """None where the filters do not want it."""
-        record = self.stream.as_record(self.mapping.source, shard, entry)
-        if self._filter is not None and not self._filter.wants(_seen_by_filters(record)):
+        record = self.stream.as_record(self.mapping.source, shard, entry, role_arn)
+        if self._filter is not None and not self._filter.wants(self.stream.as_seen(record)):
             return None
-        if "kinesis" in record:
-            record = {**record, "invokeIdentityArn": role_arn}
         sequence = self.stream.sequence(shard, entry)
         # Nobody looks for loops on ways through streams.
         return Piece(entry.seq, entry.at, sequence, orjson.dumps(record), entry.trace.without_lineage())
-
-
-def _seen_by_filters(record: dict[str, Any]) -> dict[str, Any]:
-    """Patterns name what Kinesis keeps of a record beside the rest, and its data as the text it is."""
-    kept = record.get("kinesis")
-    if kept is None:
-        return record
-    data = base64.b64decode(kept["data"])
-    return {**record, **kept, "data": data.decode(errors="surrogateescape")}  # what is no UTF-8 remains no JSON
 
 
 @dataclass(slots=True)
