@@ -49,7 +49,7 @@ def apply(
     """
     size_before = item_size(before) if before is not None else None
     size_after = item_size(after) if after is not None else None
-    _put_row(tx, table, key, size_before, after, size_after)
+    overwrite(tx, table, key, size_before, after, size_after)
     sizes = (size_before or 0, size_after or 0)
     indexes = _show(tx, table, key, before, after, sizes, cause) if before != after else []
     if meter is not None:
@@ -81,9 +81,18 @@ def swap(
     meter.wrote(size_before or 0, size, indexes)
 
 
-def overwrite(tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size: int) -> None:
-    """The item's row is as `after` says; of a table that nobody watches, this is all there is to do."""
-    _put_row(tx, table, key, size_before, after, size)
+def overwrite(
+    tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size_after: int | None
+) -> None:
+    """The item's row is as `after` says (None: there is none); of a table that nobody watches, this is all there is to
+    do. `size_after` is of what is there afterwards.
+    """
+    if after is not None:
+        assert size_after is not None
+        grown = (1, size_after) if size_before is None else (0, size_after - size_before)
+        items.put(tx, table.space, key, raw(after), size_after, grown=grown)
+    elif size_before is not None:
+        items.delete(tx, table.space, key, grown=(-1, -size_before))
 
 
 def is_watched(table: Table) -> bool:
@@ -139,17 +148,6 @@ def locked(tx: Tx, table: Table, key: bytes) -> bytes | None:
 
 def _lock(tx: Tx, table: Table, key: bytes) -> None:
     tx.lock("dynamodb", "space", str(table.space), key.hex())
-
-
-def _put_row(
-    tx: Tx, table: Table, key: bytes, size_before: int | None, after: Item | None, size_after: int | None
-) -> None:
-    if after is not None:
-        assert size_after is not None
-        grown = (1, size_after) if size_before is None else (0, size_after - size_before)
-        items.put(tx, table.space, key, raw(after), size_after, grown=grown)
-    elif size_before is not None:
-        items.delete(tx, table.space, key, grown=(-1, -size_before))
 
 
 def _show(
