@@ -15,6 +15,7 @@ import orjson
 
 from tests.functions import deploy
 from tests.running_node import RunningNode
+from tests.services.lambda_.outcomes import outcome
 from wakeful.environments.version import Invocation, Outcome, Version
 from wakeful.fabric import journal
 from wakeful.fabric.journal import HASHES_MAX, Entry, Shard
@@ -104,22 +105,7 @@ class Stage:
         self.most = max(self.most, self.running)
         await self.gate.wait()
         self.running -= 1
-        return Outcome(
-            payload=b"{}" if has_failed else orjson.dumps(answer),
-            error="Unhandled" if has_failed else None,
-            error_type=None,
-            status="error" if has_failed else "success",
-            cold=False,
-            init_ms=None,
-            duration_ms=1.0,
-            billed_ms=1,
-            memory_mb=128,
-            memory_used_mb=1,
-            log_tail=b"",
-            started_at=self.node.node.clock.now(),
-            environment_id="e",
-            log_stream="l",
-        )
+        return outcome(answer, has_failed=has_failed, now=self.node.node.clock.now())
 
     def map(self, **more: Any) -> str:
         request = {

@@ -14,6 +14,7 @@ import pytest
 
 from tests.functions import deploy
 from tests.running_node import RunningNode
+from tests.services.lambda_.outcomes import outcome
 from wakeful import limits
 from wakeful.environments.version import Invocation, Outcome, Throttled, Version
 from wakeful.services.lambda_.sources import batch, poller, tender
@@ -55,22 +56,7 @@ class Stage:
         await self.gate.wait()
         self.running -= 1
         failed = isinstance(answer, Exception)
-        return Outcome(
-            payload=b"{}" if failed else orjson.dumps(answer),
-            error="Unhandled" if failed else None,
-            error_type=None,
-            status="error" if failed else "success",
-            cold=False,
-            init_ms=None,
-            duration_ms=1.0,
-            billed_ms=1,
-            memory_mb=128,
-            memory_used_mb=1,
-            log_tail=b"",
-            started_at=self.node.node.clock.now(),
-            environment_id="e",
-            log_stream="l",
-        )
+        return outcome(answer, has_failed=failed, now=self.node.node.clock.now())
 
     def queue(self, name: str, **attributes: str) -> tuple[str, str]:
         url = self.sqs.create_queue(QueueName=f"{self.name}-{name}", Attributes=attributes)["QueueUrl"]
